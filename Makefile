@@ -1,0 +1,73 @@
+# Everything a person or CI runs is a target here. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CABSTAND := $(BIN)/cabstand
+# uv installs the same hash-checked lock many times faster; plain pip does where it is absent.
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: help
+help:  ## list the targets
+	@grep -hE '^[a-z][a-zA-Z0-9_-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+.PHONY: setup
+setup: $(STAMP)  ## make .venv with everything pinned (needs Python 3.11+ alone; quick the second time)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cabstand needs Python 3.11 or newer; set PYTHON=python3.12, say")'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): requirements/dev.txt pyproject.toml | $(BIN)/python
+ifneq ($(UV),)
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $@
+
+.PHONY: lock
+lock: $(STAMP)  ## write the hash-pinned locks anew (needs uv)
+	scripts/lock
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+.PHONY: format
+format: $(STAMP)  ## format and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: $(STAMP)  ## style, types and import directions
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: scan
+scan: $(STAMP)  ## look for secrets and large files
+	scripts/scan
+
+.PHONY: test
+test: lint  ## lint, types, import contracts and the tests (no network, no account)
+	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or bench)" --cov --cov-report=term:skip-covered
+
+.PHONY: test-slow
+test-slow: $(STAMP)  ## the tests that take longer
+	$(BIN)/python -m pytest -m "slow and not (cloud or containers or lambda_ or bench)"
+
+.PHONY: docs
+docs: $(STAMP)  ## write the pages that are made from the code
+	$(BIN)/python scripts/settings_page.py
+
+# --- what people run --------------------------------------------------------------------------------------------------
+.PHONY: clean
+clean:  ## remove what was built and cached (not .venv, not .cabstand)
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

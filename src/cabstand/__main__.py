@@ -1,0 +1,5 @@
+"""`python -m cabstand`."""
+
+from cabstand.cli import main
+
+main()

@@ -1,0 +1,23 @@
+"""What every command shares: settings, one line of JSON at the end, one line for an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from cabstand import log, settings
+
+
+def load_settings(**overrides: Any) -> settings.Settings:
+    """Return the settings in force and set logging up by them; `None` means not given on the command line."""
+    effective = settings.load(**overrides)
+    log.configure(effective.log_level, json_lines=effective.log_json)
+    return effective
+
+
+def emit(result: Mapping[str, Any]) -> None:
+    """Print a job's result: one JSON object, the last line on stdout."""
+    typer.echo(json.dumps(result, default=str, allow_nan=False))

@@ -1,0 +1,52 @@
+"""Commands about the installation itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cabstand import __version__
+from cabstand.cli.common import emit, load_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command("version")(version)
+    config = typer.Typer(no_args_is_help=True, help="Show the settings in force.")
+    config.command("show")(show)
+    app.add_typer(config, name="config")
+
+
+def version() -> None:
+    """Print the version of cabstand and of the libraries its results depend on."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    names = ("numpy", "numba", "scikit-learn", "pyarrow", "mlflow", "fastapi", "onnxruntime")
+    found: dict[str, str | None] = {"cabstand": __version__}
+    for name in names:
+        try:
+            found[name] = installed(name)
+        except PackageNotFoundError:
+            found[name] = None
+    emit(found)
+
+
+def show(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Print each effective setting, its source and what it is for; secrets are masked."""
+    from cabstand.settings import explain
+
+    rows = explain(load_settings())
+    if as_json:
+        emit({row.name: {"value": row.value, "source": row.source} for row in rows})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("setting", "value", "source", "what it is for")
+    for row in rows:
+        table.add_row(row.name, row.value, row.source, row.description)
+    Console().print(table)

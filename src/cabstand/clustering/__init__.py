@@ -1,0 +1,1 @@
+"""Exact DBSCAN on the Earth; pure."""

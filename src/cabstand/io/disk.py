@@ -1,0 +1,131 @@
+"""Objects on a local disk; `cabstand.io.storage` is the door."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from cabstand.errors import ConfigError, ConflictError, StorageError
+
+TEMPORARY = ".part-"
+
+
+def to_path(uri: str) -> Path:
+    """Return the path of a local URI.
+
+    Raises
+    ------
+    ConfigError
+        If the scheme is not one that is read here.
+    """
+    scheme = urlsplit(uri).scheme if "://" in uri else ""
+    if scheme not in {"", "file"}:
+        raise ConfigError(f"unknown scheme {scheme}://", where=uri, hint="use a path, file:// or s3://")
+    return Path(unquote(urlsplit(uri).path)) if scheme else Path(uri)
+
+
+def etag(uri: str) -> str | None:
+    """Return the tag of the file's present content, or None where there is none."""
+    path = to_path(uri)
+    with _errors(uri):
+        return _tag(path.read_bytes()) if path.is_file() else None
+
+
+def exists(uri: str) -> bool:
+    """Say whether a file stands at `uri`."""
+    return to_path(uri).is_file()
+
+
+def read_tagged(uri: str) -> tuple[bytes, str]:
+    """Return the file's bytes and their tag."""
+    with _errors(uri):
+        data = to_path(uri).read_bytes()
+    return data, _tag(data)
+
+
+def write(uri: str, data: bytes) -> None:
+    """Write the file whole."""
+    with staged(uri) as path:
+        path.write_bytes(data)
+
+
+def put_if(uri: str, data: bytes, tag: str | None) -> str:
+    """Write the file if its content still has `tag`, under a lock of its own."""
+    path = to_path(uri)
+    with _errors(uri), _locked(path):
+        if etag(uri) != tag:
+            raise ConflictError("changed by another writer", where=uri, hint="read it again and retry")
+        write(uri, data)
+    return _tag(data)
+
+
+def delete(uri: str) -> None:
+    """Remove the file; absent is fine."""
+    with _errors(uri):
+        to_path(uri).unlink(missing_ok=True)
+
+
+def list_under(prefix: str) -> list[str]:
+    """Return the paths of all files below `prefix`, sorted, temporary ones left out."""
+    found = [str(path) for path in to_path(prefix).rglob("*") if path.is_file()]
+    return sorted(uri for uri in found if not Path(uri).name.startswith("."))
+
+
+@contextmanager
+def staged(uri: str) -> Iterator[Path]:
+    """Give a path beside the target to write to, and rename it when the block ends well."""
+    target = to_path(uri)
+    with _errors(uri):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}{target.suffix}")
+        try:
+            yield path
+            _sync(path)
+            path.replace(target)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def fetched(uri: str) -> Iterator[Path]:
+    """Give the file's own path."""
+    path = to_path(uri)
+    if not path.is_file():
+        raise StorageError("no such file", where=uri)
+    yield path
+
+
+def _tag(data: bytes) -> str:
+    return f'"{hashlib.sha256(data).hexdigest()}"'
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _errors(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StorageError("no such file", where=error.filename or uri) from error
+    except OSError as error:
+        raise StorageError((error.strerror or str(error)).lower(), where=uri) from error

@@ -1,0 +1,149 @@
+"""Objects in S3; `cabstand.io.storage` is the door.
+
+`AWS_ENDPOINT_URL` points it at an emulator, as the SDK defines it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cabstand.errors import ConfigError, ConflictError, StorageError
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an S3 URI."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise ConfigError("no bucket in the address", where=uri, hint="write s3://bucket/prefix")
+    return bucket, key
+
+
+def etag(uri: str) -> str | None:
+    """Return the object's ETag, or None where there is none."""
+    bucket, key = split(uri)
+    with _errors(uri):
+        try:
+            return str(client().head_object(Bucket=bucket, Key=key)["ETag"])
+        except _client_error() as error:
+            if _status(error) == 404:
+                return None
+            raise
+
+
+def exists(uri: str) -> bool:
+    """Say whether an object (not a prefix) stands at `uri`."""
+    return etag(uri) is not None
+
+
+def read_tagged(uri: str) -> tuple[bytes, str]:
+    """Return the object's bytes and ETag."""
+    bucket, key = split(uri)
+    with _errors(uri):
+        answer = client().get_object(Bucket=bucket, Key=key)
+        return bytes(answer["Body"].read()), str(answer["ETag"])
+
+
+def write(uri: str, data: bytes) -> None:
+    """Put the object."""
+    bucket, key = split(uri)
+    with _errors(uri):
+        client().put_object(Bucket=bucket, Key=key, Body=data)
+
+
+def put_if(uri: str, data: bytes, tag: str | None) -> str:
+    """Put the object if its ETag is still `tag` (None: if it is absent)."""
+    bucket, key = split(uri)
+    condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+    with _errors(uri):
+        try:
+            return str(client().put_object(Bucket=bucket, Key=key, Body=data, **condition)["ETag"])
+        except _client_error() as error:
+            # 404 answers If-Match on a key that is gone, 409 a write that raced with ours.
+            if _status(error) in {404, 409, 412} and error.response["Error"]["Code"] != "NoSuchBucket":
+                raise ConflictError("changed by another writer", where=uri, hint="read it again and retry") from error
+            raise
+
+
+def delete(uri: str) -> None:
+    """Remove the object; absent is fine."""
+    bucket, key = split(uri)
+    with _errors(uri):
+        client().delete_object(Bucket=bucket, Key=key)
+
+
+def list_under(prefix: str) -> list[str]:
+    """Return the URIs of all objects below `prefix`, sorted."""
+    bucket, key = split(prefix.rstrip("/") + "/")
+    with _errors(prefix):
+        pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        return sorted(f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", []))
+
+
+@contextmanager
+def staged(uri: str) -> Iterator[Path]:
+    """Give a local path to write to, and upload it when the block ends well."""
+    bucket, key = split(uri)
+    with _scratch() as folder:
+        path = folder / (Path(key).name or "object")
+        yield path
+        with _errors(uri):
+            client().upload_file(str(path), bucket, key)
+
+
+@contextmanager
+def fetched(uri: str) -> Iterator[Path]:
+    """Download the object to a local path that lives as long as the block."""
+    bucket, key = split(uri)
+    with _scratch() as folder:
+        path = folder / (Path(key).name or "object")
+        with _errors(uri):
+            client().download_file(bucket, key, str(path))
+        yield path
+
+
+@lru_cache(maxsize=1)
+def client() -> Any:
+    """Return this process's S3 client, made when first asked for: importing the SDK alone takes a second."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="cabstand-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _errors(uri: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except _client_error() as error:
+        told = error.response.get("Error", {})
+        raise StorageError(f"S3 refused: {told.get('Message') or told.get('Code')}", where=uri) from error
+    except (BotoCoreError, Boto3Error) as error:
+        raise StorageError(f"S3 does not answer: {error}", where=uri) from error
+
+
+def _client_error() -> type[Any]:
+    from botocore.exceptions import ClientError
+
+    return ClientError  # type: ignore[no-any-return]
+
+
+def _status(error: Any) -> int:
+    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])

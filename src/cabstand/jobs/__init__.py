@@ -1,0 +1,1 @@
+"""One workflow a file, each with `run(settings, params)`."""

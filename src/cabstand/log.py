@@ -1,0 +1,85 @@
+"""Logging and progress, set up once at an entry point; both speak on stderr alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+run_id: ContextVar[str] = ContextVar("run_id", default="-")
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, message, run id, and whatever came in `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line of JSON."""
+        line: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "run_id": run_id.get(),
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
+    """Send this process's log to stderr and return its new run id.
+
+    Parameters
+    ----------
+    level : str
+        Lowest level shown.
+    json_lines : bool, optional
+        JSON lines or plain text; by default JSON when stderr is not a terminal.
+    """
+    if json_lines is None:
+        json_lines = not sys.stderr.isatty()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if json_lines else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    run_id.set(uuid.uuid4().hex[:12])
+    return run_id.get()
+
+
+class Progress(Protocol):
+    """What a job tells of its advance."""
+
+    def __call__(self, done: float) -> None:
+        """Move the bar on by `done` units."""
+
+
+@contextmanager
+def progress(label: str, total: float | None = None) -> Iterator[Progress]:
+    """Show a bar on stderr while the block runs; nothing when stderr is not a terminal.
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    total : float, optional
+        Units in all; unknown shows a moving bar.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=total)
+        yield lambda done: bars.advance(task, done)

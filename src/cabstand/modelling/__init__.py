@@ -1,0 +1,1 @@
+"""Problems, fitting, the gate and the serving bundle; pure."""

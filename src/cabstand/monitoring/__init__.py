@@ -1,0 +1,1 @@
+"""Drift measures and the decision policy; pure."""

@@ -1,0 +1,145 @@
+"""The settings, and the only reader of the environment.
+
+A value comes from the command line, else `CABSTAND_<NAME>`, else the TOML file that `CABSTAND_CONFIG` names
+(`cabstand.toml` in the working directory by default), else the default here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from cabstand.errors import ConfigError
+
+PREFIX = "CABSTAND_"
+
+
+def config_file() -> Path:
+    """Return the TOML file that settings are read from; it need not exist."""
+    return Path(os.environ.get(f"{PREFIX}CONFIG", "cabstand.toml"))
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; see `cabstand config show` for the values in force and where each comes from."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    # --- places
+    home: Path = Field(Path(".cabstand"), description="Folder for whatever is kept on this machine by default.")
+    lake: str = Field("", description="URI or path of the data lake; empty is `<home>/lake`.")
+    artifacts: str = Field("", description="URI or path of serving bundles and pointers; empty is `<home>/artifacts`.")
+    mlflow_tracking_uri: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("CABSTAND_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
+        description="MLflow server, credentials in it masked when shown; empty is SQLite under `<home>`.",
+    )
+    mlflow_experiment: str = Field("cabstand", min_length=1, description="Name of the MLflow experiment.")
+
+    # --- logging
+    log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Lowest level logged.")
+    log_json: bool | None = Field(None, description="Log JSON lines; unset means when stderr is not a terminal.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+
+    @property
+    def lake_uri(self) -> str:
+        """The lake that is in force."""
+        return self.lake.rstrip("/") or str(self.home / "lake")
+
+    @property
+    def artifacts_uri(self) -> str:
+        """The store of bundles and pointers that is in force."""
+        return self.artifacts.rstrip("/") or str(self.home / "artifacts")
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow store that is in force, credentials included."""
+        return self.mlflow_tracking_uri.get_secret_value() or f"sqlite:///{(self.home / 'mlflow.db').resolve()}"
+
+
+def load(**overrides: Any) -> Settings:
+    """Return the settings in force; `None` among the overrides means not given.
+
+    Raises
+    ------
+    ConfigError
+        If a value is not valid, or the TOML file names an unknown setting or cannot be read.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise ConfigError(
+            f"{first['msg'].lower()}", where=f"setting {name}", hint="see `cabstand config show`"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", where=config_file()) from error
+
+
+@dataclass(frozen=True)
+class Effective:
+    """One setting as it is in force."""
+
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+def explain(settings: Settings) -> list[Effective]:
+    """Return each setting with its value (secrets masked) and the place it came from."""
+    in_file = _read_file()
+    return [
+        Effective(name, _shown(getattr(settings, name)), _source(name, in_file), field.description or "")
+        for name, field in type(settings).model_fields.items()
+    ]
+
+
+def environment_names(name: str) -> list[str]:
+    """Return the environment variables that set `name`, the strongest first."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [f"{PREFIX}{name.upper()}"]
+
+
+def _source(name: str, in_file: dict[str, Any]) -> str:
+    environment = {key.upper() for key in os.environ}
+    for variable in environment_names(name):
+        if variable.upper() in environment:
+            return f"environment {variable}"
+    return f"file {config_file()}" if name in in_file else "default"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    return "" if value is None else str(value)
+
+
+@cache
+def _parse(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text()) if path.is_file() else {}
+
+
+def _read_file() -> dict[str, Any]:
+    return _parse(config_file().absolute())

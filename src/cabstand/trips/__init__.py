@@ -1,0 +1,1 @@
+"""Trips: schema, cleaning, features, zones, synthetic data; pure."""

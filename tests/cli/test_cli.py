@@ -1,0 +1,55 @@
+"""The manners of the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cabstand import cli
+from cabstand.errors import DataError
+from conftest import Run
+
+
+def test_a_result_is_one_json_line(cabstand: Run) -> None:
+    done = cabstand("version")
+    assert done.returncode == 0
+    assert json.loads(done.stdout.splitlines()[-1])["cabstand"]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"), [(["confg"], "config"), (["config", "shw"], "show"), (["config", "show", "--jsn"], "--json")]
+)
+def test_a_mistyped_word_gets_a_hint(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(words) == 2
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert hint in told
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    import typer
+
+    def walk(command: object, path: list[str]) -> None:
+        assert getattr(command, "help", None), f"no help: {path}"
+        for parameter in getattr(command, "params", []):
+            if parameter.name != "help":
+                assert getattr(parameter, "help", None), f"no help: {path} {parameter.name}"
+        for name, sub in getattr(command, "commands", {}).items():
+            walk(sub, [*path, name])
+
+    walk(typer.main.get_command(cli.app), ["cabstand"])
+    assert cli.run(["--help"]) == 0
+    assert "config" in capsys.readouterr().out
+
+
+def test_suggest() -> None:
+    assert "yellow" in cli.suggest("yelow", ["yellow", "green"])
+    assert "known" in cli.suggest("zzz", ["yellow", "green"])
+
+
+def test_errors_survive_a_process_border() -> None:
+    import pickle
+
+    error = pickle.loads(pickle.dumps(DataError("no rows", where="x.csv", hint="look")))
+    assert str(error) == "x.csv: no rows (look)"

@@ -1,0 +1,87 @@
+"""One behaviour for both keepers of objects."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from cabstand.errors import ConfigError, ConflictError, StorageError
+from cabstand.io import storage
+
+
+@pytest.fixture(params=["disk", "s3"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "disk":
+        return str(tmp_path / "store")
+    return f"s3://{request.getfixturevalue('bucket')}/store"
+
+
+def test_what_is_written_is_read(base: str) -> None:
+    uri = storage.join(base, "a", "b.bin")
+    assert not storage.exists(uri)
+    storage.write(uri, b"one")
+    storage.write(uri, b"two")
+    assert storage.read(uri) == b"two"
+    assert storage.list_under(base) == [uri]
+    storage.delete(uri)
+    storage.delete(uri)
+    assert storage.list_under(base) == []
+
+
+def test_absent_is_one_line(base: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        storage.read(storage.join(base, "nothing"))
+    assert "\n" not in str(caught.value)
+    assert "nothing" in str(caught.value)
+
+
+def test_put_if_lets_one_writer_win(base: str) -> None:
+    uri = storage.join(base, "pointer.json")
+    first = storage.put_if(uri, b"1", None)
+    with pytest.raises(ConflictError):
+        storage.put_if(uri, b"again", None)
+    second = storage.put_if(uri, b"2", first)
+    with pytest.raises(ConflictError):
+        storage.put_if(uri, b"late", first)
+    assert storage.read_tagged(uri) == (b"2", second)
+
+
+def test_put_if_under_a_race_on_disk(tmp_path: Path) -> None:
+    uri = str(tmp_path / "pointer.json")
+    tag = storage.put_if(uri, b"0", None)
+    won: list[int] = []
+
+    def attempt(number: int) -> None:
+        try:
+            storage.put_if(uri, str(number).encode(), tag)
+            won.append(number)
+        except ConflictError:
+            pass
+
+    threads = [threading.Thread(target=attempt, args=(number,)) for number in range(1, 21)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert storage.read(uri) == str(won[0]).encode()
+
+
+def test_a_failed_block_publishes_nothing(base: str) -> None:
+    uri = storage.join(base, "x.parquet")
+    with pytest.raises(RuntimeError), storage.staged(uri) as path:
+        path.write_bytes(b"half")
+        raise RuntimeError
+    assert storage.list_under(base) == []
+    with storage.staged(uri) as path:
+        path.write_bytes(b"whole")
+    with storage.fetched(uri) as path:
+        assert path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("uri", ["ftp://host/x", "s3:///x"])
+def test_an_address_that_cannot_be(uri: str) -> None:
+    with pytest.raises(ConfigError):
+        storage.read(uri)
