@@ -1,0 +1,144 @@
+"""Exact DBSCAN of points on the Earth or on a plane: checks its input, strips the units, calls the kernels.
+
+The answer is scikit-learn's, label for label, whatever the number of threads: clusters are numbered by their lowest
+core index, and a border point takes the lowest-numbered cluster that has a core point within `eps_m`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cabstand.errors import ConfigError, DataError
+
+EARTH_RADIUS_M = 6_371_008.8
+METRICS = ("haversine", "euclidean")
+SMALLEST_EPS_M = 1e-6  # float64 degrees resolve about 1e-9 m
+
+
+class Clustering(NamedTuple):
+    """What DBSCAN found.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, shape (n,)
+        Cluster of each point in input order, -1 for noise.
+    core : ndarray of bool, shape (n,)
+        Whether each point is a core point.
+    n_clusters : int
+        Number of clusters; the labels are 0 to ``n_clusters - 1``.
+    """
+
+    labels: NDArray[np.int32]
+    core: NDArray[np.bool_]
+    n_clusters: int
+
+
+def dbscan(
+    points: ArrayLike,
+    eps_m: float,
+    min_samples: int,
+    *,
+    metric: str = "haversine",
+    sample_weight: ArrayLike | None = None,
+    n_threads: int = 1,
+) -> Clustering:
+    """Cluster points by density, exactly.
+
+    Parameters
+    ----------
+    points : array_like of float32 or float64, shape (n, 2)
+        Latitude and longitude in degrees for ``haversine``; x and y in metres for ``euclidean``.
+    eps_m : float
+        Radius of a neighbourhood in metres; a point at exactly this distance is a neighbour.
+    min_samples : int
+        Points (or weight) that a neighbourhood needs, the point itself counted, for its centre to be a core point.
+    metric : {"haversine", "euclidean"}
+        Great-circle distance on a sphere of radius 6,371,008.8 m, or straight distance on a plane.
+    sample_weight : array_like, shape (n,), optional
+        Weight of each point; zero and negative weights are allowed.
+    n_threads : int
+        Threads to use; the answer does not depend on it.
+
+    Returns
+    -------
+    Clustering
+        Labels, core mask and number of clusters.
+
+    Raises
+    ------
+    DataError
+        If the points or weights have a wrong shape, are not finite, or are no place on the Earth.
+    ConfigError
+        If a parameter is out of its range.
+    """
+    _check_parameters(eps_m, min_samples, metric, n_threads)
+    xy = _check_points(points)
+    weight = None if sample_weight is None else _check_weight(sample_weight, len(xy))
+    if len(xy) == 0:
+        return Clustering(np.empty(0, np.int32), np.empty(0, np.bool_), 0)
+    _check_values(xy, metric)
+    return _cluster(xy, float(eps_m), int(min_samples), metric, weight)
+
+
+def _cluster(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: NDArray[Any] | None) -> Clustering:
+    from sklearn.cluster import DBSCAN
+
+    data = np.radians(xy.astype(np.float64)) if metric == "haversine" else xy.astype(np.float64)
+    eps = eps_m / EARTH_RADIUS_M if metric == "haversine" else eps_m
+    found = DBSCAN(eps=eps, min_samples=min_samples, metric=metric, algorithm="ball_tree").fit(
+        data, sample_weight=weight
+    )
+    core = np.zeros(len(xy), np.bool_)
+    core[found.core_sample_indices_] = True
+    labels = found.labels_.astype(np.int32)
+    return Clustering(labels, core, int(labels.max(initial=-1)) + 1)
+
+
+def _check_parameters(eps_m: float, min_samples: int, metric: str, n_threads: int) -> None:
+    if metric not in METRICS:
+        raise ConfigError(f"unknown metric {metric!r}", where="metric", hint="choose haversine or euclidean")
+    if not (isinstance(eps_m, (int, float, np.number)) and math.isfinite(eps_m) and eps_m >= SMALLEST_EPS_M):
+        raise ConfigError(f"eps must be a distance in metres above 0, not {eps_m!r}", where="eps_m")
+    if isinstance(min_samples, bool) or not isinstance(min_samples, (int, np.integer)) or min_samples < 1:
+        raise ConfigError(f"min_samples must be a whole number of 1 or more, not {min_samples!r}", where="min_samples")
+    if isinstance(n_threads, bool) or not isinstance(n_threads, (int, np.integer)) or n_threads < 1:
+        raise ConfigError(f"threads must be a whole number of 1 or more, not {n_threads!r}", where="n_threads")
+
+
+def _check_points(points: ArrayLike) -> NDArray[Any]:
+    xy = np.asarray(points)
+    if xy.ndim != 2 or xy.shape[1] != 2:
+        raise DataError(f"points must have the shape (n, 2), not {xy.shape}", where="points")
+    if xy.dtype not in (np.float32, np.float64):
+        try:
+            xy = xy.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"points must be numbers, not {xy.dtype}", where="points") from error
+    return xy
+
+
+def _check_weight(sample_weight: ArrayLike, n_points: int) -> NDArray[np.float64]:
+    try:
+        weight = np.ascontiguousarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError("weights must be numbers", where="sample_weight") from error
+    if weight.shape != (n_points,):
+        raise DataError(f"weights must have the shape ({n_points},), not {weight.shape}", where="sample_weight")
+    if not np.isfinite(weight).all():
+        raise DataError("a weight is NaN or infinite", where="sample_weight")
+    return weight
+
+
+def _check_values(xy: NDArray[Any], metric: str) -> None:
+    if not np.isfinite(xy).all():
+        row = int(np.flatnonzero(~np.isfinite(xy).all(axis=1))[0])
+        raise DataError("a coordinate is NaN or infinite", where=f"row {row}")
+    if metric == "haversine" and np.abs(xy[:, 0]).max() > 90:
+        row = int(np.flatnonzero(np.abs(xy[:, 0]) > 90)[0])
+        raise DataError(
+            f"latitude {xy[row, 0]:g} is beyond 90 degrees", where=f"row {row}", hint="columns: latitude, longitude"
+        )
