@@ -98,7 +98,7 @@ def _cluster(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weig
     return Clustering(labels, core, int(labels.max(initial=-1)) + 1)
 
 
-def _check_parameters(eps_m: float, min_samples: int, metric: str, n_threads: int) -> None:
+def _check_parameters(eps_m: Any, min_samples: Any, metric: str, n_threads: Any) -> None:
     if metric not in METRICS:
         raise ConfigError(f"unknown metric {metric!r}", where="metric", hint="choose haversine or euclidean")
     if not (isinstance(eps_m, (int, float, np.number)) and math.isfinite(eps_m) and eps_m >= SMALLEST_EPS_M):
