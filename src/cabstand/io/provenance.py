@@ -1,0 +1,63 @@
+"""Where a result came from: the input's hash, the code's, and the key they make together with the parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cabstand
+
+PACKAGE = Path(cabstand.__file__).parent
+
+
+@cache
+def code_version() -> str:
+    """Return the package's version and a hash of its source, as `0.1.0+1f3a9c22b0d4`.
+
+    The source and not the commit: a changed working tree is other code, and a wheel or image has no repository.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{cabstand.__version__}+{digest.hexdigest()[:12]}"
+
+
+@cache
+def git_commit() -> str | None:
+    """Return the commit of the checkout that the package runs from, or None outside of one."""
+    if not (PACKAGE.parents[1] / ".git").exists():
+        return None
+    try:
+        told = subprocess.run(
+            ["git", "-C", str(PACKAGE), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def run_key(job: str, inputs: Mapping[str, str], params: Mapping[str, Any]) -> str:
+    """Return the key of a result: same job, input hashes, parameters and code, same key.
+
+    Parameters
+    ----------
+    job : str
+        Name of the job, the key's readable head.
+    inputs : mapping of str to str
+        SHA-256 by name of the input.
+    params : mapping
+        What the result depends on; JSON-able.
+    """
+    text = json.dumps([job, dict(inputs), dict(params), code_version()], sort_keys=True, default=str)
+    return f"{job}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
