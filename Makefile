@@ -7,10 +7,10 @@ SHELL := bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
 CABSTAND := $(BIN)/cabstand
-# uv installs the same hash-checked lock many times faster; plain pip does where it is absent.
-UV := $(shell command -v uv 2>/dev/null)
+# What running needs (`make demo`), and what working on it needs besides (`make setup`).
+RUN := $(VENV)/.installed-run
+STAMP := $(VENV)/.installed-dev
 
 .PHONY: help
 help:  ## list the targets
@@ -24,15 +24,13 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cabstand needs Python 3.11 or newer; set PYTHON=python3.12, say")'
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMP): requirements/dev.txt pyproject.toml | $(BIN)/python
-ifneq ($(UV),)
-	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes -r requirements/dev.txt
-	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
-else
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-endif
+$(RUN): requirements/batch.txt pyproject.toml | $(BIN)/python
+	scripts/install $(VENV) requirements/batch.txt
 	@touch $@
+
+$(STAMP): requirements/dev.txt pyproject.toml | $(BIN)/python
+	scripts/install $(VENV) requirements/dev.txt
+	@touch $(RUN) $@
 
 .PHONY: lock
 lock: $(STAMP)  ## write the hash-pinned locks anew (needs uv)
