@@ -1,0 +1,96 @@
+"""Arrays in an .npz file that may come from anybody: what it declares is checked before a byte of it is unpacked.
+
+`numpy.load` believes the file: 130 kB may unpack to 128 MiB. Here names, kinds, dimensions and sizes must be those that
+the reader expects, nothing is pickled, and equal arrays give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from cabstand.errors import DataError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def write(file: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write the arrays as an .npz, the same bytes for the same arrays whatever the day.
+
+    Parameters
+    ----------
+    file : path or binary file
+        Where to.
+    arrays : mapping of str to ndarray
+        Plain numbers only.
+    """
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(member, "w", force_zip64=True) as stream:
+                npy.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+
+
+def read(
+    source: bytes | str | Path, expected: Mapping[str, tuple[str, int]], max_bytes: int
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an .npz, if they are what was expected and no larger than allowed.
+
+    Parameters
+    ----------
+    source : bytes or path
+        The file or its content.
+    expected : mapping of str to (dtype, number of dimensions)
+        Exactly these names must be there.
+    max_bytes : int
+        Most that all arrays together may take once unpacked.
+
+    Raises
+    ------
+    DataError
+        If the file is not an .npz, or holds anything else, or too much.
+    """
+    where = "array file" if isinstance(source, bytes) else source
+    try:
+        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+            _check_names(archive, expected, max_bytes)
+            return {name: _read_one(archive, name, *kind) for name, kind in expected.items()}
+    except DataError as error:
+        raise DataError(error.what, where=where, hint=error.hint) from error
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError) as error:
+        raise DataError(f"not a readable array file: {error}", where=where) from error
+
+
+def _check_names(archive: zipfile.ZipFile, expected: Mapping[str, tuple[str, int]], max_bytes: int) -> None:
+    names = archive.namelist()
+    if sorted(names) != sorted(f"{name}.npy" for name in expected):
+        raise DataError(f"unexpected content: {', '.join(names[:8])}")
+    size = sum(member.file_size for member in archive.infolist())
+    if size > max_bytes:
+        raise DataError(f"unpacks to {size:,} bytes, more than the {max_bytes:,} allowed")
+
+
+def _read_one(archive: zipfile.ZipFile, name: str, dtype: str, n_dims: int) -> NDArray[Any]:
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as stream:
+        version = npy.read_magic(stream)
+        if version != (1, 0):
+            raise DataError(f"{name}: array format {version} is not read here")
+        shape, fortran, found = npy.read_array_header_1_0(stream)
+        if found != np.dtype(dtype) or len(shape) != n_dims or fortran:
+            raise DataError(f"{name}: {found}{list(shape)} where {dtype} of {n_dims} dimensions belongs")
+        size = math.prod(shape) * found.itemsize
+        if size != member.file_size - stream.tell():
+            raise DataError(f"{name}: declares {size:,} bytes and holds {member.file_size - stream.tell():,}")
+        content = stream.read(size + 1)
+    return np.frombuffer(content, dtype=found).reshape(shape)

@@ -1,0 +1,119 @@
+"""The two distances, in plain NumPy: great-circle on the sphere and straight in the plane.
+
+A *reduced* distance grows with the distance and costs less: the haversine sin^2(d / 2R), or the squared distance.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cabstand.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
+_HALF_DEGREE = math.pi / 360
+_SLACK = 1e-12  # degrees (0.1 micrometre): turning a longitude into -180..180 rounds
+_MORE = 1 + 1e-9
+METRICS = ("haversine", "euclidean")
+
+
+def check(metric: str) -> None:
+    """Raise ConfigError unless `metric` is one of METRICS."""
+    if metric not in METRICS:
+        raise ConfigError(f"unknown metric {metric!r}", hint=f"one of {', '.join(METRICS)}")
+
+
+def reduced(a: Floats, b: Floats, metric: str) -> Floats:
+    """Return the reduced distance of points `a` and `b`, shapes (..., 2), broadcast against each other.
+
+    Source of the haversine: Sinnott, Virtues of the Haversine, Sky and Telescope 68 (1984).
+    """
+    if metric == "euclidean":
+        apart = a - b
+        return apart[..., 0] ** 2 + apart[..., 1] ** 2
+    # The difference is taken in degrees, where it is exact for near points.
+    over_lat = np.sin((a[..., 0] - b[..., 0]) * _HALF_DEGREE)
+    over_lon = np.sin((a[..., 1] - b[..., 1]) * _HALF_DEGREE)
+    both = np.cos(np.radians(a[..., 0])) * np.cos(np.radians(b[..., 0]))
+    return np.minimum(over_lat * over_lat + both * over_lon * over_lon, 1.0)  # type: ignore[no-any-return]
+
+
+def to_distance(value: Floats, metric: str) -> Floats:
+    """Return distances (metres for haversine) of reduced distances."""
+    if metric == "euclidean":
+        return np.sqrt(value)
+    return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(value))
+
+
+def to_reduced(distance: float, metric: str) -> float:
+    """Return the reduced distance of a distance (metres for haversine)."""
+    if metric == "euclidean":
+        return distance * distance
+    return math.sin(min(distance / (2 * EARTH_RADIUS_M), math.pi / 2)) ** 2
+
+
+def boxes(points: Floats, heads: NDArray[np.int64], metric: str) -> Floats:
+    """Return boxes of runs of points.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+        The runs, one after the other.
+    heads : ndarray of int, shape (k,)
+        First point of each run.
+
+    Returns
+    -------
+    ndarray, shape (k, 2, 2), float64
+        Low and high corner; longitudes between -180 and 180.
+    """
+    at = wrapped(points) if metric == "haversine" else points
+    return np.stack([np.minimum.reduceat(at, heads), np.maximum.reduceat(at, heads)], axis=1)
+
+
+def windows(points: Floats, value: Floats, metric: str) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Return boxes that surely cover all places within a reduced distance of each point.
+
+    A circle across the antimeridian gets a second box, 360 degrees away; one that holds a pole spans all longitudes.
+    The meridian that touches a circle stands at right angles to its radius: sin(d lon) = sin(radius) / cos(lat), by
+    Napier's rules.
+
+    Parameters
+    ----------
+    points : ndarray, shape (m, 2)
+        Longitudes between -180 and 180.
+    value : ndarray, shape (m,)
+        Reduced distances.
+
+    Returns
+    -------
+    owner : ndarray of int, shape (k,)
+        Index of the point that a box belongs to, ascending.
+    low, high : ndarray, shape (k, 2), float64
+        Corners of the boxes.
+    """
+    owner = np.arange(len(points))
+    if metric == "euclidean":
+        reach = np.sqrt(value)[:, None] * (1 + 1e-12)
+        return owner, points - reach, points + reach
+    radius = 2 * np.arcsin(np.sqrt(value))
+    over_lat = np.degrees(radius) * _MORE + _SLACK
+    ratio = np.sin(np.minimum(radius, math.pi / 2)) / np.maximum(np.cos(np.radians(points[:, 0])), 1e-300)
+    holds_pole = (np.abs(points[:, 0]) + over_lat >= 90) | (ratio >= 1)
+    over_lon = np.where(holds_pole, 360.0, np.degrees(np.arcsin(np.minimum(ratio, 1.0))) * _MORE + _SLACK)
+    reach = np.stack([over_lat, over_lon], axis=1)
+    crosses = ~holds_pole & (np.abs(points[:, 1]) + over_lon > 180)
+    owner = np.repeat(owner, 1 + crosses)
+    at = points[owner]
+    second = np.diff(owner, prepend=-1) == 0
+    at[second, 1] -= np.copysign(360.0, at[second, 1])
+    return owner, at - reach[owner], at + reach[owner]
+
+
+def wrapped(points: Floats) -> Floats:
+    """Return the points with longitudes from -180 up to 180."""
+    return np.stack([points[:, 0], (points[:, 1] + 180.0) % 360.0 - 180.0], axis=1)
