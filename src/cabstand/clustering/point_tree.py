@@ -183,14 +183,14 @@ def z_codes(points: Floats, metric: str, like: Floats | None = None) -> Codes:
         In the plane, the points whose extent the curve fills; `points` by default.
     """
     if metric == "haversine":
-        points, low, span = metrics.wrapped(points), np.array([-90.0, -180.0]), np.array([180.0, 360.0])
+        points, low, high = metrics.wrapped(points), np.array([-90.0, -180.0]), np.array([90.0, 180.0])
     else:
         extent = points if like is None else like
-        low = extent.min(axis=0, initial=np.inf)
-        span = np.maximum(extent.max(axis=0, initial=-np.inf) - low, np.finfo(float).tiny)
+        low, high = extent.min(axis=0, initial=np.inf), extent.max(axis=0, initial=-np.inf)
     code = np.zeros(len(points), np.uint64)
     for axis in (0, 1):
-        scaled = np.clip((points[:, axis] - low[axis]) / span[axis], 0, 1) * (2**32 - 1)
+        inside = np.clip(points[:, axis], low[axis], high[axis]) - low[axis]
+        scaled = inside / max(high[axis] - low[axis], np.finfo(float).tiny) * (2**32 - 1)
         code |= _spread(scaled.astype(np.uint64)) << np.uint64(1 - axis)
     return code
 
