@@ -12,10 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cabstand.clustering.kernels import bounds
+from cabstand.clustering.kernels.grid import EARTH_RADIUS_M, make_grid
+from cabstand.clustering.kernels.pipeline import cluster
 from cabstand.errors import ConfigError, DataError
 
-EARTH_RADIUS_M = 6_371_008.8
+__all__ = ["EARTH_RADIUS_M", "METRICS", "Clustering", "dbscan"]
+
 METRICS = ("haversine", "euclidean")
+MOST = 1e150  # largest coordinate whose square is a number
 SMALLEST_EPS_M = 1e-6  # float64 degrees resolve about 1e-9 m
 
 
@@ -80,22 +85,42 @@ def dbscan(
     weight = None if sample_weight is None else _check_weight(sample_weight, len(xy))
     if len(xy) == 0:
         return Clustering(np.empty(0, np.int32), np.empty(0, np.bool_), 0)
-    _check_values(xy, metric)
-    return _cluster(xy, float(eps_m), int(min_samples), metric, weight)
+    return _run(xy, float(eps_m), int(min_samples), metric, weight, int(n_threads))
 
 
-def _cluster(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: NDArray[Any] | None) -> Clustering:
-    from sklearn.cluster import DBSCAN
+def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: Any, n_threads: int) -> Clustering:
+    # Read-only and C order, whatever came in: one compiled version of each stage for each float type.
+    view = np.ascontiguousarray(xy).view()
+    view.flags.writeable = False
+    earth = metric == "haversine"
+    box = np.empty(4)
+    if bounds.bounds(view, 0, len(view), 90.0 if earth else MOST, MOST, box):
+        raise _bad_point(view, earth)
+    if earth and (box[2] < -180 or box[3] > 180):
+        return _run(_turned(view), eps_m, min_samples, metric, weight, n_threads)
+    grid = make_grid(box, eps_m, spherical=earth)
+    return Clustering(*cluster(view, grid, min_samples, weight, n_threads))
 
-    data = np.radians(xy.astype(np.float64)) if metric == "haversine" else xy.astype(np.float64)
-    eps = eps_m / EARTH_RADIUS_M if metric == "haversine" else eps_m
-    found = DBSCAN(eps=eps, min_samples=min_samples, metric=metric, algorithm="ball_tree").fit(
-        data, sample_weight=weight
-    )
-    core = np.zeros(len(xy), np.bool_)
-    core[found.core_sample_indices_] = True
-    labels = found.labels_.astype(np.int32)
-    return Clustering(labels, core, int(labels.max(initial=-1)) + 1)
+
+def _turned(xy: NDArray[Any]) -> NDArray[np.float64]:
+    """Bring longitudes beyond 180 degrees back by whole turns; the others stay as they are, to the last bit."""
+    turned = xy.astype(np.float64)
+    beyond = np.abs(turned[:, 1]) > 180
+    turned[beyond, 1] = (turned[beyond, 1] + 180) % 360 - 180
+    return turned
+
+
+def _bad_point(xy: NDArray[Any], earth: bool) -> DataError:
+    finite = np.isfinite(xy).all(axis=1)
+    if not finite.all():
+        return DataError("a coordinate is NaN or infinite", where=f"row {int(np.argmin(finite))}")
+    if not earth:
+        return DataError("a coordinate is too large", where=f"row {int(np.abs(xy).max(axis=1).argmax())}")
+    row = int(np.abs(xy[:, 0]).argmax())
+    if abs(xy[row, 0]) <= 90:
+        return DataError("a longitude is too large", where=f"row {int(np.abs(xy[:, 1]).argmax())}")
+    what = f"latitude {xy[row, 0]:g} is beyond 90 degrees"
+    return DataError(what, where=f"row {row}", hint="the columns are latitude, longitude")
 
 
 def _check_parameters(eps_m: Any, min_samples: Any, metric: str, n_threads: Any) -> None:
@@ -131,14 +156,3 @@ def _check_weight(sample_weight: ArrayLike, n_points: int) -> NDArray[np.float64
     if not np.isfinite(weight).all():
         raise DataError("a weight is NaN or infinite", where="sample_weight")
     return weight
-
-
-def _check_values(xy: NDArray[Any], metric: str) -> None:
-    if not np.isfinite(xy).all():
-        row = int(np.flatnonzero(~np.isfinite(xy).all(axis=1))[0])
-        raise DataError("a coordinate is NaN or infinite", where=f"row {row}")
-    if metric == "haversine" and np.abs(xy[:, 0]).max() > 90:
-        row = int(np.flatnonzero(np.abs(xy[:, 0]) > 90)[0])
-        raise DataError(
-            f"latitude {xy[row, 0]:g} is beyond 90 degrees", where=f"row {row}", hint="columns: latitude, longitude"
-        )

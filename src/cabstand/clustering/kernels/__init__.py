@@ -1,0 +1,7 @@
+"""The compiled stages of exact DBSCAN, one a file, in the order in which they run.
+
+`bounds` reads the input once; `grid` lays rows and columns over it; `book` gives every point its cell; `cells` puts the
+cells in order, `sample` and `scatter` bring the points that matter together; `core` counts neighbours, `link` joins
+cells, `closest` settles the pairs that samples could not, `number` and `border` write the answer. `pipeline` runs
+them. All take raw arrays and scalars; units and checks belong to :mod:`cabstand.clustering.dbscan`.
+"""

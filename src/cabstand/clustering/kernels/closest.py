@@ -1,0 +1,151 @@
+"""Settles the pairs of cells that samples could not join.
+
+The question is whether any core point of one is within eps of one of the other.
+
+Both sets are halved at the median of their longer side, over and over, and pairs of halves whose boxes are too far
+apart (or surely near) are dropped (or decide): near-linear also for dense clumps whose edges are just over eps apart,
+where comparing all with all would be quadratic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.link import find, unite
+from cabstand.clustering.kernels.metric import any_near, row_metric
+
+SMALL = 512  # compare all with all below so many pairs
+
+
+@kernel
+def _box(ys, xs, start, stop):
+    """Bounding box of ``start:stop``."""
+    y0 = y1 = ys[start]
+    x0 = x1 = xs[start]
+    for i in range(start + 1, stop):
+        y0 = min(y0, ys[i])
+        y1 = max(y1, ys[i])
+        x0 = min(x0, xs[i])
+        x1 = max(x1, xs[i])
+    return y0, y1, x0, x1
+
+
+@kernel
+def _halve(keys, others, start, stop):
+    """Reorder ``start:stop`` of both arrays so that the median of `keys` stands in the middle; return the middle."""
+    middle = (start + stop) >> 1
+    low = start
+    high = stop - 1
+    while low < high:
+        pivot = keys[(low + high) >> 1]
+        i = low
+        j = high
+        while i <= j:
+            while keys[i] < pivot:
+                i += 1
+            while keys[j] > pivot:
+                j -= 1
+            if i <= j:
+                keys[i], keys[j] = keys[j], keys[i]
+                others[i], others[j] = others[j], others[i]
+                i += 1
+                j -= 1
+        if j < middle:
+            low = i
+        if middle < i:
+            high = j
+    return middle
+
+
+@kernel
+def _squared_gaps(box_a, box_b, turn, k):
+    """Smallest and largest quick squared distance between two boxes."""
+    y0 = box_b[0] - box_a[1]
+    y1 = box_a[0] - box_b[1]
+    x0 = box_b[2] - box_a[3] - turn
+    x1 = box_a[2] + turn - box_b[3]
+    dy = max(0.0, y0, y1)
+    dx = max(0.0, x0, x1)
+    far_y = max(box_b[1] - box_a[0], box_a[1] - box_b[0])
+    far_x = max(box_b[3] - box_a[2] - turn, box_a[3] + turn - box_b[2])
+    return dy * dy + k * dx * dx, far_y * far_y + k * far_x * far_x
+
+
+@kernel
+def sets_near(ys, xs, a0, a1, b0, b1, turn, measure, sin2, stack):
+    """Tell whether a point of ``a0:a1`` is within eps of one of ``b0:b1``; reorders both."""
+    k, below, above = measure
+    stack[0] = (a0, a1, b0, b1)
+    top = 1
+    while top > 0:
+        top -= 1
+        a0, a1, b0, b1 = stack[top]
+        box_a = _box(ys, xs, a0, a1)
+        box_b = _box(ys, xs, b0, b1)
+        nearest, farthest = _squared_gaps(box_a, box_b, turn, k)
+        if nearest > above:
+            continue
+        if farthest <= below:
+            return True
+        if box_a[0] == box_a[1] and box_a[2] == box_a[3]:
+            a1 = a0 + 1  # all alike
+        if box_b[0] == box_b[1] and box_b[2] == box_b[3]:
+            b1 = b0 + 1
+        if (a1 - a0) * (b1 - b0) <= SMALL:
+            for p in range(a0, a1):
+                if any_near(ys, xs, b0, b1, ys[p], xs[p], turn, k, below, above, sin2):
+                    return True
+            continue
+        split_a = a1 - a0 >= b1 - b0
+        y0, y1, x0, x1 = box_a if split_a else box_b
+        start = a0 if split_a else b0
+        stop = a1 if split_a else b1
+        tall = (y1 - y0) * (y1 - y0) >= k * (x1 - x0) * (x1 - x0)
+        middle = _halve(ys, xs, start, stop) if tall else _halve(xs, ys, start, stop)
+        if split_a:
+            stack[top] = (a0, middle, b0, b1)
+            stack[top + 1] = (middle, a1, b0, b1)
+        else:
+            stack[top] = (a0, a1, b0, middle)
+            stack[top + 1] = (a0, a1, middle, b1)
+        top += 2
+    return False
+
+
+@kernel
+def close_pairs(grid, keys, pairs, begin, n_core, ys, xs, parent):
+    """Join every pair of cells that truly has core points within eps of each other.
+
+    Parameters
+    ----------
+    pairs : ndarray of int32, shape (p, 2)
+    begin : ndarray of int64, one a cell
+        Where the core points of each cell of a pair begin in `ys` and `xs`, which are reordered within each cell.
+    """
+    stack = [(np.int64(0), np.int64(0), np.int64(0), np.int64(0))] * 256
+    for i in range(len(pairs)):
+        a = np.int64(pairs[i, 0])
+        b = np.int64(pairs[i, 1])
+        root_a = find(parent, a)
+        root_b = find(parent, b)
+        if root_a == root_b:
+            continue
+        ahead = xs[begin[b]] - xs[begin[a]]
+        turn = 0.0
+        if grid.wraps:
+            turn = 360.0 if ahead > 180 else (-360.0 if ahead < -180 else 0.0)
+        measure = row_metric(grid, keys[a] >> grid.col_bits)
+        if sets_near(
+            ys, xs, begin[a], begin[a] + n_core[a], begin[b], begin[b] + n_core[b], turn, measure, grid.sin2, stack
+        ):
+            unite(parent, root_a, root_b)
+
+
+@kernel
+def copy_core(cells, begin, starts, n_core, ys, xs, to_ys, to_xs):
+    """Copy the core points of cells that were brought together whole."""
+    for cell in cells:
+        n = n_core[cell]
+        to_ys[begin[cell] : begin[cell] + n] = ys[starts[cell] : starts[cell] + n]
+        to_xs[begin[cell] : begin[cell] + n] = xs[starts[cell] : starts[cell] + n]
