@@ -1,0 +1,87 @@
+"""Answering from a bundle: NumPy for the features, ONNX Runtime for the model; nothing is unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cabstand.errors import DataError
+from cabstand.modelling.bundle import ASSETS, MODEL, Manifest, check_file, unpack_arrays
+from cabstand.modelling.problem import Columns, FeatureMatrix, Problem
+
+
+class Predictor:
+    """A bundle's model, checked and ready.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose feature function is used; it must be of the manifest's feature version.
+    manifest : Manifest
+        The bundle's.
+    files : mapping of str to bytes
+        At least model.onnx, and assets.npz where the manifest names it.
+
+    Raises
+    ------
+    DataError
+        If a file is not what the manifest says, or was made for other features.
+    """
+
+    def __init__(self, problem: Problem, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+        check_same_features(problem, manifest)
+        self.problem = problem
+        self.manifest = manifest
+        self.assets: dict[str, npt.NDArray[Any]] = {}
+        if ASSETS in manifest.files:
+            self.assets = unpack_arrays(check_file(manifest, ASSETS, files[ASSETS]))
+        self.session = open_session(check_file(manifest, MODEL, files[MODEL]), manifest)
+
+    def predict(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
+        """Return one array an output: `point`, `low`, `high` float32 (n,); or `label` (n,), `probability` (n, c)."""
+        return self.answer(self.problem.matrix(columns, self.assets))
+
+    def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
+        """Return one array an output for a feature matrix (n, k)."""
+        found = self.session.run(list(self.manifest.outputs), {"features": matrix})
+        return {
+            name: values.reshape(len(matrix)) if name != "probability" else values
+            for name, values in zip(self.manifest.outputs, map(np.asarray, found), strict=True)
+        }
+
+
+def check_same_features(problem: Problem, manifest: Manifest) -> None:
+    """Raise a DataError unless the problem makes the features that the bundle's model was trained on."""
+    where = f"{manifest.problem} {manifest.version}"
+    if problem.name != manifest.problem:
+        raise DataError(f"a bundle of {manifest.problem}, not of {problem.name}", where=where)
+    ours = (problem.feature_version, problem.feature_names, problem.outputs)
+    theirs = (manifest.feature_version, manifest.feature_names, manifest.outputs)
+    if ours != theirs:
+        raise DataError("made for other features or outputs", where=where, hint="train it again with this version")
+
+
+def open_session(model: bytes, manifest: Manifest) -> Any:
+    """Return an ONNX Runtime session of one thread over a model given as bytes, its inputs and outputs checked.
+
+    One thread: the models are small, and threads that spin cost other requests more than they gain this one.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    where = f"{manifest.problem} {manifest.version} {MODEL}"
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a dozen classes of its own, and no common base
+        raise DataError(f"not a model: {str(error)[:120]}", where=where) from error
+    inputs = [(one.name, one.type, one.shape[-1]) for one in session.get_inputs()]
+    if inputs != [("features", "tensor(float)", manifest.n_features)]:
+        raise DataError(f"takes {inputs[:3]}, not {manifest.n_features} features", where=where)
+    if missing := set(manifest.outputs) - {one.name for one in session.get_outputs()}:
+        raise DataError(f"has no output {sorted(missing)[0]}", where=where)
+    return session

@@ -1,0 +1,1 @@
+"""The problems that are shipped, one a file."""
