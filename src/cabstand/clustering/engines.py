@@ -1,0 +1,129 @@
+"""Engines that cluster, behind one interface: exact, and alike label for label."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering, dbscan
+from cabstand.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Work = Callable[[Floats, float, int, Floats | None, int], Clustering]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to compute a clustering.
+
+    Attributes
+    ----------
+    name : str
+        As the user writes it.
+    work : callable
+        Of points (n, 2) in degrees, eps in metres, min_samples, weights or None, and the number of workers.
+    parallel : bool
+        Whether it can use more than one worker; if not, it is given one whatever was asked.
+    """
+
+    name: str
+    work: Work
+    parallel: bool = True
+
+    def workers(self, asked: int | None) -> int:
+        """Return the number of workers to use: what was asked, else one a core.
+
+        Raises
+        ------
+        ConfigError
+            If it is under one.
+        """
+        if asked is not None and asked < 1:
+            raise ConfigError(f"workers must be 1 or more, not {asked}", where="workers")
+        if not self.parallel:
+            return 1
+        return asked or available_cores()
+
+    def run(
+        self, points: Floats, eps_m: float, min_samples: int, weight: Floats | None = None, n_workers: int | None = None
+    ) -> Clustering:
+        """Cluster points; see `cabstand.clustering.dbscan.dbscan`."""
+        return self.work(points, eps_m, min_samples, weight, self.workers(n_workers))
+
+    def warm_up(self, n_workers: int | None = None) -> None:
+        """Compile, import and start whatever the first run would otherwise wait for."""
+        spots = np.column_stack([np.linspace(40.7, 40.8, 64).repeat(4), np.linspace(-74.0, -73.9, 256)])
+        self.run(spots, 50.0, 3, np.ones(len(spots)), n_workers)
+        self.run(spots, 50.0, 3, None, n_workers)
+
+
+def available_cores() -> int:
+    """Return the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def named(name: str) -> Engine:
+    """Return the engine of that name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; the error names what was probably meant.
+    """
+    found = ENGINES.get(name)
+    if found is None:
+        near = difflib.get_close_matches(name, ENGINES, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(ENGINES)}"
+        raise ConfigError(f"no engine {name!r}", where="engine", hint=hint)
+    return found
+
+
+def parse(text: str, n_workers: int | None = None) -> tuple[Engine, int]:
+    """Read `engine` or `engine:workers`.
+
+    Raises
+    ------
+    ConfigError
+        If the engine is unknown or the workers are no number of 1 or more.
+    """
+    name, colon, count = text.strip().partition(":")
+    if colon and not (count.isdecimal() and int(count) > 0):
+        raise ConfigError(f"workers must be a whole number of 1 or more, not {count!r}", where=f"engine {text}")
+    engine = named(name)
+    return engine, engine.workers(int(count) if colon else n_workers)
+
+
+def _kernel(points: Floats, eps_m: float, min_samples: int, weight: Floats | None, n_workers: int) -> Clustering:
+    return dbscan(points, eps_m, min_samples, sample_weight=weight, n_threads=n_workers)
+
+
+def _sklearn(points: Floats, eps_m: float, min_samples: int, weight: Floats | None, n_workers: int) -> Clustering:
+    """Cluster as scikit-learn's users do: haversine on a ball tree, every neighbour list kept."""
+    from sklearn.cluster import DBSCAN
+
+    model = DBSCAN(
+        eps=eps_m / EARTH_RADIUS_M,
+        min_samples=min_samples,
+        metric="haversine",
+        algorithm="ball_tree",
+        n_jobs=n_workers,
+    ).fit(np.radians(points), sample_weight=weight)
+    core = np.zeros(len(points), np.bool_)
+    core[model.core_sample_indices_] = True
+    labels = model.labels_.astype(np.int32)
+    return Clustering(labels, core, int(labels.max(initial=-1)) + 1)
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine("sequential", _kernel, parallel=False),
+        Engine("multicore", _kernel),
+        Engine("sklearn", _sklearn),
+    )
+}

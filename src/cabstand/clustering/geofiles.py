@@ -1,0 +1,120 @@
+"""Hotspots, labels and core points as tables: GeoParquet 1.1 and GeoJSON, which any GIS opens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cabstand.clustering.hotspots import HOURS, WEEKDAYS, Hotspots
+
+SCHEMA_VERSION = 1
+_POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])  # WKB, little endian
+
+
+def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float) -> pa.Table:
+    """Return one row a cluster, with a point geometry at its centroid.
+
+    Parameters
+    ----------
+    hotspots : Hotspots
+    zones : sequence of str, optional
+        Name of the nearest zone of each.
+    eps_m : float
+        Kept in the file's metadata.
+    """
+    k = len(hotspots)
+    columns: dict[str, pa.Array] = {
+        "id": pa.array(np.arange(k, dtype=np.int32)),
+        "size": pa.array(hotspots.size.astype(np.int64)),
+        "core": pa.array(hotspots.core),
+        "weight": pa.array(hotspots.weight),
+        "lat": pa.array(hotspots.centroid[:, 0]),
+        "lon": pa.array(hotspots.centroid[:, 1]),
+        "radius_m": pa.array(hotspots.radius_m),
+        "area_km2": pa.array(hotspots.area_km2),
+        "density_per_km2": pa.array(hotspots.density_per_km2),
+        "hours": _lists(hotspots.hours, k, HOURS),
+        "weekdays": _lists(hotspots.weekdays, k, WEEKDAYS),
+        "zone": pa.array(zones, pa.string()) if zones is not None else pa.nulls(k, pa.string()),
+        "geometry": wkb_points(hotspots.centroid),
+    }
+    table = pa.table(columns)
+    return table.replace_schema_metadata(
+        {"geo": json.dumps(_geo(hotspots.centroid)), "schema_version": str(SCHEMA_VERSION), "eps_m": repr(eps_m)}
+    )
+
+
+def labels_table(row: NDArray[np.int64], labels: NDArray[np.int32], core: NDArray[np.bool_]) -> pa.Table:
+    """Return one row a point, in input order."""
+    table = pa.table({"row": pa.array(row), "label": pa.array(labels), "core": pa.array(core)})
+    return table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
+
+
+def cores_table(latlon: NDArray[np.float64], labels: NDArray[np.int32], core: NDArray[np.bool_]) -> pa.Table:
+    """Return the distinct core points with the cluster of each and how many points stand there."""
+    places, first, count = np.unique(latlon[core], axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)  # as they came
+    columns = {
+        "lat": pa.array(places[order, 0]),
+        "lon": pa.array(places[order, 1]),
+        "cluster": pa.array(labels[core][first[order]]),
+        "count": pa.array(count[order].astype(np.int64)),
+    }
+    return pa.table(columns).replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
+
+
+def feature_collection(table: pa.Table, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of `hotspots_table` as GeoJSON (RFC 7946: longitude first); `facts` become foreign members."""
+    rows = table.drop_columns(["geometry"]).to_pylist()
+    features = [
+        {
+            "type": "Feature",
+            "id": row["id"],
+            "geometry": {"type": "Point", "coordinates": [round(row["lon"], 7), round(row["lat"], 7)]},
+            "properties": {name: _short(value) for name, value in row.items()},
+        }
+        for row in rows
+    ]
+    return {"type": "FeatureCollection", "schema_version": SCHEMA_VERSION, **facts, "features": features}
+
+
+def wkb_points(latlon: NDArray[np.float64]) -> pa.Array:
+    """Return points as well-known binary, longitude first."""
+    binary = np.zeros(len(latlon), _POINT)
+    binary["order"], binary["kind"] = 1, 1
+    binary["x"], binary["y"] = latlon[:, 1], latlon[:, 0]
+    fixed = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(_POINT.itemsize), len(latlon), [None, pa.py_buffer(binary.tobytes())]
+    )
+    return fixed.cast(pa.binary())
+
+
+def _lists(shares: NDArray[np.float64] | None, k: int, width: int) -> pa.Array:
+    kind = pa.list_(pa.float64(), width)
+    if shares is None:
+        return pa.nulls(k, kind)
+    return pa.FixedSizeListArray.from_arrays(pa.array(shares.ravel()), width)
+
+
+def _geo(centroid: NDArray[np.float64]) -> dict[str, Any]:
+    """Return GeoParquet's metadata; no `crs` means longitude and latitude in WGS84."""
+    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Point"]}
+    if len(centroid):
+        (south, west), (north, east) = centroid.min(axis=0), centroid.max(axis=0)
+        column["bbox"] = [float(west), float(south), float(east), float(north)]
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+
+
+def _short(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, 7)
+        case list():
+            return [round(item, 4) for item in value]
+        case _:
+            return value

@@ -1,0 +1,160 @@
+"""A folder of files that appears whole or not at all.
+
+On a disk the files are written into a hidden folder beside the target, which then takes the target's name. In S3, which
+has no folders, they are uploaded with the manifest last, and a reader trusts what a manifest names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cabstand.errors import ConfigError, DataError, StorageError
+from cabstand.io import disk, storage
+
+MANIFEST = "manifest.json"
+_STAGE = ".part-"
+
+
+def manifest(uri: str, schema_version: int, name: str = MANIFEST) -> dict[str, Any] | None:
+    """Return the manifest of a published folder, or None where there is none.
+
+    Raises
+    ------
+    DataError
+        If it is not such a manifest, or of a newer version.
+    """
+    place = storage.join(uri, name)
+    if not storage.exists(place):
+        return None
+    try:
+        content = json.loads(storage.read(place))
+        version = content["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError("not a manifest", where=place) from error
+    if not isinstance(version, int) or not 1 <= version <= schema_version:
+        raise DataError(
+            f"schema version {version}, {schema_version} is read here", where=place, hint="upgrade cabstand"
+        )
+    return dict(content)
+
+
+@contextmanager
+def folder(uri: str, name: str = MANIFEST) -> Iterator[Path]:
+    """Give an empty local folder; what stands in it when the block ends well is published at `uri`.
+
+    Parameters
+    ----------
+    uri : str
+        The folder to publish, a path or an S3 prefix.
+    name : str
+        The file in it that says it is whole: it appears last, and a folder without it may be replaced by nobody.
+
+    Raises
+    ------
+    ConfigError
+        If a folder stands there that was not published by this.
+    StorageError
+        If the place cannot be written to.
+    """
+    with _errors(uri):
+        block = _to_s3(uri, name) if storage.is_s3(uri) else _to_disk(disk.to_path(uri), name)
+        with block as path:
+            yield path
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that any reader takes: NaN is refused."""
+    path.write_text(json.dumps(content, indent=1, default=str, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _to_disk(target: Path, name: str) -> Iterator[Path]:
+    if target.exists() and not (target / name).is_file() and any(target.iterdir()):
+        raise ConfigError("stands there and was not made by cabstand", where=target, hint="choose another folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target.parent)
+    stage, lock = _stage(target.parent)
+    try:
+        yield stage
+        for path in stage.rglob("*"):
+            _sync(path)
+        _swap(stage, target, name)
+        _sync(target.parent)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        os.close(lock)
+
+
+@contextmanager
+def _to_s3(uri: str, name: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cabstand-") as scratch:
+        stage = Path(scratch)
+        yield stage
+        files = sorted(path for path in stage.rglob("*") if path.is_file())
+        for path in sorted(files, key=lambda path: path.name == name):
+            with storage.staged(storage.join(uri, path.relative_to(stage).as_posix())) as copy:
+                shutil.copyfile(path, copy)
+
+
+def _stage(parent: Path) -> tuple[Path, int]:
+    """Make a hidden folder, locked for as long as this process lives: that is how a sweep tells a dead one."""
+    while True:
+        path = parent / f"{_STAGE}{uuid.uuid4().hex}"
+        path.mkdir()
+        lock = os.open(path, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.is_dir():  # a sweep may have come between
+            return path, lock
+        os.close(lock)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed processes left."""
+    for path in parent.glob(f"{_STAGE}*"):
+        with suppress(OSError):
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _swap(stage: Path, target: Path, name: str) -> None:
+    old = target.parent / f"{_STAGE}{uuid.uuid4().hex}"
+    with suppress(FileNotFoundError):
+        # A folder cannot be renamed over a full one. Between the two renames there is nothing, never a part.
+        target.rename(old)
+    try:
+        stage.rename(target)
+    except OSError:
+        if not (target / name).is_file():  # else somebody published the same meanwhile
+            raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _errors(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # pyarrow puts the whole story into strerror; the number knows it shorter.
+        what = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise StorageError(what, where=uri, hint="nothing was published") from error
