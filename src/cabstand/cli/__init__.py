@@ -17,7 +17,7 @@ import typer
 from cabstand.errors import CabstandError
 
 # One module a group of commands; each adds its own with `register(app)`.
-GROUPS = ("system",)
+GROUPS = ("clustering", "system")
 
 app = typer.Typer(
     name="cabstand",

@@ -67,6 +67,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
+def check(eps_m: float, min_samples: int) -> None:
+    """Raise ConfigError if a parameter is out of its range, before anything is read."""
+    dbscan(np.empty((0, 2)), eps_m, min_samples)
+
+
 def named(name: str) -> Engine:
     """Return the engine of that name.
 

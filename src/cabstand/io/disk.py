@@ -73,8 +73,10 @@ def delete(uri: str) -> None:
 
 def list_under(prefix: str) -> list[str]:
     """Return the paths of all files below `prefix`, sorted, temporary ones left out."""
-    found = [str(path) for path in to_path(prefix).rglob("*") if path.is_file()]
-    return sorted(uri for uri in found if not Path(uri).name.startswith("."))
+    root = to_path(prefix)
+    found = [path for path in root.rglob("*") if path.is_file()]
+    # A hidden folder is one that is being written, as a hidden file is.
+    return sorted(str(path) for path in found if not any(p.startswith(".") for p in path.relative_to(root).parts))
 
 
 @contextmanager

@@ -124,8 +124,9 @@ def _errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, EOFError) as error:
-        text = str(error).split("\n")[0]
-        raise DataError(f"cannot be read: {text[:300]}", where=uri) from error
+        text = str(error).split("\n")[0][:300]
+        hint = "a stray comma? `cabstand ingest` mends those of the TLC" if "Expected" in text else None
+        raise DataError(f"cannot be read: {text}", where=uri, hint=hint) from error
     except OSError as error:
         if error.errno is not None:
             raise

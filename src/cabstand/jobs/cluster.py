@@ -1,0 +1,223 @@
+"""Cluster points and publish the hotspots: read, cluster, describe, publish."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cabstand import log
+from cabstand.clustering import engines, geofiles
+from cabstand.clustering.collapse import collapse
+from cabstand.clustering.columns import End
+from cabstand.clustering.core_index import CoreIndex
+from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.engines import Engine
+from cabstand.clustering.hotspots import summarise
+from cabstand.clustering.places import nearest_zones
+from cabstand.io import points, provenance, publish, registry, storage
+from cabstand.io.points import Points
+from cabstand.jobs.usage import Usage, measure
+from cabstand.settings import Settings
+
+SCHEMA_VERSION = 1
+LABELS, HOTSPOTS, GEOJSON, CORES, INDEX = (
+    "labels.parquet",
+    "hotspots.parquet",
+    "hotspots.geojson",
+    "cores.parquet",
+    "hotspots.npz",
+)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Params:
+    """What to cluster, and how.
+
+    Attributes
+    ----------
+    input : str
+        URI, glob or folder of trips.
+    eps_m : float
+        Radius of a neighbourhood in metres.
+    min_samples : int
+        Points (or weight) that make a core point.
+    engine : str
+        Name of the engine.
+    n_workers : int, optional
+        Workers; one a core by default.
+    end : {"pickup", "dropoff"}
+        Which end of the trips.
+    weight_column : str, optional
+        Column of weights.
+    out : str, optional
+        Folder to publish, instead of one in the lake.
+    track : bool
+        Whether to log the run to MLflow.
+    dry_run : bool
+        Say what would be written, and write nothing.
+    """
+
+    input: str
+    eps_m: float = 50.0
+    min_samples: int = 20
+    engine: str = "multicore"
+    n_workers: int | None = None
+    end: End = "pickup"
+    weight_column: str | None = None
+    out: str | None = None
+    track: bool = True
+    dry_run: bool = False
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Cluster, and publish labels, hotspots and core points; a result that is there already is not made again.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a parameter or the input is wrong.
+    StorageError, RegistryError
+        If the lake or MLflow refuses; nothing is published then.
+    """
+    engine, n_workers = engines.parse(params.engine, params.n_workers)
+    engines.check(params.eps_m, params.min_samples)
+    with log.progress("reading"):
+        read = _read(settings, params)
+    zones = _zones(settings)
+    settled = {
+        "eps_m": float(params.eps_m),
+        "min_samples": params.min_samples,
+        "engine": engine.name,
+        "n_workers": n_workers,
+        "end": params.end,
+        "weight_column": params.weight_column,
+    }
+    key = provenance.run_key("cluster", {"input": read.sha256, "zones": zones[1] if zones else ""}, settled)
+    target = params.out or storage.join(settings.lake_uri, "hotspots", key)
+    found = publish.manifest(target, SCHEMA_VERSION)
+    if found and found.get("run_key") == key:
+        return _result(found, target) | {"reused": True}
+    if params.dry_run:
+        return {"dry_run": True, "would_write": target, "run_key": key, "n_points": len(read), **settled}
+    source = registry.Source(read.uri, read.sha256)
+    with (
+        registry.run(settings, "cluster", settled, source=source, enabled=params.track) as tracked,
+        publish.folder(target) as folder,
+    ):
+        engine.warm_up(n_workers)
+        with log.progress(f"clustering {len(read):,} points"):
+            clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
+        manifest = _manifest(read, clustering, usage, settled | {"run_key": key, "run_id": tracked.id})
+        with log.progress("writing"):
+            _write(folder, read, clustering, params.eps_m, zones)
+        _close(folder, manifest)
+        _track(tracked, folder, manifest)
+    return _result(manifest, target) | {"reused": False}
+
+
+def _read(settings: Settings, params: Params) -> Points:
+    zones_uri = storage.join(settings.lake_uri, "zones", "zones.parquet")
+    return points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+
+
+def _zones(settings: Settings) -> tuple[dict[str, Any], str] | None:
+    """Return the lake's zone polygons and the tag of their file, if it has any."""
+    uri = storage.join(settings.lake_uri, "zones", "zones.geojson")
+    if not storage.exists(uri):
+        return None
+    content, tag = storage.read_tagged(uri)
+    return json.loads(content), tag
+
+
+def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:
+    if not read.by_zone:
+        return engine.run(read.latlon, params.eps_m, params.min_samples, read.weight, n_workers)
+    # A month of trips stands on 263 centroids.
+    places = collapse(read.latlon, read.weight)
+    found = engine.run(places.points, params.eps_m, params.min_samples, places.weight, n_workers)
+    return Clustering(found.labels[places.place], found.core[places.place], found.n_clusters)
+
+
+def _write(
+    folder: Path, read: Points, clustering: Clustering, eps_m: float, zones: tuple[dict[str, Any], str] | None
+) -> None:
+    labels, core, _ = clustering
+    hotspots = summarise(read.latlon, labels, core, eps_m, weight=read.weight, at=read.at)
+    names = nearest_zones(hotspots.centroid, zones[0]) if zones else None
+    table = geofiles.hotspots_table(hotspots, names, eps_m)
+    facts = {"source": read.uri, "synthetic": read.synthetic}
+    _parquet(geofiles.labels_table(read.row, labels, core), folder / LABELS)
+    _parquet(table, folder / HOTSPOTS)
+    _parquet(geofiles.cores_table(read.latlon, labels, core), folder / CORES)
+    (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, facts)))
+    CoreIndex.build(read.latlon[core], labels[core], eps_m).save(folder / INDEX)
+
+
+def _parquet(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd")
+
+
+def _manifest(read: Points, clustering: Clustering, usage: Usage, settled: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "hotspots",
+        **settled,
+        "source": {
+            "uri": read.uri,
+            "sha256": read.sha256,
+            "n_rows": read.n_rows,
+            "n_without_place": read.n_without_place,
+            "by_zone": read.by_zone,
+            "synthetic": read.synthetic,
+        },
+        "n_points": len(read),
+        "n_clusters": clustering.n_clusters,
+        "n_noise": int(np.count_nonzero(clustering.labels < 0)),
+        "n_core": int(np.count_nonzero(clustering.core)),
+        **asdict(usage),
+        "code_version": provenance.code_version(),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _close(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, which names each file with its size and hash."""
+    manifest["files"] = {
+        path.name: {"bytes": path.stat().st_size, "sha256": provenance.sha256_file(path)}
+        for path in sorted(folder.iterdir())
+    }
+    publish.write_json(folder / publish.MANIFEST, manifest)
+
+
+def _track(tracked: registry.Run, folder: Path, manifest: dict[str, Any]) -> None:
+    names = ("n_points", "n_clusters", "n_noise", "n_core", "wall_s", "cpu_s", "peak_rss_mb")
+    tracked.metrics({name: manifest[name] for name in names})
+    tracked.tags({"run_key": manifest["run_key"], "data.synthetic": manifest["source"]["synthetic"]})
+    for name in (HOTSPOTS, GEOJSON, publish.MANIFEST):
+        tracked.artifact(folder / name)
+
+
+def _result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
+    kept = ("engine", "n_workers", "eps_m", "min_samples", "n_points", "n_clusters", "n_noise", "n_core")
+    used = ("wall_s", "cpu_s", "peak_rss_mb", "run_id", "run_key")
+    return {
+        **{name: manifest[name] for name in kept},
+        "n_without_place": manifest["source"]["n_without_place"],
+        "synthetic": manifest["source"]["synthetic"],
+        **{name: manifest[name] for name in used},
+        "labels_uri": storage.join(target, LABELS),
+        "hotspots_uri": storage.join(target, HOTSPOTS),
+        "geojson_uri": storage.join(target, GEOJSON),
+        "cores_uri": storage.join(target, CORES),
+        "index_uri": storage.join(target, INDEX),
+        "manifest_uri": storage.join(target, publish.MANIFEST),
+    }
