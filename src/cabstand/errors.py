@@ -13,6 +13,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class CabstandError(Exception):
     """An error that a user can act on, told in one line.
@@ -75,3 +78,9 @@ class RegistryError(CabstandError):
 
 class TaskError(CabstandError):
     """A started job, worker or task failed."""
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """Return a hint that names what was probably meant, or else all that is known."""
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"

@@ -42,6 +42,21 @@ class Settings(BaseSettings):
     )
     mlflow_experiment: str = Field("cabstand", min_length=1, description="Name of the MLflow experiment.")
 
+    # --- trips
+    tlc_url: str = Field(
+        "https://d37ci6vzurychx.cloudfront.net/trip-data", description="Folder of the TLC's monthly trip records."
+    )
+    zones_url: str = Field(
+        "https://d37ci6vzurychx.cloudfront.net/misc", description="Folder of the TLC's zone shapes and lookup table."
+    )
+    uber_url: str = Field(
+        "https://raw.githubusercontent.com/fivethirtyeight/uber-tlc-foil-response/master/uber-trip-data",
+        description="Folder of the Uber pickups of 2014.",
+    )
+    download_attempts: int = Field(6, ge=1, le=50, description="Requests for one file before giving up.")
+    download_timeout_s: float = Field(30.0, gt=0, allow_inf_nan=False, description="Longest silence of a server.")
+    ingest_max_rows: int = Field(200_000_000, ge=1, description="Most rows taken from one file.")
+
     # --- logging
     log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Lowest level logged.")
     log_json: bool | None = Field(None, description="Log JSON lines; unset means when stderr is not a terminal.")

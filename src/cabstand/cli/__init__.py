@@ -6,7 +6,6 @@ input; an error is one line on stderr, with a traceback only under `--debug`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 import traceback
@@ -14,10 +13,12 @@ from typing import Annotated
 
 import typer
 
-from cabstand.errors import CabstandError
+from cabstand.errors import CabstandError, suggest
+
+__all__ = ["app", "main", "run", "suggest"]
 
 # One module a group of commands; each adds its own with `register(app)`.
-GROUPS = ("clustering", "system")
+GROUPS = ("clustering", "data", "system")
 
 app = typer.Typer(
     name="cabstand",
@@ -56,12 +57,6 @@ def run(arguments: list[str]) -> int:
             # One line, whatever the library below put into it.
             print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code if isinstance(code, int) else 0
-
-
-def suggest(word: str, known: list[str]) -> str:
-    """Return a hint that names what was probably meant, or else all that is known."""
-    near = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

@@ -1,0 +1,60 @@
+"""A file named by the user, wherever it is: on disk, in S3, or at a web address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cabstand import log
+from cabstand.errors import DataError
+from cabstand.io import disk, storage, tlc
+from cabstand.settings import Settings
+
+
+@dataclass(frozen=True)
+class LocalCopy:
+    """A file to read, on this machine for as long as the block runs.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    name : str
+        Where it came from, without credentials.
+    sha256 : str
+        Of its content.
+    """
+
+    path: Path
+    name: str
+    sha256: str
+
+
+def is_web(uri: str) -> bool:
+    """Say whether `uri` is an http or https address."""
+    return uri.lower().startswith(("http://", "https://"))
+
+
+@contextmanager
+def local_copy(settings: Settings, uri: str, *, refresh: bool = False) -> Iterator[LocalCopy]:
+    """Give a local path of the file at `uri` and its sha256.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be fetched.
+    DataError
+        If no such file is on this machine.
+    """
+    if is_web(uri):
+        policy = tlc.Policy(attempts=settings.download_attempts, timeout_s=settings.download_timeout_s)
+        with log.progress(f"download {tlc.public(uri).rsplit('/', 1)[-1]}") as advance:
+            done = tlc.fetch(uri, settings.home / "cache", policy=policy, refresh=refresh, advance=advance)
+        yield LocalCopy(done.path, done.url, done.sha256)
+        return
+    if not storage.is_s3(uri) and not disk.to_path(uri).is_file():
+        raise DataError("no such file", where=uri, hint="give a file, s3:// or https:// address")
+    with storage.fetched(uri) as path:
+        yield LocalCopy(path, uri, tlc.sha256_of(path))

@@ -1,0 +1,136 @@
+"""Synth: a month of synthetic trips in the lake, with the truth beside it, marked as synthetic everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cabstand import log
+from cabstand.errors import ConfigError, suggest
+from cabstand.io import lake
+from cabstand.jobs import ingest, zones
+from cabstand.settings import Settings
+from cabstand.trips import eras, synth
+from cabstand.trips.balance import Contract, write_month
+from cabstand.trips.clean import Rules
+from cabstand.trips.readers import Batch
+from cabstand.trips.synth_zones import synthetic_zones
+
+DATASET = "synth"
+MAX_TRIPS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Params:
+    """What to make; see `cabstand.trips.synth.Plan` for the meaning of each.
+
+    Attributes
+    ----------
+    dataset : str
+        Name in the lake: `synth`, or one that begins with `synth-`, to keep several side by side.
+    dry_run : bool
+        Say what would be done, and do nothing.
+    """
+
+    plan: synth.Plan
+    dataset: str = DATASET
+    dry_run: bool = False
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Make the trips and return their manifest and addresses.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of range, or the lake holds real zones that trips of the zone era would mix with.
+    """
+    _check(params)
+    plan = params.plan
+    month = lake.Month(settings.lake_uri, params.dataset, plan.month)
+    where = ingest.addresses(month) | {"planted_uri": month.planted_uri}
+    if params.dry_run:
+        return {"dry_run": True, "synthetic": True, "dataset": params.dataset, "month": plan.month} | where
+    kept = zones.publish(settings, synthetic_zones(), only_over_synthetic=True)
+    if not kept and plan.era == eras.ZONES:
+        raise ConfigError(
+            "this lake holds the TLC's zones, and synthetic trips have their own", where=settings.lake_uri,
+            hint="give another --lake, or --era coordinates",
+        )  # fmt: skip
+    manifest = lake.publish(month, lambda *paths: _make(params, month, *paths))
+    return {key: value for key, value in manifest.items() if key in ingest.RESULT} | where | {
+        "recommended": synth.recommended(plan.trips)
+    }  # fmt: skip
+
+
+def _check(params: Params) -> None:
+    plan = params.plan
+    ingest.check_month(plan.month)
+    if plan.era not in (eras.COORDINATES, eras.ZONES):
+        raise ConfigError(
+            f"no era {plan.era[:40]!r}", where="--era", hint=suggest(plan.era, (eras.COORDINATES, eras.ZONES))
+        )
+    if not re.fullmatch(r"synth(-[a-z0-9]{1,30})*", params.dataset, re.ASCII):
+        raise ConfigError(f"not a name: {params.dataset[:40]!r}", where="--name", hint="synth, or synth-something")
+    bounds = {
+        "trips": (1, MAX_TRIPS),
+        "seed": (0, 2**63),
+        "decimals": (2, 8),
+        "bad_share": (0.0, 0.5),
+        "slowdown": (0.1, 10.0),
+        "hotspot_shift_m": (-2_000.0, 2_000.0),
+        "hour_shift": (-23, 23),
+        "airport_factor": (0.0, 100.0),
+    }
+    for name, (low, high) in bounds.items():
+        value = getattr(plan, name)
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ConfigError(f"{value} is not in {low} to {high}", where=f"--{name.replace('_', '-')}")
+
+
+def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> lake.Made:
+    plan = params.plan
+    told = asdict(plan) | {"dataset": params.dataset}
+    sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    key = ingest.run_key(sha256=sha256, rules=asdict(Rules()))
+    planted = synth.Planted(plan)
+    facts = {"run_key": key, "dataset": params.dataset, "month": plan.month, "synthetic": "true"}
+    with log.progress(f"synthetic trips {plan.month}", plan.trips) as advance:
+        contract = Contract(eras.needed_columns("yellow", plan.era), plan.month, refuse_duplicates=False)
+        balance = write_month(
+            _batches(plan, planted), trips, quarantine, contract=contract, facts=facts, advance=advance
+        )
+    truth = {month.planted_uri: (json.dumps(planted.as_dict(), indent=2) + "\n").encode()}
+    manifest = {
+        "dataset": params.dataset,
+        "month": plan.month,
+        "source": f"synthetic, seed {plan.seed}",
+        "sha256": sha256,
+        "era": plan.era,
+        "rows_in": balance.rows_in,
+        "rows_out": balance.rows_out,
+        "rows_quarantined": balance.rows_quarantined,
+        "quarantined_by_reason": dict(sorted(balance.by_reason.items())),
+        "columns": {},
+        "columns_ignored": [],
+        "columns_unknown": [],
+        "plan": told,
+        "rules": asdict(Rules()),
+        "run_key": key,
+        "synthetic": True,
+        "versions": ingest.versions(),
+    }
+    return lake.Made(manifest, truth)
+
+
+def _batches(plan: synth.Plan, planted: synth.Planted) -> Iterator[Batch]:
+    for trips in synth.generate(plan, planted):
+        yield Batch(trips, np.zeros(trips.num_rows, bool), np.empty(0, np.int64), [])

@@ -1,0 +1,162 @@
+"""Which rows are put aside, and why: one reason a row, the first that holds in the order of `REASONS`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cabstand.trips.schema import N_ZONES, month_start
+
+Mask = npt.NDArray[np.bool_]
+
+# Order matters: a row takes the first reason that holds.
+REASONS: dict[str, str] = {
+    "malformed_row": "the line has another number of fields than the rest of the file",
+    "unreadable_value": "a value is not a number or date of its column",
+    "time_missing": "pickup or dropoff time is null",
+    "stray_date": "the pickup is outside the month",
+    "location_missing": "a zone or coordinate is null",
+    "location_unknown": f"a zone is not 1 to {N_ZONES}",
+    "coordinates_zero": "a latitude or longitude is exactly 0",
+    "coordinates_invalid": "a coordinate is NaN, infinite, or no latitude or longitude at all",
+    "coordinates_out_of_area": "a coordinate is outside the area around New York",
+    "duration_not_positive": "the dropoff is not after the pickup",
+    "duration_absurd": "the trip lasted longer than a shift can",
+    "distance_missing": "the distance is null or NaN in a file that has distances",
+    "distance_not_positive": "the distance is zero or less",
+    "distance_absurd": "the distance is longer than a cab ride can be",
+    "speed_absurd": "the average speed is beyond any car's",
+    "duplicate": "every column equals an earlier row's (never applied to Uber pickups, which are rounded)",
+}
+_CODE = {name: code for code, name in enumerate(REASONS, start=1)}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Bounds of what counts as a trip.
+
+    Attributes
+    ----------
+    south, north, west, east : float
+        Area that coordinates must lie in, degrees; by default about 150 km around Manhattan.
+    max_duration_h, max_distance_km, max_speed_kmh : float
+        Longest, farthest and fastest trip kept.
+    """
+
+    south: float = 39.5
+    north: float = 42.5
+    west: float = -75.5
+    east: float = -71.5
+    max_duration_h: float = 6.0
+    max_distance_km: float = 300.0
+    max_speed_kmh: float = 200.0
+
+
+def code_of(reason: str) -> int:
+    """Return the code of a reason: 1 and up, in the order of `REASONS`; 0 is a good row."""
+    return _CODE[reason]
+
+
+def names_of(codes: npt.NDArray[np.uint8]) -> pa.Array:
+    """Return the reasons' names of `codes`, all of them above 0."""
+    names = pa.array(["", *REASONS])
+    return names.take(pa.array(codes.astype(np.int32)))
+
+
+def classify(
+    trips: pa.RecordBatch, needed: tuple[str, ...], month: str, rules: Rules, unreadable: Mask
+) -> npt.NDArray[np.uint8]:
+    """Return each row's reason code; 0 is a good row.
+
+    Parameters
+    ----------
+    trips : pyarrow.RecordBatch
+        n rows in the canonical schema.
+    needed : tuple of str
+        Columns that the file's era must have; the others are not looked at.
+    month : str
+        YYYY-MM in which a pickup must lie.
+    rules : Rules
+        Bounds.
+    unreadable : ndarray of bool, shape (n,)
+        Rows in which some value could not be read.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+    """
+    codes = np.zeros(trips.num_rows, np.uint8)
+    _mark(codes, unreadable, "unreadable_value")
+    _check_times(codes, trips, needed, month)
+    _check_zones(codes, trips, needed)
+    _check_coordinates(codes, trips, needed, rules)
+    if "dropoff_at" in needed:
+        _check_ride(codes, trips, rules)
+    return codes
+
+
+def _mark(codes: npt.NDArray[np.uint8], mask: Mask, reason: str) -> None:
+    codes[mask & (codes == 0)] = _CODE[reason]
+
+
+def _null(trips: pa.RecordBatch, name: str) -> Mask:
+    return np.asarray(trips.column(name).is_null())
+
+
+def floats(trips: pa.RecordBatch, name: str) -> npt.NDArray[np.float64]:
+    """Return a column as float64, null as NaN."""
+    return np.asarray(trips.column(name).cast(pa.float64()).fill_null(np.nan))
+
+
+def instants(trips: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
+    """Return a timestamp column as microseconds since 1970, null as 0."""
+    return np.asarray(trips.column(name).cast(pa.int64()).fill_null(0))
+
+
+def _check_times(codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, needed: tuple[str, ...], month: str) -> None:
+    for name in ("pickup_at", "dropoff_at"):
+        if name in needed:
+            _mark(codes, _null(trips, name), "time_missing")
+    first, after = (int(month_start(name).astype(np.int64)) for name in (month, str(np.datetime64(month, "M") + 1)))
+    pickup = instants(trips, "pickup_at")
+    _mark(codes, (pickup < first) | (pickup >= after), "stray_date")
+
+
+def _check_zones(codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, needed: tuple[str, ...]) -> None:
+    names = [name for name in ("pickup_zone", "dropoff_zone") if name in needed]
+    for name in names:
+        _mark(codes, _null(trips, name), "location_missing")
+    for name in names:
+        zone = np.asarray(trips.column(name).fill_null(0))
+        _mark(codes, (zone < 1) | (zone > N_ZONES), "location_unknown")
+
+
+def _check_coordinates(
+    codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, needed: tuple[str, ...], rules: Rules
+) -> None:
+    bounds = {"lat": (90.0, rules.south, rules.north), "lon": (180.0, rules.west, rules.east)}
+    names = [f"{end}_{axis}" for end in ("pickup", "dropoff") for axis in ("lat", "lon") if f"{end}_{axis}" in needed]
+    values = {name: floats(trips, name) for name in names}
+    for name in names:
+        _mark(codes, _null(trips, name), "location_missing")
+    for value in values.values():
+        _mark(codes, value == 0, "coordinates_zero")
+    for name, value in values.items():
+        _mark(codes, ~(np.abs(value) <= bounds[name[-3:]][0]), "coordinates_invalid")
+    for name, value in values.items():
+        _, low, high = bounds[name[-3:]]
+        _mark(codes, ~((value >= low) & (value <= high)), "coordinates_out_of_area")
+
+
+def _check_ride(codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, rules: Rules) -> None:
+    hours = (instants(trips, "dropoff_at") - instants(trips, "pickup_at")) / 3.6e9
+    km = floats(trips, "distance_km")
+    _mark(codes, hours <= 0, "duration_not_positive")
+    _mark(codes, hours > rules.max_duration_h, "duration_absurd")
+    _mark(codes, np.isnan(km), "distance_missing")
+    _mark(codes, km <= 0, "distance_not_positive")
+    _mark(codes, km > rules.max_distance_km, "distance_absurd")
+    _mark(codes, km > hours * rules.max_speed_kmh, "speed_absurd")

@@ -1,0 +1,89 @@
+"""Find rows that equal an earlier one, in memory bounded whatever their number."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+PART_ROWS = 4_000_000  # rows sorted at once: 64 MB
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_NULL = np.uint64(0x5851F42D4C957F2D)
+
+
+def row_hashes(trips: pa.RecordBatch, names: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """Return a 64-bit hash of each row over the columns `names`.
+
+    Each column's bits are mixed in with the finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014). Among 10 million
+    rows the chance that any two different ones share a hash is 3 in a million.
+    """
+    total = np.zeros(trips.num_rows, np.uint64)
+    for name in names:
+        column = trips.column(name)
+        filled = column.fill_null(pa.scalar(0).cast(column.type))
+        bits = np.asarray(filled.cast(pa.float64() if pa.types.is_floating(column.type) else pa.int64()))
+        bits = np.where(np.asarray(column.is_null()), _NULL, bits.view(np.uint64))
+        total = _mix(total ^ _mix(bits))
+    return total
+
+
+def _mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    bits = bits + _GOLDEN
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: npt.NDArray[np.uint64] = bits ^ (bits >> np.uint64(31))
+    return mixed
+
+
+class Seen:
+    """Rows seen so far, kept as hash and index in a nameless file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the object
+        self._n = 0
+
+    def add(self, trips: pa.RecordBatch, names: Sequence[str]) -> None:
+        """Note every row of a batch in the canonical schema."""
+        pairs = np.empty((trips.num_rows, 2), np.uint64)
+        pairs[:, 0] = row_hashes(trips, names)
+        pairs[:, 1] = np.asarray(trips.column("row")).astype(np.uint64)
+        pairs.tofile(self._file)
+        self._n += trips.num_rows
+
+    def repeated(self) -> npt.NDArray[np.int64]:
+        """Return the indices of rows that equal one with a lower index, sorted.
+
+        The hashes are looked at in parts, by value, so that no part is larger than about `PART_ROWS` rows.
+        """
+        if self._n == 0:
+            return np.empty(0, np.int64)
+        self._file.flush()
+        pairs = np.memmap(self._file, np.uint64, "r", shape=(self._n, 2))
+        n_parts = -(-self._n // PART_ROWS)
+        found = [_repeated(_part(pairs, part, n_parts)) for part in range(n_parts)]
+        return np.sort(np.concatenate(found)).astype(np.int64)
+
+    def __enter__(self) -> Seen:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+
+def _part(pairs: npt.NDArray[np.uint64], part: int, n_parts: int) -> npt.NDArray[np.uint64]:
+    chosen = []
+    for start in range(0, len(pairs), PART_ROWS):
+        block = np.asarray(pairs[start : start + PART_ROWS])
+        chosen.append(block[(block[:, 0] >> np.uint64(32)) % np.uint64(n_parts) == part])
+    return np.concatenate(chosen)
+
+
+def _repeated(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    order = np.argsort(pairs[:, 0], kind="stable")  # stable: among equals the first row stays first
+    hashes = pairs[order, 0]
+    again = np.concatenate([[False], hashes[1:] == hashes[:-1]])
+    return np.asarray(pairs[order[again], 1])

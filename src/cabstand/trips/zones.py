@@ -1,0 +1,211 @@
+"""Taxi zones: from the TLC's shapefile and lookup table to names, centroids and outlines in degrees.
+
+The shapefile holds some LocationIDs more than once (56, 103) and lacks others that the table names (57, 104, 105):
+shapes of one ID are united, an ID without a shape has no centroid, and both are reported. "N/A" is a value there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cabstand.errors import DataError
+
+SCHEMA_VERSION = 1
+ZONES: pa.Schema = pa.schema(
+    [
+        pa.field("LocationID", pa.int32(), nullable=False, metadata={"unit": "TLC number"}),
+        pa.field("zone", pa.string(), metadata={"unit": "name"}),
+        pa.field("borough", pa.string(), metadata={"unit": "name"}),
+        pa.field("lat", pa.float64(), metadata={"unit": "degrees north, WGS84", "description": "centroid"}),
+        pa.field("lon", pa.float64(), metadata={"unit": "degrees east, WGS84", "description": "centroid"}),
+    ],
+    metadata={"cabstand.schema": "zones", "cabstand.schema_version": str(SCHEMA_VERSION)},
+)
+
+MAX_MEMBER_BYTES = 64 * 2**20  # the real shapes are 1.6 MB
+TOLERANCE_FT = 60.0  # an outline may leave the true one by this much: 18 m
+DECIMALS = 5
+
+
+@dataclass(frozen=True)
+class ZoneSet:
+    """Zones with their outlines.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Schema `ZONES`, one row a LocationID, rising.
+    geojson : dict
+        A FeatureCollection of those that have a shape.
+    report : dict
+        `duplicate_ids` (ID to number of shapes), `ids_without_shape`, `ids_without_name`.
+    synthetic : bool
+        Whether they were made up.
+    """
+
+    table: pa.Table
+    geojson: dict[str, Any]
+    report: dict[str, Any] = field(default_factory=dict)
+    synthetic: bool = False
+
+
+class Centroids:
+    """Where each zone is and what it is called, by LocationID.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Schema `ZONES`.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        ids = np.asarray(table["LocationID"]).astype(np.int64)
+        size = int(ids.max(initial=0)) + 1
+        self._places = np.full((size, 2), np.nan)
+        self._places[ids, 0] = np.asarray(table["lat"].combine_chunks().fill_null(np.nan))
+        self._places[ids, 1] = np.asarray(table["lon"].combine_chunks().fill_null(np.nan))
+        self._names = dict(zip(ids.tolist(), table["zone"].to_pylist(), strict=True))
+
+    def locate(self, ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
+        """Return latitude and longitude (degrees) of each ID; shape (n, 2), NaN where the zone has none."""
+        known = (ids >= 0) & (ids < len(self._places))
+        places = self._places[np.where(known, ids, 0)]
+        places[~known] = np.nan
+        return places
+
+    def name(self, location_id: int) -> str | None:
+        """Return the zone's name, None for an ID never heard of."""
+        return self._names.get(location_id)
+
+    def nearest(self, points: npt.NDArray[np.float64]) -> list[str | None]:
+        """Return the name of the zone whose centroid is nearest to each point.
+
+        Parameters
+        ----------
+        points : ndarray of float64, shape (n, 2)
+            Latitude and longitude, degrees.
+        """
+        ids = np.flatnonzero(~np.isnan(self._places[:, 0]))
+        if len(ids) == 0:
+            return [None] * len(points)
+        # Over a city a plane does: degrees of longitude shrink by the cosine of the latitude.
+        scale = np.array([1.0, np.cos(np.radians(40.7))])
+        difference = (points[:, None, :] - self._places[ids][None, :, :]) * scale
+        chosen = np.einsum("ijk,ijk->ij", difference, difference).argmin(axis=1)
+        return [self._names[int(ids[index])] for index in chosen]
+
+
+def convert(shapes: Path, lookup: Path) -> ZoneSet:
+    """Return the zones of the TLC's two files.
+
+    Parameters
+    ----------
+    shapes : Path
+        `taxi_zones.zip`, a shapefile in EPSG:2263 (US survey feet).
+    lookup : Path
+        `taxi_zone_lookup.csv`.
+
+    Raises
+    ------
+    DataError
+        If either is not what it should be.
+    """
+    names = read_lookup(lookup)
+    outlines, counts = _read_shapes(shapes)
+    rows, features = [], []
+    for location_id in sorted(set(names) | set(outlines)):
+        zone, borough = names.get(location_id, (None, None))
+        lat, lon, geometry = _place(outlines.get(location_id))
+        rows.append({"LocationID": location_id, "zone": zone, "borough": borough, "lat": lat, "lon": lon})
+        if geometry is not None:
+            about = {"LocationID": location_id, "zone": zone, "borough": borough}
+            features.append({"type": "Feature", "properties": about, "geometry": geometry})
+    report = {
+        "duplicate_ids": {str(key): count for key, count in sorted(counts.items()) if count > 1},
+        "ids_without_shape": sorted(set(names) - set(outlines)),
+        "ids_without_name": sorted(set(outlines) - set(names)),
+    }
+    return ZoneSet(
+        pa.Table.from_pylist(rows, schema=ZONES), {"type": "FeatureCollection", "features": features}, report
+    )
+
+
+def read_lookup(path: Path) -> dict[int, tuple[str, str]]:
+    """Return zone and borough of each LocationID; the text `N/A` stays what it is.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, an ID is no number, or one stands twice.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
+        found = {int(row["LocationID"]): (row["Zone"], row["Borough"]) for row in rows}
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"not the zone lookup table: {error}", where=path) from error
+    if len(found) != len(rows) or not found:
+        raise DataError("a LocationID stands twice, or there is none", where=path)
+    return found
+
+
+def _read_shapes(path: Path) -> tuple[dict[int, Any], Counter[int]]:
+    """Outline of each LocationID in feet, and how many shapes each had."""
+    import shapefile
+    import shapely
+    from shapely.geometry import shape
+
+    try:
+        parts: dict[int, list[Any]] = {}
+        with shapefile.Reader(**_members(path)) as reader:
+            for entry in reader.iterShapeRecords(fields=["LocationID"]):
+                parts.setdefault(int(entry.record["LocationID"]), []).append(shape(entry.shape.__geo_interface__))
+    except (zipfile.BadZipFile, shapefile.ShapefileException, KeyError, ValueError) as error:
+        raise DataError(f"not a zipped shapefile of taxi zones: {error}", where=path) from error
+    counts = Counter({location_id: len(shapes) for location_id, shapes in parts.items()})
+    return {location_id: shapely.union_all(shapes) for location_id, shapes in parts.items()}, counts
+
+
+def _members(path: Path) -> dict[str, io.BytesIO]:
+    with zipfile.ZipFile(path) as archive:
+        found: dict[str, io.BytesIO] = {}
+        for info in archive.infolist():
+            kind = Path(info.filename).suffix[1:].lower()
+            if kind not in {"shp", "dbf", "shx"} or info.filename.startswith("__"):
+                continue
+            if info.file_size > MAX_MEMBER_BYTES:
+                raise DataError(f"{info.filename} claims {info.file_size:,} bytes", where=path)
+            found[kind] = io.BytesIO(archive.read(info))
+    if not {"shp", "dbf"} <= set(found):
+        raise DataError("no .shp and .dbf inside", where=path)
+    return found
+
+
+def _place(outline: Any) -> tuple[float | None, float | None, dict[str, Any] | None]:
+    """Centroid in degrees, of the true outline on its plane, and the simplified outline as GeoJSON."""
+    if outline is None:
+        return None, None, None
+    import shapely
+    from shapely.geometry import mapping
+
+    centre = shapely.transform(outline.centroid, _to_degrees)
+    simple = shapely.transform(outline.simplify(TOLERANCE_FT), lambda points: np.round(_to_degrees(points), DECIMALS))
+    geometry: dict[str, Any] = json.loads(json.dumps(mapping(simple)))
+    return float(centre.y), float(centre.x), geometry
+
+
+def _to_degrees(feet: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    from pyproj import Transformer
+
+    lon, lat = Transformer.from_crs("EPSG:2263", "EPSG:4326", always_xy=True).transform(feet[:, 0], feet[:, 1])
+    return np.column_stack([lon, lat])
