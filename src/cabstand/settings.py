@@ -57,6 +57,37 @@ class Settings(BaseSettings):
     download_timeout_s: float = Field(30.0, gt=0, allow_inf_nan=False, description="Longest silence of a server.")
     ingest_max_rows: int = Field(200_000_000, ge=1, description="Most rows taken from one file.")
 
+    # --- service
+    api_problems: str = Field(
+        "", description="Problems served, names or files, comma separated; empty is every one published."
+    )
+    api_refresh_s: float = Field(60.0, ge=1, description="Least seconds between two looks at the pointers.")
+    api_key: SecretStr = Field(SecretStr(""), description="API key that `cabstand predict` sends.")
+    api_keys_required: bool = Field(True, description="Whether the service wants an API key.")
+    api_keys_secret: str = Field("", description="Secrets Manager ARN of the key hashes; empty is `<home>/keys.json`.")
+    api_keys_refresh_s: float = Field(30.0, ge=1, le=60, description="Seconds a revoked API key may still be answered.")
+    api_rate_per_s: float = Field(0.0, ge=0, description="Requests a second allowed to each key; 0 is unlimited.")
+    api_burst: int = Field(100, ge=1, description="Requests a key may make at once before the rate holds it.")
+    api_cors_origins: str = Field(
+        "", description="Origins that browsers may call from, comma separated; empty is none."
+    )
+    api_max_body_bytes: int = Field(1_048_576, ge=1_024, description="Largest request body.")
+    api_timeout_s: float = Field(10.0, gt=0, description="Seconds a client has to send its request.")
+    prediction_log: str = Field(
+        "auto",
+        pattern="^(auto|local|stdout|off)$",
+        description="Where predictions are logged; auto is stdout in Lambda.",
+    )
+    prediction_retention_days: int = Field(90, ge=1, description="Days the local prediction log is kept.")
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OpenTelemetry collector that traces go to; empty is no tracing.",
+    )
+    lambda_function: str = Field(
+        "", validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"), description="Set by AWS Lambda; not by people."
+    )
+
     # --- logging
     log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Lowest level logged.")
     log_json: bool | None = Field(None, description="Log JSON lines; unset means when stderr is not a terminal.")
@@ -82,6 +113,11 @@ class Settings(BaseSettings):
     def artifacts_uri(self) -> str:
         """The store of bundles and pointers that is in force."""
         return self.artifacts.rstrip("/") or str(self.home / "artifacts")
+
+    @property
+    def on_lambda(self) -> bool:
+        """Whether this process is a Lambda function, frozen between two requests."""
+        return bool(self.lambda_function)
 
     @property
     def tracking_uri(self) -> str:

@@ -48,6 +48,16 @@ class CoreIndex:
         """Return the number of distinct core points."""
         return len(self._tree.points)
 
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """The distinct core points, shape (n, 2)."""
+        return self._tree.points
+
+    @property
+    def clusters(self) -> NDArray[np.int32]:
+        """The cluster of each core point, shape (n,)."""
+        return self._tree.tags
+
     @classmethod
     def build(
         cls, core_points: ArrayLike, cluster_ids: ArrayLike, eps_m: float, *, metric: str = "haversine"

@@ -49,6 +49,12 @@ def read_tagged(uri: str) -> tuple[bytes, str]:
     return data, _tag(data)
 
 
+def read_changed(uri: str, tag: str | None) -> tuple[bytes, str] | None:
+    """Return the file's bytes and tag, or None if it still has `tag`."""
+    data, found = read_tagged(uri)
+    return None if found == tag else (data, found)
+
+
 def write(uri: str, data: bytes) -> None:
     """Write the file whole."""
     with staged(uri) as path:

@@ -49,6 +49,20 @@ def read_tagged(uri: str) -> tuple[bytes, str]:
         return bytes(answer["Body"].read()), str(answer["ETag"])
 
 
+def read_changed(uri: str, tag: str | None) -> tuple[bytes, str] | None:
+    """Return the object's bytes and ETag, or None if it still has `tag`, by one conditional GET."""
+    bucket, key = split(uri)
+    condition = {} if tag is None else {"IfNoneMatch": tag}
+    with _errors(uri):
+        try:
+            answer = client().get_object(Bucket=bucket, Key=key, **condition)
+        except _client_error() as error:
+            if _status(error) == 304:
+                return None
+            raise
+        return bytes(answer["Body"].read()), str(answer["ETag"])
+
+
 def write(uri: str, data: bytes) -> None:
     """Put the object."""
     bucket, key = split(uri)

@@ -50,6 +50,12 @@ def read_tagged(uri: str) -> tuple[bytes, str]:
     return content
 
 
+def read_changed(uri: str, tag: str | None) -> tuple[bytes, str] | None:
+    """Return the object's bytes and tag, or None if it still has `tag`: one conditional request."""
+    changed: tuple[bytes, str] | None = _keeper(uri).read_changed(uri, tag)
+    return changed
+
+
 def write(uri: str, data: bytes) -> None:
     """Write the object whole, replacing what is there."""
     _keeper(uri).write(uri, data)

@@ -1,0 +1,5 @@
+"""The prediction function."""
+
+from cabstand.api.aws import lambda_handler
+
+handler = lambda_handler()

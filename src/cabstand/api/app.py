@@ -1,0 +1,105 @@
+"""The application factory: `create_app(settings)`, the same under uvicorn and in Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cabstand import __version__
+from cabstand.api import call as calls
+from cabstand.api import service as services
+from cabstand.api.errors import ApiError, translate
+from cabstand.api.guard import Guard, Rules
+from cabstand.api.limits import RateLimit
+from cabstand.api.routes import hotspots, predict, system
+from cabstand.api.service import Service
+from cabstand.errors import CabstandError
+from cabstand.settings import Settings
+
+
+def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
+    """Return the application; its models are loaded when its lifespan begins, or by whoever calls `store.refresh`.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is in force.
+    service : Service, optional
+        The parts, made from the settings by default.
+    """
+    parts = service or services.build(settings)
+    app = FastAPI(
+        title="cabstand",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # a redirect would be built from the Host header
+        lifespan=_lifespan(parts),
+    )
+    app.state.service = parts
+    app.include_router(system.router(parts))
+    app.include_router(hotspots.router(parts))
+    app.router.routes.extend(predict.routes(parts))
+    _guard(app, settings, parts)
+    app.add_exception_handler(ApiError, _answer)
+    app.add_exception_handler(CabstandError, _answer)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    return app
+
+
+def _guard(app: FastAPI, settings: Settings, service: Service) -> None:
+    rules = Rules(settings.api_keys_required, settings.api_max_body_bytes, settings.api_timeout_s)
+    # API Gateway throttles in front of Lambda, where a bucket in memory would count one copy's share alone.
+    limit = RateLimit(0.0 if settings.on_lambda else settings.api_rate_per_s, settings.api_burst)
+    app.add_middleware(
+        Guard,
+        rules=rules,
+        limit=limit,
+        keyring=service.keyring,
+        metrics=service.metrics,
+        telemetry=service.telemetry,
+        tick=service.store.tick,
+    )
+    if origins := services.listed(settings.api_cors_origins):
+        from starlette.middleware.cors import CORSMiddleware
+
+        allowed = ["authorization", "content-type", "traceparent", "x-api-key", "x-routing-key"]
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=allowed)
+
+
+def _lifespan(service: Service):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        service.store.start()
+        yield
+        service.telemetry.close()
+
+    return lifespan
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    return translate(error).response(calls.of(request.scope).request_id)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    words = {404: ("not-found", "no such address"), 405: ("method-not-allowed", "not with this method")}
+    code, detail = words.get(status, ("error", "the request was refused"))
+    headers = getattr(error, "headers", None)
+    return ApiError(status, code, detail, headers=headers).response(calls.of(request.scope).request_id)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    listed = error.errors() if isinstance(error, RequestValidationError) else []
+    errors = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in listed[:20]]
+    refused = ApiError(422, "invalid-request", f"{len(listed)} invalid parameter(s)", errors=errors)
+    return refused.response(calls.of(request.scope).request_id)

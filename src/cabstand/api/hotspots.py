@@ -1,0 +1,122 @@
+"""Hotspots as answers: which one is near a place, and all of them as GeoJSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cabstand.api.errors import ApiError
+from cabstand.api.model import Model
+from cabstand.api.schemas import COORDINATES, Row, RowSchema
+from cabstand.api.store import ModelStore
+from cabstand.clustering.core_index import CoreIndex
+
+NAME = "hotspots"
+PLACE = RowSchema(COORDINATES)
+DECIMALS = 6
+
+
+def champion(store: ModelStore) -> tuple[Model, CoreIndex]:
+    """Return the champion that has hotspots, of the first such problem by name, and its index.
+
+    Raises
+    ------
+    ApiError
+        503 while nothing is loaded, 404 if no bundle in force has hotspots.
+    """
+    store.require_ready()
+    for _, served in sorted(store.served.items()):
+        if served.champion.hotspots is not None:
+            return served.champion, served.champion.hotspots
+    raise ApiError(404, "no-hotspots", "no bundle in force has hotspots")
+
+
+def nearest(index: CoreIndex, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return for each place its hotspot and the metres to the nearest core point of it, or null for both."""
+    points = np.array([(row["lat"], row["lon"]) for row in rows], float)
+    clusters, metres = index.query(points)
+    return [
+        {"hotspot": cluster, "distance_m": round(distance, 3)}
+        if cluster >= 0
+        else {"hotspot": None, "distance_m": None}
+        for cluster, distance in zip(clusters.tolist(), metres.tolist(), strict=True)
+    ]
+
+
+class Summary:
+    """One row a hotspot, sorted by its id.
+
+    Attributes
+    ----------
+    ids, n_core : int arrays (h,)
+        Cluster, and number of its distinct core points.
+    lat, lon : float arrays (h,)
+        Mean of its core points, degrees.
+    boxes : float array (h, 4)
+        West, south, east, north.
+    """
+
+    def __init__(self, index: CoreIndex) -> None:
+        order = np.argsort(index.clusters, kind="stable")
+        points, clusters = index.points[order], index.clusters[order]
+        self.ids, starts, self.n_core = np.unique(clusters, return_index=True, return_counts=True)
+        if not len(self.ids):
+            self.lat = self.lon = np.empty(0)
+            self.boxes: NDArray[np.float64] = np.empty((0, 4))
+            return
+        low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+        means = np.add.reduceat(points, starts) / self.n_core[:, None]
+        self.lat, self.lon = means.T
+        self.boxes = np.column_stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]])
+
+    def page(self, box: tuple[float, float, float, float] | None, after: int, limit: int) -> tuple[list[int], bool]:
+        """Return the places in this summary of hotspots that touch `box`, and whether more follow."""
+        wanted = self.ids > after
+        if box is not None:
+            west, south, east, north = box
+            wanted &= (self.boxes[:, 0] <= east) & (self.boxes[:, 2] >= west)
+            wanted &= (self.boxes[:, 1] <= north) & (self.boxes[:, 3] >= south)
+        found = np.flatnonzero(wanted)[: limit + 1].tolist()
+        return found[:limit], len(found) > limit
+
+    def feature(self, place: int) -> dict[str, Any]:
+        """Return one hotspot as a GeoJSON feature."""
+        centre = [round(float(self.lon[place]), DECIMALS), round(float(self.lat[place]), DECIMALS)]
+        return {
+            "type": "Feature",
+            "id": int(self.ids[place]),
+            "bbox": np.round(self.boxes[place], DECIMALS).tolist(),
+            "geometry": {"type": "Point", "coordinates": centre},
+            "properties": {"hotspot": int(self.ids[place]), "n_core_points": int(self.n_core[place])},
+        }
+
+
+@lru_cache(maxsize=2)
+def summary(index: CoreIndex) -> Summary:
+    """Return the summary of an index, made when first asked for."""
+    return Summary(index)
+
+
+def parse_box(text: str | None) -> tuple[float, float, float, float] | None:
+    """Return `west,south,east,north` in degrees.
+
+    Raises
+    ------
+    ApiError
+        422 if it is not that.
+    """
+    if text is None:
+        return None
+    try:
+        west, south, east, north = map(float, text.split(","))
+    except ValueError:
+        west = south = east = north = math.nan
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        detail = "write west,south,east,north in degrees, smaller first"
+        raise ApiError(422, "invalid-request", f"bbox: {detail}", errors=[{"parameter": "bbox", "detail": detail}])
+    return west, south, east, north

@@ -1,0 +1,220 @@
+"""Requests as a bundle declares them: one compiled validator and one JSON schema from the same fields.
+
+pydantic-core reads the bytes itself, so nothing is parsed twice, deep nesting and surrogates are refused while parsing,
+and NaN, infinity or 1e400 fail like any other number out of bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+
+from cabstand.api.errors import MOST_ERRORS, ApiError
+from cabstand.modelling.problem import KINDS, Field
+
+MAX_ROWS = 1_000
+Row = dict[str, Any]
+RowError = dict[str, Any]
+
+
+def _timestamp_pattern() -> str:
+    """Return the pattern of a local time that exists, from 1900 to 2099, leap days included."""
+    month_day = "(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    month_day += "|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    leap = "(?:(?:19|20)(?:0[48]|[2468][048]|[13579][26])|2000)-02-29"
+    return f"^(?:(?:19|20)[0-9]{{2}}-{month_day}|{leap})T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?$"
+
+
+TIMESTAMP = _timestamp_pattern()
+NOT_A_TIME = "Input should be a local time without a zone, as in 2023-03-01T08:15:00"
+COORDINATES = (
+    Field("lat", "number", "degree", -90, 90, "Latitude, WGS 84.", example=40.7527),
+    Field("lon", "number", "degree", -180, 180, "Longitude, WGS 84.", example=-73.9772),
+)
+
+
+class RowSchema:
+    """What one row must look like.
+
+    Parameters
+    ----------
+    fields : sequence of Field
+        The request's fields.
+    """
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.fields = tuple(fields)
+        row = core_schema.typed_dict_schema(
+            {one.name: core_schema.typed_dict_field(_value(one), required=not one.optional) for one in fields},
+            extra_behavior="forbid",
+        )
+        rows = core_schema.list_schema(row, min_length=1, max_length=MAX_ROWS)
+        self._row = SchemaValidator(row)
+        self._rows = SchemaValidator(_body(rows))
+        self._loose = SchemaValidator(_body(core_schema.list_schema(min_length=1, max_length=MAX_ROWS)))
+
+    def one(self, body: bytes) -> Row:
+        """Return the row of a body.
+
+        Raises
+        ------
+        ApiError
+            400 if it is not JSON, 422 with one entry a wrong field.
+        """
+        try:
+            row: Row = self._row.validate_json(body)
+        except ValidationError as error:
+            raise refusal(error) from None
+        return row
+
+    def many(self, body: bytes) -> tuple[list[tuple[int, Row]], list[RowError]]:
+        """Return the good rows of a batch with their index, and an entry for each bad one.
+
+        Raises
+        ------
+        ApiError
+            If the body is not a batch, or no row of it is good.
+        """
+        try:
+            return list(enumerate(self._rows.validate_json(body)["rows"])), []
+        except ValidationError as error:
+            found = self._each(body, error)
+        if not found[0]:
+            raise ApiError(422, "invalid-request", "no row of the batch is valid", errors=_flat(found[1]))
+        return found
+
+    def columns(self, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
+        """Return valid rows as the columns that feature functions read, (n,) each."""
+        return {
+            one.name: np.array([_present(row.get(one.name)) for row in rows], KINDS[one.kind])
+            if one.optional
+            else np.array([row[one.name] for row in rows], KINDS[one.kind])
+            for one in self.fields
+        }
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the row as OpenAPI 3.1 describes it."""
+        return {
+            "type": "object",
+            "properties": {one.name: _describe(one) for one in self.fields},
+            "required": [one.name for one in self.fields if not one.optional],
+            "additionalProperties": False,
+            "examples": [self.example()],
+        }
+
+    def example(self) -> Row:
+        """Return a row made of the fields' examples."""
+        return {one.name: one.example for one in self.fields if one.example is not None}
+
+    def _each(self, body: bytes, first: ValidationError) -> tuple[list[tuple[int, Row]], list[RowError]]:
+        try:
+            raw = self._loose.validate_json(body)["rows"]
+        except ValidationError as error:
+            raise refusal(error) from first
+        good: list[tuple[int, Row]] = []
+        bad: list[RowError] = []
+        for index, row in enumerate(raw):
+            try:
+                good.append((index, self._row.validate_python(row)))
+            except ValidationError as error:
+                bad.append({"row": index, "errors": _entries(error)})
+        return good, bad
+
+
+def refusal(error: ValidationError) -> ApiError:
+    """Return the problem that stands for a body that is not valid, without any of its content."""
+    if any(entry["type"] == "json_invalid" for entry in _listed(error)):
+        return ApiError(400, "invalid-json", "the body is not valid JSON")
+    return ApiError(422, "invalid-request", f"{error.error_count()} invalid value(s)", errors=_entries(error))
+
+
+def _value(one: Field) -> core_schema.CoreSchema:
+    return _BY_KIND[one.kind](one)
+
+
+def _number(one: Field) -> core_schema.CoreSchema:
+    number = core_schema.float_schema(strict=True, allow_inf_nan=False, ge=one.minimum, le=one.maximum)
+    return core_schema.nullable_schema(number) if one.optional else number
+
+
+def _integer(one: Field) -> core_schema.CoreSchema:
+    low, high = _whole(one)
+    return core_schema.int_schema(strict=True, ge=low, le=high)
+
+
+def _whole(one: Field) -> tuple[int, int]:
+    low = -(2**53) if one.minimum is None else int(one.minimum)
+    return low, 2**53 if one.maximum is None else int(one.maximum)
+
+
+def _category(one: Field) -> core_schema.CoreSchema:
+    return core_schema.literal_schema(list(one.choices or ()))
+
+
+def _timestamp(one: Field) -> core_schema.CoreSchema:
+    del one
+    return core_schema.str_schema(strict=True, pattern=TIMESTAMP)
+
+
+_BY_KIND: dict[str, Callable[[Field], core_schema.CoreSchema]] = {
+    "number": _number,
+    "integer": _integer,
+    "category": _category,
+    "timestamp": _timestamp,
+}
+
+
+def _body(rows: core_schema.CoreSchema) -> core_schema.CoreSchema:
+    return core_schema.typed_dict_schema({"rows": core_schema.typed_dict_field(rows)}, extra_behavior="forbid")
+
+
+def _describe(one: Field) -> dict[str, Any]:
+    unit = f" Unit: {one.unit}." if one.unit else ""
+    told: dict[str, Any] = {"description": one.description + unit}
+    if one.unit:
+        told["x-unit"] = one.unit
+    if one.kind == "timestamp":
+        told |= {"type": "string", "pattern": TIMESTAMP}
+    elif one.kind == "category":
+        told |= {"type": "string", "enum": list(one.choices or ())}
+    else:
+        told |= {"type": ["number", "null"] if one.optional else one.kind}
+        low, high = _whole(one) if one.kind == "integer" else (one.minimum, one.maximum)
+        told |= {name: value for name, value in (("minimum", low), ("maximum", high)) if value is not None}
+    return told | ({"examples": [one.example]} if one.example is not None else {})
+
+
+def _present(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _listed(error: ValidationError) -> list[Any]:
+    if error.error_count() > 10_000:  # a list of them would cost more than the whole request
+        raise ApiError(422, "invalid-request", f"{error.error_count()} invalid values")
+    return error.errors(include_url=False, include_context=False, include_input=False)
+
+
+def _entries(error: ValidationError) -> list[dict[str, str]]:
+    return [{"pointer": _pointer(entry["loc"]), "detail": _detail(entry)} for entry in _listed(error)[:MOST_ERRORS]]
+
+
+def _detail(entry: Any) -> str:
+    return NOT_A_TIME if entry["type"] == "string_pattern_mismatch" else str(entry["msg"])
+
+
+def _flat(bad: list[RowError]) -> list[dict[str, str]]:
+    entries = [
+        {"pointer": f"/rows/{one['row']}{entry['pointer']}", "detail": entry["detail"]}
+        for one in bad
+        for entry in one["errors"]
+    ]
+    return entries[:MOST_ERRORS]
+
+
+def _pointer(place: Sequence[str | int]) -> str:
+    # A name that the caller made up may be long.
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:100] for part in place)

@@ -1,0 +1,126 @@
+"""`cabstand serve`: the application under uvicorn, with the limits uvicorn lacks.
+
+uvicorn waits for ever for the end of a request's head and takes a head of any length; the guard sees a request only
+after that. So the protocol here closes connections whose head is late or long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from cabstand.api.app import create_app
+from cabstand.errors import TaskError
+from cabstand.settings import Settings
+
+HEAD_S = 5.0
+MAX_HEAD_BYTES = 32_768
+MAX_CONNECTIONS = 1_024
+DRAIN_S = 20
+KEEP_ALIVE_S = 10
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 protocol, with a time limit and a size limit for a request's head."""
+
+    _head_bytes = 0
+    _head_open = True
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock of the first head."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def on_message_begin(self) -> None:
+        """Start the clock of a further head on the same connection."""
+        super().on_message_begin()
+        if not self._head_open:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock."""
+        self._head_open = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head has grown too long."""
+        super().data_received(data)
+        if self._head_open:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.send_400_response("the request's head is too long")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock for good."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._head_open, self._head_bytes = True, 0
+        self._stop_timer()
+        self._head_timer = self.loop.call_later(HEAD_S, self._late)
+
+    def _late(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
+    """Serve until SIGINT or SIGTERM, then finish what has begun.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is in force.
+    host, port : str, int
+        Where to listen; port 0 takes a free one.
+
+    Raises
+    ------
+    TaskError
+        If the address is taken or not ours.
+    """
+    app = create_app(settings)
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+        limit_concurrency=MAX_CONNECTIONS,
+    )
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+    service = app.state.service
+    return {
+        "requests": int(service.metrics.total("cabstand_requests_total")),
+        "predictions": int(service.metrics.total("cabstand_predictions_total")),
+        "log_dropped": service.telemetry.dropped,
+    }
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise TaskError(f"cannot listen: {error.strerror}", where=f"{host}:{port}", hint="choose --port") from error
+    return listener

@@ -1,0 +1,191 @@
+"""Which bundles serve: read from the store, looked at again in the background, swapped whole.
+
+A pointer is asked for with the tag of the one in force, so that "unchanged" costs nothing. A new bundle is loaded and
+tried beside the old one, which serves on until the new one is in place, or for good if that is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cabstand.api.errors import ApiError
+from cabstand.api.metrics import Labels, Metrics
+from cabstand.api.model import Model
+from cabstand.errors import CabstandError
+from cabstand.io import storage
+from cabstand.modelling import catalog
+from cabstand.modelling.bundle import MANIFEST, parse_manifest
+from cabstand.modelling.pointer import POINTER, Pointer, parse_pointer
+from cabstand.modelling.problem import Problem
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+REFUSED = "cabstand_bundle_refused_total"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What serves one problem: a pointer and its loaded bundles. Never changed, only replaced."""
+
+    problem: Problem
+    pointer: Pointer
+    tag: str
+    champion: Model
+    challenger: Model | None = None
+
+    def choose(self, request_key: bytes) -> tuple[Model, str]:
+        """Return the model for a request, and its role; the same key gets the same model while the pointer stands."""
+        if self.challenger is not None:
+            place = int.from_bytes(hashlib.blake2b(request_key, digest_size=8).digest(), "big") / 2**64
+            if place < self.pointer.share:
+                return self.challenger, "challenger"
+        return self.champion, "champion"
+
+
+@dataclass
+class _State:
+    served: dict[str, Served] = field(default_factory=dict)
+    looked_at: float = float("-inf")
+    failed: bool = False
+
+
+class ModelStore:
+    """The models in force.
+
+    Parameters
+    ----------
+    artifacts : str
+        URI of the store of bundles and pointers.
+    problems : sequence of str
+        Names or files of the problems served; none is every one that has a pointer.
+    refresh_s : float
+        Least seconds between two looks.
+    metrics : Metrics
+        Counts refused bundles.
+    """
+
+    def __init__(self, artifacts: str, problems: Sequence[str], refresh_s: float, metrics: Metrics) -> None:
+        self._artifacts = artifacts
+        self._problems = tuple(problems)
+        self._refresh_s = refresh_s
+        self._metrics = metrics
+        self._state = _State()
+        self._one_at_a_time = threading.Lock()
+        self._wanted = threading.Event()
+        metrics.declare(REFUSED, "counter", "Bundles or pointers that were refused while the old one served on.")
+        metrics.gauge("cabstand_bundle_age_seconds", "Age of the champion's bundle.", self.ages)
+        metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
+
+    @property
+    def served(self) -> dict[str, Served]:
+        """What serves now, by problem."""
+        return self._state.served
+
+    def find(self, problem: str) -> Served:
+        """Return what serves a problem.
+
+        Raises
+        ------
+        ApiError
+            404 for a problem that is not served, 503 while nothing is loaded.
+        """
+        served = self._state.served.get(problem)
+        if served is not None:
+            return served
+        self.require_ready()
+        raise ApiError(404, "no-such-problem", "known problems are listed at /v1/models")
+
+    def require_ready(self) -> None:
+        """Raise a 503 while no bundle is loaded."""
+        if not self._state.served:
+            raise ApiError(503, "not-ready", "no model is loaded yet", headers={"retry-after": "5"})
+
+    def start(self) -> None:
+        """Look for changes from a thread of this process, whenever `tick` finds it time."""
+        threading.Thread(target=self._run, name="bundles", daemon=True).start()
+
+    def tick(self) -> None:
+        """Ask for a look if the last one is old enough: called with each request, and it costs nothing."""
+        wait = min(RETRY_S, self._refresh_s) if self._state.failed else self._refresh_s
+        if abs(time.time() - self._state.looked_at) >= wait:  # wall time: a frozen function must notice
+            self._wanted.set()
+
+    def refresh(self) -> None:
+        """Look at every pointer and load what is new; what is wrong is logged, counted and left out."""
+        with self._one_at_a_time:
+            self._state.looked_at = time.time()
+            try:
+                failed = [spec for spec in self._specs() if not self._follow(spec)]
+                self._state.failed = bool(failed) or not self._state.served
+            except CabstandError as error:
+                self._state.failed = True
+                logger.warning("store of bundles not read: %s", error)
+
+    def ages(self) -> dict[Labels, float]:
+        """Return the seconds since each champion's bundle was made."""
+        found: dict[Labels, float] = {}
+        for name, one in self._state.served.items():
+            found[(("problem", name),)] = max(0.0, time.time() - one.champion.made_at.timestamp())
+        return found
+
+    def _versions(self) -> dict[Labels, float]:
+        found: dict[Labels, float] = {}
+        for name, one in self._state.served.items():
+            for role, model in (("champion", one.champion), ("challenger", one.challenger)):
+                if model is not None:
+                    found[(("problem", name), ("version", model.version), ("role", role))] = 1.0
+        return found
+
+    def _run(self) -> None:
+        while True:
+            self.refresh()
+            while not self._wanted.wait(1.0):
+                self.tick()
+            self._wanted.clear()
+
+    def _specs(self) -> Sequence[str]:
+        if self._problems:
+            return self._problems
+        depth = len(storage.join(self._artifacts, "x").split("/"))
+        found = [uri.split("/") for uri in storage.list_under(self._artifacts) if uri.endswith(f"/{POINTER}")]
+        return [parts[-2] for parts in found if len(parts) == depth + 1]
+
+    def _follow(self, spec: str) -> bool:
+        name = spec
+        try:
+            problem = catalog.find(spec)
+            name = problem.name
+            before = self._state.served.get(name)
+            uri = storage.join(self._artifacts, name, POINTER)
+            found = storage.read_changed(uri, before.tag if before else None)
+            if found is not None:
+                after = self._load(problem, parse_pointer(found[0], uri), found[1], before)
+                self._state.served = self._state.served | {name: after}
+                logger.info("serving %s: champion %s", name, after.champion.version)
+        except CabstandError as error:
+            self._metrics.add(REFUSED, (("problem", name),))
+            logger.warning("refused, the old one serves on: %s", error, extra={"problem": name})
+            return False
+        return True
+
+    def _load(self, problem: Problem, pointer: Pointer, tag: str, before: Served | None) -> Served:
+        ready = {one.version: one for one in (before.champion, before.challenger) if one} if before else {}
+
+        def model(version: str) -> Model:
+            return ready.get(version) or self._open(problem, version)
+
+        challenger = model(pointer.challenger) if pointer.challenger and pointer.share > 0 else None
+        return Served(problem, pointer, tag, model(pointer.champion), challenger)
+
+    def _open(self, problem: Problem, version: str) -> Model:
+        base = storage.join(self._artifacts, problem.name, "bundles", version)
+        uri = storage.join(base, MANIFEST)
+        return Model(
+            problem, parse_manifest(storage.read(uri), uri), lambda name: storage.read(storage.join(base, name))
+        )

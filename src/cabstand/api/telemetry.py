@@ -1,0 +1,238 @@
+"""Where a finished request and its predictions are told: to files from a thread, or to Lambda's log at once.
+
+Neither slows or fails an answer: the queue is bounded, what does not fit is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TextIO
+
+from pydantic_core import to_json
+
+from cabstand.api.call import Call
+from cabstand.errors import CabstandError
+from cabstand.io.predictions import PredictionFiles, Record, line
+
+logger = logging.getLogger(__name__)
+
+MOST_PENDING = 20_000
+PAUSE_S = 0.1
+RETAIN_EVERY_S = 3600.0
+
+
+@dataclass(slots=True, frozen=True)
+class Prediction:
+    """One answered request: `rows` are the fields as they were sent, by their index in it."""
+
+    call: Call
+    at: float
+    role: str
+    latency_s: float
+    rows: list[tuple[int, dict[str, Any]]]
+    answers: list[dict[str, Any]]
+
+    def records(self) -> list[Record]:
+        """Return one record a predicted row."""
+        call, at = self.call, iso(self.at)
+        return [
+            {
+                "request_id": call.request_id,
+                "row": row,
+                "at": at,
+                "problem": call.problem,
+                "version": call.version,
+                "role": self.role,
+                "key": call.key,
+                "latency_ms": round(self.latency_s * 1e3, 3),
+                "trace_id": call.trace_id,
+                "features": features,
+                "answer": answer,
+            }
+            for (row, features), answer in zip(self.rows, self.answers, strict=True)
+        ]
+
+
+class Telemetry(Protocol):
+    """Where finished requests go."""
+
+    dropped: int
+
+    def predicted(self, prediction: Prediction) -> None:
+        """Take an answered prediction."""
+
+    def answered(self, call: Call, method: str, latency_s: float) -> None:
+        """Take a finished request."""
+
+    def close(self) -> None:
+        """Write what is pending."""
+
+
+def iso(at: float) -> str:
+    """Return seconds since the epoch as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+
+
+def request_line(call: Call, method: str, latency_s: float, at: float) -> dict[str, Any]:
+    """Return what the log says of a request: never its body, its key or its address."""
+    return {
+        "event": "request",
+        "time": iso(at),
+        "request_id": call.request_id,
+        "trace_id": call.trace_id,
+        "method": method,
+        "route": call.route,
+        "status": call.status,
+        "latency_ms": round(latency_s * 1e3, 3),
+        "key": call.key,
+        "problem": call.problem,
+        "version": call.version,
+        "rows": call.n_rows,
+    }
+
+
+class Threaded:
+    """Telemetry by a thread: predictions to files (if there are any), request lines to a stream.
+
+    Parameters
+    ----------
+    files : PredictionFiles or None
+        The prediction log; None keeps none.
+    stream : text file, optional
+        Where request lines go; None writes none.
+    retention_days : int
+        What is older is deleted, every hour.
+    """
+
+    def __init__(self, files: PredictionFiles | None, stream: TextIO | None, retention_days: int) -> None:
+        self.dropped = 0
+        self._files = files
+        self._stream = stream
+        self._retention_days = retention_days
+        self._pending: deque[Prediction | tuple[Call, str, float, float]] = deque()
+        self._n_pending = 0
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._retained_at = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+        self._thread.start()
+
+    def predicted(self, prediction: Prediction) -> None:
+        """Queue an answered prediction, or count its rows as dropped."""
+        if self._files is not None:
+            self._put(prediction, len(prediction.rows))
+
+    def answered(self, call: Call, method: str, latency_s: float) -> None:
+        """Queue a finished request."""
+        if self._stream is not None:
+            self._put((call, method, latency_s, time.time()), 1)
+
+    def close(self) -> None:
+        """Write what is pending and stop."""
+        self._stopped.set()
+        self._thread.join(timeout=30)
+
+    def _put(self, item: Any, size: int) -> None:
+        with self._lock:
+            if self._n_pending + size > MOST_PENDING:
+                self.dropped += size
+                return
+            self._n_pending += size
+            self._pending.append(item)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(PAUSE_S):
+            self._drain()
+        self._drain()
+
+    def _drain(self) -> None:
+        with self._lock:
+            items, self._pending, self._n_pending = list(self._pending), deque(), 0
+        predictions = [item for item in items if isinstance(item, Prediction)]
+        requests = [item for item in items if not isinstance(item, Prediction)]
+        if requests and self._stream is not None:
+            lines = [to_json(request_line(*item)).decode() for item in requests]
+            self._attempt(lambda: self._write("\n".join(lines) + "\n"), len(lines))
+        if predictions and self._files is not None:
+            records = [record for one in predictions for record in one.records()]
+            self._attempt(lambda: self._store(records), len(records))
+
+    def _write(self, text: str) -> None:
+        assert self._stream is not None
+        self._stream.write(text)
+        self._stream.flush()
+
+    def _store(self, records: list[Record]) -> None:
+        assert self._files is not None
+        self._files.append(records)
+        if time.monotonic() - self._retained_at > RETAIN_EVERY_S:
+            self._retained_at = time.monotonic()
+            self._files.retain(self._retention_days, datetime.now(UTC))
+
+    def _attempt(self, write: Callable[[], None], size: int) -> None:
+        try:
+            write()
+        except (CabstandError, OSError, ValueError) as error:  # ValueError: the stream was closed under us
+            if not self.dropped:
+                logger.error("log not written: %s", error)
+            with self._lock:
+                self.dropped += size
+
+
+class Immediate:
+    """Telemetry of a Lambda function: lines on stdout before the answer, as it may be frozen right after.
+
+    CloudWatch reads the metrics out of the request's line (embedded metric format), so no call is made for them.
+    """
+
+    NAMESPACE = "cabstand"
+
+    def __init__(self, stream: TextIO | None = None, gauges: Callable[[], dict[str, float]] = dict) -> None:
+        self.dropped = 0
+        self._stream = stream or sys.stdout
+        self._gauges = gauges
+        self._told = 0
+
+    def predicted(self, prediction: Prediction) -> None:
+        """Write one line a predicted row."""
+        self._write(b"".join(line(record) for record in prediction.records()).decode())
+
+    def answered(self, call: Call, method: str, latency_s: float) -> None:
+        """Write the request's line with its metrics."""
+        at = time.time()
+        metrics: dict[str, tuple[float, str]] = {
+            "Requests": (1, "Count"),
+            "Errors4xx": (400 <= call.status < 500, "Count"),
+            "Errors5xx": (call.status >= 500, "Count"),
+            "LatencyMs": (round(latency_s * 1e3, 3), "Milliseconds"),
+            "Predictions": (call.n_rows, "Count"),
+            "PredictionsDropped": (self.dropped - self._told, "Count"),
+            **{name: (value, "None") for name, value in self._gauges().items()},
+        }
+        directive = {
+            "Namespace": self.NAMESPACE,
+            "Dimensions": [["service"]],
+            "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in metrics.items()],
+        }
+        content = request_line(call, method, latency_s, at) | {"service": "api"}
+        content |= {name: value + 0 for name, (value, _) in metrics.items()}
+        content["_aws"] = {"Timestamp": int(at * 1000), "CloudWatchMetrics": [directive]}
+        self._told = self.dropped
+        self._write(to_json(content).decode() + "\n")
+
+    def close(self) -> None:
+        """Nothing is pending."""
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.dropped += 1

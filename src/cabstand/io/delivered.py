@@ -1,0 +1,98 @@
+"""Predictions as CloudWatch delivers them to the lake: envelopes of log lines, packed and one after the other.
+
+An object is a row of gzip members; unpacked, JSON documents with nothing between them, each with `logEvents[].message`.
+Plain lines of JSON are read too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from cabstand.errors import DataError
+from cabstand.io.predictions import SCHEMA_VERSION, Record
+
+GZIP = b"\x1f\x8b"
+_DECODER = json.JSONDecoder()
+
+
+def read(data: bytes, where: str) -> Iterator[Record]:
+    """Yield the predicted rows of one delivered object; other lines are passed over.
+
+    Raises
+    ------
+    DataError
+        If it is not readable, or of a newer schema.
+    """
+    for document in _documents(data, where):
+        for message in _messages(document):
+            if message.get("event") == "prediction":
+                yield _record(message, where)
+
+
+def without(data: bytes, request_id: str, where: str) -> tuple[bytes, int]:
+    """Return the object without what one request left in it, and the number of rows left out."""
+    n_before = n_after = 0
+    kept = []
+    for document in _documents(data, where):
+        events = document.get("logEvents", [document])
+        left = [one for one in events if not _belongs(one, request_id)]
+        n_before, n_after = n_before + len(events), n_after + len(left)
+        if "logEvents" in document:
+            kept.append(document | {"logEvents": left})
+        else:
+            kept += left
+    content = "\n".join(json.dumps(one, separators=(",", ":")) for one in kept).encode()
+    return gzip.compress(content, mtime=0) if data[:2] == GZIP else content, n_before - n_after
+
+
+def _belongs(event: dict[str, Any], request_id: str) -> bool:
+    message = _parsed(event["message"]) if "message" in event else event
+    return message.get("request_id") == request_id
+
+
+def _record(message: dict[str, Any], where: str) -> Record:
+    version = message.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise DataError(f"a prediction of schema {version}, {SCHEMA_VERSION} is read here", where=where)
+    return {name: value for name, value in message.items() if name not in {"event", "schema_version"}}
+
+
+def _messages(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "logEvents" not in document:
+        yield document
+        return
+    for event in document["logEvents"]:
+        yield _parsed(event["message"])
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _documents(data: bytes, where: str) -> Iterator[dict[str, Any]]:
+    try:
+        text = (gzip.decompress(data) if data[:2] == GZIP else data).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError("not readable as delivered predictions", where=where) from error
+    at = 0
+    while (at := _next(text, at)) < len(text):
+        try:
+            found, at = _DECODER.raw_decode(text, at)
+        except ValueError as error:
+            raise DataError("not readable as delivered predictions", where=where) from error
+        if isinstance(found, dict):
+            yield found
+
+
+def _next(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at

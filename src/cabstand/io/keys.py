@@ -1,0 +1,139 @@
+"""API keys as they are kept: names, hashes and dates, in a file or in Secrets Manager; never a key itself.
+
+A key is `cab_<id>_<secret>`: the id names it, the secret is 32 random bytes. Its SHA-256 alone is stored; a random key
+of 256 bits cannot be guessed, so a slow hash would protect nothing more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets as entropy
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from cabstand.errors import ConfigError, DataError
+from cabstand.io import secrets, storage
+from cabstand.settings import Settings
+
+SCHEMA_VERSION = 1
+MARK = "cab"
+SCOPES = ("predict", "metrics")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What is known of one key; times are ISO 8601 in UTC."""
+
+    id: str
+    name: str
+    sha256: str
+    scopes: tuple[str, ...]
+    created_at: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+    def valid(self, now: datetime) -> bool:
+        """Say whether the key may be used at `now`."""
+        expired = self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= now
+        return self.revoked_at is None and not expired
+
+
+def digest(key: str) -> str:
+    """Return the hash a key is stored and compared by."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def make(name: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime | None = None) -> tuple[str, ApiKey]:
+    """Return a new key, to be shown once, and what to store of it.
+
+    Raises
+    ------
+    ConfigError
+        If the name is empty or a scope is unknown.
+    """
+    if not name.strip() or len(name) > 64 or not name.isprintable():
+        raise ConfigError("give the key a name of 1 to 64 printable characters")
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise ConfigError(f"unknown scope {scope}", hint=f"known: {', '.join(SCOPES)}")
+    identity = entropy.token_hex(4)
+    key = f"{MARK}_{identity}_{entropy.token_urlsafe(32)}"
+    until = expires_at.astimezone(UTC).isoformat() if expires_at else None
+    return key, ApiKey(identity, name, digest(key), scopes, now.astimezone(UTC).isoformat(), until)
+
+
+def parse(text: str, where: str) -> list[ApiKey]:
+    """Return the keys of a key file.
+
+    Raises
+    ------
+    DataError
+        If it is not a key file.
+    """
+    try:
+        content = json.loads(text)
+        if content["schema_version"] != SCHEMA_VERSION:
+            raise DataError(f"key file of schema {content['schema_version']}, not {SCHEMA_VERSION}", where=where)
+        return [_read(entry) for entry in content["keys"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError("not a key file", where=where, hint="make one with `cabstand keys create`") from error
+
+
+def dump(keys: list[ApiKey]) -> str:
+    """Return the key file of `keys`."""
+    return json.dumps({"schema_version": SCHEMA_VERSION, "keys": [asdict(key) for key in keys]}, indent=1) + "\n"
+
+
+def place(settings: Settings) -> str:
+    """Return where keys are kept: the secret's ARN or a file."""
+    return settings.api_keys_secret or str(settings.home / "keys.json")
+
+
+def load(settings: Settings) -> list[ApiKey]:
+    """Return the keys that are kept; none where there is no file yet."""
+    where = place(settings)
+    if settings.api_keys_secret:
+        text = secrets.read(where)
+        return parse(text, where) if text else []
+    return parse(storage.read(where).decode(), where) if storage.exists(where) else []
+
+
+def add(settings: Settings, key: ApiKey) -> None:
+    """Keep one more key."""
+    _change(settings, lambda keys: [*keys, key])
+
+
+def revoke(settings: Settings, name: str, now: datetime) -> list[str]:
+    """Revoke every valid key of that name or id, and return their ids.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    hit = [key.id for key in load(settings) if name in {key.id, key.name} and key.revoked_at is None]
+    if not hit:
+        known = ", ".join(sorted({key.name for key in load(settings)})) or "none"
+        raise ConfigError(f"no key named {name} is in force", where=place(settings), hint=f"known: {known}")
+    at = now.astimezone(UTC).isoformat()
+    _change(settings, lambda keys: [replace(key, revoked_at=at) if key.id in hit else key for key in keys])
+    return hit
+
+
+def _change(settings: Settings, change: Any) -> None:
+    where = place(settings)
+    if settings.api_keys_secret:
+        secrets.write(where, dump(change(load(settings))))
+        return
+    tag = storage.etag(where)
+    storage.put_if(where, dump(change(load(settings))).encode(), tag)
+
+
+def _read(entry: dict[str, Any]) -> ApiKey:
+    key = ApiKey(**{**entry, "scopes": tuple(entry["scopes"])})
+    for moment in (key.created_at, key.expires_at, key.revoked_at):
+        if moment is not None and datetime.fromisoformat(moment).tzinfo is None:
+            raise ValueError("a time without its zone")
+    return key

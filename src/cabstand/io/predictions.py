@@ -1,0 +1,152 @@
+"""The prediction log on this machine: SQLite for questions, JSON lines for pipes; both by date, both with an end.
+
+One line or row is one predicted row. The writer is the service's own thread; `cabstand predictions` reads and deletes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic_core import to_json
+
+from cabstand.errors import StorageError
+
+SCHEMA_VERSION = 1
+COLUMNS = (
+    "request_id", "row", "at", "problem", "version", "role", "key", "latency_ms", "trace_id", "features", "answer",
+)  # fmt: skip
+_INSERT = "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_TABLE = """
+CREATE TABLE IF NOT EXISTS predictions (
+  request_id TEXT NOT NULL, row INTEGER NOT NULL, at TEXT NOT NULL, problem TEXT NOT NULL, version TEXT NOT NULL,
+  role TEXT NOT NULL, key TEXT NOT NULL, latency_ms REAL NOT NULL, trace_id TEXT NOT NULL,
+  features TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS predictions_by_request ON predictions (request_id);
+CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
+"""
+
+Record = dict[str, Any]
+
+
+def line(record: Record) -> bytes:
+    """Return a predicted row as the line that every log of it holds."""
+    return to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, **record}) + b"\n"
+
+
+class PredictionFiles:
+    """The two logs in one folder.
+
+    Parameters
+    ----------
+    folder : path
+        Holds `predictions.db` and one `<date>.jsonl` a day (UTC).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def append(self, records: list[Record]) -> None:
+        """Write predicted rows to both.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses, is full, say; none of the rows is in SQLite then.
+        """
+        rows = [[*(record[name] for name in COLUMNS[:-2]), _text(record["features"]), _text(record["answer"])]
+                for record in records]  # fmt: skip
+        with self._errors(), closing(self._connect()) as connection, connection:
+            connection.executemany(_INSERT, rows)
+        with self._errors():
+            self._append_lines(records)
+
+    def read(self, problem: str | None = None, since: str = "", until: str = "9999") -> Iterator[Record]:
+        """Yield the predicted rows of a time span (ISO 8601, UTC; `until` is outside), the oldest first."""
+        if not self.database.is_file():
+            return
+        query = "SELECT * FROM predictions WHERE at >= ? AND at < ? AND (? IS NULL OR problem = ?) ORDER BY at"
+        with self._errors(), closing(self._connect()) as connection:
+            for row in connection.execute(query, (since, until, problem, problem)):
+                record = dict(zip(COLUMNS, row, strict=True))
+                yield record | {name: json.loads(record[name]) for name in ("features", "answer")}
+
+    def delete(self, request_id: str) -> int:
+        """Delete what one request left in both, and return its number of rows."""
+        n_rows = self._delete_rows("request_id = ?", request_id)
+        mark = f'"request_id":"{request_id}"'.encode()
+        for path in sorted(self.folder.glob("*.jsonl")):
+            with self._errors(), path.open("r+b") as file, _locked(file):
+                if mark in (content := file.read()):
+                    file.seek(0)
+                    file.writelines(kept for kept in content.splitlines(keepends=True) if mark not in kept)
+                    file.truncate()
+        return n_rows
+
+    def retain(self, days: int, now: datetime) -> None:
+        """Delete what is older than `days`."""
+        oldest = (now.astimezone(UTC) - timedelta(days=days)).date().isoformat()
+        self._delete_rows("at < ?", oldest)
+        for path in self.folder.glob("*.jsonl"):
+            if path.stem < oldest:
+                path.unlink(missing_ok=True)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.folder / "predictions.db"
+
+    def _delete_rows(self, condition: str, value: str) -> int:
+        if not self.database.is_file():
+            return 0
+        with self._errors(), closing(self._connect()) as connection, connection:
+            return connection.execute(f"DELETE FROM predictions WHERE {condition}", (value,)).rowcount  # noqa: S608
+
+    def _append_lines(self, records: list[Record]) -> None:
+        by_day: dict[str, list[bytes]] = {}
+        for record in records:
+            by_day.setdefault(record["at"][:10], []).append(line(record))
+        for day, lines in by_day.items():
+            with (self.folder / f"{day}.jsonl").open("ab") as file, _locked(file):
+                file.write(b"".join(lines))
+
+    def _connect(self) -> sqlite3.Connection:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = sqlite3.connect(self.database, timeout=30)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")  # deleted means gone
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            connection.close()
+            raise StorageError(f"a newer cabstand wrote it (schema {version})", where=self.database)
+        if version < SCHEMA_VERSION:
+            connection.executescript(f"{_TABLE}PRAGMA user_version = {SCHEMA_VERSION};")
+        return connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise StorageError(f"prediction log: {error}", where=self.folder) from error
+
+
+def _text(value: Any) -> str:
+    return to_json(value).decode()
+
+
+@contextmanager
+def _locked(file: IO[bytes]) -> Iterator[None]:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+        file.flush()
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,0 +1,127 @@
+"""Ask a running service: one row, or a CSV of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cabstand.errors import ConfigError, DataError, TaskError
+from cabstand.settings import Settings
+
+BATCH = 1_000
+TIMEOUT_S = 30.0
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Params:
+    """What to ask, and whom.
+
+    Attributes
+    ----------
+    url : str
+        Address of the service.
+    key : str
+        API key; empty takes the one of the settings.
+    problem : str
+        Which problem.
+    row : mapping
+        One row as texts, by field; not with `file`.
+    file : path or None
+        A CSV whose head names the fields.
+    """
+
+    url: str
+    key: str = ""
+    problem: str = "trip-duration"
+    row: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Return the answers in the rows' order, null where a row was wrong, and what was wrong with it."""
+    import httpx2
+
+    if bool(params.row) == (params.file is not None):
+        raise ConfigError("give either fields, as name=value, or --file", where="cabstand predict")
+    key = params.key or settings.api_key.get_secret_value()
+    address = params.url.rstrip("/")
+    with httpx2.Client(headers={"x-api-key": key} if key else {}, timeout=TIMEOUT_S) as client:
+        kinds = _kinds(_ask(client, "GET", f"{address}/v1/models"), params.problem)
+        rows = [dict(params.row)] if params.row else list(_read(params.file))
+        typed = [_typed(row, kinds) for row in rows]
+        return _batches(client, f"{address}/v1/{params.problem}/predict/batch", typed)
+
+
+def _batches(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
+    answers: list[Any] = []
+    errors: list[Any] = []
+    versions: set[str] = set()
+    for first in range(0, len(rows), BATCH):
+        told = _ask(client, "POST", url, {"rows": rows[first : first + BATCH]})
+        answers += told["answers"]
+        errors += [one | {"row": one["row"] + first} for one in told["errors"]]
+        versions.add(told["version"])
+    return {
+        "n_rows": len(rows),
+        "n_wrong": len(errors),
+        "versions": sorted(versions),
+        "answers": answers,
+        "errors": errors,
+    }
+
+
+def _ask(client: Any, method: str, url: str, content: Any = None) -> Any:
+    import httpx2
+
+    try:
+        answer = client.request(method, url, json=content)
+        told = answer.json()
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise TaskError(f"no answer: {error}", where=url, hint="is `cabstand serve` running there?") from error
+    except ValueError as error:
+        raise TaskError("the answer is not JSON", where=url, hint="is it the service's address?") from error
+    if answer.status_code in {401, 403}:
+        raise ConfigError(told.get("detail", "refused"), where=url, hint="--key, or CABSTAND_API_KEY")
+    if answer.is_error:
+        listed = "; ".join(f"{one.get('pointer')}: {one.get('detail')}" for one in told.get("errors", [])[:3])
+        kind = DataError if answer.status_code < 500 else TaskError
+        raise kind(f"{answer.status_code} {told.get('detail', 'refused')} {listed}".strip(), where=url)
+    return told
+
+
+def _kinds(models: Any, problem: str) -> dict[str, str]:
+    known = {one["problem"]: one["champion"]["fields"] for one in models["models"]}
+    if problem not in known:
+        raise ConfigError(
+            f"the service has no problem {problem!r}", hint=f"known: {', '.join(sorted(known)) or 'none'}"
+        )
+    return {one["name"]: one["kind"] for one in known[problem]}
+
+
+def _read(path: Path | None) -> Iterator[Row]:
+    assert path is not None
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            yield from csv.DictReader(file)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"not a readable CSV: {error}", where=path) from error
+
+
+def _typed(row: Mapping[str, str], kinds: Mapping[str, str]) -> Row:
+    """Return a row of texts with numbers as numbers; what is none goes as it is, for the service to name it."""
+    return {name: _value(text, kinds.get(name, "")) for name, text in row.items() if text not in {None, ""}}
+
+
+def _value(text: str, kind: str) -> Any:
+    if kind not in {"number", "integer"}:
+        return text
+    try:
+        return json.loads(text) if kind == "number" else int(text)
+    except ValueError:
+        return text

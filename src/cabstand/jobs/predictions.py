@@ -1,0 +1,131 @@
+"""The prediction log: out as Parquet for the drift monitor, and one request's rows out for good.
+
+Read from this machine's log, or from the lines that the log subscription brought to the lake (`predictions/date=.../`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from cabstand.errors import ConfigError, DataError
+from cabstand.io import delivered, storage
+from cabstand.io.predictions import PredictionFiles, Record
+from cabstand.settings import Settings
+
+META = ("request_id", "row", "at", "problem", "version", "role", "key", "latency_ms", "trace_id")
+FEATURE, ANSWER = "feature.", "answer."
+
+
+@dataclass(frozen=True)
+class Params:
+    """What to do.
+
+    Attributes
+    ----------
+    action : {"export", "delete"}
+        Which of the two.
+    source : {"local", "lake"}
+        Which log.
+    problem : str
+        Exported problem.
+    since, until : str
+        Days (UTC), `until` outside; empty is no bound.
+    out : str
+        URI of the Parquet file; empty is `<lake>/predictions-export/<problem>.parquet`.
+    request_id : str
+        Whose rows are deleted.
+    """
+
+    action: Literal["export", "delete"]
+    source: Literal["local", "lake"] = "local"
+    problem: str = "trip-duration"
+    since: str = ""
+    until: str = ""
+    out: str = ""
+    request_id: str = ""
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Do it."""
+    if params.action == "delete":
+        return _delete(settings, params)
+    since, until = _day(params.since, ""), _day(params.until, "9999")
+    if params.source == "lake":
+        records = _lake(settings, params.problem, since, until)
+    else:
+        records = _local(settings).read(params.problem, since, until)
+    out = params.out or storage.join(settings.lake_uri, "predictions-export", f"{params.problem}.parquet")
+    return {"problem": params.problem, "n_rows": _write(records, out), "predictions_uri": out}
+
+
+def _write(records: Iterable[Record], out: str) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [_flat(record) | {"at": datetime.fromisoformat(record["at"])} for record in records]
+    if not rows:
+        raise DataError("no prediction of that problem and time", hint="see --problem, --since and --source")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    try:
+        table = pa.table({name: [row.get(name) for row in rows] for name in names})
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError("a field changed its kind within this time", hint="narrow it with --since") from error
+    with storage.staged(out) as path:
+        pq.write_table(table.replace_schema_metadata({"schema_version": "1"}), path)
+    return len(rows)
+
+
+def _flat(record: Record) -> dict[str, Any]:
+    meta = {name: record[name] for name in META}
+    features = {FEATURE + name: value for name, value in record["features"].items()}
+    return meta | features | {ANSWER + name: value for name, value in _leaves(record["answer"])}
+
+
+def _leaves(answer: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in answer.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in value.items())
+        else:
+            yield name, value
+
+
+def _delete(settings: Settings, params: Params) -> dict[str, Any]:
+    if not params.request_id.isalnum():
+        raise ConfigError("give the request id of an answer", where="--request-id")
+    if params.source == "local":
+        return {"request_id": params.request_id, "n_deleted": _local(settings).delete(params.request_id)}
+    n_deleted = 0
+    for uri in storage.list_under(storage.join(settings.lake_uri, "predictions")):
+        data, tag = storage.read_tagged(uri)
+        content, n_rows = delivered.without(data, params.request_id, uri)
+        if n_rows:
+            storage.put_if(uri, content, tag)
+            n_deleted += n_rows
+    return {"request_id": params.request_id, "n_deleted": n_deleted}
+
+
+def _lake(settings: Settings, problem: str, since: str, until: str) -> Iterator[Record]:
+    for uri in storage.list_under(storage.join(settings.lake_uri, "predictions")):
+        _, marked, rest = uri.partition("/date=")
+        # The folder is the day of delivery: that of the prediction, or the one after.
+        if marked and rest[:10] < since:
+            continue
+        for record in delivered.read(storage.read(uri), uri):
+            if record["problem"] == problem and since <= record["at"] < until:
+                yield record
+
+
+def _day(text: str, default: str) -> str:
+    if not text:
+        return default
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise ConfigError(f"not a day: {text}", hint="write 2023-03-01") from error
+
+
+def _local(settings: Settings) -> PredictionFiles:
+    return PredictionFiles(settings.home / "predictions")
