@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,7 +50,6 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     app.add_exception_handler(ApiError, _answer)
     app.add_exception_handler(CabstandError, _answer)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
     return app
 
 
@@ -96,10 +94,3 @@ async def _http(request: Request, error: Exception) -> Response:
     code, detail = words.get(status, ("error", "the request was refused"))
     headers = getattr(error, "headers", None)
     return ApiError(status, code, detail, headers=headers).response(calls.of(request.scope).request_id)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    listed = error.errors() if isinstance(error, RequestValidationError) else []
-    errors = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in listed[:20]]
-    refused = ApiError(422, "invalid-request", f"{len(listed)} invalid parameter(s)", errors=errors)
-    return refused.response(calls.of(request.scope).request_id)
