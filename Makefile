@@ -66,6 +66,28 @@ docs: $(STAMP)  ## write the pages that are made from the code
 	$(BIN)/python scripts/settings_page.py
 
 # --- what people run --------------------------------------------------------------------------------------------------
+.PHONY: serve
+serve: $(RUN)  ## serve predictions on http://127.0.0.1:8000 (SERVE="--port 8001 --no-keys")
+	$(CABSTAND) serve $(SERVE)
+
+ARCH ?= x86_64
+LAMBDA_PYTHON ?= 3.13
+.PHONY: lambda
+lambda: $(STAMP)  ## build the prediction function's zip (ARCH=arm64 for Graviton)
+	$(BIN)/python scripts/lambda_package.py --arch $(ARCH) --python $(LAMBDA_PYTHON)
+
+.PHONY: test-lambda
+test-lambda: $(STAMP)  ## run the packed function in the Lambda runtime and its emulator
+	$(BIN)/python -m pytest -m lambda_ -s tests/lambda_function
+
+.PHONY: fuzz
+fuzz: $(STAMP)  ## 10,000 generated requests against the API and its OpenAPI document
+	scripts/fuzz
+
+.PHONY: bench-service
+bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
+	$(BIN)/python tests/benchmarks/bench_service.py
+
 .PHONY: clean
 clean:  ## remove what was built and cached (not .venv, not .cabstand)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

@@ -57,15 +57,7 @@ def _guard(app: FastAPI, settings: Settings, service: Service) -> None:
     rules = Rules(settings.api_keys_required, settings.api_max_body_bytes, settings.api_timeout_s)
     # API Gateway throttles in front of Lambda, where a bucket in memory would count one copy's share alone.
     limit = RateLimit(0.0 if settings.on_lambda else settings.api_rate_per_s, settings.api_burst)
-    app.add_middleware(
-        Guard,
-        rules=rules,
-        limit=limit,
-        keyring=service.keyring,
-        metrics=service.metrics,
-        telemetry=service.telemetry,
-        tick=service.store.tick,
-    )
+    app.add_middleware(Guard, rules=rules, limit=limit, service=service)
     if origins := services.listed(settings.api_cors_origins):
         from starlette.middleware.cors import CORSMiddleware
 
@@ -79,7 +71,7 @@ def _lifespan(service: Service):  # type: ignore[no-untyped-def]
         del app
         service.store.start()
         yield
-        service.telemetry.close()
+        service.close()
 
     return lifespan
 

@@ -28,6 +28,8 @@ class Call:
         The route's template, from a bounded set.
     body : bytes
         The whole request body, within its limit.
+    span : object
+        The OpenTelemetry span, where there is tracing.
     """
 
     request_id: str
@@ -41,6 +43,7 @@ class Call:
     status: int = 0
     n_rows: int = 0
     body: bytes = b""
+    span: Any = None
 
     def elapsed_s(self) -> float:
         """Return the seconds since arrival."""

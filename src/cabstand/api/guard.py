@@ -11,7 +11,7 @@ import logging
 import math
 import re
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cabstand.api import call as calls
 from cabstand.api.call import Call
 from cabstand.api.errors import ApiError, translate
-from cabstand.api.keyring import Keyring
 from cabstand.api.limits import RateLimit
-from cabstand.api.metrics import Metrics
-from cabstand.api.telemetry import Telemetry
+from cabstand.api.service import Service
 from cabstand.io.keys import ApiKey
 
 logger = logging.getLogger(__name__)
@@ -54,24 +52,15 @@ class Rules:
 class Guard:
     """The application behind its guard."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        rules: Rules,
-        keyring: Keyring,
-        limit: RateLimit,
-        metrics: Metrics,
-        telemetry: Telemetry,
-        tick: Callable[[], None],
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, rules: Rules, limit: RateLimit, service: Service) -> None:
         self._app = app
         self._rules = rules
-        self._keyring = keyring
         self._limit = limit
-        self._metrics = metrics
-        self._telemetry = telemetry
-        self._tick = tick
+        self._keyring = service.keyring
+        self._metrics = metrics = service.metrics
+        self._telemetry = service.telemetry
+        self._tracing = service.tracing
+        self._tick = service.store.tick
         metrics.declare("cabstand_requests_total", "counter", "Requests by route and status.")
         metrics.declare("cabstand_request_seconds", "histogram", "Time from arrival to the answer's last byte.")
 
@@ -82,6 +71,8 @@ class Guard:
             return
         headers = dict(scope["headers"])
         call = scope[calls.SCOPE] = calls.begin(headers.get(b"traceparent"))
+        if self._tracing is not None:
+            self._tracing.begin(call, headers.get(b"traceparent"))
         answer = _Answer(send, call)
         self._tick()
         try:
@@ -155,7 +146,10 @@ class Guard:
         labels = (("route", call.route), ("status", str(call.status)))
         self._metrics.add("cabstand_requests_total", labels)
         self._metrics.observe("cabstand_request_seconds", (("route", call.route),), seconds)
-        self._telemetry.answered(call, scope["method"] if scope["method"] in _METHODS else "other", seconds)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._telemetry.answered(call, method, seconds)
+        if self._tracing is not None:
+            self._tracing.end(call, method)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

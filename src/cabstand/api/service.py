@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cabstand.api.keyring import Keyring
 from cabstand.api.metrics import Metrics
@@ -12,6 +13,9 @@ from cabstand.api.telemetry import Immediate, Telemetry, Threaded
 from cabstand.io import keys
 from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
+
+if TYPE_CHECKING:
+    from cabstand.api.tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,13 @@ class Service:
     store: ModelStore
     keyring: Keyring
     telemetry: Telemetry
+    tracing: Tracing | None
+
+    def close(self) -> None:
+        """Write and send what is pending."""
+        self.telemetry.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
 
 def build(settings: Settings) -> Service:
@@ -35,12 +46,20 @@ def build(settings: Settings) -> Service:
     metrics.gauge(
         "cabstand_log_dropped", "Log lines and predictions that were dropped.", lambda: {(): telemetry.dropped}
     )
-    return Service(settings, metrics, store, keyring, telemetry)
+    return Service(settings, metrics, store, keyring, telemetry, _tracing(settings))
 
 
 def listed(text: str) -> list[str]:
     """Return the parts of a comma-separated setting."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    if not settings.otlp_endpoint:
+        return None
+    from cabstand.api.tracing import Tracing
+
+    return Tracing(settings.otlp_endpoint, at_once=settings.on_lambda)
 
 
 def _telemetry(settings: Settings, store: ModelStore, metrics: Metrics) -> Telemetry:
