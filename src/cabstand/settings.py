@@ -88,6 +88,14 @@ class Settings(BaseSettings):
         "", validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"), description="Set by AWS Lambda; not by people."
     )
 
+    # --- comparison of engines
+    score_weight_wall: float = Field(0.5, ge=0, description="Weight of wall time in the combined score of an engine.")
+    score_weight_cpu: float = Field(0.25, ge=0, description="Weight of CPU time in the combined score of an engine.")
+    score_weight_memory: float = Field(0.25, ge=0, description="Weight of peak memory in the combined score.")
+    compare_memory_gib: float = Field(
+        0.0, ge=0, description="Memory a compared engine may take, in GiB; 0 is 80 % of what is free."
+    )
+
     # --- logging
     log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Lowest level logged.")
     log_json: bool | None = Field(None, description="Log JSON lines; unset means when stderr is not a terminal.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
 from cabstand.cli.common import emit, load_settings
+from cabstand.errors import ConfigError, TaskError
 
 Input = Annotated[
     str,
@@ -21,19 +23,23 @@ Dropoffs = Annotated[bool, typer.Option("--dropoffs/--pickups", help="Which end 
 Lake = Annotated[str | None, typer.Option("--lake", help="URI or path of the lake.")]
 Track = Annotated[bool, typer.Option("--track/--no-track", help="Log the run to MLflow.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")]
+Engine = Annotated[str, typer.Option("--engine", help="sequential, multicore or sklearn.")]
+Number = TypeVar("Number", int, float)
 Weight = Annotated[str | None, typer.Option("--weight-column", help="Column of weights.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command("cluster")(cluster)
+    app.command("compare")(compare)
+    app.command("sweep")(sweep)
 
 
 def cluster(
     input_uri: Input,
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
-    engine: Annotated[str, typer.Option("--engine", help="sequential, multicore or sklearn.")] = "multicore",
+    engine: Engine = "multicore",
     workers: Workers = None,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
@@ -59,3 +65,95 @@ def cluster(
         dry_run=dry_run,
     )
     emit(run(settings, params))
+
+
+def compare(
+    input_uri: Input,
+    engines: Annotated[
+        str, typer.Option("--engines", help="With commas; engine or engine:workers.")
+    ] = "sequential,multicore,sklearn",
+    sizes: Annotated[
+        str, typer.Option("--sizes", help="Points, with commas; a quarter, a half and all by default.")
+    ] = "",
+    repeats: Annotated[int, typer.Option("--repeats", help="Trials of each engine and size.")] = 5,
+    eps_m: Eps = 50.0,
+    min_samples: MinSamples = 20,
+    workers: Workers = None,
+    weight_column: Weight = None,
+    dropoffs: Dropoffs = False,
+    memory_gib: Annotated[
+        float | None, typer.Option("--memory-gib", help="Memory an engine may take; 80 % of what is free by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the points drawn.")] = 0,
+    lake: Lake = None,
+    track: Track = True,
+    dry_run: DryRun = False,
+) -> None:
+    """Measure engines against each other on the same points: time, memory, agreement, and how sure all that is."""
+    settings = load_settings(lake=lake)
+    from cabstand.jobs.compare import Params, run
+
+    params = Params(
+        input=input_uri,
+        engines=engines.split(","),
+        sizes=_numbers(sizes, int, "--sizes"),
+        repeats=repeats,
+        eps_m=eps_m,
+        min_samples=min_samples,
+        n_workers=workers,
+        end="dropoff" if dropoffs else "pickup",
+        weight_column=weight_column,
+        memory_gib=memory_gib,
+        seed=seed,
+        track=track,
+        dry_run=dry_run,
+    )
+    result = run(settings, params)
+    emit(result)
+    if not result.get("agree", True):
+        raise TaskError("the engines do not agree", where=result["report_uri"], hint="see its checks")
+
+
+def sweep(
+    input_uri: Input,
+    eps_m: Annotated[str, typer.Option("--eps-m", help="Radii in metres, with commas.")] = "25,50,75,100,150,200",
+    min_samples: Annotated[
+        str, typer.Option("--min-samples", help="Points that make a core point, with commas.")
+    ] = "10,20,50,100,200",
+    engine: Engine = "multicore",
+    workers: Workers = None,
+    k: Annotated[int, typer.Option("--k", help="Neighbour of the k-distance curve.")] = 20,
+    sample: Annotated[int, typer.Option("--sample", help="Points for the silhouette and the curve.")] = 2000,
+    weight_column: Weight = None,
+    dropoffs: Dropoffs = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the points drawn.")] = 0,
+    lake: Lake = None,
+    track: Track = True,
+    dry_run: DryRun = False,
+) -> None:
+    """Try every pair of eps and min_samples, and suggest an eps by the knee of the k-distance curve."""
+    settings = load_settings(lake=lake)
+    from cabstand.jobs.sweep import Params, run
+
+    params = Params(
+        input=input_uri,
+        eps_m=_numbers(eps_m, float, "--eps-m"),
+        min_samples=_numbers(min_samples, int, "--min-samples"),
+        engine=engine,
+        n_workers=workers,
+        k=k,
+        sample=sample,
+        end="dropoff" if dropoffs else "pickup",
+        weight_column=weight_column,
+        seed=seed,
+        track=track,
+        dry_run=dry_run,
+    )
+    emit(run(settings, params))
+
+
+def _numbers(text: str, kind: Callable[[str], Number], option: str) -> list[Number]:
+    try:
+        return [kind(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ConfigError(f"not numbers with commas between: {text!r}", where=option) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering, dbscan
-from cabstand.errors import ConfigError
+from cabstand.errors import ConfigError, suggest
 
 Floats = NDArray[np.float64]
 Work = Callable[[Floats, float, int, Floats | None, int], Clustering]
@@ -57,9 +56,14 @@ class Engine:
 
     def warm_up(self, n_workers: int | None = None) -> None:
         """Compile, import and start whatever the first run would otherwise wait for."""
-        spots = np.column_stack([np.linspace(40.7, 40.8, 64).repeat(4), np.linspace(-74.0, -73.9, 256)])
-        self.run(spots, 50.0, 3, np.ones(len(spots)), n_workers)
-        self.run(spots, 50.0, 3, None, n_workers)
+        rng = np.random.default_rng(0)
+        centres = rng.uniform([40.6, -74.05], [40.85, -73.8], (12, 2))
+        crowds = [rng.normal(centre, spread, (150, 2)) for centre in centres for spread in (2e-4, 1e-3)]
+        # Crowds, their edges and strangers, at repeated places: every stage of the kernels has work to do.
+        points = np.round(np.concatenate([*crowds, rng.uniform([40.5, -74.2], [40.9, -73.7], (400, 2))]), 4)
+        for weight in (None, np.ones(len(points))):
+            self.run(points, 50.0, 20, weight, n_workers)
+            self.run(points, 200.0, 5, weight, n_workers)
 
 
 def available_cores() -> int:
@@ -82,9 +86,7 @@ def named(name: str) -> Engine:
     """
     found = ENGINES.get(name)
     if found is None:
-        near = difflib.get_close_matches(name, ENGINES, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(ENGINES)}"
-        raise ConfigError(f"no engine {name!r}", where="engine", hint=hint)
+        raise ConfigError(f"no engine {name!r}", where="engine", hint=suggest(name, list(ENGINES)))
     return found
 
 

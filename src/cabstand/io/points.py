@@ -141,7 +141,7 @@ def _read_file(uri: str, end: End, weight: str | None) -> tuple[pa.Table, str, b
         for field in _SCHEMA
     ]
     facts = table.schema.metadata or {}
-    synthetic = "/synth/" in uri or facts.get(b"synthetic") in {b"true", b"True", b"1"}
+    synthetic = facts.get(b"cabstand.synthetic") == b"true"
     return pa.Table.from_arrays(arrays, schema=_SCHEMA), sha256, synthetic
 
 

@@ -24,6 +24,7 @@ from cabstand.clustering.hotspots import summarise
 from cabstand.clustering.places import nearest_zones
 from cabstand.io import points, provenance, publish, registry, storage
 from cabstand.io.points import Points
+from cabstand.jobs import zones
 from cabstand.jobs.usage import Usage, measure
 from cabstand.settings import Settings
 
@@ -92,7 +93,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     engines.check(params.eps_m, params.min_samples)
     with log.progress("reading"):
         read = _read(settings, params)
-    zones = _zones(settings)
+    outlines = _outlines(settings)
     settled = {
         "eps_m": float(params.eps_m),
         "min_samples": params.min_samples,
@@ -101,7 +102,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "end": params.end,
         "weight_column": params.weight_column,
     }
-    key = provenance.run_key("cluster", {"input": read.sha256, "zones": zones[1] if zones else ""}, settled)
+    key = provenance.run_key("cluster", {"input": read.sha256, "zones": outlines[1] if outlines else ""}, settled)
     target = params.out or storage.join(settings.lake_uri, "hotspots", key)
     found = publish.manifest(target, SCHEMA_VERSION)
     if found and found.get("run_key") == key:
@@ -118,20 +119,21 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
         manifest = _manifest(read, clustering, usage, settled | {"run_key": key, "run_id": tracked.id})
         with log.progress("writing"):
-            _write(folder, read, clustering, params.eps_m, zones)
+            _write(folder, read, clustering, params.eps_m, outlines)
         _close(folder, manifest)
         _track(tracked, folder, manifest)
     return _result(manifest, target) | {"reused": False}
 
 
 def _read(settings: Settings, params: Params) -> Points:
-    zones_uri = storage.join(settings.lake_uri, "zones", "zones.parquet")
-    return points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+    return points.read(
+        params.input, params.end, weight_column=params.weight_column, zones_uri=zones.table_uri(settings)
+    )
 
 
-def _zones(settings: Settings) -> tuple[dict[str, Any], str] | None:
+def _outlines(settings: Settings) -> tuple[dict[str, Any], str] | None:
     """Return the lake's zone polygons and the tag of their file, if it has any."""
-    uri = storage.join(settings.lake_uri, "zones", "zones.geojson")
+    uri = zones.outlines_uri(settings)
     if not storage.exists(uri):
         return None
     content, tag = storage.read_tagged(uri)
@@ -148,11 +150,11 @@ def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Cl
 
 
 def _write(
-    folder: Path, read: Points, clustering: Clustering, eps_m: float, zones: tuple[dict[str, Any], str] | None
+    folder: Path, read: Points, clustering: Clustering, eps_m: float, outlines: tuple[dict[str, Any], str] | None
 ) -> None:
     labels, core, _ = clustering
     hotspots = summarise(read.latlon, labels, core, eps_m, weight=read.weight, at=read.at)
-    names = nearest_zones(hotspots.centroid, zones[0]) if zones else None
+    names = nearest_zones(hotspots.centroid, outlines[0]) if outlines else None
     table = geofiles.hotspots_table(hotspots, names, eps_m)
     facts = {"source": read.uri, "synthetic": read.synthetic}
     _parquet(geofiles.labels_table(read.row, labels, core), folder / LABELS)

@@ -1,0 +1,109 @@
+"""How good a clustering is, by its own shape and against another one.
+
+Noise is left out of the three measures of shape. Distances are chords through the Earth between points on its surface:
+for clusters of a city these are the great-circle ones to nine digits, and centroids exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering
+from cabstand.clustering.hotspots import to_sphere
+
+SAMPLE = 5000
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Measures of shape; None where there are fewer than two clusters.
+
+    Attributes
+    ----------
+    silhouette : float, optional
+        Rousseeuw 1987, on `sample` points drawn at random: -1 to 1, more is better.
+    davies_bouldin : float, optional
+        Davies and Bouldin 1979: 0 or more, less is better.
+    calinski_harabasz : float, optional
+        Calinski and Harabasz 1974: more is better.
+    sample : int
+        Points that the silhouette was computed on.
+    """
+
+    silhouette: float | None
+    davies_bouldin: float | None
+    calinski_harabasz: float | None
+    sample: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two clusterings against each other.
+
+    Attributes
+    ----------
+    adjusted_rand : float
+        Hubert and Arabie 1985: 1 for equal partitions.
+    equal_noise, equal_labels, equal_core : bool
+        Whether the noise points, the labels and the core points are the same, each one.
+    """
+
+    adjusted_rand: float
+    equal_noise: bool
+    equal_labels: bool
+    equal_core: bool
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing differs."""
+        return self.adjusted_rand == 1.0 and self.equal_noise and self.equal_labels and self.equal_core
+
+
+def measure(latlon: NDArray[np.float64], labels: NDArray[np.int32], *, sample: int = SAMPLE, seed: int = 0) -> Quality:
+    """Measure the shape of a clustering.
+
+    Parameters
+    ----------
+    latlon : ndarray of float64, shape (n, 2)
+        Points in degrees.
+    labels : ndarray of int32, shape (n,)
+        -1 for noise.
+    sample : int
+        Most points for the silhouette, whose cost grows with their square.
+    seed : int
+        Of the draw.
+    """
+    member = np.flatnonzero(labels >= 0)
+    n_clusters = len(np.unique(labels[member]))
+    if not 2 <= n_clusters < len(member):
+        return Quality(None, None, None, 0)
+    places, groups = to_sphere(latlon[member]) * EARTH_RADIUS_M, labels[member]
+    drawn = np.arange(len(member))
+    if len(drawn) > sample:
+        drawn = np.sort(np.random.default_rng(seed).choice(len(drawn), sample, replace=False))
+    return Quality(
+        silhouette=_silhouette(places[drawn], groups[drawn]),
+        davies_bouldin=float(metrics.davies_bouldin_score(places, groups)),
+        calinski_harabasz=float(metrics.calinski_harabasz_score(places, groups)),
+        sample=len(drawn),
+    )
+
+
+def agree(first: Clustering, second: Clustering) -> Agreement:
+    """Compare two clusterings of the same points."""
+    return Agreement(
+        adjusted_rand=float(metrics.adjusted_rand_score(first.labels, second.labels)),
+        equal_noise=bool(np.array_equal(first.labels < 0, second.labels < 0)),
+        equal_labels=bool(np.array_equal(first.labels, second.labels)),
+        equal_core=bool(np.array_equal(first.core, second.core)),
+    )
+
+
+def _silhouette(places: NDArray[np.float64], groups: NDArray[np.int32]) -> float | None:
+    if not 2 <= len(np.unique(groups)) < len(groups):
+        return None
+    return float(metrics.silhouette_score(places, groups))

@@ -1,0 +1,155 @@
+"""How sure a measured difference is: two engines' repeats against each other."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from cabstand.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Repeats of one measurement; `std` is the sample's (n - 1), None for a single repeat."""
+
+    n: int
+    mean: float
+    median: float
+    std: float | None
+    smallest: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two samples against each other.
+
+    Attributes
+    ----------
+    welch_t, welch_p : float, optional
+        Welch's t (Welch 1947) and its two-sided p-value; None where a sample has one value or neither varies.
+    mann_whitney_u, mann_whitney_p : float, optional
+        Rank test of Mann and Whitney (1947), two-sided.
+    cohen_d : float, optional
+        Difference of means in pooled standard deviations (Cohen 1988); positive where the first is larger.
+    """
+
+    welch_t: float | None
+    welch_p: float | None
+    mann_whitney_u: float | None
+    mann_whitney_p: float | None
+    cohen_d: float | None
+
+
+@dataclass(frozen=True)
+class SpeedUp:
+    """Ratio of mean times, with the bounds of its confidence interval; None for single repeats."""
+
+    ratio: float
+    low: float | None
+    high: float | None
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Describe repeats."""
+    data = np.asarray(values, np.float64)
+    std = float(data.std(ddof=1)) if len(data) > 1 else None
+    return Summary(len(data), float(data.mean()), float(np.median(data)), std, float(data.min()), float(data.max()))
+
+
+def compare(first: Sequence[float], second: Sequence[float]) -> Difference:
+    """Test whether two samples differ."""
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if min(len(a), len(b)) < 2:
+        return Difference(None, None, None, None, None)
+    rank = stats.mannwhitneyu(a, b, alternative="two-sided")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nearly equal values: the answer is then NaN, and None here
+        t = stats.ttest_ind(a, b, equal_var=False)
+    return Difference(
+        welch_t=_finite(t.statistic),
+        welch_p=_finite(t.pvalue),
+        mann_whitney_u=_finite(rank.statistic),
+        mann_whitney_p=_finite(rank.pvalue),
+        cohen_d=cohen_d(a, b),
+    )
+
+
+def cohen_d(a: Floats, b: Floats) -> float | None:
+    """Return Cohen's d of two samples of two or more, None where neither varies."""
+    pooled = ((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / (len(a) + len(b) - 2)
+    return float((a.mean() - b.mean()) / math.sqrt(pooled)) if pooled > 0 else None
+
+
+def speed_up(base: Sequence[float], other: Sequence[float], *, confidence: float = 0.95, seed: int = 0) -> SpeedUp:
+    """Return how many times faster `other` is than `base`, with a percentile bootstrap interval (Efron 1979).
+
+    Parameters
+    ----------
+    base, other : sequence of float
+        Times of the repeats, in any one unit.
+    confidence : float
+        Of the interval.
+    seed : int
+        Of the resampling.
+    """
+    a, b = np.asarray(base, np.float64), np.asarray(other, np.float64)
+    ratio = float(a.mean() / b.mean())
+    if min(len(a), len(b)) < 2:
+        return SpeedUp(ratio, None, None)
+    found = stats.bootstrap(
+        (a, b),
+        lambda x, y, axis: x.mean(axis=axis) / y.mean(axis=axis),
+        method="percentile",
+        confidence_level=confidence,
+        n_resamples=2000,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    return SpeedUp(ratio, float(found.confidence_interval.low), float(found.confidence_interval.high))
+
+
+def parallel_efficiency(speed: float, n_workers: int) -> float:
+    """Return the speed-up over one worker as a share of the workers: 1 is all of it."""
+    return speed / n_workers
+
+
+def combined_scores(measured: Mapping[str, Mapping[str, float]], weights: Mapping[str, float]) -> dict[str, float]:
+    """Score each engine between 0 and 1: the weighted mean of (smallest value / own value) over the measures.
+
+    Parameters
+    ----------
+    measured : mapping of engine to mapping of measure to positive float
+        Less is better in each measure.
+    weights : mapping of measure to float
+        Zero or more, not all zero.
+
+    Raises
+    ------
+    ConfigError
+        If a weight is negative or all are zero.
+    """
+    total = sum(weights.values())
+    if total <= 0 or min(weights.values()) < 0:
+        raise ConfigError("the weights of the combined score must be 0 or more, and not all 0", where="settings")
+    best = {name: min(values[name] for values in measured.values()) for name in weights} if measured else {}
+    return {
+        engine: sum(weight * _share(best[name], values[name]) for name, weight in weights.items()) / total
+        for engine, values in measured.items()
+    }
+
+
+def _share(best: float, own: float) -> float:
+    return best / own if own > 0 else 1.0
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
