@@ -1,0 +1,1 @@
+"""What the account costs, computed offline from a plan and a dated price table; pure."""

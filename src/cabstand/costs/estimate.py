@@ -1,0 +1,166 @@
+"""A plan's price: idle and asleep a month, each run of a task, a million predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cabstand.costs import charges
+from cabstand.costs.table import PriceTable
+from cabstand.errors import DataError
+
+# Of one prediction, as measured on the packed function and its log: billed time, log line.
+ASSUMED_PREDICTION_MS = 10.0
+ASSUMED_LOG_KB = 1.0
+FREE_TASK_DISK_GB = 20.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One charge of one resource, in US dollars a month."""
+
+    address: str
+    price: str
+    quantity: float
+    unit: str
+    unit_usd: float
+    idle_usd_month: float
+    asleep_usd_month: float
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a task definition costs."""
+
+    task: str
+    vcpu: float
+    memory_gb: float
+    minutes: float
+    usd_hour: float
+    usd_run: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A plan's price; `unpriced` names what bills, or may, and has no price here."""
+
+    lines: list[Line] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    million_predictions_usd: float | None = None
+    by_use: list[str] = field(default_factory=list)
+    unpriced: list[str] = field(default_factory=list)
+
+    @property
+    def idle_usd_month(self) -> float:
+        """What a month costs in which nothing runs."""
+        return round(sum(line.idle_usd_month for line in self.lines), 2)
+
+    @property
+    def asleep_usd_month(self) -> float:
+        """What a month costs that begins with `cabstand sleep`."""
+        return round(sum(line.asleep_usd_month for line in self.lines), 2)
+
+
+def estimate(plan: Mapping[str, Any], table: PriceTable, *, run_minutes: float = 10.0) -> Estimate:
+    """Price a plan.
+
+    Parameters
+    ----------
+    plan : mapping
+        What `terraform show -json PLAN` prints.
+    table : PriceTable
+        The prices.
+    run_minutes : float
+        How long a task's run is taken to last, in minutes; AWS bills at least one.
+
+    Raises
+    ------
+    DataError
+        If `plan` is not a plan.
+    """
+    resources = list(_resources(plan))
+    found = Estimate(million_predictions_usd=_million_predictions(resources, table))
+    for resource in resources:
+        _price(resource, table, found)
+        if resource["type"] == "aws_ecs_task_definition":
+            found.runs.append(_run(resource["values"], table, run_minutes))
+    found.by_use[:] = sorted({resource["type"] for resource in resources if charges.is_by_use(resource["type"])})
+    found.runs.sort(key=lambda run: run.task)
+    return found
+
+
+def _resources(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    planned = plan.get("planned_values") if isinstance(plan, dict) else None
+    root = planned.get("root_module") if isinstance(planned, dict) else None
+    if not isinstance(root, dict):
+        raise DataError("not a plan", hint="write it with `terraform show -json PLAN > plan.json`")
+    waiting = [root]
+    while waiting:
+        module = waiting.pop(0)
+        waiting += module.get("child_modules", [])
+        yield from (resource for resource in module.get("resources", []) if resource.get("mode") == "managed")
+
+
+def _price(resource: Mapping[str, Any], table: PriceTable, found: Estimate) -> None:
+    kind, address = str(resource["type"]), str(resource["address"])
+    rule = charges.RULES.get(kind)
+    if rule is None:
+        if not charges.is_free(kind) and not charges.is_by_use(kind):
+            found.unpriced.append(f"{address}: no rule for {kind}")
+        return
+    try:
+        wanted = rule(resource["values"])
+    except (KeyError, TypeError, ValueError):
+        found.unpriced.append(f"{address}: its size is not known before it is made")
+        return
+    for charge in wanted:
+        line = _line(address, charge, table)
+        if line is None:
+            found.unpriced.append(f"{address}: no price for {charge.key}")
+        else:
+            found.lines.append(line)
+
+
+def _line(address: str, charge: charges.Charge, table: PriceTable) -> Line | None:
+    price = table.find(charge.key)
+    if price is None:
+        return None
+    idle, asleep = price.usd * charge.quantity, price.usd * charge.asleep
+    return Line(
+        address,
+        charge.key,
+        charge.quantity,
+        price.unit,
+        price.usd,
+        round(idle, 4),
+        round(asleep, 4),
+        price.source,
+        price.as_of,
+    )
+
+
+def _run(values: Mapping[str, Any], table: PriceTable, minutes: float) -> Run:
+    platform = (values.get("runtime_platform") or [{}])[0].get("cpu_architecture") or "X86_64"
+    vcpu, memory_gb = float(values["cpu"]) / 1024, float(values["memory"]) / 1024
+    disk = float((values.get("ephemeral_storage") or [{}])[0].get("size_in_gib") or FREE_TASK_DISK_GB)
+    hour = vcpu * table.usd(f"fargate/{platform}/vcpu") + memory_gb * table.usd(f"fargate/{platform}/gb")
+    hour += max(0.0, disk - FREE_TASK_DISK_GB) * table.usd("fargate/disk") + table.usd("ipv4/public")
+    cost = hour * max(1.0, minutes) / 60
+    return Run(str(values["family"]), vcpu, memory_gb, minutes, round(hour, 4), round(cost, 4))
+
+
+def _million_predictions(resources: list[dict[str, Any]], table: PriceTable) -> float | None:
+    functions = [resource["values"] for resource in resources if resource["type"] == "aws_lambda_function"]
+    if not functions:
+        return None
+    values = functions[0]
+    architecture = (values.get("architectures") or ["x86_64"])[0]
+    gb_seconds = 1e6 * ASSUMED_PREDICTION_MS / 1e3 * float(values.get("memory_size") or 128) / 1024
+    logged_gb = 1e6 * ASSUMED_LOG_KB / 1e6
+    usd = table.usd("apigateway/http") + table.usd("lambda/request")
+    usd += gb_seconds * table.usd(f"lambda/{architecture}/gb-second")
+    usd += logged_gb * (table.usd("cloudwatch/logs-ingested") + table.usd("firehose/ingested"))
+    return round(usd, 2)

@@ -1,0 +1,76 @@
+"""Price a Terraform plan, offline."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cabstand.costs import table
+from cabstand.costs.estimate import estimate
+from cabstand.errors import DataError
+from cabstand.settings import Settings
+
+
+@dataclass(frozen=True)
+class Params:
+    """What to price.
+
+    Parameters
+    ----------
+    plan : Path
+        What `terraform show -json PLAN` printed.
+    limit_usd, asleep_limit_usd : float, optional
+        Most that a month may cost idle, and asleep, in US dollars.
+    run_minutes : float
+        How long a task's run is taken to last.
+    region : str
+        Whose prices.
+    """
+
+    plan: Path
+    limit_usd: float | None = None
+    asleep_limit_usd: float | None = None
+    run_minutes: float = 10.0
+    region: str = "us-east-1"
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Price the plan; `over` in the result says what is over its limit, or why that cannot be said.
+
+    Raises
+    ------
+    DataError
+        If the file is not a plan.
+    """
+    del settings  # needs none: prices and plan are files
+    try:
+        plan = json.loads(params.plan.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError("no plan in JSON", where=params.plan, hint="terraform show -json PLAN > plan.json") from error
+    prices = table.load(params.region)
+    found = estimate(plan, prices, run_minutes=params.run_minutes)
+    limits = {
+        "idle": (found.idle_usd_month, params.limit_usd),
+        "asleep": (found.asleep_usd_month, params.asleep_limit_usd),
+    }
+    over = [
+        f"{name} {usd} USD a month, over {most}"
+        for name, (usd, most) in limits.items()
+        if most is not None and usd > most
+    ]
+    if found.unpriced and (params.limit_usd, params.asleep_limit_usd) != (None, None):
+        over.append(f"no price for {'; '.join(found.unpriced)}")
+    return {
+        "idle_usd_month": found.idle_usd_month,
+        "asleep_usd_month": found.asleep_usd_month,
+        "million_predictions_usd": found.million_predictions_usd,
+        "runs": [asdict(one) for one in found.runs],
+        "lines": [asdict(line) for line in found.lines],
+        "unpriced": found.unpriced,
+        "by_use": found.by_use,
+        "region": prices.region,
+        "oldest_price": prices.oldest,
+        "over": over,
+    }

@@ -1,0 +1,107 @@
+"""Prices: what a plan costs, and what is not known."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cabstand.costs import charges, table
+from cabstand.costs.estimate import estimate
+from cabstand.errors import ConfigError, DataError
+
+EXAMPLE = Path(__file__).parent / "example/plan.json"
+
+
+@pytest.fixture
+def plan() -> dict[str, Any]:
+    """A plan that Terraform 1.11 made of `example/main.tf`."""
+    return json.loads(EXAMPLE.read_text())  # type: ignore[no-any-return]
+
+
+def values_of(plan: dict[str, Any], address: str) -> dict[str, Any]:
+    resources = plan["planned_values"]["root_module"]["resources"]
+    return next(resource["values"] for resource in resources if resource["address"] == address)  # type: ignore[no-any-return]
+
+
+def test_every_price_has_a_source_and_a_date() -> None:
+    prices = table.load()
+    assert len(prices.prices) > 50
+    for key, price in prices.prices.items():
+        assert price.usd > 0, key
+        assert price.source.startswith("https://aws.amazon.com/"), key
+        assert date.fromisoformat(price.as_of) >= date(2025, 1, 1), key
+    assert prices.oldest == min(price.as_of for price in prices.prices.values())
+
+
+def test_unknown_region_and_format_are_refused() -> None:
+    with pytest.raises(ConfigError, match="no prices for region eu-north-9"):
+        table.load("eu-north-9")
+    with pytest.raises(ConfigError, match="schema version 9"):
+        table.parse('{"schema_version": 9}')
+
+
+def test_the_example_by_hand(plan: dict[str, Any]) -> None:
+    found = estimate(plan, table.load())
+    assert found.unpriced == []
+    server = 730 * (0.0168 + 0.005)
+    database = 730 * 0.016
+    kept = 16 * 0.08 + 10 * 0.08 + 20 * 0.115 + 2 * 0.40 + 2 * 0.10 + 2 * 0.023
+    snapshot = 0.5 * 730 * 3600 * 0.0000015046
+    assert found.idle_usd_month == pytest.approx(server + database + kept + snapshot, abs=0.01)
+    assert found.asleep_usd_month == pytest.approx(kept + snapshot, abs=0.01)
+    (run,) = found.runs
+    assert run.usd_hour == pytest.approx(8 * 0.04048 + 16 * 0.004445 + 0.005, abs=1e-4)
+    assert run.usd_run == pytest.approx(run.usd_hour / 6, abs=1e-4)
+    assert found.million_predictions_usd == pytest.approx(1.2 + 5000 * 0.0000133334 + 0.529, abs=0.01)
+    assert found.by_use == ["aws_cloudwatch_log_group", "aws_ecs_task_definition"]
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "value", "more"),
+    [
+        ("aws_instance.server", "instance_type", "t4g.medium", 730 * 0.0168),
+        ("aws_instance.server", "associate_public_ip_address", False, -730 * 0.005),
+        ("aws_db_instance.main", "instance_class", "db.t4g.small", 730 * 0.016),
+        ("aws_db_instance.main", "multi_az", True, 730 * 0.016 + 20 * 0.115),
+        ("aws_db_instance.main", "allocated_storage", 120, 100 * 0.115),
+        ("aws_lambda_function.api", "snap_start", [], -0.5 * 730 * 3600 * 0.0000015046),
+    ],
+)
+def test_the_price_follows_a_size(plan: dict[str, Any], address: str, name: str, value: object, more: float) -> None:
+    before = estimate(plan, table.load()).idle_usd_month
+    changed = copy.deepcopy(plan)
+    values_of(changed, address)[name] = value
+    assert estimate(changed, table.load()).idle_usd_month - before == pytest.approx(more, abs=0.011)
+
+
+def test_what_has_no_price_is_named(plan: dict[str, Any]) -> None:
+    resources = plan["planned_values"]["root_module"]["resources"]
+    resources.append({"address": "aws_emr_cluster.x", "mode": "managed", "type": "aws_emr_cluster", "values": {}})
+    resources.append({"address": "data.aws_vpc.x", "mode": "data", "type": "aws_emr_cluster", "values": {}})
+    values_of(plan, "aws_instance.server")["instance_type"] = "u7in-32tb.224xlarge"
+    del values_of(plan, "aws_db_instance.main")["instance_class"]
+    assert sorted(estimate(plan, table.load()).unpriced) == [
+        "aws_db_instance.main: its size is not known before it is made",
+        "aws_emr_cluster.x: no rule for aws_emr_cluster",
+        "aws_instance.server: no price for ec2/u7in-32tb.224xlarge",
+    ]
+
+
+def test_a_type_is_in_one_list_alone() -> None:
+    for kind in charges.RULES:
+        assert not charges.is_by_use(kind), kind
+        # aws_secretsmanager_secret_ and aws_s3_bucket_ are families beside a billed type of the shorter name
+        assert not charges.is_free(kind), kind
+    assert charges.is_free("aws_s3_bucket_policy")
+    assert not charges.is_free("aws_routes")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"planned_values": {}}, {"planned_values": {"root_module": 3}}])
+def test_not_a_plan(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="not a plan"):
+        estimate(wrong, table.load())
