@@ -61,7 +61,12 @@ def _make_master(port: int) -> None:
     import psycopg
 
     with psycopg.connect(
-        host="127.0.0.1", port=port, user="super", password="test-super", dbname="postgres", autocommit=True
+        host="127.0.0.1",
+        port=port,
+        user="super",
+        password="test-super",
+        dbname="postgres",
+        autocommit=True,  # pragma: allowlist secret
     ) as server:
         server.execute("CREATE ROLE cabstand LOGIN CREATEDB CREATEROLE PASSWORD 'test-master'")
 

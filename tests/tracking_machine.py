@@ -16,8 +16,12 @@ from postgres_server import Postgres
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "infra/modules/tracking/files/mlflow_setup.sh"
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-ADMIN = {"username": "admin", "password": "admin-pass-for-test", "flask_secret_key": "session-key-for-test"}
-TASKS = {"username": "tasks", "password": "tasks-pass-for-test"}
+ADMIN = {
+    "username": "admin",
+    "password": "admin-pass-for-test",
+    "flask_secret_key": "session-key-for-test",
+}  # pragma: allowlist secret
+TASKS = {"username": "tasks", "password": "tasks-pass-for-test"}  # pragma: allowlist secret
 
 
 @dataclass
@@ -68,7 +72,7 @@ class Machine:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.aws,
             "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret
             "MLFLOW_PORT": str(self.port),
             "MLFLOW_ALLOWED_HOSTS": "127.0.0.1,mlflow.test.internal",
             "MLFLOW_ARTIFACTS_URI": f"s3://{self.bucket}/mlflow",

@@ -11,7 +11,7 @@ terraform {
 provider "aws" {
   region                      = "us-east-1"
   access_key                  = "testing"
-  secret_key                  = "testing"
+  secret_key                  = "testing" # pragma: allowlist secret
   skip_credentials_validation = true
   skip_metadata_api_check     = "true"
   skip_requesting_account_id  = true
