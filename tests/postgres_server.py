@@ -60,14 +60,8 @@ def running_postgres() -> Iterator[Postgres]:
 def _make_master(port: int) -> None:
     import psycopg
 
-    with psycopg.connect(
-        host="127.0.0.1",
-        port=port,
-        user="super",
-        password="test-super",
-        dbname="postgres",
-        autocommit=True,  # pragma: allowlist secret
-    ) as server:
+    where = {"host": "127.0.0.1", "port": port, "dbname": "postgres", "user": "super"}
+    with psycopg.connect(**where, password="test-super", autocommit=True) as server:  # pragma: allowlist secret
         server.execute("CREATE ROLE cabstand LOGIN CREATEDB CREATEROLE PASSWORD 'test-master'")
 
 

@@ -16,11 +16,8 @@ from postgres_server import Postgres
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "infra/modules/tracking/files/mlflow_setup.sh"
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-ADMIN = {
-    "username": "admin",
-    "password": "admin-pass-for-test",
-    "flask_secret_key": "session-key-for-test",
-}  # pragma: allowlist secret
+ADMIN = {"username": "admin", "password": "admin-pass-for-test"}  # pragma: allowlist secret
+ADMIN["flask_secret_key"] = "session-key-for-test"  # pragma: allowlist secret
 TASKS = {"username": "tasks", "password": "tasks-pass-for-test"}  # pragma: allowlist secret
 
 

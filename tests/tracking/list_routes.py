@@ -4,10 +4,7 @@ import json
 import os
 import re
 
-os.environ |= {
-    "MLFLOW_FLASK_SERVER_SECRET_KEY": "k",
-    "MLFLOW_AUTH_ADMIN_PASSWORD": "not-a-real-one-1",  # pragma: allowlist secret
-}  # pragma: allowlist secret
+os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = "k"  # pragma: allowlist secret
 os.environ["_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED"] = "true"
 os.environ["_MLFLOW_SGI_NAME"] = "uvicorn"
 
