@@ -1,0 +1,10 @@
+# Small, cheap, easy to leave.
+environment = "dev"
+
+batch_image_tag = "v1"
+
+enable_deletion_protection = false
+force_destroy_buckets      = false
+secret_recovery_days       = 0
+
+monthly_budget_usd = 60

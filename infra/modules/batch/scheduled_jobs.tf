@@ -1,0 +1,59 @@
+resource "aws_scheduler_schedule_group" "main" {
+  name = var.name
+}
+
+resource "aws_scheduler_schedule" "main" {
+  # checkov:skip=CKV_AWS_297: a schedule holds a command line, nothing secret; a customer key costs 1 USD a month.
+  for_each = var.schedules
+
+  name        = "${var.name}-${each.key}"
+  description = each.value.description
+  group_name  = aws_scheduler_schedule_group.main.name
+  state       = each.value.enabled ? "ENABLED" : "DISABLED"
+
+  schedule_expression          = each.value.expression
+  schedule_expression_timezone = each.value.timezone
+
+  flexible_time_window {
+    mode                      = each.value.window_minutes > 0 ? "FLEXIBLE" : "OFF"
+    maximum_window_in_minutes = each.value.window_minutes > 0 ? each.value.window_minutes : null
+  }
+
+  target {
+    arn      = aws_ecs_cluster.main.arn
+    role_arn = aws_iam_role.scheduler.arn
+    input    = length(each.value.command) > 0 ? jsonencode({ containerOverrides = [{ name = "task", command = each.value.command }] }) : jsonencode({})
+
+    ecs_parameters {
+      task_definition_arn = aws_ecs_task_definition.main[each.value.task].arn
+      task_count          = 1
+
+      capacity_provider_strategy {
+        capacity_provider = coalesce(each.value.capacity_provider, var.capacity_provider)
+        weight            = 1
+      }
+
+      network_configuration {
+        subnets          = var.subnet_ids
+        security_groups  = [var.security_group_id]
+        assign_public_ip = var.assign_public_ip
+      }
+    }
+
+    retry_policy {
+      maximum_retry_attempts       = each.value.max_retries
+      maximum_event_age_in_seconds = each.value.max_age_seconds
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.dead_letters.arn
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = contains(keys(local.tasks), each.value.task) && each.value.task != "dask-worker"
+      error_message = "Schedule ${each.key} names the task ${each.value.task}; a schedule may start ${join(", ", setsubtract(keys(local.tasks), ["dask-worker"]))}."
+    }
+  }
+}

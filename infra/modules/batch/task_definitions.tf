@@ -1,0 +1,85 @@
+resource "aws_ecs_task_definition" "main" {
+  for_each = local.tasks
+
+  family                   = "${var.name}-${each.key}"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = each.value.vcpu * 1024
+  memory                   = each.value.memory * 1024
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.task[each.value.role].arn
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.architecture
+  }
+
+  # The root file system is read-only; these two are all that a task can write, and go with it.
+  volume {
+    name = "tmp"
+  }
+
+  volume {
+    name = "work"
+  }
+
+  container_definitions = jsonencode([{
+    name      = "task"
+    image     = var.image_uri
+    essential = true
+    memory    = each.value.memory * 1024
+
+    entryPoint = [each.value.command[0]]
+    command    = slice(each.value.command, 1, length(each.value.command))
+
+    user                   = "10001:10001"
+    readonlyRootFilesystem = true
+    linuxParameters        = { initProcessEnabled = true }
+    # SIGTERM, then two minutes to finish or to leave nothing half-written: the longest that Fargate grants.
+    stopTimeout = 120
+
+    mountPoints = [
+      { sourceVolume = "tmp", containerPath = "/tmp", readOnly = false },
+      { sourceVolume = "work", containerPath = "/work", readOnly = false },
+    ]
+
+    environment = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
+    secrets = each.key == "dask-worker" ? [] : [
+      { name = "MLFLOW_TRACKING_USERNAME", valueFrom = "${var.tracking_secret_arn}:username::" },
+      { name = "MLFLOW_TRACKING_PASSWORD", valueFrom = "${var.tracking_secret_arn}:password::" },
+    ]
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.task[each.key].name
+        awslogs-region        = local.region
+        awslogs-stream-prefix = "run"
+      }
+    }
+  }])
+}
+
+locals {
+  environment = merge(var.environment, {
+    CABSTAND_HOME     = "/work"
+    CABSTAND_LAKE     = var.lake_uri
+    CABSTAND_LOG_JSON = "true"
+    HOME              = "/work"
+    NUMBA_CACHE_DIR   = "/tmp/numba"
+    # What a distributed run needs to start its own workers.
+    CABSTAND_ECS_CLUSTER           = aws_ecs_cluster.main.name
+    CABSTAND_ECS_SUBNETS           = join(",", var.subnet_ids)
+    CABSTAND_ECS_SECURITY_GROUP    = var.security_group_id
+    CABSTAND_ECS_WORKER_DEFINITION = "${var.name}-dask-worker"
+  })
+}
+
+resource "aws_cloudwatch_log_group" "task" {
+  # checkov:skip=CKV_AWS_158: CloudWatch encrypts with its own key; a customer key costs 1 USD a month and hides nothing more here.
+  # checkov:skip=CKV_AWS_338: the retention is a variable; what must last is in MLflow and the lake.
+  for_each = local.tasks
+
+  name              = "/cabstand/${var.name}/tasks/${each.key}"
+  retention_in_days = var.log_retention_days
+}

@@ -1,0 +1,106 @@
+# What the code in a task may do. Tasks that do the same share a role.
+locals {
+  task_roles = {
+    clustering   = { does = "Cluster, compare and sweep over the lake.", policies = ["write-lake"], starts_workers = false }
+    distributing = { does = "Cluster the lake, with workers of its own.", policies = ["write-lake"], starts_workers = true }
+    training     = { does = "Train on the lake, publish bundles.", policies = ["read-lake", "write-bundles"], starts_workers = false }
+    pipeline     = { does = "Ingest, cluster, train, publish, report.", policies = ["write-lake", "write-bundles", "write-site"], starts_workers = true }
+    worker       = { does = "Cluster blocks of the lake for a distributed run.", policies = ["write-lake"], starts_workers = false }
+  }
+
+  task_role_policies = merge([
+    for role, access in local.task_roles : { for policy in access.policies : "${role}/${policy}" => { role = role, policy = policy } }
+  ]...)
+}
+
+resource "aws_iam_role" "task" {
+  for_each = local.task_roles
+
+  name                 = "${var.name}-task-${each.key}"
+  description          = each.value.does
+  assume_role_policy   = data.aws_iam_policy_document.task_trust.json
+  permissions_boundary = var.permissions_boundary_arn
+}
+
+data "aws_iam_policy_document" "task_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "task" {
+  for_each = local.task_role_policies
+
+  role       = aws_iam_role.task[each.value.role].name
+  policy_arn = var.policy_arns[each.value.policy]
+}
+
+# A run may start workers, look at them and stop them, in this cluster alone, and hand over the two roles that workers have.
+resource "aws_iam_role_policy" "start_workers" {
+  for_each = { for role, access in local.task_roles : role => access if access.starts_workers }
+
+  name   = "start-workers"
+  role   = aws_iam_role.task[each.key].id
+  policy = data.aws_iam_policy_document.start_workers.json
+}
+
+data "aws_iam_policy_document" "start_workers" {
+  statement {
+    sid       = "StartWorkers"
+    actions   = ["ecs:RunTask"]
+    resources = ["arn:aws:ecs:${local.region}:${local.account_id}:task-definition/${var.name}-dask-worker:*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [aws_ecs_cluster.main.arn]
+    }
+  }
+
+  statement {
+    sid       = "WatchAndStopTasks"
+    actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
+    resources = ["arn:aws:ecs:${local.region}:${local.account_id}:task/${aws_ecs_cluster.main.name}/*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [aws_ecs_cluster.main.arn]
+    }
+  }
+
+  statement {
+    sid       = "TagWorkersAtStart"
+    actions   = ["ecs:TagResource"]
+    resources = ["arn:aws:ecs:${local.region}:${local.account_id}:task/${aws_ecs_cluster.main.name}/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
+  }
+
+  statement {
+    sid       = "HandOverWorkerRoles"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.task["worker"].arn, aws_iam_role.execution.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+}

@@ -1,0 +1,56 @@
+# One entry a task definition: its size, the role it runs as, and the command of the batch image that it runs.
+locals {
+  clustering_input = "${var.lake_uri}/${var.clustering_input}"
+  training_input   = "${var.lake_uri}/${var.training_input}"
+
+  tasks = {
+    cluster-sequential = {
+      vcpu    = 1
+      memory  = 4
+      role    = "clustering"
+      command = ["cabstand", "cluster", "--input", local.clustering_input, "--engine", "sequential"]
+    }
+    cluster-multicore = {
+      vcpu    = var.multicore_vcpu
+      memory  = var.multicore_vcpu * 2
+      role    = "distributing"
+      command = ["cabstand", "cluster", "--input", local.clustering_input, "--engine", "multicore", "--workers", tostring(var.multicore_vcpu)]
+    }
+    compare = {
+      vcpu    = 4
+      memory  = 16
+      role    = "clustering"
+      command = ["cabstand", "compare", "--input", local.clustering_input]
+    }
+    sweep = {
+      vcpu    = 4
+      memory  = 8
+      role    = "clustering"
+      command = ["cabstand", "sweep", "--input", local.clustering_input]
+    }
+    train = {
+      vcpu    = 2
+      memory  = 8
+      role    = "training"
+      command = ["cabstand", "train", "--problem", "trip-duration", "--input", local.training_input]
+    }
+    pipeline = {
+      vcpu    = 4
+      memory  = 16
+      role    = "pipeline"
+      command = ["cabstand", "pipeline"]
+    }
+    # Started by a distributed run, never by a schedule. It leaves when its scheduler has been silent for two minutes, and
+    # after its lifetime whatever happens. The scheduler's address comes with the run, as DASK_SCHEDULER_ADDRESS.
+    dask-worker = {
+      vcpu   = 2
+      memory = 8
+      role   = "worker"
+      command = [
+        "dask", "worker", "--nworkers", "1", "--nthreads", "2", "--memory-limit", "7GiB", "--worker-port", "9000:9049",
+        "--nanny-port", "9050:9099", "--no-dashboard", "--death-timeout", "120", "--lifetime", "${var.worker_lifetime_minutes}m",
+        "--local-directory", "/tmp/dask",
+      ]
+    }
+  }
+}

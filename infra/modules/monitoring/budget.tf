@@ -1,0 +1,32 @@
+locals {
+  budget_messages = {
+    spent    = { type = "ACTUAL", percent = 80 }
+    forecast = { type = "FORECASTED", percent = 100 }
+  }
+}
+
+resource "aws_budgets_budget" "monthly" {
+  name         = var.name
+  budget_type  = "COST"
+  limit_amount = format("%.1f", var.monthly_budget_usd)
+  limit_unit   = "USD"
+  time_unit    = "MONTHLY"
+
+  # Every resource carries this tag; activate it once as a cost allocation tag, or the budget sees nothing.
+  cost_filter {
+    name   = "TagKeyValue"
+    values = [format("user:Deployment$%s", var.name)]
+  }
+
+  dynamic "notification" {
+    for_each = local.budget_messages
+
+    content {
+      comparison_operator       = "GREATER_THAN"
+      threshold                 = notification.value.percent
+      threshold_type            = "PERCENTAGE"
+      notification_type         = notification.value.type
+      subscriber_sns_topic_arns = [aws_sns_topic.alarms.arn]
+    }
+  }
+}

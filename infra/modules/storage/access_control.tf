@@ -1,0 +1,56 @@
+# The policies that other modules attach to their roles. A reader lists and reads; a writer also writes and deletes current objects.
+# Old versions are out of reach of both: what a task destroys can be brought back.
+
+locals {
+  # Name of the policy => bucket, prefixes, and whether it may write.
+  grants = {
+    read-lake       = { bucket = "lake", prefixes = [""], write = false }
+    write-lake      = { bucket = "lake", prefixes = [""], write = true }
+    read-bundles    = { bucket = "artifacts", prefixes = ["serving/"], write = false }
+    write-bundles   = { bucket = "artifacts", prefixes = ["serving/"], write = true }
+    mlflow-files    = { bucket = "artifacts", prefixes = ["mlflow/"], write = true }
+    read-setup      = { bucket = "artifacts", prefixes = ["setup/"], write = false }
+    write-site      = { bucket = "site", prefixes = [""], write = true }
+    log-predictions = { bucket = "lake", prefixes = ["predictions/", "undelivered/"], write = true }
+  }
+}
+
+data "aws_iam_policy_document" "grant" {
+  for_each = local.grants
+
+  statement {
+    sid       = "ListPrefix"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.main[each.value.bucket].arn]
+
+    dynamic "condition" {
+      for_each = contains(each.value.prefixes, "") ? [] : [1]
+
+      content {
+        test     = "StringLike"
+        variable = "s3:prefix"
+        values   = flatten([for prefix in each.value.prefixes : [trimsuffix(prefix, "/"), "${prefix}*"]])
+      }
+    }
+  }
+
+  statement {
+    sid       = "LocateBucket"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+    resources = [aws_s3_bucket.main[each.value.bucket].arn]
+  }
+
+  statement {
+    sid       = "UseObjects"
+    actions   = concat(["s3:GetObject"], each.value.write ? ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"] : [])
+    resources = [for prefix in each.value.prefixes : "${aws_s3_bucket.main[each.value.bucket].arn}/${prefix}*"]
+  }
+}
+
+resource "aws_iam_policy" "grant" {
+  for_each = local.grants
+
+  name        = "${var.name}-${each.key}"
+  description = "${each.value.write ? "Read and write" : "Read"} ${join(", ", [for prefix in each.value.prefixes : "${each.value.bucket}/${prefix}"])}."
+  policy      = data.aws_iam_policy_document.grant[each.key].json
+}

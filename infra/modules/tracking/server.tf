@@ -1,0 +1,58 @@
+data "aws_region" "current" {}
+
+data "aws_ssm_parameter" "server_image" {
+  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+}
+
+locals {
+  port            = 5000
+  private_address = cidrhost(var.server_subnet_cidr, 10)
+  tracking_uri    = "http://${local.private_address}:${local.port}"
+  # The names that the server answers to: its address, and localhost through the SSM tunnel; each with and without the port.
+  allowed_hosts = flatten([for host in [local.private_address, "localhost", "127.0.0.1"] : [host, "${host}:${local.port}"]])
+}
+
+# Upgrades replace the server: a change of the script, the requirements or the configuration changes the user data. Runs,
+# users and files live in PostgreSQL and S3, so a new server finds everything.
+resource "aws_instance" "server" {
+  # checkov:skip=CKV_AWS_88: the public address is for the way out without a NAT gateway (33 USD a month); the security group lets nothing in from outside.
+  # checkov:skip=CKV_AWS_126: metrics every five minutes are free and enough here; the heartbeat comes every minute.
+  # checkov:skip=CKV_AWS_135: Graviton types are EBS-optimized by themselves; the flag is for older types.
+  ami                         = data.aws_ssm_parameter.server_image.insecure_value
+  instance_type               = var.server_instance_type
+  subnet_id                   = var.server_subnet_id
+  private_ip                  = local.private_address
+  associate_public_ip_address = true
+  vpc_security_group_ids      = [aws_security_group.server.id]
+  iam_instance_profile        = aws_iam_instance_profile.server.name
+
+  user_data                   = local.user_data
+  user_data_replace_on_change = true
+
+  metadata_options {
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+  }
+
+  root_block_device {
+    volume_type = "gp3"
+    volume_size = var.server_disk_gib
+    encrypted   = true
+  }
+
+  tags        = { Name = "${var.name}-mlflow" }
+  volume_tags = { Name = "${var.name}-mlflow" }
+
+  lifecycle {
+    # A new image of the system is taken when the server is replaced, not in the middle of a week.
+    ignore_changes = [ami]
+  }
+
+  depends_on = [
+    aws_s3_object.setup,
+    aws_secretsmanager_secret_version.server,
+    aws_secretsmanager_secret_version.tasks,
+    aws_iam_role_policy_attachment.server,
+  ]
+}

@@ -1,0 +1,73 @@
+output "endpoint" {
+  description = "Address of the prediction service."
+  value       = module.api.endpoint
+}
+
+output "domain_target" {
+  description = "What the DNS record of api_domain_name points to."
+  value       = module.api.domain_target
+}
+
+output "buckets" {
+  description = "Bucket by purpose."
+  value       = module.storage.bucket_names
+}
+
+output "lake_uri" {
+  description = "The lake, as CABSTAND_LAKE."
+  value       = module.storage.lake_uri
+}
+
+output "artifacts_uri" {
+  description = "Serving bundles and pointers, as CABSTAND_ARTIFACTS."
+  value       = module.storage.artifacts_uri
+}
+
+output "keys_secret_arn" {
+  description = "Secret with the hashes of the API keys."
+  value       = module.api.keys_secret_arn
+}
+
+output "function_name" {
+  description = "Lambda function of the service; its alias is live."
+  value       = module.api.function_name
+}
+
+output "function_version" {
+  description = "Version of the function published last."
+  value       = module.api.function_version
+}
+
+output "mlflow" {
+  description = "The tracking server: address in the VPC, instance, port, database, secret of its administrator."
+  value = {
+    uri               = module.tracking.tracking_uri
+    server_id         = module.tracking.server_id
+    port              = module.tracking.server_port
+    database_id       = module.tracking.database_id
+    server_secret_arn = module.tracking.server_secret_arn
+  }
+}
+
+output "batch" {
+  description = "What starting a task by hand needs: cluster, task definitions, subnets, security group, schedule group."
+  value = {
+    cluster_name         = module.batch.cluster_name
+    task_definition_arns = module.batch.task_definition_arns
+    subnet_ids           = module.network.task_subnet_ids
+    security_group_id    = module.network.task_security_group_id
+    assign_public_ip     = module.network.tasks_have_public_ip
+    schedule_group       = module.batch.schedule_group
+    dead_letter_queue    = module.batch.dead_letter_queue_url
+  }
+}
+
+output "alarm_names" {
+  description = "Every alarm by what it watches."
+  value       = module.monitoring.alarm_names
+}
+
+output "dashboard_name" {
+  description = "CloudWatch dashboard."
+  value       = module.monitoring.dashboard_name
+}

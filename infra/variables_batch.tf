@@ -1,0 +1,113 @@
+variable "batch_image_tag" {
+  description = "Tag of the batch image in its repository; tags are immutable there."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$", var.batch_image_tag)) && var.batch_image_tag != "latest"
+    error_message = "batch_image_tag must be an image tag other than latest."
+  }
+}
+
+variable "batch_architecture" {
+  description = "Processor that the image is built for: X86_64, or ARM64 (a fifth cheaper)."
+  type        = string
+  default     = "X86_64"
+
+  validation {
+    condition     = contains(["X86_64", "ARM64"], var.batch_architecture)
+    error_message = "batch_architecture must be X86_64 or ARM64."
+  }
+}
+
+variable "multicore_vcpu" {
+  description = "vCPUs of cluster-multicore; its memory follows, 2 GiB each."
+  type        = number
+  default     = 8
+
+  validation {
+    condition     = contains([2, 4, 8, 16], var.multicore_vcpu)
+    error_message = "multicore_vcpu must be 2, 4, 8 or 16, as Fargate offers."
+  }
+}
+
+variable "capacity_provider" {
+  description = "What tasks run on: FARGATE_SPOT (about 70 % cheaper, may be interrupted; every job can be run again) or FARGATE."
+  type        = string
+  default     = "FARGATE_SPOT"
+
+  validation {
+    condition     = contains(["FARGATE", "FARGATE_SPOT"], var.capacity_provider)
+    error_message = "capacity_provider must be FARGATE or FARGATE_SPOT."
+  }
+}
+
+variable "clustering_input" {
+  description = "What clustering tasks read by default, below the lake."
+  type        = string
+  default     = "trips/uber/2014-04.parquet"
+
+  validation {
+    condition     = can(regex("^trips/[a-z]+/[0-9*?-]+\\.parquet$", var.clustering_input))
+    error_message = "clustering_input must be trips/<dataset>/<YYYY-MM>.parquet; the month may hold * and ?."
+  }
+}
+
+variable "training_input" {
+  description = "What training reads by default, below the lake."
+  type        = string
+  default     = "trips/green/2023-*.parquet"
+
+  validation {
+    condition     = can(regex("^trips/[a-z]+/[0-9*?-]+\\.parquet$", var.training_input))
+    error_message = "training_input must be trips/<dataset>/<YYYY-MM>.parquet; the month may hold * and ?."
+  }
+}
+
+variable "worker_lifetime_minutes" {
+  description = "Longest life of a Dask worker, whatever became of the run that started it."
+  type        = number
+  default     = 120
+
+  validation {
+    condition     = var.worker_lifetime_minutes >= 5 && var.worker_lifetime_minutes <= 1440
+    error_message = "worker_lifetime_minutes must be between 5 and 1440."
+  }
+}
+
+variable "enable_container_insights" {
+  description = "Whether ECS publishes memory and CPU of each task as metrics (billed a metric)."
+  type        = bool
+  default     = false
+}
+
+variable "enable_schedules" {
+  description = "Whether the clock starts jobs; schedules.tf lists them."
+  type        = bool
+  default     = true
+}
+
+variable "schedule_timezone" {
+  description = "Time zone of the schedules."
+  type        = string
+  default     = "America/New_York"
+
+  validation {
+    condition     = can(regex("^([A-Z][A-Za-z_]+/[A-Za-z_/+-]+|UTC)$", var.schedule_timezone))
+    error_message = "schedule_timezone must be a name such as America/New_York, or UTC."
+  }
+}
+
+variable "schedule_overrides" {
+  description = "What this environment changes of the jobs in schedules.tf, by their name: expression, timezone, enabled."
+  type = map(object({
+    expression = optional(string)
+    timezone   = optional(string)
+    enabled    = optional(bool)
+  }))
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.schedule_overrides), keys(local.scheduled_jobs))) == 0
+    error_message = "schedule_overrides names a job that schedules.tf does not have."
+  }
+}

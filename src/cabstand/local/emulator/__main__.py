@@ -1,0 +1,21 @@
+"""`python -m cabstand.local.emulator [port]`: print the address and serve until a signal comes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from cabstand.local.emulator.server import Emulator
+
+
+def main() -> None:
+    """Serve on the port given as the only argument, a free one by default."""
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before the server's threads, which inherit it
+    with Emulator(int(sys.argv[1]) if len(sys.argv) > 1 else 0) as emulator:
+        print(emulator.url, flush=True)  # noqa: T201
+        signal.sigwait(signals)
+
+
+if __name__ == "__main__":
+    main()

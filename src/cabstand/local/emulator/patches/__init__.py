@@ -1,0 +1,38 @@
+"""What moto lacks for our Terraform, a file each.
+
+Each file says which call of the AWS provider meets the gap and what its `apply` changes. `tests/cloud/test_patches.py`
+asks a stock moto for each of them, and fails once moto no longer needs the patch: then delete the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cabstand.local.emulator.patches import (
+    budgets,
+    conditional_deny,
+    instance_groups,
+    log_queries,
+    rule_descriptions,
+    snap_start,
+)
+
+# Name of the gap => what closes it.
+ALL: dict[str, Callable[[], None]] = {
+    "budgets": budgets.apply,
+    "conditional_deny": conditional_deny.apply,
+    "instance_groups": instance_groups.apply,
+    "log_queries": log_queries.apply,
+    "rule_descriptions": rule_descriptions.apply,
+    "snap_start": snap_start.apply,
+}
+
+_applied: set[str] = set()
+
+
+def apply_all() -> None:
+    """Close every gap in this process, once."""
+    for name, apply in ALL.items():
+        if name not in _applied:
+            apply()
+            _applied.add(name)
