@@ -1,7 +1,7 @@
 variable "api_package_path" {
   description = "Local zip of the function, from `make lambda`."
   type        = string
-  default     = "../dist/lambda-api.zip"
+  default     = "../dist/lambda-arm64.zip"
 
   validation {
     condition     = endswith(var.api_package_path, ".zip") && fileexists(var.api_package_path)

@@ -2,6 +2,7 @@ locals {
   # What the server fetches at first boot, and the hash that it must have.
   setup_files = {
     "mlflow_setup.sh"  = "${path.module}/files/mlflow_setup.sh"
+    "mlflow_server.py" = "${path.module}/files/mlflow_server.py"
     "heartbeat.sh"     = "${path.module}/files/heartbeat.sh"
     "requirements.txt" = var.requirements_path
   }
