@@ -49,6 +49,8 @@ def run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
+        if code == 130:  # typer takes Ctrl-C, says nothing, and returns its code
+            raise KeyboardInterrupt
     except (Exception, KeyboardInterrupt) as error:  # the user gets one line; --debug gives the rest
         if "--debug" in arguments:
             traceback.print_exc()

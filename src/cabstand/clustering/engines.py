@@ -28,11 +28,14 @@ class Engine:
         Of points (n, 2) in degrees, eps in metres, min_samples, weights or None, and the number of workers.
     parallel : bool
         Whether it can use more than one worker; if not, it is given one whatever was asked.
+    compiles : bool
+        Whether its first runs compile, each branch when it is first taken.
     """
 
     name: str
     work: Work
     parallel: bool = True
+    compiles: bool = True
 
     def workers(self, asked: int | None) -> int:
         """Return the number of workers to use: what was asked, else one a core.
@@ -61,6 +64,9 @@ class Engine:
         crowds = [rng.normal(centre, spread, (150, 2)) for centre in centres for spread in (2e-4, 1e-3)]
         # Crowds, their edges and strangers, at repeated places: every stage of the kernels has work to do.
         points = np.round(np.concatenate([*crowds, rng.uniform([40.5, -74.2], [40.9, -73.7], (400, 2))]), 4)
+        if not self.compiles:
+            self.run(points[:200], 50.0, 20, None, n_workers)
+            return
         for weight in (None, np.ones(len(points))):
             self.run(points, 50.0, 20, weight, n_workers)
             self.run(points, 200.0, 5, weight, n_workers)
@@ -131,6 +137,6 @@ ENGINES = {
     for engine in (
         Engine("sequential", _kernel, parallel=False),
         Engine("multicore", _kernel),
-        Engine("sklearn", _sklearn),
+        Engine("sklearn", _sklearn, compiles=False),
     )
 }

@@ -124,7 +124,7 @@ def distance_m(a: Floats, b: Floats) -> Floats:
 
 def _centroids(points: Floats, label: NDArray[np.int64], pull: Floats, k: int) -> Floats:
     # On the sphere, so that a cluster across the antimeridian has its middle there too.
-    x, y, z = (np.bincount(label, pull * axis, k) for axis in to_sphere(points).T)
+    x, y, z = (np.bincount(label, pull * axis, k).astype(np.float64) for axis in to_sphere(points).T)
     return np.column_stack([np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))])
 
 
@@ -159,7 +159,7 @@ def _rhythm(at: NDArray[Any], label: NDArray[np.int64], mass: Floats, k: int) ->
 
 
 def _shares(label: NDArray[np.int64], part: NDArray[np.int64], mass: Floats, k: int, parts: int) -> Floats:
-    total = np.bincount(label * parts + part, mass, k * parts).reshape(k, parts)
+    total = np.bincount(label * parts + part, mass, k * parts).astype(np.float64).reshape(k, parts)
     whole = total.sum(axis=1, keepdims=True)
     shares: Floats = np.divide(total, whole, out=np.zeros_like(total), where=whole > 0)
     return shares

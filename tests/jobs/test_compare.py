@@ -1,0 +1,195 @@
+"""The comparison and the sweep, small and whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import crowds
+from cabstand.clustering.dbscan import Clustering
+from cabstand.errors import ConfigError, TaskError
+from cabstand.jobs import compare, comparison, sweep, trial, trials
+from cabstand.jobs.comparison import Cell
+from cabstand.jobs.trial import Trial
+from cabstand.jobs.usage import Usage
+from cabstand.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compare")
+    crowds.write(folder / "trips.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared(place: Path) -> dict[str, Any]:
+    """One comparison of three engines, tracked, in real processes."""
+    params = compare.Params(
+        str(place / "trips.parquet"), engines=("sequential", "multicore:2", "sklearn"), sizes=(800,), repeats=1
+    )
+    return compare.run(Settings(home=place / "home", mlflow_tracking_uri=""), params)  # type: ignore[arg-type]
+
+
+def test_comparison_measures_each_engine(compared: dict[str, Any]) -> None:
+    assert compared["agree"]
+    assert compared["baseline"] == "sklearn"
+    rows = {row["engine"]: row for row in compared["table"]}
+    assert set(rows) == {"sequential", "multicore", "sklearn"}
+    for row in rows.values():
+        assert row["n_points"] == 800
+        assert row["wall_s"] > 0
+        assert row["cpu_s"] > 0
+        assert row["peak_rss_mb"] > 30
+        assert row["speedup"] > 0
+        assert row["speedup_low"] is None, "one repeat has no interval"
+        assert 0 < row["score"] <= 1
+        assert row["n_clusters"] == 4
+    assert rows["sklearn"]["speedup"] == 1
+    assert rows["sequential"]["efficiency"] == 1
+    assert rows["multicore"]["n_workers"] == 2
+
+
+def test_comparison_is_published_whole(compared: dict[str, Any]) -> None:
+    report = json.loads(Path(compared["report_uri"]).read_text())
+    assert report["schema_version"] == compare.SCHEMA_VERSION
+    assert len(report["trials"]) == 3
+    assert all(one["process_cpu_s"] >= one["cpu_s"] for one in report["trials"])
+    pairs = report["checks"][0]["pairs"]
+    assert [pair["adjusted_rand"] for pair in pairs] == [1, 1]
+    assert all(pair["equal_labels"] and pair["equal_noise"] for pair in pairs)
+    assert report["checks"][0]["quality"]["sample"] > 0
+    assert {(test["base"], test["engine"]) for test in report["tests"]} >= {("sequential:1", "multicore:2")}
+    table = pq.read_table(compared["table_uri"])
+    assert table.column_names == list(comparison.COLUMNS)
+    assert table.to_pylist() == report["table"]
+
+
+def test_comparison_is_tracked_with_a_run_an_engine(compared: dict[str, Any], place: Path) -> None:
+    from cabstand.io import registry
+
+    settings = Settings(home=place / "home", mlflow_tracking_uri="")  # type: ignore[arg-type]
+    store, experiment = registry.client(settings), registry.experiment_id(settings)
+    nested = store.search_runs([experiment], f"tags.mlflow.parentRunId = '{compared['run_id']}'")
+    assert len(nested) == 3
+    assert all(one.data.metrics["wall_s"] > 0 for one in nested)
+
+
+def test_comparison_made_once(compared: dict[str, Any], place: Path) -> None:
+    params = compare.Params(
+        str(place / "trips.parquet"), engines=("sequential", "multicore:2", "sklearn"), sizes=(800,), repeats=1
+    )
+    again = compare.run(Settings(home=place / "home", mlflow_tracking_uri=""), params)  # type: ignore[arg-type]
+    assert again["reused"]
+    assert again["run_id"] == compared["run_id"]
+
+
+def test_a_baseline_that_would_not_fit_stands_in_the_table(place: Path) -> None:
+    params = compare.Params(
+        str(place / "trips.parquet"), engines=("sklearn",), sizes=(800,), repeats=1, memory_gib=1e-6, track=False
+    )
+    result = compare.run(Settings(home=place / "home"), params)
+    (row,) = result["table"]
+    assert row["status"] == "refused"
+    assert row["note"].startswith("would need ")
+    assert row["note"].endswith(" GiB")
+    assert row["wall_s"] is None
+
+
+def test_repeats_have_intervals_and_tests() -> None:
+    def cell(engine: str, workers: int, *walls: float) -> Cell:
+        return Cell(engine, workers, 10, [Trial(Usage(s, s * 2, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
+
+    cells = [cell("sequential", 1, 1.0, 1.1, 1.2), cell("multicore", 2, 0.6, 0.7), cell("sklearn", 1, 9.0, 10.0, 12.0)]
+    rows = comparison.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    assert rows[0]["speedup_low"] < rows[0]["speedup"] < rows[0]["speedup_high"]
+    assert rows[1]["efficiency"] == pytest.approx(1.1 / 0.65 / 2)
+    assert rows[0]["cpu_share"] == 1
+    assert rows[1]["score"] == 1
+    pairs = {(test["base"], test["engine"]): test for test in comparison.tests(cells)}
+    assert len(pairs) == 4
+    assert pairs["sklearn:1", "sequential:1"]["mann_whitney_u"] == 9
+    assert pairs["sequential:1", "multicore:2"]["cohen_d"] > 0
+
+
+def test_no_speed_up_over_a_refused_baseline() -> None:
+    one = Trial(Usage(1.0, 1.0, 100.0, 1.0), 2.0, "same", 1, 0)
+    cells = [Cell("sequential", 1, 10, [one, one]), Cell("sklearn", 1, 10, [], refused_bytes=3 << 30)]
+    rows = comparison.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    assert rows[0]["speedup"] is None
+    assert rows[1]["note"] == "would need 3 GiB"
+    assert comparison.tests(cells) == []
+
+
+def test_engines_that_disagree_fail_the_run(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cabstand import cli
+
+    counted = iter(range(100))
+
+    def lie(spec: trial.Spec) -> Trial:
+        return Trial(Usage(1.0, 1.0, 100.0, 1.0), 2.0, f"answer {next(counted)}", 1, 0)
+
+    half = Clustering(np.zeros(800, np.int32), np.ones(800, bool), 1)
+    monkeypatch.setattr(trials.trial, "run", lie)
+    monkeypatch.setattr(trials.trial, "labels", lambda spec: half)
+    options = ["compare", "--no-track", "--engines", "sequential,sklearn", "--sizes", "800", "--repeats", "1"]
+    code = cli.run([*options, "--input", str(place / "trips.parquet"), "--lake", str(place / "x")])
+    told = capsys.readouterr()
+    assert code == 1
+    assert json.loads(told.out.splitlines()[-1])["agree"] is False
+    assert "do not agree" in told.err
+
+
+def test_a_failed_trial_is_one_line(place: Path) -> None:
+    spec = trial.Spec("sequential", 1, 50.0, 20, str(place / "absent.npy"), None, str(place / "out.npz"))
+    with pytest.raises(TaskError, match="ended with 1: FileNotFoundError"):
+        trial.run(spec)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"repeats": 0}, {"sizes": (0,)}, {"sizes": (10**9,)}, {"engines": ()}, {"engines": ("sklearn", "sklearn:1")}],
+)
+def test_wrong_parameters(place: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        compare.run(Settings(home=place / "none"), compare.Params(str(place / "trips.parquet"), track=False, **wrong))
+
+
+@pytest.fixture(scope="module")
+def swept(place: Path) -> dict[str, Any]:
+    params = sweep.Params(str(place / "trips.parquet"), k=10, sample=300, track=False)
+    return sweep.run(Settings(home=place / "home"), params)
+
+
+def test_sweep_tries_every_pair(swept: dict[str, Any]) -> None:
+    assert len(swept["table"]) == 30
+    assert {(row["eps_m"], row["min_samples"]) for row in swept["table"]} == {
+        (eps, count) for eps in sweep.EPS_M for count in sweep.MIN_SAMPLES
+    }
+    row = next(row for row in swept["table"] if (row["eps_m"], row["min_samples"]) == (50.0, 20))
+    assert row["n_clusters"] == 4
+    assert row["silhouette"] > 0.9
+    # The crowds are about 20 m wide and the strangers kilometres apart.
+    assert 5 < swept["suggested_eps_m"] < 500
+    assert swept["best"]["n_clusters"] == 4
+    report = json.loads(Path(swept["report_uri"]).read_text())
+    assert report["k_distance"]["curve_m"] == sorted(report["k_distance"]["curve_m"])
+    assert len(pq.read_table(swept["table_uri"])) == 30
+
+
+def test_sweep_made_once(swept: dict[str, Any], place: Path) -> None:
+    params = sweep.Params(str(place / "trips.parquet"), k=10, sample=300, track=False)
+    assert sweep.run(Settings(home=place / "home"), params)["reused"]
+
+
+@pytest.mark.parametrize("wrong", [{"eps_m": ()}, {"eps_m": (0.0,)}, {"min_samples": (0,)}, {"k": 1}])
+def test_wrong_grid(place: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        sweep.run(Settings(home=place / "none"), sweep.Params(str(place / "trips.parquet"), track=False, **wrong))
