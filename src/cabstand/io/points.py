@@ -181,6 +181,22 @@ def _place_zones(table: pa.Table, zones_uri: str | None, uri: str) -> pa.Table:
 
 def _latlon(table: pa.Table, row: NDArray[np.int64], uri: str) -> NDArray[np.float64]:
     latlon = np.column_stack([table.column("latitude").to_numpy(), table.column("longitude").to_numpy()])
+    check_latlon(latlon, row, uri)
+    return latlon
+
+
+def check_latlon(latlon: NDArray[np.float64], row: NDArray[np.int64], uri: str) -> None:
+    """Raise DataError at the first row that is no place on the Earth.
+
+    Parameters
+    ----------
+    latlon : ndarray of float64, shape (n, 2)
+        Degrees.
+    row : ndarray of int64, shape (n,)
+        Number of each row, for the error.
+    uri : str
+        The input, for the error.
+    """
     for wrong, what in (
         (~np.isfinite(latlon).all(axis=1), "a coordinate is NaN or infinite"),
         (np.abs(latlon[:, 0]) > 90, "a latitude is beyond 90 degrees"),
@@ -192,7 +208,6 @@ def _latlon(table: pa.Table, row: NDArray[np.int64], uri: str) -> NDArray[np.flo
                 where=uri,
                 hint="`cabstand ingest` quarantines such rows",
             )
-    return latlon
 
 
 def _weight(table: pa.Table, uri: str) -> NDArray[np.float64]:

@@ -1,0 +1,168 @@
+"""Parquet files as chunks of rows that a worker can hold, and back: labels, one file for each file that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.fs
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from cabstand.clustering.columns import End, choose
+from cabstand.errors import DataError, StorageError
+from cabstand.io import disk, points, storage
+
+_BATCH_ROWS = 1 << 17
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a file.
+
+    Attributes
+    ----------
+    uri : str
+        The file.
+    latitude, longitude : str
+        Its columns.
+    groups : tuple of int
+        Row groups that the chunk lies in.
+    skip : int
+        Rows of them before the chunk.
+    n_rows : int
+        Rows of the chunk.
+    first_row : int
+        Number of its first row, counted through all files.
+    """
+
+    uri: str
+    latitude: str
+    longitude: str
+    groups: tuple[int, ...]
+    skip: int
+    n_rows: int
+    first_row: int
+
+
+def plan(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
+    """Cut files into chunks by what their footers say; nothing else is read.
+
+    Parameters
+    ----------
+    uris : sequence of str
+        Parquet files, in the order in which their rows are counted.
+    end : {"pickup", "dropoff"}
+        Which end of the trips.
+    most_rows : int
+        Most rows a chunk may have.
+
+    Raises
+    ------
+    DataError
+        If a file is not Parquet, or has no coordinates.
+    """
+    chunks: list[Chunk] = []
+    first_row = 0
+    for uri in uris:
+        with parquet(uri) as file:
+            columns = choose(file.schema_arrow.names, end, where=uri)
+            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        if columns.latitude is None or columns.longitude is None:
+            raise DataError("trips that know their zone alone", where=uri, hint="use --engine multicore for them")
+        for groups, skip, n_rows in _cut(sizes, most_rows):
+            chunks.append(Chunk(uri, columns.latitude, columns.longitude, groups, skip, n_rows, first_row))
+            first_row += n_rows
+    return chunks
+
+
+def _cut(sizes: Sequence[int], most_rows: int) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """Join small row groups and cut large ones: row groups, rows to skip, rows."""
+    joined: list[int] = []
+    held = 0
+    for group, size in enumerate(sizes):
+        if joined and held + size > most_rows:
+            yield tuple(joined), 0, held
+            joined, held = [], 0
+        if size > most_rows:
+            for skip in range(0, size, most_rows):
+                yield (group,), skip, min(most_rows, size - skip)
+        else:
+            joined.append(group)
+            held += size
+    if joined:
+        yield tuple(joined), 0, held
+
+
+def read(chunk: Chunk) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return the rows of a chunk that have coordinates, and these.
+
+    Returns
+    -------
+    row : ndarray of int32, shape (n,)
+        Counted from the chunk's first.
+    latlon : ndarray of float64, shape (n, 2)
+        Degrees.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, or a coordinate is no place on the Earth.
+    """
+    rows: list[NDArray[np.int32]] = []
+    places: list[NDArray[np.float64]] = []
+    with parquet(chunk.uri) as file:
+        at = -chunk.skip
+        for batch in file.iter_batches(_BATCH_ROWS, list(chunk.groups), [chunk.latitude, chunk.longitude]):
+            first, at = at, at + len(batch)
+            if at <= 0:
+                continue
+            if first >= chunk.n_rows:
+                break
+            start = max(0, -first)
+            row, latlon = _places(batch.slice(start, chunk.n_rows - first - start), chunk)
+            rows.append((row + first + start).astype(np.int32))
+            places.append(latlon)
+            points.check_latlon(latlon, chunk.first_row + rows[-1].astype(np.int64), chunk.uri)
+    return np.concatenate([np.empty(0, np.int32), *rows]), np.concatenate([np.empty((0, 2)), *places])
+
+
+def _places(batch: pa.RecordBatch, chunk: Chunk) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    try:
+        columns = [batch.column(name).cast(pa.float64(), safe=False) for name in (chunk.latitude, chunk.longitude)]
+    except pa.ArrowException as error:
+        raise DataError("a coordinate is not a number", where=chunk.uri) from error
+    known = columns[0].is_valid().to_numpy(zero_copy_only=False) & columns[1].is_valid().to_numpy(zero_copy_only=False)
+    latlon = np.stack([column.to_numpy(zero_copy_only=False) for column in columns], axis=1)
+    return np.flatnonzero(known), latlon[known]
+
+
+@contextmanager
+def parquet(uri: str) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, on a disk or in S3, for as long as the block runs."""
+    with reading(uri), opened(uri) as source, pq.ParquetFile(source) as file:
+        yield file
+
+
+def opened(uri: str) -> pa.NativeFile:
+    """Open a file to read anywhere in it."""
+    if storage.is_s3(uri):
+        filesystem, path = pyarrow.fs.FileSystem.from_uri(uri)
+        return filesystem.open_input_file(path)
+    return pa.OSFile(str(disk.to_path(uri)))
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[None]:
+    """Tell errors of the block in our own words."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            "not a Parquet file, or a damaged one", where=uri, hint="--engine dask reads Parquet"
+        ) from error
+    except OSError as error:
+        raise StorageError(str(error).split("\n")[0][:200].lower(), where=uri) from error

@@ -1,0 +1,220 @@
+"""Cluster more than one machine's memory holds: blocks of space on Dask workers, files between the phases.
+
+survey     each chunk of the input tells how many points it has, and some of them
+partition  each chunk is sorted into blocks with halos
+cluster    each block is clustered on its own; it tells how its clusters meet the neighbours'
+(merge)    the driver joins clusters that meet, and numbers them
+settle     each block's points get their final labels
+label      each input file gets a file of labels, in its own order
+
+The driver sees footers, a sample, and what blocks tell of their boundaries; never the points.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cabstand.clustering import blockwise
+from cabstand.clustering.blocks import Blocks
+from cabstand.clustering.blockwise import Density
+from cabstand.clustering.columns import End
+from cabstand.errors import ConfigError, DataError
+from cabstand.io import chunks, storage, workers
+from cabstand.jobs import distributed_tasks as tasks
+
+_log = logging.getLogger(__name__)
+
+CHUNK_ROWS = 1 << 20
+SAMPLE_POINTS = 200_000
+BASE_BYTES = 400 << 20  # a worker with its libraries, measured; see docs/distributed.md
+POINT_BYTES = 160  # of a block's points and halo at the worst moment, measured
+_SAFETY = 0.8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to distribute a clustering.
+
+    Attributes
+    ----------
+    density : Density
+        What makes a cluster.
+    end : {"pickup", "dropoff"}
+        Which end of the trips.
+    n_workers : int
+        Workers to start; ignored with a scheduler.
+    scheduler : str, optional
+        Address of a Dask scheduler that runs already.
+    worker_memory_bytes : int, optional
+        What each worker that is started may use.
+    n_blocks : int, optional
+        Blocks; by default as many as memory asks for.
+    """
+
+    density: Density
+    end: End = "pickup"
+    n_workers: int = 2
+    scheduler: str | None = None
+    worker_memory_bytes: int | None = None
+    n_blocks: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    n_points: int
+    n_rows: int
+    n_clusters: int
+    n_noise: int
+    n_core: int
+    n_blocks: int
+    n_workers: int
+    worker_peak_rss_mb: float
+    labels_uris: tuple[str, ...]
+
+
+def run(uris: Sequence[str], folder: str, scratch: str, plan: Plan) -> Outcome:
+    """Cluster the points of Parquet files and write their labels.
+
+    Parameters
+    ----------
+    uris : sequence of str
+        The files, in the order in which their rows are counted.
+    folder : str
+        URI below which the labels are written, a file for each input file.
+    scratch : str
+        URI of a place for work files that all workers reach: about 45 bytes a point, removed afterwards.
+    plan : Plan
+        How.
+
+    Raises
+    ------
+    ConfigError, DataError, StorageError, TaskError
+        In one line; no labels file is left half-written.
+    """
+    uris = [_absolute(uri) for uri in uris]
+    pieces_of_input = tuple(chunks.plan(uris, plan.end, CHUNK_ROWS))
+    with _work_folder(_absolute(scratch)) as place, _workers(plan, place) as client:
+        work = tasks.Work(place, pieces_of_input, plan.density)
+        return _phases(client, work, uris, _absolute(folder), plan)
+
+
+def _phases(client: Any, work: tasks.Work, uris: Sequence[str], folder: str, plan: Plan) -> Outcome:
+    numbers = range(len(work.chunks))
+    n_rows = sum(chunk.n_rows for chunk in work.chunks)
+    step = max(1, n_rows // SAMPLE_POINTS)
+    surveys = workers.each(client, "survey", tasks.survey, [(chunk, step) for chunk in work.chunks])
+    n_points = sum(survey.n_points for survey in surveys)
+    if n_points == 0:
+        raise DataError("no row has coordinates" if n_rows else "no rows", where=uris[0])
+    n_workers, memory = workers.memory_of(client)
+    wanted = plan.n_blocks or blocks_for(n_points, n_workers, memory)
+    sample = np.concatenate([survey.sample for survey in surveys])
+    blocks = Blocks.balanced(sample, wanted, plan.density.eps_m, plan.density.metric)
+    _log.info("%d points in %d chunks, %d blocks, %d workers", n_points, len(numbers), blocks.n_blocks, n_workers)
+    peaks = workers.each(client, "partition", tasks.partition, [(work, number, blocks) for number in numbers])
+    findings = workers.each(client, "cluster", tasks.cluster, [(work, block) for block in range(blocks.n_blocks)])
+    final, n_clusters = blockwise.merge(findings)
+    settled = workers.each(client, "settle", tasks.settle_block, [(work, b, final[b]) for b in range(blocks.n_blocks)])
+    targets = _targets(uris, folder)
+    of_file = [[n for n in numbers if work.chunks[n].uri == uri] for uri in uris]
+    written = workers.each(
+        client,
+        "label",
+        tasks.label,
+        [(work, mine, blocks.n_blocks, target) for mine, target in zip(of_file, targets, strict=True)],
+    )
+    assert sum(written) == n_points
+    return Outcome(
+        n_points=n_points,
+        n_rows=n_rows,
+        n_clusters=n_clusters,
+        n_noise=sum(block.n_noise for block in settled),
+        n_core=sum(block.n_core for block in settled),
+        n_blocks=blocks.n_blocks,
+        n_workers=n_workers,
+        worker_peak_rss_mb=max([*peaks, *(block.peak_rss_mb for block in settled)]),
+        labels_uris=tuple(targets),
+    )
+
+
+def blocks_for(n_points: int, n_workers: int, memory_bytes: int) -> int:
+    """Return the number of blocks that keeps a worker within its memory: a block and its halo at a time.
+
+    Raises
+    ------
+    ConfigError
+        If a worker has not even room for itself.
+    """
+    room = memory_bytes * _SAFETY - BASE_BYTES
+    if room <= 0:
+        raise ConfigError(
+            f"a worker with {memory_bytes >> 20} MiB has no room for points", hint="give it 1 GiB or more"
+        )
+    return max(n_workers, math.ceil(n_points * POINT_BYTES / room))
+
+
+def _workers(plan: Plan, folder: str) -> AbstractContextManager[Any]:
+    if plan.scheduler:
+        return workers.at(plan.scheduler)
+    here = folder if not storage.is_s3(folder) else str(Path.cwd())
+    return workers.local(plan.n_workers, plan.worker_memory_bytes, here)
+
+
+def _targets(uris: Sequence[str], folder: str) -> list[str]:
+    """Return a name for each labels file: that of its input, with a number where two have the same."""
+    names = [uri.rsplit("/", 1)[-1].removesuffix(".parquet") for uri in uris]
+    return [
+        storage.join(folder, f"{name}.parquet" if names.count(name) == 1 else f"{name}-{number:04d}.parquet")
+        for number, name in enumerate(names)
+    ]
+
+
+def _absolute(uri: str) -> str:
+    return uri if "://" in uri else str(Path(uri).resolve())
+
+
+@contextmanager
+def _work_folder(scratch: str) -> Iterator[str]:
+    """Give a folder for work files and remove it afterwards, with those that killed drivers of this machine left."""
+    host = socket.gethostname()
+    place = storage.join(scratch, f"work-{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    if storage.is_s3(scratch):
+        try:
+            yield place
+        finally:
+            for uri in storage.list_under(place):
+                storage.delete(uri)
+        return
+    for old in Path(scratch).glob(f"work-{host}-*"):
+        if not _alive(int(old.name.split("-")[-2])):
+            shutil.rmtree(old, ignore_errors=True)
+    try:
+        Path(place).mkdir(parents=True)
+        yield place
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(place)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
