@@ -28,11 +28,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unc
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    """A small cluster whose workers are started anew when they die, or are silent for three seconds."""
+    """A small cluster whose workers are started anew when they die, or are silent for 15 seconds."""
     import dask
     from distributed import LocalCluster
 
-    config = {"distributed.scheduler.worker-ttl": "3s", "distributed.comm.timeouts.connect": "10s"}
+    config = workers.CONFIG | {"distributed.scheduler.worker-ttl": "15s"}
     with (
         dask.config.set(config),
         LocalCluster(

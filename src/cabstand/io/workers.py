@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from cabstand.errors import CabstandError, ConfigError, TaskError
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CONNECT_S = 20
+LOOK_S = 5
+ALONE_S = 120
 RETRIES = 2  # of a task that raised
 DEATHS = 10  # of workers under one task, before it is given up
 
-_CONFIG = {
+CONFIG = {
     "distributed.scheduler.worker-ttl": "30s",  # a worker silent for so long is started anew
     "distributed.scheduler.allowed-failures": DEATHS,
     "distributed.scheduler.http.routes": [],
@@ -33,6 +35,8 @@ _CONFIG = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
+    # A worker that is slow to come back, on a busy machine, is waited for, not given up (15 s by default).
+    "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.admin.tick.limit": "1m",
     "distributed.comm.timeouts.connect": "20s",
     "distributed.comm.timeouts.tcp": "30s",
@@ -57,7 +61,7 @@ def local(n_workers: int, memory_bytes: int | None, folder: str) -> Iterator[Cli
 
     security = Security.temporary()
     with (
-        dask.config.set(_CONFIG),
+        dask.config.set(CONFIG),
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -93,7 +97,7 @@ def at(address: str) -> Iterator[Client]:
         stack.enter_context(dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_S}s"}))
         stack.enter_context(_quiet())
         try:
-            client = stack.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
+            client = stack.enter_context(Client(address, timeout=CONNECT_S))
             client.wait_for_workers(1, timeout=60)
         except (OSError, ValueError, TimeoutError) as error:
             raise ConfigError(f"no Dask scheduler with workers: {error}", where=address) from error
@@ -125,8 +129,6 @@ def each(client: Client, phase: str, work: Callable[..., Any], arguments: Sequen
     CabstandError
         What the work raised.
     """
-    from distributed import as_completed
-
     futures = {
         client.submit(work, *given, key=f"{phase}-{client.id}-{number}", pure=False, retries=RETRIES): number
         for number, given in enumerate(arguments)
@@ -134,12 +136,27 @@ def each(client: Client, phase: str, work: Callable[..., Any], arguments: Sequen
     results: list[Any] = [None] * len(futures)
     started = time.perf_counter()
     try:
-        for future in as_completed(list(futures), loop=client.loop):
+        for future in _as_they_end(client, set(futures), phase):
             results[futures[future]] = _result(future, phase)
     finally:
         client.cancel(list(futures), force=True)
     _log.info("%s: %d tasks in %.1f s", phase, len(results), time.perf_counter() - started)
     return results
+
+
+def _as_they_end(client: Client, pending: set[Any], phase: str) -> Iterator[Any]:
+    """Yield futures as they end, as long as there are workers, or hope for some."""
+    from distributed import wait
+
+    last_seen = time.monotonic()
+    while pending:
+        with suppress(TimeoutError):
+            done, pending = wait(pending, timeout=LOOK_S, return_when="FIRST_COMPLETED")
+            yield from done
+        if client.scheduler_info(n_workers=-1)["workers"]:
+            last_seen = time.monotonic()
+        elif time.monotonic() - last_seen > ALONE_S:
+            raise TaskError(f"no worker for {ALONE_S} s", where=f"phase {phase}", hint="see the workers' own logs")
 
 
 def _result(future: Any, phase: str) -> Any:
