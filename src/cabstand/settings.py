@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         0.0, ge=0, description="Memory a compared engine may take, in GiB; 0 is 80 % of what is free."
     )
 
+    # --- Dask
+    dask_scheduler: str = Field("", description="Address of a Dask scheduler for `--engine dask`; empty starts one.")
+    dask_scratch: str = Field(
+        "", description="URI of work files of `--engine dask`, reached by all workers; empty is `<home>/cache/dask`."
+    )
+
     # --- logging
     log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Lowest level logged.")
     log_json: bool | None = Field(None, description="Log JSON lines; unset means when stderr is not a terminal.")

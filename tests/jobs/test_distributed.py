@@ -21,7 +21,7 @@ from cabstand.io import chunks, workers
 from cabstand.jobs import distributed
 from cabstand.jobs.distributed import Plan
 
-PHASES = ("survey", "partition", "cluster", "settle", "label")
+PHASES = ("survey", "partition", "cluster", "settle", "measure", "label")
 DENSITY = Density(60.0, 8)
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
 
@@ -69,7 +69,7 @@ def assert_same(outcome: distributed.Outcome, expected: Clustering, rows: np.nda
     np.testing.assert_array_equal(table["label"].to_numpy(), expected.labels)
     np.testing.assert_array_equal(table["row"].to_numpy(), rows)
     np.testing.assert_array_equal(np.asarray(table["core"]), expected.core)
-    assert outcome.n_clusters == expected.n_clusters
+    assert len(outcome.hotspots) == expected.n_clusters
     assert outcome.n_noise == np.count_nonzero(expected.labels < 0)
     assert outcome.n_core == np.count_nonzero(expected.core)
     assert outcome.n_points == len(rows)
@@ -223,3 +223,30 @@ def test_blocks_fit_a_worker_s_memory() -> None:
     assert distributed.BASE_BYTES + 200_000_000 / many * distributed.POINT_BYTES <= 0.81 * (2 << 30)
     with pytest.raises(ConfigError, match="no room"):
         distributed.blocks_for(10, 2, 256 << 20)
+
+
+def test_the_command_publishes_what_the_single_machine_publishes(
+    trips: tuple[list[str], Clustering, np.ndarray], scheduler: str, tmp_path: Path
+) -> None:
+    from cabstand.jobs import cluster, cluster_dask
+    from cabstand.settings import load
+
+    settings = load(home=tmp_path)
+    folder = str(Path(trips[0][0]).parent / "*.parquet")
+    params = cluster_dask.Params(folder, 60.0, 8, scheduler=scheduler, n_blocks=5, track=False)
+    result = cluster_dask.run(settings, params)
+    single = cluster.run(settings, cluster.Params(folder, 60.0, 8, track=False))
+    for name in ("n_points", "n_clusters", "n_noise", "n_core", "n_without_place"):
+        assert result[name] == single[name]
+    labels = read(tuple(sorted(str(path) for path in Path(result["labels_uri"]).iterdir())))
+    assert labels.equals(pq.read_table(single["labels_uri"]))
+    mine, whole = (
+        pq.read_table(one["hotspots_uri"]).drop_columns(["hours", "weekdays", "geometry"]) for one in (result, single)
+    )
+    for name in mine.column_names:
+        if name == "zone":
+            continue
+        np.testing.assert_allclose(mine[name].to_numpy(), whole[name].to_numpy(), rtol=1e-9, err_msg=name)
+    again = cluster_dask.run(settings, params)
+    assert again["reused"]
+    assert again["labels_uri"] == result["labels_uri"]

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from cabstand.cli.common import emit, load_settings
+from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError, TaskError
 
 Input = Annotated[
@@ -24,6 +25,12 @@ Lake = Annotated[str | None, typer.Option("--lake", help="URI or path of the lak
 Track = Annotated[bool, typer.Option("--track/--no-track", help="Log the run to MLflow.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")]
 Engine = Annotated[str, typer.Option("--engine", help="sequential, multicore or sklearn.")]
+AnyEngine = Annotated[str, typer.Option("--engine", help="sequential, multicore, dask or sklearn.")]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Dask: address of a scheduler that runs already.")]
+WorkerMemory = Annotated[
+    float | None, typer.Option("--worker-memory-gib", min=0.5, help="Dask: what each worker may use.")
+]
+Blocks = Annotated[int | None, typer.Option("--blocks", min=1, help="Dask: blocks of space; by memory by default.")]
 Number = TypeVar("Number", int, float)
 Weight = Annotated[str | None, typer.Option("--weight-column", help="Column of weights.")]
 
@@ -39,10 +46,13 @@ def cluster(
     input_uri: Input,
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
-    engine: Engine = "multicore",
+    engine: AnyEngine = "multicore",
     workers: Workers = None,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
+    scheduler: Scheduler = None,
+    worker_memory_gib: WorkerMemory = None,
+    blocks: Blocks = None,
     out: Annotated[str | None, typer.Option("--out", help="Folder for the result, instead of one in the lake.")] = None,
     lake: Lake = None,
     track: Track = True,
@@ -50,21 +60,62 @@ def cluster(
 ) -> None:
     """Find the hotspots of trips: exact DBSCAN, one row a cluster, labels and core points."""
     settings = load_settings(lake=lake)
-    from cabstand.jobs.cluster import Params, run
+    from cabstand.jobs import cluster as single
+    from cabstand.jobs import cluster_dask
 
-    params = Params(
+    end: End = "dropoff" if dropoffs else "pickup"
+    name, _, asked = engine.partition(":")
+    if name == "dask":
+        n_workers = _workers(asked, workers)
+        _refuse_weights(weight_column)
+        emit(
+            cluster_dask.run(
+                settings,
+                cluster_dask.Params(
+                    input=input_uri,
+                    eps_m=eps_m,
+                    min_samples=min_samples,
+                    n_workers=n_workers,
+                    end=end,
+                    out=out,
+                    track=track,
+                    dry_run=dry_run,
+                    scheduler=scheduler,
+                    worker_memory_gib=worker_memory_gib,
+                    n_blocks=blocks,
+                ),
+            )
+        )
+        return
+    params = single.Params(
         input=input_uri,
         eps_m=eps_m,
         min_samples=min_samples,
         engine=engine,
         n_workers=workers,
-        end="dropoff" if dropoffs else "pickup",
+        end=end,
         weight_column=weight_column,
         out=out,
         track=track,
         dry_run=dry_run,
     )
-    emit(run(settings, params))
+    emit(single.run(settings, params))
+
+
+def _workers(asked: str, option: int | None) -> int:
+    from cabstand.clustering.engines import available_cores
+
+    if asked and not (asked.isdecimal() and int(asked) > 0):
+        raise ConfigError(f"workers must be a whole number of 1 or more, not {asked!r}", where="engine")
+    n_workers = int(asked) if asked else option if option is not None else available_cores()
+    if n_workers < 1:
+        raise ConfigError(f"workers must be 1 or more, not {n_workers}", where="workers")
+    return n_workers
+
+
+def _refuse_weights(column: str | None) -> None:
+    if column is not None:
+        raise ConfigError("the dask engine takes no weights", where="weight-column", hint="use --engine multicore")
 
 
 def compare(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cabstand.clustering.blocks import SHARED, straight, straight_distance
 from cabstand.clustering.dbscan import Clustering, dbscan
+from cabstand.clustering.hotspots import distinct_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -158,12 +159,3 @@ def settle(points: Floats, found: Clustering, numbers: Labels, density: Density)
     settled = np.empty_like(final)
     settled[order] = final_of[again.labels]
     return settled
-
-
-def distinct_rows(rows: Ints) -> Ints:
-    """Return the index of one of each of the distinct rows of a matrix, in the rows' order."""
-    order = np.lexsort(rows.T[::-1])
-    ordered = rows[order]
-    new = np.ones(len(rows), bool)
-    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    return order[new]

@@ -134,7 +134,8 @@ def _radii(points: Floats, label: NDArray[np.int64], centroid: Floats, k: int) -
     return radius
 
 
-def _area_km2(points: Floats, label: NDArray[np.int64], eps_m: float, k: int) -> Floats:
+def squares(points: Floats, label: NDArray[np.int64], eps_m: float) -> NDArray[np.int64]:
+    """Return the squares of side eps / sqrt(2) that members stand in: rows of label, row and column, each once."""
     side = eps_m / np.sqrt(2)
     metres = np.radians(points) * EARTH_RADIUS_M
     cell = np.empty((len(points), 3), np.int64)
@@ -142,11 +143,26 @@ def _area_km2(points: Floats, label: NDArray[np.int64], eps_m: float, k: int) ->
     cell[:, 1] = np.floor(metres[:, 0] / side)
     # A row's scale is that of its own lower edge: all of a row's cells are then as wide.
     cell[:, 2] = np.floor(metres[:, 1] * np.cos(cell[:, 1] * side / EARTH_RADIUS_M) / side)
-    taken = cell[np.lexsort(cell.T[::-1])]
-    new = np.ones(len(taken), bool)
-    new[1:] = (taken[1:] != taken[:-1]).any(axis=1)
-    area: Floats = np.bincount(taken[new, 0], minlength=k) * (side / 1000) ** 2
-    return area
+    return cell[distinct_rows(cell)]
+
+
+def square_km2(eps_m: float) -> float:
+    """Return the area of one of the `squares`."""
+    return float(eps_m / np.sqrt(2) / 1000) ** 2
+
+
+def distinct_rows(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the index of one of each of the distinct rows of a matrix, in the rows' order."""
+    order: NDArray[np.int64] = np.lexsort(rows.T[::-1])
+    ordered = rows[order]
+    new = np.ones(len(rows), bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return order[new]
+
+
+def _area_km2(points: Floats, label: NDArray[np.int64], eps_m: float, k: int) -> Floats:
+    n_squares = np.bincount(squares(points, label, eps_m)[:, 0], minlength=k)
+    return n_squares.astype(np.float64) * square_km2(eps_m)
 
 
 def _rhythm(at: NDArray[Any], label: NDArray[np.int64], mass: Floats, k: int) -> tuple[Floats, Floats]:

@@ -5,6 +5,7 @@ partition  each chunk is sorted into blocks with halos
 cluster    each block is clustered on its own; it tells how its clusters meet the neighbours'
 (merge)    the driver joins clusters that meet, and numbers them
 settle     each block's points get their final labels
+measure    each block tells how far its points lie from the middles of their clusters
 label      each input file gets a file of labels, in its own order
 
 The driver sees footers, a sample, and what blocks tell of their boundaries; never the points.
@@ -26,10 +27,11 @@ from typing import Any
 
 import numpy as np
 
-from cabstand.clustering import blockwise
+from cabstand.clustering import blockwise, hotspot_parts
 from cabstand.clustering.blocks import Blocks
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
+from cabstand.clustering.hotspots import Hotspots
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import chunks, storage, workers
 from cabstand.jobs import distributed_tasks as tasks
@@ -77,9 +79,9 @@ class Outcome:
 
     n_points: int
     n_rows: int
-    n_clusters: int
     n_noise: int
     n_core: int
+    hotspots: Hotspots
     n_blocks: int
     n_workers: int
     worker_peak_rss_mb: float
@@ -129,26 +131,28 @@ def _phases(client: Any, work: tasks.Work, uris: Sequence[str], folder: str, pla
     findings = workers.each(client, "cluster", tasks.cluster, [(work, block) for block in range(blocks.n_blocks)])
     final, n_clusters = blockwise.merge(findings)
     settled = workers.each(client, "settle", tasks.settle_block, [(work, b, final[b]) for b in range(blocks.n_blocks)])
-    targets = _targets(uris, folder)
-    of_file = [[n for n in numbers if work.chunks[n].uri == uri] for uri in uris]
-    written = workers.each(
-        client,
-        "label",
-        tasks.label,
-        [(work, mine, blocks.n_blocks, target) for mine, target in zip(of_file, targets, strict=True)],
-    )
-    assert sum(written) == n_points
+    parts = [block.part for block in settled]
+    middles = hotspot_parts.centroids(parts, n_clusters)
+    reaches = workers.each(client, "measure", tasks.measure, [(work, b, middles) for b in range(blocks.n_blocks)])
     return Outcome(
         n_points=n_points,
         n_rows=n_rows,
-        n_clusters=n_clusters,
         n_noise=sum(block.n_noise for block in settled),
         n_core=sum(block.n_core for block in settled),
+        hotspots=hotspot_parts.join(parts, reaches, middles, plan.density.eps_m),
         n_blocks=blocks.n_blocks,
         n_workers=n_workers,
         worker_peak_rss_mb=max([*peaks, *(block.peak_rss_mb for block in settled)]),
-        labels_uris=tuple(targets),
+        labels_uris=_label(client, work, uris, folder, blocks.n_blocks),
     )
+
+
+def _label(client: Any, work: tasks.Work, uris: Sequence[str], folder: str, n_blocks: int) -> tuple[str, ...]:
+    targets = _targets(uris, folder)
+    of_file = [[number for number, chunk in enumerate(work.chunks) if chunk.uri == uri] for uri in uris]
+    given = [(work, numbers, n_blocks, target) for numbers, target in zip(of_file, targets, strict=True)]
+    workers.each(client, "label", tasks.label, given)
+    return tuple(targets)
 
 
 def blocks_for(n_points: int, n_workers: int, memory_bytes: int) -> int:

@@ -1,4 +1,4 @@
-"""What a worker does, one function a phase: survey, partition, cluster, settle, label.
+"""What a worker does, one function a phase: survey, partition, cluster, settle, measure, label.
 
 A task reads files, writes files whole and returns little. Run again, by whomever, it does the same; so nothing is lost
 with a worker. What it holds in memory is one chunk, or one block with its halo.
@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cabstand.clustering import geofiles
-from cabstand.clustering.blocks import OWNED, Blocks, straight
+from cabstand.clustering.blocks import OWNED, SHARED, Blocks, straight
 from cabstand.clustering.blockwise import Density, Finding, describe, settle
 from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.hotspot_parts import Part, part_of, reach
 from cabstand.io import chunks, pieces, storage
 from cabstand.io.chunks import Chunk
 from cabstand.jobs.usage import peak_rss_mb
@@ -66,6 +67,7 @@ class Summary:
 
     n_noise: int
     n_core: int
+    part: Part
     peak_rss_mb: float
 
 
@@ -99,6 +101,7 @@ def settle_block(work: Work, block: int, numbers: NDArray[np.int32]) -> Summary:
     found = Clustering(columns["label"], columns["core"].view(np.bool_), len(numbers))
     labels = settle(points, found, numbers, work.density)
     own = (flags & OWNED) > 0
+    core = found.core[own]
     ends = np.cumsum(sizes)
     parts = [
         ((ids[part] - chunk.first_row).astype(np.int32), labels[part], columns["core"][part])
@@ -106,7 +109,16 @@ def settle_block(work: Work, block: int, numbers: NDArray[np.int32]) -> Summary:
         for part in [np.flatnonzero(own[end - size : end]) + end - size]
     ]
     pieces.write(work.uri("settled", block), _SETTLED, parts)
-    return Summary(int(np.count_nonzero(labels[own] < 0)), int(columns["core"][own].sum()), peak_rss_mb())
+    labels = labels[own]
+    part = part_of(points[own], labels, core, (flags[own] & SHARED) > 0, work.density.eps_m)
+    return Summary(int(np.count_nonzero(labels < 0)), int(core.sum()), part, peak_rss_mb())
+
+
+def measure(work: Work, block: int, centroid: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return how far a block's points lie from the middles of their clusters."""
+    points, _, flags, _ = _load(work, block)
+    labels = np.concatenate([pieces.read(work.uri("settled", block), n)["label"] for n in range(len(work.chunks))])
+    return reach(points[(flags & OWNED) > 0], labels, centroid)
 
 
 def label(work: Work, numbers: Sequence[int], n_blocks: int, target: str) -> int:

@@ -49,6 +49,11 @@ def measure(work: Callable[[], T]) -> tuple[T, Usage]:
     return result, Usage(wall_s, cpu_s, peak, max(0.0, peak - before))
 
 
+def peak_rss_mb() -> float:
+    """Return the most memory this process has held, in MiB."""
+    return _memory_mb("VmHWM")
+
+
 def free_bytes() -> int:
     """Return the memory that may still be taken: the machine's, or what is left of the container's limit."""
     import psutil

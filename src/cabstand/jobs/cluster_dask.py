@@ -1,0 +1,206 @@
+"""Cluster on Dask workers and publish the hotspots; the points never come to this process.
+
+Labels are a folder of files, one for each input file, in its order; together they are what one machine writes. Core
+points and the index of them, which would hold all points again, are not written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from cabstand.clustering import engines, geofiles
+from cabstand.clustering.blockwise import Density
+from cabstand.clustering.columns import End
+from cabstand.clustering.places import nearest_zones
+from cabstand.errors import ConfigError
+from cabstand.io import disk, provenance, publish, registry, storage, tables
+from cabstand.jobs import distributed, zones
+from cabstand.jobs.distributed import Outcome
+from cabstand.jobs.usage import Usage, measure
+from cabstand.settings import Settings
+
+SCHEMA_VERSION = 1
+LABELS, HOTSPOTS, GEOJSON = "labels", "hotspots.parquet", "hotspots.geojson"
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Params:
+    """What to cluster, and on what.
+
+    Attributes
+    ----------
+    input : str
+        URI, glob or folder of Parquet files.
+    eps_m : float
+        Radius of a neighbourhood in metres.
+    min_samples : int
+        Points that make a core point.
+    n_workers : int
+        Workers to start on this machine; ignored where a scheduler is named.
+    end : {"pickup", "dropoff"}
+        Which end of the trips.
+    out : str, optional
+        Folder to publish, instead of one in the lake.
+    track : bool
+        Whether to log the run to MLflow.
+    dry_run : bool
+        Say what would be written, and write nothing.
+    scheduler : str, optional
+        Address of a Dask scheduler, instead of the setting's.
+    worker_memory_gib : float, optional
+        What each worker that is started may use; by default its share of the machine.
+    n_blocks : int, optional
+        Blocks of space; by default as many as the workers' memory asks for.
+    """
+
+    input: str
+    eps_m: float = 50.0
+    min_samples: int = 20
+    n_workers: int = 2
+    end: End = "pickup"
+    out: str | None = None
+    track: bool = True
+    dry_run: bool = False
+    scheduler: str | None = None
+    worker_memory_gib: float | None = None
+    n_blocks: int | None = None
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Cluster and publish; a result that is there already is not made again.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If a parameter or the input is wrong.
+    StorageError, TaskError, RegistryError
+        If a disk, the workers or MLflow fail; nothing is published then.
+    """
+    uris = tables.expand(params.input)
+    plan = _plan(settings, params)
+    settled = {
+        "eps_m": float(params.eps_m),
+        "min_samples": params.min_samples,
+        "engine": "dask",
+        "n_workers": params.n_workers,
+        "end": params.end,
+        "weight_column": None,
+    }
+    source = registry.Source(params.input, _sha256(uris))
+    key = provenance.run_key("cluster", {"input": source.sha256}, settled)
+    target = params.out or storage.join(settings.lake_uri, "hotspots", key)
+    found = publish.manifest(target, SCHEMA_VERSION)
+    if found and found.get("run_key") == key:
+        return _result(found, target) | {"reused": True}
+    if params.dry_run:
+        return {"dry_run": True, "would_write": target, "run_key": key, "n_files": len(uris), **settled}
+    with (
+        registry.run(settings, "cluster", settled, source=source, enabled=params.track) as tracked,
+        publish.folder(target) as folder,
+    ):
+        # Workers write where they can: beside the other files on a disk, straight to the bucket in S3.
+        labels = storage.join(target if storage.is_s3(target) else str(folder), LABELS)
+        outcome, usage = measure(lambda: distributed.run(uris, labels, _scratch(settings, target), plan))
+        _write(settings, folder, outcome, params)
+        facts = settled | {"run_key": key, "run_id": tracked.id, "source": asdict(source)}
+        manifest = _manifest(folder, outcome, usage, facts)
+        publish.write_json(folder / publish.MANIFEST, manifest)
+        _track(tracked, folder, manifest)
+    return _result(manifest, target) | {"reused": False}
+
+
+def _plan(settings: Settings, params: Params) -> distributed.Plan:
+    if params.n_blocks is not None and params.n_blocks < 1:
+        raise ConfigError(f"blocks must be 1 or more, not {params.n_blocks}", where="blocks")
+    density = Density(params.eps_m, params.min_samples)
+    engines.check(params.eps_m, params.min_samples)  # before a worker starts
+    return distributed.Plan(
+        density=density,
+        end=params.end,
+        n_workers=params.n_workers,
+        scheduler=params.scheduler or settings.dask_scheduler or None,
+        worker_memory_bytes=int(params.worker_memory_gib * GIB) if params.worker_memory_gib else None,
+        n_blocks=params.n_blocks,
+    )
+
+
+def _scratch(settings: Settings, target: str) -> str:
+    if settings.dask_scratch:
+        return settings.dask_scratch
+    return (
+        storage.join(settings.lake_uri, "scratch") if storage.is_s3(target) else str(settings.home / "cache" / "dask")
+    )
+
+
+def _sha256(uris: Sequence[str]) -> str:
+    """Return the hash of the input: of its one file, or of the files' hashes; in S3, of the objects' tags."""
+    hashes = [
+        str(storage.etag(uri)) if storage.is_s3(uri) else provenance.sha256_file(disk.to_path(uri)) for uri in uris
+    ]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _write(settings: Settings, folder: Path, outcome: Outcome, params: Params) -> None:
+    outlines = zones.outlines_uri(settings)
+    names = None
+    if storage.exists(outlines):
+        names = nearest_zones(outcome.hotspots.centroid, json.loads(storage.read(outlines)))
+    table = geofiles.hotspots_table(outcome.hotspots, names, params.eps_m)
+    pq.write_table(table, folder / HOTSPOTS, compression="zstd")
+    facts = {"source": params.input, "synthetic": "/synth/" in params.input}
+    (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, facts)))
+
+
+def _manifest(folder: Path, outcome: Outcome, usage: Usage, facts: dict[str, Any]) -> dict[str, Any]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "hotspots",
+        **facts,
+        "n_rows": outcome.n_rows,
+        "n_points": outcome.n_points,
+        "n_clusters": len(outcome.hotspots),
+        "n_noise": outcome.n_noise,
+        "n_core": outcome.n_core,
+        "n_blocks": outcome.n_blocks,
+        "n_workers": outcome.n_workers,
+        **asdict(usage),
+        "worker_peak_rss_mb": outcome.worker_peak_rss_mb,
+        "labels": [uri.rsplit("/", 1)[-1] for uri in outcome.labels_uris],
+        "files": {
+            path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": provenance.sha256_file(path)}
+            for path in files
+        },
+        "code_version": provenance.code_version(),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _track(tracked: registry.Run, folder: Path, manifest: dict[str, Any]) -> None:
+    names = ("n_points", "n_clusters", "n_noise", "n_core", "wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb")
+    tracked.metrics({name: manifest[name] for name in names})
+    tracked.tags({"run_key": manifest["run_key"]})
+    for name in (HOTSPOTS, GEOJSON, publish.MANIFEST):
+        tracked.artifact(folder / name)
+
+
+def _result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
+    kept = ("engine", "n_workers", "n_blocks", "eps_m", "min_samples", "n_points", "n_clusters", "n_noise", "n_core")
+    used = ("wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb", "run_id", "run_key")
+    return {
+        **{name: manifest[name] for name in (*kept, *used)},
+        "n_without_place": manifest["n_rows"] - manifest["n_points"],
+        "labels_uri": storage.join(target, LABELS),
+        "hotspots_uri": storage.join(target, HOTSPOTS),
+        "geojson_uri": storage.join(target, GEOJSON),
+        "manifest_uri": storage.join(target, publish.MANIFEST),
+    }
