@@ -95,10 +95,11 @@ def wkb_points(latlon: NDArray[np.float64]) -> pa.Array:
 
 
 def _lists(shares: NDArray[np.float64] | None, k: int, width: int) -> pa.Array:
-    kind = pa.list_(pa.float64(), width)
+    # Not lists of fixed size: Parquet files with a null among those are not read back (pyarrow 25).
     if shares is None:
-        return pa.nulls(k, kind)
-    return pa.FixedSizeListArray.from_arrays(pa.array(shares.ravel()), width)
+        return pa.nulls(k, pa.list_(pa.float64()))
+    offsets = np.arange(k + 1, dtype=np.int32) * np.int32(width)
+    return pa.ListArray.from_arrays(offsets, pa.array(shares.ravel()))
 
 
 def _geo(centroid: NDArray[np.float64]) -> dict[str, Any]:
