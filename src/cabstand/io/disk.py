@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,7 +92,8 @@ def staged(uri: str) -> Iterator[Path]:
     target = to_path(uri)
     with _errors(uri):
         target.parent.mkdir(parents=True, exist_ok=True)
-        path = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}{target.suffix}")
+        _sweep(target.parent)
+        path = target.with_name(f"{TEMPORARY}{_writer(os.getpid())}-{uuid.uuid4().hex}{target.suffix}")
         try:
             yield path
             _sync(path)
@@ -107,6 +109,31 @@ def fetched(uri: str) -> Iterator[Path]:
     if not path.is_file():
         raise StorageError("no such file", where=uri)
     yield path
+
+
+def _writer(pid: int) -> str:
+    """Return the name of a process on this host, as temporary files carry it."""
+    host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    return f"{host}-{pid}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers on this host left behind when they were killed."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        fields = path.name.removeprefix(TEMPORARY).split("-")
+        ours = len(fields) == 3 and fields[1].isdigit() and "-".join(fields[:2]) == _writer(int(fields[1]))
+        if ours and not _is_alive(int(fields[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _tag(data: bytes) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cabstand import log
 from cabstand.errors import DataError
-from cabstand.io import disk, storage, tlc
+from cabstand.io import disk, download, storage
 from cabstand.settings import Settings
 
 
@@ -49,12 +49,12 @@ def local_copy(settings: Settings, uri: str, *, refresh: bool = False) -> Iterat
         If no such file is on this machine.
     """
     if is_web(uri):
-        policy = tlc.Policy(attempts=settings.download_attempts, timeout_s=settings.download_timeout_s)
-        with log.progress(f"download {tlc.public(uri).rsplit('/', 1)[-1]}") as advance:
-            done = tlc.fetch(uri, settings.home / "cache", policy=policy, refresh=refresh, advance=advance)
+        policy = download.Policy(attempts=settings.download_attempts, timeout_s=settings.download_timeout_s)
+        with log.progress(f"download {download.public(uri).rsplit('/', 1)[-1]}") as advance:
+            done = download.fetch(uri, settings.home / "cache", policy=policy, refresh=refresh, advance=advance)
         yield LocalCopy(done.path, done.url, done.sha256)
         return
     if not storage.is_s3(uri) and not disk.to_path(uri).is_file():
         raise DataError("no such file", where=uri, hint="give a file, s3:// or https:// address")
     with storage.fetched(uri) as path:
-        yield LocalCopy(path, uri, tlc.sha256_of(path))
+        yield LocalCopy(path, uri, download.sha256_of(path))

@@ -14,7 +14,7 @@ from typing import Any
 
 from cabstand import log
 from cabstand.errors import ConfigError, suggest
-from cabstand.io import lake, sources, tlc
+from cabstand.io import download, lake, sources, tlc
 from cabstand.settings import Settings
 from cabstand.trips import eras, readers
 from cabstand.trips.balance import Contract, write_month
@@ -165,4 +165,4 @@ def _make(
 
 
 def _shown(uri: str) -> str:
-    return tlc.public(uri) if sources.is_web(uri) else uri
+    return download.public(uri) if sources.is_web(uri) else uri

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-PART_ROWS = 4_000_000  # rows sorted at once: 64 MB
+PART_ROWS = 2_000_000  # rows sorted at once: 32 MB, and as much again for their order
+_BLOCK_ROWS = 500_000
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _NULL = np.uint64(0x5851F42D4C957F2D)
 
@@ -61,11 +62,18 @@ class Seen:
         """
         if self._n == 0:
             return np.empty(0, np.int64)
-        self._file.flush()
-        pairs = np.memmap(self._file, np.uint64, "r", shape=(self._n, 2))
         n_parts = -(-self._n // PART_ROWS)
-        found = [_repeated(_part(pairs, part, n_parts)) for part in range(n_parts)]
+        found = [_repeated(self._part(part, n_parts)) for part in range(n_parts)]
         return np.sort(np.concatenate(found)).astype(np.int64)
+
+    def _part(self, part: int, n_parts: int) -> npt.NDArray[np.uint64]:
+        self._file.seek(0)
+        chosen = []
+        # Read, not mapped: mapped pages would count as this process's memory.
+        while len(block := np.fromfile(self._file, np.uint64, 2 * _BLOCK_ROWS)):
+            pairs = block.reshape(-1, 2)
+            chosen.append(pairs[(pairs[:, 0] >> np.uint64(32)) % np.uint64(n_parts) == part])
+        return np.concatenate(chosen)
 
     def __enter__(self) -> Seen:
         return self
@@ -74,16 +82,8 @@ class Seen:
         self._file.close()
 
 
-def _part(pairs: npt.NDArray[np.uint64], part: int, n_parts: int) -> npt.NDArray[np.uint64]:
-    chosen = []
-    for start in range(0, len(pairs), PART_ROWS):
-        block = np.asarray(pairs[start : start + PART_ROWS])
-        chosen.append(block[(block[:, 0] >> np.uint64(32)) % np.uint64(n_parts) == part])
-    return np.concatenate(chosen)
-
-
 def _repeated(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     order = np.argsort(pairs[:, 0], kind="stable")  # stable: among equals the first row stays first
     hashes = pairs[order, 0]
-    again = np.concatenate([[False], hashes[1:] == hashes[:-1]])
-    return np.asarray(pairs[order[again], 1])
+    again = order[1:][hashes[1:] == hashes[:-1]]
+    return np.asarray(pairs[again, 1])

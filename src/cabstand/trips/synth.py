@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cabstand.trips import synth_city as city
+from cabstand.trips import synth_ride as ride
 from cabstand.trips import synth_time
 from cabstand.trips.eras import COORDINATES
 from cabstand.trips.schema import KM_PER_MILE, TRIPS, month_start
@@ -143,8 +144,8 @@ def _chunk(
     seconds = _times(plan, rank, quantiles, rng)
     start_u, start_v, start_region = _places(plan, rank, rng)
     end_u, end_v, end_region = _ends(plan, start_u, start_v, start_region, rng)
-    miles = _miles(np.hypot(end_u - start_u, end_v - start_v), rng)
-    ride_s = _ride_seconds(plan, miles * KM_PER_MILE, seconds, start_region, end_region, rng)
+    miles = ride.miles(np.hypot(end_u - start_u, end_v - start_v), rng)
+    ride_s = ride.ride_seconds(plan.slowdown, miles * KM_PER_MILE, seconds, start_region, end_region, rng)
     fare = np.round((3.0 + 1.9 * miles + 0.011 * ride_s) * 2) / 2
     total = np.round(fare * (1 + rng.choice([0.0, 0.18, 0.2, 0.25], n)) + 3.0, 2)
     pickup = month_start(plan.month) + np.floor(seconds).astype("timedelta64[s]")
@@ -218,29 +219,6 @@ def _ends(
     near_u, near_v = city.within(u + rng.normal(0.0, reach), v + rng.normal(0.0, reach), region)
     is_near = (rng.random(n) < NEAR_SHARE) & np.array([area.zones_u > 1 for area in city.REGIONS])[region]
     return np.where(is_near, near_u, far_u), np.where(is_near, near_v, far_v), np.where(is_near, region, far_region)
-
-
-def _miles(straight_m: Floats, rng: np.random.Generator) -> Floats:
-    """Metered miles, to the hundredth: the streets' detour, and some noise."""
-    km = 0.25 + straight_m / 1000.0 * 1.3 * np.exp(rng.normal(0.0, 0.08, len(straight_m)))
-    return np.round(km / KM_PER_MILE, 2)
-
-
-def _ride_seconds(
-    plan: Plan,
-    km: Floats,
-    seconds: Floats,
-    start: npt.NDArray[np.intp],
-    end: npt.NDArray[np.intp],
-    rng: np.random.Generator,
-) -> npt.NDArray[np.int64]:
-    """Whole seconds: by distance, hour and place, with noise."""
-    hour = (seconds // 3600).astype(np.int64) % 24
-    core = (start == 0).astype(float) + (end == 0)
-    # Long rides run on highways; the core is slow.
-    kmh = synth_time.SPEED_KMH[hour] * (1 + 0.04 * np.minimum(km, 25.0)) * (1 - 0.12 * core)
-    ride = plan.slowdown * (90.0 + km / kmh * 3600.0) * np.exp(rng.normal(0.0, 0.2, len(km)))
-    return np.asarray(np.clip(ride, 60.0, 5 * 3600.0).astype(np.int64))
 
 
 def _where(

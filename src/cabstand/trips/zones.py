@@ -12,6 +12,7 @@ import json
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +206,12 @@ def _place(outline: Any) -> tuple[float | None, float | None, dict[str, Any] | N
 
 
 def _to_degrees(feet: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.column_stack(_transformer().transform(feet[:, 0], feet[:, 1]))
+
+
+@cache
+def _transformer() -> Any:
+    """From US survey feet to longitude and latitude; made once, for that takes 20 ms."""
     from pyproj import Transformer
 
-    lon, lat = Transformer.from_crs("EPSG:2263", "EPSG:4326", always_xy=True).transform(feet[:, 0], feet[:, 1])
-    return np.column_stack([lon, lat])
+    return Transformer.from_crs("EPSG:2263", "EPSG:4326", always_xy=True)
