@@ -1,0 +1,144 @@
+"""The packed function in Lambda's own runtime: whole, odd and repeated events, and what it costs to start."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lambda_runtime
+from bundles import point, small_bundle
+from cabstand.io import keys
+from cabstand.settings import Settings
+from lambda_runtime import Function, event
+
+pytestmark = pytest.mark.lambda_
+
+ROW = {"pickup_zone": 74, "dropoff_zone": 42, "pickup_at": "2023-03-01T08:15:00"}
+BARE = """
+from fastapi import FastAPI
+from mangum import Mangum
+
+app = FastAPI()
+
+
+@app.get("/bare")
+async def bare():
+    return {"ok": True}
+
+
+handler = Mangum(app, lifespan="off")
+"""
+
+
+@pytest.fixture(scope="module")
+def python() -> tuple[str, str]:
+    path, version = lambda_runtime.choose_python()
+    print(f"\nthe function runs under Python {version} ({'Lambda has it' if version != '3.11' else 'the running one'})")
+    return path, version
+
+
+@pytest.fixture(scope="module")
+def tree(python: tuple[str, str]) -> Path:
+    return lambda_runtime.build_tree(python[1])
+
+
+@pytest.fixture(scope="module")
+def runtime(python: tuple[str, str]) -> Path:
+    return lambda_runtime.install_runtime(python[1])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home with a bundle and a key."""
+    folder = tmp_path_factory.mktemp("function")
+    small_bundle(folder / "artifacts")
+    point(folder / "artifacts")
+    from datetime import UTC, datetime
+
+    key, kept = keys.make("test", keys.SCOPES, datetime.now(UTC))
+    keys.add(Settings(home=folder), kept)
+    return folder, key
+
+
+@pytest.fixture(scope="module")
+def function(
+    python: tuple[str, str], tree: Path, runtime: Path, home: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Function]:
+    log = tmp_path_factory.mktemp("log") / "function.log"
+    with lambda_runtime.running(python[0], tree, runtime, log, CABSTAND_HOME=str(home[0])) as found:
+        yield found
+
+
+def test_answers_and_logs_lines(function: Function, home: tuple[Path, str]) -> None:
+    answer = function.invoke(event("POST", "/v1/trip-duration/predict", ROW, **{"x-api-key": home[1]}))
+    assert answer["statusCode"] == 200
+    told = json.loads(answer["body"])
+    assert told["version"] == "v1"
+    assert told["answer"]["low"] < told["answer"]["duration_min"] < told["answer"]["high"]
+    lines = [json.loads(text) for text in function.log.read_text().splitlines() if text.startswith("{")]
+    (predicted,) = [one for one in lines if one.get("event") == "prediction" and one["request_id"] == told["request_id"]]
+    assert predicted["features"] == ROW
+    (request,) = [one for one in lines if one.get("event") == "request" and one["request_id"] == told["request_id"]]
+    named = {one["Name"] for one in request["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert {"Requests", "LatencyMs", "Errors5xx", "Predictions", "PredictionsDropped"} <= named <= set(request)
+    assert home[1] not in function.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("odd", "status"),
+    [
+        ({}, 400),
+        ({"requestContext": None}, 400),
+        ({"detail-type": "Scheduled Event"}, 400),
+        (event("POST", "/v1/trip-duration/predict", "\ud800"), 401),
+        (event("GET", "/healthz") | {"headers": {"x": None, "y": "\ud800"}}, 200),
+        (event("GET", "/healthz") | {"headers": None, "cookies": None, "rawQueryString": None}, 200),
+        (event("GET", "/\ud800"), 400),
+        (event("POST", "/v1/trip-duration/predict", "%%%") | {"isBase64Encoded": True}, 400),
+        (event("GET", "/v1/models"), 401),
+    ],
+)
+def test_odd_events_get_an_answer(function: Function, odd: dict[str, object], status: int) -> None:
+    assert function.invoke(odd)["statusCode"] == status
+
+
+def test_request_ids_are_never_repeated(function: Function) -> None:
+    ids = [function.invoke(event("GET", "/healthz"))["headers"]["x-request-id"] for _ in range(50)]
+    assert len(set(ids)) == 50
+
+
+def test_peak_memory(function: Function, home: tuple[Path, str]) -> None:
+    rows = {"rows": [ROW] * 1000}
+    for _ in range(5):
+        function.invoke(event("POST", "/v1/trip-duration/predict/batch", rows, **{"x-api-key": home[1]}))
+    peak = function.peak_mib()
+    print(f"\npeak memory of the function: {peak:.0f} MiB")
+    assert peak < 128
+
+
+def test_a_cold_start_costs_little_more_than_a_bare_one(
+    python: tuple[str, str], tree: Path, runtime: Path, home: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Ten pairs, in turn: from the event to the first answer, process start included."""
+    (tmp_path / "bare_handler.py").write_text(BARE)
+    ours, bare = [], []
+    predict = event("POST", "/v1/trip-duration/predict", ROW, **{"x-api-key": home[1]})
+    for _ in range(11):
+        bare_env = {"PYTHONPATH": f"{tree}:{runtime}:{tmp_path}"}
+        with lambda_runtime.running(
+            python[0], tree, runtime, tmp_path / "bare.log", "bare_handler.handler", **bare_env
+        ) as found:
+            bare.append(found.timed(event("GET", "/bare")))
+        with lambda_runtime.running(
+            python[0], tree, runtime, tmp_path / "ours.log", CABSTAND_HOME=str(home[0])
+        ) as found:
+            ours.append(found.timed(predict))
+    # The first pair fills the page cache.
+    ratio = statistics.median(a / b for a, b in zip(ours[1:], bare[1:], strict=True))
+    told = f"cold start: ours {statistics.median(ours[1:]):.3f} s, bare {statistics.median(bare[1:]):.3f} s, "
+    print(f"\n{told}paired ratio {ratio:.2f} (at most 1.7)")
+    assert ratio <= 1.7

@@ -1,0 +1,161 @@
+"""The packed function under the real Lambda runtime client and emulator, on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import interpreters  # noqa: E402
+
+WANTED = ("3.13", "3.12")
+INVOKE = "/2015-03-31/functions/function/invocations"
+
+
+def choose_python() -> tuple[str, str]:
+    """Return path and version of the Python the function is run with: Lambda's where it is installed."""
+    for version in WANTED:
+        if path := interpreters.find(version):
+            return path, version
+    return sys.executable, interpreters.running()
+
+
+def build_tree(version: str) -> Path:
+    """Build the function's zip and return its tree."""
+    arch = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    tree = ROOT / "build" / f"lambda-test-{version}"
+    command = [sys.executable, str(ROOT / "scripts" / "lambda_package.py"), "--arch", arch, "--python", version]
+    subprocess.run([*command, "--tree", str(tree), "--out", f"{tree}.zip"], check=True, stdout=subprocess.DEVNULL)
+    return tree
+
+
+def install_runtime(version: str) -> Path:
+    """Install runtime client and emulator beside the tree, as Lambda has them; return their folder."""
+    lock = ROOT / "requirements" / "lambda-test.txt"
+    target = ROOT / "build" / f"lambda-runtime-{version}"
+    if (target / ".lock").is_file() and (target / ".lock").read_bytes() == lock.read_bytes():
+        return target
+    shutil.rmtree(target, ignore_errors=True)
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    common = ["--target", str(target), "--python-version", version, "--no-deps", "--only-binary", ":all:", "--quiet"]
+    tool = [uv, "pip", "install"] if uv else [sys.executable, "-m", "pip", "install"]
+    subprocess.run([*tool, *common, "--require-hashes", "-r", str(lock)], check=True)
+    emulator = target / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{platform.machine()}"
+    if not emulator.is_file():
+        emulator = emulator.with_name("aws-lambda-rie-arm64")
+    emulator.chmod(0o755)
+    emulator.rename(target / "aws-lambda-rie")
+    (target / ".lock").write_bytes(lock.read_bytes())
+    return target
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@dataclass
+class Function:
+    """A running emulator; the function's process starts with the first event."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def invoke(self, event: Any) -> dict[str, Any]:
+        """Send one event and return the function's answer."""
+        body = json.dumps(event).encode()
+        request = urllib.request.Request(self.url, data=body, method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return dict(json.loads(answer.read()))
+
+    def timed(self, event: Any) -> float:
+        """Return the seconds an event takes."""
+        started = time.perf_counter()
+        answer = self.invoke(event)
+        assert answer.get("statusCode") == 200, answer
+        return time.perf_counter() - started
+
+    def peak_mib(self) -> float:
+        """Return the peak resident memory of the function's own process."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            children += (task / "children").read_text().split()
+        peaks = [
+            int(line.split()[1]) / 1024
+            for pid in set(children)
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if line.startswith("VmHWM:")
+        ]
+        return max(peaks)
+
+
+@contextmanager
+def running(
+    python: str, tree: Path, runtime: Path, log: Path, handler: str = "handler.handler", **env: str
+) -> Iterator[Function]:
+    """Run the emulator over a tree for as long as the block."""
+    port, api_port = free_port(), free_port()
+    command = [str(runtime / "aws-lambda-rie"), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    # -S: no site-packages but the tree's and the runtime's.
+    command += ["--runtime-api-address", f"127.0.0.1:{api_port}", python, "-S", "-m", "awslambdaric", handler]
+    path = os.pathsep.join([str(tree), str(runtime)])
+    fixed = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "LAMBDA_TASK_ROOT": str(tree), "HOME": str(log.parent)}
+    fixed |= {"AWS_LAMBDA_FUNCTION_NAME": "cabstand-test", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
+    fixed |= {"PYTHONDONTWRITEBYTECODE": "1", "AWS_LAMBDA_FUNCTION_TIMEOUT": "30"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, cwd=tree, env=fixed | env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            _wait(port, process)
+            yield Function(f"http://127.0.0.1:{port}{INVOKE}", process, log)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(400):
+        assert process.poll() is None, "the emulator ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise TimeoutError("the emulator does not listen")
+
+
+def event(method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
+    """Return an API Gateway HTTP API event (payload 2.0)."""
+    path, _, query = path.partition("?")
+    http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"}
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"content-type": "application/json", "host": "api.example"} | headers,
+        "requestContext": {"http": http, "stage": "$default", "requestId": "id", "accountId": "1", "apiId": "a"},
+        "body": body if isinstance(body, str) or body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
