@@ -80,7 +80,9 @@ def test_answers_and_logs_lines(function: Function, home: tuple[Path, str]) -> N
     assert told["version"] == "v1"
     assert told["answer"]["low"] < told["answer"]["duration_min"] < told["answer"]["high"]
     lines = [json.loads(text) for text in function.log.read_text().splitlines() if text.startswith("{")]
-    (predicted,) = [one for one in lines if one.get("event") == "prediction" and one["request_id"] == told["request_id"]]
+    (predicted,) = [
+        one for one in lines if one.get("event") == "prediction" and one["request_id"] == told["request_id"]
+    ]
     assert predicted["features"] == ROW
     (request,) = [one for one in lines if one.get("event") == "request" and one["request_id"] == told["request_id"]]
     named = {one["Name"] for one in request["_aws"]["CloudWatchMetrics"][0]["Metrics"]}

@@ -7,7 +7,10 @@ after that. So the protocol here closes connections whose head is late or long.
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -106,13 +109,27 @@ def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
         limit_concurrency=MAX_CONNECTIONS,
     )
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
     service = app.state.service
     return {
         "requests": int(service.metrics.total("cabstand_requests_total")),
         "predictions": int(service.metrics.total("cabstand_predictions_total")),
         "log_dropped": service.telemetry.dropped,
     }
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which would raise the signal again when all is finished: the exit code would tell of a kill."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Begin to drain at SIGINT or SIGTERM, and put the handlers before back at the end."""
+        before = {name: signal.signal(name, self.handle_exit) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:

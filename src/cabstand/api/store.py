@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Labels, Metrics
 from cabstand.api.model import Model
-from cabstand.errors import CabstandError
+from cabstand.errors import CabstandError, DataError
 from cabstand.io import storage
 from cabstand.modelling import catalog
 from cabstand.modelling.bundle import MANIFEST, parse_manifest
@@ -175,6 +175,8 @@ class ModelStore:
         return True
 
     def _load(self, problem: Problem, pointer: Pointer, tag: str, before: Served | None) -> Served:
+        if pointer.problem != problem.name:
+            raise DataError(f"a pointer of {pointer.problem}", where=problem.name)
         ready = {one.version: one for one in (before.champion, before.challenger) if one} if before else {}
 
         def model(version: str) -> Model:

@@ -1,0 +1,199 @@
+"""Bundles come and go; what serves stays whole."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bundles import linear_model, point, small_bundle
+from cabstand.api.metrics import Metrics
+from cabstand.api.store import REFUSED, ModelStore
+from cabstand.io import s3, storage
+from cabstand.modelling import bundle, catalog
+from cabstand.settings import Settings
+from serving import PREDICT, ROW, client_of, hotspots_file, make_key, service_of
+
+
+def store_of(artifacts: Path | str, *problems: str) -> ModelStore:
+    return ModelStore(str(artifacts), problems, 1.0, Metrics())
+
+
+def champion(store: ModelStore) -> str:
+    return store.find("trip-duration").champion.version
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    small_bundle(tmp_path)
+    point(tmp_path)
+    return tmp_path
+
+
+def test_a_swap(artifacts: Path) -> None:
+    store = store_of(artifacts)
+    store.refresh()
+    small_bundle(artifacts, version="v2")
+    before = store.find("trip-duration").champion
+    point(artifacts, champion="v2")
+    store.refresh()
+    assert champion(store) == "v2"
+    assert before.answer([ROW])  # a request that began with the old one ends with it
+
+
+def test_an_unchanged_pointer_loads_nothing(artifacts: Path) -> None:
+    store = store_of(artifacts)
+    store.refresh()
+    before = store.find("trip-duration")
+    store.refresh()
+    assert store.find("trip-duration") is before
+
+
+def rewrite(artifacts: Path, version: str, name: str, data: bytes, *, hashed: bool = True) -> None:
+    """Put other bytes into a published bundle, and make its manifest agree unless told otherwise."""
+    base = artifacts / "trip-duration" / "bundles" / version
+    (base / name).write_bytes(data)
+    if hashed:
+        manifest = bundle.parse_manifest((base / "manifest.json").read_bytes())
+        files = dict(manifest.files) | {name: bundle.file_of(data)}
+        (base / "manifest.json").write_bytes(replace(manifest, files=files).to_bytes())
+
+
+def onnx_bomb() -> bytes:
+    """A hundred bytes that ask for two gigabytes."""
+    from onnx import TensorProto, helper
+
+    shape = helper.make_tensor("shape", TensorProto.INT64, [1], [1 << 29])
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["point"])]
+    outputs = [helper.make_tensor_value_info("point", TensorProto.FLOAT, [None])]
+    inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, 13])]
+    return bytes(helper.make_model(helper.make_graph(nodes, "g", inputs, outputs, [shape])).SerializeToString())
+
+
+def with_external_data() -> bytes:
+    import onnx
+
+    model = onnx.load_from_string(linear_model(catalog.find("trip-duration")))
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+    return bytes(model.SerializeToString())
+
+
+def break_manifest(artifacts: Path) -> None:
+    (artifacts / "trip-duration" / "bundles" / "v2" / "manifest.json").write_bytes(b"{")
+
+
+def other_features(artifacts: Path) -> None:
+    base = artifacts / "trip-duration" / "bundles" / "v2"
+    manifest = bundle.parse_manifest((base / "manifest.json").read_bytes())
+    (base / "manifest.json").write_bytes(replace(manifest, feature_version=99).to_bytes())
+
+
+FAULTS = {
+    "model cut short": lambda a: rewrite(a, "v2", "model.onnx", linear_model(catalog.find("trip-duration"))[:100]),
+    "wrong hash": lambda a: rewrite(a, "v2", "model.onnx", b"x" * 500, hashed=False),
+    "not onnx": lambda a: rewrite(a, "v2", "model.onnx", b"x" * 500),
+    "onnx bomb": lambda a: rewrite(a, "v2", "model.onnx", onnx_bomb()),
+    "onnx with external data": lambda a: rewrite(a, "v2", "model.onnx", with_external_data()),
+    "other problem's model": lambda a: rewrite(a, "v2", "model.onnx", linear_model(catalog.find("iris"))),
+    "broken assets": lambda a: rewrite(a, "v2", "assets.npz", b"PK" + b"x" * 300),
+    "broken hotspots": lambda a: rewrite(a, "v2", "hotspots.npz", hotspots_file()[:-50]),
+    "assets of no use": lambda a: rewrite(a, "v2", "assets.npz", bundle.pack_arrays({})),
+    "broken manifest": break_manifest,
+    "no manifest": lambda a: (a / "trip-duration" / "bundles" / "v2" / "manifest.json").unlink(),
+    "other features": other_features,
+    "pointer to nothing": lambda a: point(a, champion="v3"),
+    "challenger of nothing": lambda a: point(a, champion="v2", challenger="v3", share=0.5),
+    "broken pointer": lambda a: (a / "trip-duration" / "pointer.json").write_bytes(b"\xff"),
+    "no pointer": lambda a: (a / "trip-duration" / "pointer.json").unlink(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_is_refused_and_the_old_one_serves_on(
+    artifacts: Path, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = store_of(artifacts, "trip-duration")
+    store.refresh()
+    small_bundle(artifacts, version="v2", extra={"hotspots.npz": hotspots_file()})
+    point(artifacts, champion="v2")
+    FAULTS[fault](artifacts)
+    store.refresh()
+    assert champion(store) == "v1"
+    assert store.find("trip-duration").champion.answer([ROW])
+    assert store._metrics.value(REFUSED, (("problem", "trip-duration"),)) == 1
+    assert "refused" in caplog.text
+    # Mended, it serves.
+    small_bundle(artifacts, version="v4")
+    (artifacts / "trip-duration" / "pointer.json").unlink(missing_ok=True)
+    point(artifacts, champion="v4")
+    store.refresh()
+    assert champion(store) == "v4"
+
+
+def test_a_failed_look_is_repeated_sooner(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path), ["trip-duration"], 60.0, Metrics())
+    store.refresh()
+    assert store._state.failed
+    store.tick()
+    assert not store._wanted.is_set()
+    store._state.looked_at = time.time() - 6
+    store.tick()
+    assert store._wanted.is_set()
+
+
+def test_not_ready_then_ready(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, api_problems="trip-duration")
+    client = client_of(settings, make_key(settings))
+    assert client.get("/healthz").status_code == 200
+    for answer in (client.get("/readyz"), client.post(PREDICT, json=ROW), client.get("/v1/hotspots")):
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+    small_bundle(tmp_path / "artifacts")
+    point(tmp_path / "artifacts")
+    service_of(client).store.refresh()
+    assert client.get("/readyz").json()["versions"] == {"trip-duration": "v1"}
+    assert client.get("/v1/hotspots").status_code == 404  # this bundle has none
+
+
+@pytest.mark.integration
+def test_from_s3_through_an_outage(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = f"s3://{bucket}/store"
+    small_bundle(base)
+    point(base)
+    store = store_of(base)
+    import boto3
+
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    nobody = boto3.client("s3", endpoint_url="http://127.0.0.1:9")
+    with monkeypatch.context() as outage:
+        outage.setattr(s3, "client", lambda: nobody)
+        store.refresh()
+        assert not store.served
+    store.refresh()
+    assert champion(store) == "v1"
+    with monkeypatch.context() as outage:
+        outage.setattr(s3, "client", lambda: nobody)
+        store.refresh()
+    assert champion(store) == "v1"  # down again, it serves on
+    store.refresh()
+    tag = store.find("trip-duration").tag
+    assert storage.read_changed(f"{base}/trip-duration/pointer.json", tag) is None
+    small_bundle(base, version="v2")
+    point(base, champion="v2")
+    store.refresh()
+    assert champion(store) == "v2"
+
+
+def test_the_pointer_of_another_problem_s_file_is_not_served(artifacts: Path) -> None:
+    told = json.loads((artifacts / "trip-duration" / "pointer.json").read_text())
+    (artifacts / "iris").mkdir()
+    (artifacts / "iris" / "pointer.json").write_text(json.dumps(told))
+    store = store_of(artifacts)
+    store.refresh()
+    assert set(store.served) == {"trip-duration"}
