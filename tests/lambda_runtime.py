@@ -143,19 +143,3 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.01)
     raise TimeoutError("the emulator does not listen")
-
-
-def event(method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
-    """Return an API Gateway HTTP API event (payload 2.0)."""
-    path, _, query = path.partition("?")
-    http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"}
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": {"content-type": "application/json", "host": "api.example"} | headers,
-        "requestContext": {"http": http, "stage": "$default", "requestId": "id", "accountId": "1", "apiId": "a"},
-        "body": body if isinstance(body, str) or body is None else json.dumps(body),
-        "isBase64Encoded": False,
-    }

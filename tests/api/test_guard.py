@@ -17,8 +17,8 @@ from cabstand.io import keys
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, make_home, make_key, service_of
 
-NEEDS_KEY = [("GET", "/v1/models"), ("GET", "/v1/hotspots"), ("GET", "/metrics"), ("POST", PREDICT), ("GET", "/nothing"),
-             ("POST", "/v1/hotspots/nearest"), ("POST", f"{PREDICT}/batch"), ("GET", "/healthz/"),
+NEEDS_KEY = [("GET", "/v1/models"), ("GET", "/v1/hotspots"), ("GET", "/metrics"), ("POST", PREDICT),
+             ("GET", "/nothing"), ("POST", "/v1/hotspots/nearest"), ("POST", f"{PREDICT}/batch"), ("GET", "/healthz/"),
              ("GET", "/docs/x"), ("GET", "/%2e/docs"), ("OPTIONS", PREDICT)]  # fmt: skip
 
 

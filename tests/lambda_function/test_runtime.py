@@ -13,11 +13,11 @@ import lambda_runtime
 from bundles import point, small_bundle
 from cabstand.io import keys
 from cabstand.settings import Settings
-from lambda_runtime import Function, event
+from lambda_events import ROW, event
+from lambda_runtime import Function
 
 pytestmark = pytest.mark.lambda_
 
-ROW = {"pickup_zone": 74, "dropoff_zone": 42, "pickup_at": "2023-03-01T08:15:00"}
 BARE = """
 from fastapi import FastAPI
 from mangum import Mangum

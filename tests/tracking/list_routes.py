@@ -30,4 +30,4 @@ def walk(routes, prefix=""):
 
 
 walk(getattr(application, "routes", []))
-print(json.dumps(sorted(found)))  # noqa: T201
+print(json.dumps(sorted(found)))

@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets as entropy
+import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cabstand.errors import ConfigError, DataError
+from cabstand.errors import ConfigError, ConflictError, DataError
 from cabstand.io import secrets, storage
 from cabstand.settings import Settings
 
 SCHEMA_VERSION = 1
+ATTEMPTS = 50
 MARK = "cab"
 SCOPES = ("predict", "metrics")
 
@@ -127,8 +129,15 @@ def _change(settings: Settings, change: Any) -> None:
     if settings.api_keys_secret:
         secrets.write(where, dump(change(load(settings))))
         return
-    tag = storage.etag(where)
-    storage.put_if(where, dump(change(load(settings))).encode(), tag)
+    for attempt in range(ATTEMPTS):
+        tag = storage.etag(where)
+        try:
+            storage.put_if(where, dump(change(load(settings))).encode(), tag)
+            return
+        except ConflictError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(0.01 * entropy.randbelow(10))
 
 
 def _read(entry: dict[str, Any]) -> ApiKey:

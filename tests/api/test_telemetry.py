@@ -1,0 +1,107 @@
+"""The logs: complete when there is room, counted when there is none, and never in an answer's way."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from cabstand.api import call as calls
+from cabstand.api import telemetry
+from cabstand.api.telemetry import Immediate, Prediction, Threaded
+from cabstand.errors import StorageError
+from cabstand.io.predictions import PredictionFiles, Record
+from cabstand.settings import Settings
+from serving import PREDICT, ROW, client_of, make_home, service_of
+
+
+def prediction(n_rows: int = 1) -> Prediction:
+    call = calls.begin(None)
+    call.problem, call.version = "trip-duration", "v1"
+    return Prediction(
+        call, time.time(), "champion", 0.001, [(row, ROW) for row in range(n_rows)], [{"x": 1.0}] * n_rows
+    )
+
+
+class Held(PredictionFiles):
+    """Files whose disk answers only when told to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.full = True
+
+    def append(self, records: list[Record]) -> None:
+        if self.full:
+            raise StorageError("no space left on device")
+        super().append(records)
+
+
+def test_every_row_of_every_request_is_logged(tmp_path: Path) -> None:
+    key = make_home(tmp_path)
+    client = client_of(Settings(home=tmp_path), key)
+    one = client.post(PREDICT, json=ROW).json()
+    many = client.post(f"{PREDICT}/batch", json={"rows": [ROW, {}, ROW]}).json()
+    client.post(PREDICT, json={})
+    service_of(client).telemetry.close()
+    logged = {
+        (record["request_id"], record["row"]): record for record in PredictionFiles(tmp_path / "predictions").read()
+    }
+    assert set(logged) == {(one["request_id"], 0), (many["request_id"], 0), (many["request_id"], 2)}
+    first = logged[one["request_id"], 0]
+    assert first["features"] == ROW
+    assert first["answer"] == one["answer"]
+    assert first["version"] == "v1"
+    assert 0 < first["latency_ms"] < 60_000
+    assert service_of(client).telemetry.dropped == 0
+
+
+def test_a_full_disk_drops_counts_and_recovers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = Held(tmp_path)
+    log = Threaded(files, None, 30)
+    for _ in range(50):
+        log.predicted(prediction())
+    deadline = time.monotonic() + 10
+    while log.dropped < 50 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert log.dropped == 50
+    assert len([one for one in caplog.records if "no space left" in one.getMessage()]) == 1
+    files.full = False
+    log.predicted(prediction(3))
+    log.close()
+    assert len(list(files.read())) == 3
+
+
+def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "PAUSE_S", 60.0)
+    log = Threaded(PredictionFiles(tmp_path), None, 30)
+    for _ in range(telemetry.MOST_PENDING // 1000 + 5):
+        log.predicted(prediction(1000))
+    assert log.dropped == 5000
+    log._pending.clear()
+    log.close()
+
+
+def test_lambda_s_lines_are_whole_and_carry_the_metrics() -> None:
+    out = io.StringIO()
+    log = Immediate(out, gauges=lambda: {"BundleAgeS": 5.0})
+    answered = prediction(2)
+    log.predicted(answered)
+    answered.call.status = 200
+    log.answered(answered.call, "POST", 0.002)
+    lines = [json.loads(text) for text in out.getvalue().splitlines()]
+    assert [one["event"] for one in lines] == ["prediction", "prediction", "request"]
+    assert (lines[2]["LatencyMs"], lines[2]["Errors5xx"], lines[2]["BundleAgeS"]) == (2.0, 0, 5.0)
+    (directive,) = lines[2]["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["service"]]
+    assert all(isinstance(lines[2][one["Name"]], int | float) for one in directive["Metrics"])
+
+
+def test_a_closed_stream_is_no_one_s_error() -> None:
+    out = io.StringIO()
+    log = Immediate(out)
+    out.close()
+    log.predicted(prediction())
+    assert log.dropped == 1

@@ -1,0 +1,92 @@
+"""API keys as they are kept."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cabstand.errors import ConfigError, DataError, StorageError
+from cabstand.io import keys, secrets
+from cabstand.settings import Settings
+
+NOW = datetime(2023, 3, 1, tzinfo=UTC)
+
+
+def test_only_the_hash_is_kept(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    plain, kept = keys.make("ann", keys.SCOPES, NOW)
+    keys.add(settings, kept)
+    text = (tmp_path / "keys.json").read_text()
+    assert plain not in text
+    assert plain.split("_")[-1] not in text
+    assert keys.digest(plain) in text
+    assert keys.load(settings) == [kept]
+    assert len({keys.make("ann", keys.SCOPES, NOW)[0] for _ in range(100)}) == 100
+
+
+def test_expiry_and_revocation(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    _, short = keys.make("short", ("predict",), NOW, NOW + timedelta(days=1))
+    assert short.valid(NOW)
+    assert not short.valid(NOW + timedelta(days=1))
+    keys.add(settings, short)
+    assert keys.revoke(settings, "short", NOW) == [short.id]
+    assert not keys.load(settings)[0].valid(NOW)
+    with pytest.raises(ConfigError, match="known: short"):
+        keys.revoke(settings, "short", NOW)
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb"])
+def test_names(name: str) -> None:
+    with pytest.raises(ConfigError):
+        keys.make(name, keys.SCOPES, NOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"schema_version": 2, "keys": []}', '{"schema_version":1,"keys":[{}]}']
+)
+def test_what_is_not_a_key_file(text: str) -> None:
+    with pytest.raises(DataError):
+        keys.parse(text, "x")
+
+
+def test_the_first_format_is_read_for_ever() -> None:
+    (kept,) = keys.parse((Path(__file__).parents[1] / "formats" / "keys" / "v1.json").read_text(), "v1")
+    assert (kept.id, kept.name, kept.scopes) == ("0a1b2c3d", "ann", ("predict",))
+
+
+@pytest.mark.integration
+def test_in_secrets_manager(bucket: str) -> None:
+    import boto3
+
+    secrets._client.cache_clear()
+    client = boto3.client("secretsmanager")
+    arn = client.create_secret(Name=f"keys-{bucket}")["ARN"]
+    settings = Settings(api_keys_secret=arn)
+    assert keys.load(settings) == []  # made by Terraform, not filled yet
+    plain, kept = keys.make("ann", keys.SCOPES, NOW)
+    keys.add(settings, kept)
+    assert keys.load(settings) == [kept]
+    assert plain not in client.get_secret_value(SecretId=arn)["SecretString"]
+    assert json.loads(client.get_secret_value(SecretId=arn)["SecretString"])["schema_version"] == 1
+    with pytest.raises(StorageError, match="refused"):
+        secrets.read(arn.replace("keys-", "other-"))
+    secrets._client.cache_clear()
+
+
+def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+
+    def add(name: str) -> None:
+        keys.add(settings, keys.make(name, keys.SCOPES, NOW)[1])
+
+    threads = [threading.Thread(target=add, args=(f"n{i}",)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {key.name for key in keys.load(settings)} == {f"n{i}" for i in range(8)}

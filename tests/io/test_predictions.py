@@ -1,0 +1,97 @@
+"""The prediction log: written, read by time, deleted for good, bounded by age; old files stay readable."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cabstand.errors import DataError, StorageError
+from cabstand.io import delivered
+from cabstand.io.predictions import PredictionFiles, line
+
+FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
+
+
+def record(request_id: str, at: str = "2023-03-01T08:15:00.000000+00:00", row: int = 0) -> dict[str, object]:
+    return {
+        "request_id": request_id, "row": row, "at": at, "problem": "trip-duration", "version": "v1", "role": "champion",
+        "key": "0a1b2c3d", "latency_ms": 0.5, "trace_id": "t", "features": {"pickup_zone": 74}, "answer": {"low": 1.5},
+    }  # fmt: skip
+
+
+def test_round_trip_and_time_span(tmp_path: Path) -> None:
+    files = PredictionFiles(tmp_path / "log")
+    late = record("b", "2023-03-02T00:00:00.000000+00:00")
+    files.append([record("a"), record("a", row=1), late])
+    assert list(files.read("trip-duration")) == [record("a"), record("a", row=1), late]
+    assert list(files.read(None, "2023-03-02", "2023-03-03")) == [late]
+    assert list(files.read("other")) == []
+    lines = (tmp_path / "log" / "2023-03-01.jsonl").read_bytes().splitlines()
+    assert [json.loads(text)["event"] for text in lines] == ["prediction", "prediction"]
+
+
+def test_deleted_is_gone_from_both(tmp_path: Path) -> None:
+    files = PredictionFiles(tmp_path)
+    files.append([record("feedface01"), record("feedface01", row=1), record("other")])
+    assert files.delete("feedface01") == 2
+    assert [one["request_id"] for one in files.read()] == ["other"]
+    for path in tmp_path.iterdir():
+        assert b"feedface01" not in path.read_bytes() or path.name.endswith("-wal")
+    assert files.delete("feedface01") == 0
+
+
+def test_retention(tmp_path: Path) -> None:
+    files = PredictionFiles(tmp_path)
+    files.append([record("old", "2023-01-01T00:00:00.000000+00:00"), record("new")])
+    files.retain(30, datetime(2023, 3, 15, tzinfo=UTC))
+    assert [one["request_id"] for one in files.read()] == ["new"]
+    assert [path.stem for path in tmp_path.glob("*.jsonl")] == ["2023-03-01"]
+
+
+def test_a_disk_that_refuses(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        PredictionFiles(tmp_path / "file" / "log").append([record("a")])
+
+
+def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "predictions.db") as database:
+        database.execute("PRAGMA user_version = 9")
+    with pytest.raises(StorageError, match="newer"):
+        PredictionFiles(tmp_path).append([record("a")])
+
+
+def envelope(*messages: str) -> bytes:
+    """What CloudWatch hands to Firehose: one gzip member with a JSON document."""
+    events = [{"id": str(i), "timestamp": 0, "message": text} for i, text in enumerate(messages)]
+    return gzip.compress(json.dumps({"messageType": "DATA_MESSAGE", "logEvents": events}).encode())
+
+
+def test_delivered_envelopes_in_a_row() -> None:
+    data = envelope(line(record("a")).decode(), "not JSON", '{"event":"request"}') + envelope(
+        line(record("b")).decode()
+    )
+    assert list(delivered.read(data, "x")) == [record("a"), record("b")]
+    rest, n_rows = delivered.without(data, "a", "x")
+    assert n_rows == 1
+    assert list(delivered.read(rest, "x")) == [record("b")]
+    plain = line(record("a")) + line(record("b"))
+    assert list(delivered.read(plain, "x")) == [record("a"), record("b")]
+
+
+@pytest.mark.parametrize("data", [b"\x1f\x8bxxxx", b"{", b"\xff", line(record("a")).replace(b'n":1', b'n":2', 1)])
+def test_delivered_and_not_readable(data: bytes) -> None:
+    with pytest.raises(DataError):
+        list(delivered.read(data, "x"))
+
+
+def test_the_first_format_is_read_for_ever(tmp_path: Path) -> None:
+    assert list(delivered.read((FORMATS / "v1.jsonl").read_bytes(), "v1")) == [record("a")]
+    (tmp_path / "predictions.db").write_bytes((FORMATS / "v1.db").read_bytes())
+    assert list(PredictionFiles(tmp_path).read()) == [record("a")]
