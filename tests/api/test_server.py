@@ -1,0 +1,228 @@
+"""The real server: swaps and stops under load, slow and rude clients, keys that come and go."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import statistics
+import threading
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bundles import point, small_bundle
+from cabstand.io import keys
+from cabstand.io.predictions import PredictionFiles
+from cabstand.settings import Settings
+from serving import PREDICT, ROW, Server, get, make_home, make_key, serving
+
+pytestmark = pytest.mark.integration
+BODY = json.dumps(ROW)
+
+
+class Load:
+    """Clients that ask without a pause, each on its own connection, and keep what they were told."""
+
+    def __init__(self, server: Server, key: str, n_clients: int = 8) -> None:
+        self.server, self.key = server, key
+        self.answered: list[tuple[int, str, float]] = []
+        self.unanswered: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(n_clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def p99(self) -> float:
+        return statistics.quantiles([seconds for *_, seconds in self.answered], n=100)[98]
+
+    def _run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        with closing(connection):
+            self._ask(connection)
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        while not self._stop.is_set():
+            started = time.perf_counter()
+            try:
+                connection.request("POST", PREDICT, BODY, {"x-api-key": self.key})
+                answer = connection.getresponse()
+                told = json.loads(answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                self.unanswered.append(type(error).__name__)
+                connection.close()
+                if self._stop.wait(0.05):
+                    return
+                continue
+            self.answered.append((answer.status, told["request_id"], time.perf_counter() - started))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> object:
+    home = tmp_path_factory.mktemp("home")
+    key = make_home(home)
+    env = {"CABSTAND_API_TIMEOUT_S": "1", "CABSTAND_API_KEYS_REFRESH_S": "1", "CABSTAND_API_REFRESH_S": "1"}
+    with serving(home, home / "server.log", **env) as found:
+        yield found, home, key
+
+
+def flap(server: Server, home: Path, key: str, seconds: float) -> Load:
+    """Move the pointer every second under load."""
+    small_bundle(home / "artifacts", version="v2", bias=20.0)
+    with Load(server, key) as load:
+        end = time.monotonic() + seconds
+        champion = "v2"
+        while time.monotonic() < end:
+            point(home / "artifacts", champion=champion)
+            champion = "v1" if champion == "v2" else "v2"
+            time.sleep(1.0)
+    return load
+
+
+def test_the_pointer_flaps_under_load(server: tuple[Server, Path, str]) -> None:
+    load = flap(*server, seconds=6)
+    assert {status for status, *_ in load.answered} == {200}
+    assert not load.unanswered
+    versions = {record["version"] for record in PredictionFiles(server[1] / "predictions").read()}
+    assert versions == {"v1", "v2"}
+
+
+@pytest.mark.slow
+def test_the_pointer_flaps_for_a_minute(server: tuple[Server, Path, str]) -> None:
+    def memory() -> int:
+        status = Path(f"/proc/{server[0].process.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
+
+    flap(*server, seconds=5)
+    before = memory()
+    load = flap(*server, seconds=60)
+    growth = memory() / before - 1
+    print(f"\n{len(load.answered):,} answers, p99 {load.p99() * 1e3:.1f} ms, memory {growth:+.1%}")
+    assert {status for status, *_ in load.answered} == {200}
+    assert not load.unanswered
+
+
+def test_keys_change_hands_without_a_failure(server: tuple[Server, Path, str]) -> None:
+    running, home, _ = server
+    settings = Settings(home=home)
+    old = make_key(settings, "before")
+    time.sleep(1.5)
+    with Load(running, old, 4) as first:
+        new = make_key(settings, "after")
+        time.sleep(1.5)
+    with Load(running, new, 4) as second:
+        keys.revoke(settings, "before", datetime.now(UTC))
+        time.sleep(2.5)
+    assert {status for status, *_ in first.answered + second.answered} == {200}
+    assert not first.unanswered + second.unanswered
+    assert get(f"{running.url}/v1/models", x_api_key=old)[0] == 401
+
+
+def send(server: Server, *parts: bytes, pause_s: float = 0.0, timeout: float = 12.0) -> bytes:
+    """Send raw bytes in parts and return what comes back until the server closes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=timeout) as link:
+        got = b""
+        try:
+            for part in parts:
+                link.sendall(part)
+                time.sleep(pause_s)
+            while chunk := link.recv(65536):
+                got += chunk
+        except ConnectionError:
+            pass  # the server has closed on us, as it may
+        return got
+
+
+def test_a_slow_head_is_cut_off(server: tuple[Server, Path, str]) -> None:
+    started = time.monotonic()
+    assert send(server[0], b"POST / HTTP/1.1\r\nx: ", *[b"y"] * 20, pause_s=0.4) == b""
+    assert time.monotonic() - started < 11
+
+
+def test_a_slow_body_is_told_so(server: tuple[Server, Path, str]) -> None:
+    head = f"POST {PREDICT} HTTP/1.1\r\nhost: x\r\nx-api-key: {server[2]}\r\ncontent-length: 100\r\n\r\n".encode()
+    answer = send(server[0], head, b"{", pause_s=0.1)
+    assert b" 408 " in answer.splitlines()[0]
+    assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\n" + b"x: " + b"y" * 20_000_000,
+        b"GET /" + b"a" * 1_000_000 + b" HTTP/1.1\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: abc\r\n\r\n",
+    ],
+    ids=["20 MB header", "1 MB address", "nonsense", "TLS", "smuggling", "bad length"],
+)
+def test_rude_heads(server: tuple[Server, Path, str], head: bytes) -> None:
+    answer = send(server[0], head)
+    assert not answer or b" 4" in answer[:14], answer[:100]
+    assert get(f"{server[0].url}/healthz")[0] == 200
+
+
+def test_a_crowd_of_silent_clients_does_not_matter(server: tuple[Server, Path, str]) -> None:
+    crowd = [socket.create_connection(("127.0.0.1", server[0].port)) for _ in range(300)]
+    try:
+        status, _ = get(f"{server[0].url}/v1/models", x_api_key=server[2])
+        assert status == 200
+    finally:
+        for link in crowd:
+            link.close()
+
+
+def test_a_stop_under_load_loses_no_answer(tmp_path: Path) -> None:
+    key = make_home(tmp_path)
+    with serving(tmp_path, tmp_path / "server.log") as running, Load(running, key) as load:
+        time.sleep(2)
+        assert running.stop() == 0
+    told = {request_id for status, request_id, _ in load.answered if status == 200}
+    logged = {record["request_id"] for record in PredictionFiles(tmp_path / "predictions").read()}
+    assert len(told) > 20
+    assert logged == told  # whatever was predicted was answered, and the log is whole
+    result = json.loads((tmp_path / "server.log").read_text().splitlines()[-1])
+    assert result["predictions"] == len(told)
+    assert key not in (tmp_path / "server.log").read_text()
+
+
+def test_a_log_disk_that_refuses(tmp_path: Path) -> None:
+    key = make_home(tmp_path)
+    (tmp_path / "predictions").write_text("in the way")
+    with serving(tmp_path, tmp_path / "server.log") as running:
+        with Load(running, key, 2) as load:
+            time.sleep(1.5)
+        text = get(f"{running.url}/metrics", x_api_key=key)[1].decode()
+        running.stop()
+    assert {status for status, *_ in load.answered} == {200}
+    assert "cabstand_log_dropped 0" not in text
+
+
+def test_without_bundles_it_starts_and_recovers(tmp_path: Path) -> None:
+    source = tmp_path / "elsewhere"
+    key = make_home(source)
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(source / "keys.json", home)
+    with serving(home, tmp_path / "server.log", ready=False, CABSTAND_API_REFRESH_S="1") as running:
+        assert get(f"{running.url}/readyz")[0] == 503
+        shutil.copytree(source / "artifacts", home / "artifacts")
+        deadline = time.monotonic() + 20
+        while get(f"{running.url}/readyz")[0] != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert get(f"{running.url}/v1/models", x_api_key=key)[0] == 200
