@@ -10,7 +10,29 @@ from pathlib import Path
 import lambda_events
 from bundles import point, small_bundle
 
-FORBIDDEN = ["pandas", "sklearn", "mlflow", "scipy", "numba", "llvmlite", "pyarrow", "dask", "distributed", "onnx", "typer", "rich", "boto3", "botocore", "opentelemetry.sdk", "pydantic.v1", "uvicorn", "shapely", "cabstand.jobs", "cabstand.report", "cabstand.clustering.kernels"]
+FORBIDDEN = [
+    "pandas",
+    "sklearn",
+    "mlflow",
+    "scipy",
+    "numba",
+    "llvmlite",
+    "pyarrow",
+    "dask",
+    "distributed",
+    "onnx",
+    "typer",
+    "rich",
+    "boto3",
+    "botocore",
+    "opentelemetry.sdk",
+    "pydantic.v1",
+    "uvicorn",
+    "shapely",
+    "cabstand.jobs",
+    "cabstand.report",
+    "cabstand.clustering.kernels",
+]
 CODE = """
 import json, sys
 sys.path.insert(0, "lambdas/api")
