@@ -175,12 +175,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted."""
+    """What is predicted; no answer is below `minimum`."""
 
     name: str
     unit: str
     description: str
     classes: tuple[str, ...] = ()
+    minimum: float | None = None
 
 
 Loader = Callable[[Sequence[Path], Mapping[str, Path]], Examples]

@@ -184,7 +184,7 @@ PROBLEM = Problem(
     task="regression",
     description="Minutes that a taxi ride takes, from its zones and the time of pick-up, known before the ride.",
     fields=FIELDS,
-    target=Target("duration_min", "min", "Minutes from pick-up to drop-off."),
+    target=Target("duration_min", "min", "Minutes from pick-up to drop-off.", minimum=0.0),
     feature_names=FEATURES,
     features=features,
     load=load,
