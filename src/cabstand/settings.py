@@ -102,6 +102,13 @@ class Settings(BaseSettings):
         "", description="URI of work files of `--engine dask`, reached by all workers; empty is `<home>/cache/dask`."
     )
 
+    # --- the gate
+    gate_min_gain: float = Field(0.005, ge=0, le=1, description="Least relative gain that lets a challenger pass.")
+    gate_confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence that the gain is above zero.")
+    gate_max_segment_loss: float = Field(0.1, ge=0, description="Largest relative loss allowed in any one segment.")
+    gate_min_segment_rows: int = Field(200, ge=1, description="Fewest held-out rows for a segment to count.")
+    gate_resamples: int = Field(2_000, ge=100, le=100_000, description="Bootstrap resamples of the gate.")
+
     # --- logging
     log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Lowest level logged.")
     log_json: bool | None = Field(None, description="Log JSON lines; unset means when stderr is not a terminal.")

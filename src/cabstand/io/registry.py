@@ -239,3 +239,43 @@ def _client(uri: str) -> Any:
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
+
+
+def ensure_model(settings: Settings, name: str) -> None:
+    """Make the registered model `name` if there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client(settings).create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def save_onnx(folder: Path, model: bytes, example: Any, outputs: Mapping[str, Any]) -> None:
+    """Write an ONNX file as an MLflow model: with signature, input example and requirements.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; it must not exist.
+    model : bytes
+        The file.
+    example : float32 array (n, k)
+        Rows of features.
+    outputs : mapping of str to array
+        What the model answers to them.
+    """
+    _set_defaults()
+    import mlflow.onnx
+    import onnx
+    from mlflow.models import infer_signature
+
+    signature = infer_signature({"features": example}, dict(outputs))
+    mlflow.onnx.save_model(
+        onnx.load_from_string(model),
+        str(folder),
+        signature=signature,
+        pip_requirements=["onnx", "onnxruntime", "numpy"],
+        input_example={"features": example[:1]},
+    )

@@ -72,8 +72,8 @@ def boosting(seed: int, **parameters: Any) -> Any:
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    chosen = {"max_iter": 300, "learning_rate": 0.1, "max_leaf_nodes": 31, "min_samples_leaf": 40, "max_features": 0.4}
-    chosen |= parameters
+    chosen: dict[str, Any] = {"max_iter": 300, "learning_rate": 0.1, "max_leaf_nodes": 31}
+    chosen |= {"min_samples_leaf": 40, "max_features": 0.4} | parameters
     if "quantile" in chosen:
         chosen["loss"] = "quantile"
     return HistGradientBoostingRegressor(early_stopping=False, random_state=seed, **chosen)

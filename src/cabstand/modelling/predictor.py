@@ -38,7 +38,9 @@ class Predictor:
         self.assets: dict[str, npt.NDArray[Any]] = {}
         if ASSETS in manifest.files:
             self.assets = unpack_arrays(check_file(manifest, ASSETS, files[ASSETS]))
-        self.session = open_session(check_file(manifest, MODEL, files[MODEL]), manifest)
+        where = f"{manifest.problem} {manifest.version} {MODEL}"
+        model = check_file(manifest, MODEL, files[MODEL])
+        self.session = open_session(model, where, manifest.n_features, manifest.outputs)
 
     def predict(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
         """Return one array an output: `point`, `low`, `high` float32 (n,); or `label` (n,), `probability` (n, c)."""
@@ -64,7 +66,7 @@ def check_same_features(problem: Problem, manifest: Manifest) -> None:
         raise DataError("made for other features or outputs", where=where, hint="train it again with this version")
 
 
-def open_session(model: bytes, manifest: Manifest) -> Any:
+def open_session(model: bytes, where: str, n_features: int, outputs: tuple[str, ...]) -> Any:
     """Return an ONNX Runtime session of one thread over a model given as bytes, its inputs and outputs checked.
 
     One thread: the models are small, and threads that spin cost other requests more than they gain this one.
@@ -74,14 +76,13 @@ def open_session(model: bytes, manifest: Manifest) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    where = f"{manifest.problem} {manifest.version} {MODEL}"
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a dozen classes of its own, and no common base
         raise DataError(f"not a model: {str(error)[:120]}", where=where) from error
     inputs = [(one.name, one.type, one.shape[-1]) for one in session.get_inputs()]
-    if inputs != [("features", "tensor(float)", manifest.n_features)]:
-        raise DataError(f"takes {inputs[:3]}, not {manifest.n_features} features", where=where)
-    if missing := set(manifest.outputs) - {one.name for one in session.get_outputs()}:
+    if inputs != [("features", "tensor(float)", n_features)]:
+        raise DataError(f"takes {inputs[:3]}, not {n_features} features", where=where)
+    if missing := set(outputs) - {one.name for one in session.get_outputs()}:
         raise DataError(f"has no output {sorted(missing)[0]}", where=where)
     return session

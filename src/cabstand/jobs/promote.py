@@ -1,0 +1,271 @@
+"""Promote and roll back: judge a challenger against the champion, and change the pointer or record why not."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from cabstand.errors import CabstandError, ConfigError, ConflictError, DataError, RegistryError
+from cabstand.io import bundles, pointer, registry, storage, versions
+from cabstand.modelling import bundle, catalog, gate, measures
+from cabstand.modelling.gate import Rules, Verdict
+from cabstand.modelling.pointer import Pointer, first
+from cabstand.modelling.predictor import Predictor
+from cabstand.modelling.problem import Examples, Problem
+from cabstand.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Params:
+    """What to promote.
+
+    Attributes
+    ----------
+    problem : str
+        Name, or path to a Python file.
+    version : str
+        Bundle's version or the beginning of it; empty is the newest one.
+    share : float
+        0 makes it champion; above 0 makes it challenger with that share of the requests.
+    who, why : str
+        For the pointer; empty `who` is the user's name.
+    track : bool
+        Whether to record the verdict in MLflow and move its aliases.
+    dry_run : bool
+        Judge, and change nothing.
+    """
+
+    problem: str
+    version: str = ""
+    share: float = 0.0
+    who: str = ""
+    why: str = ""
+    track: bool = True
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict with all that is needed to act on it."""
+
+    version: str
+    verdict: Verdict
+    pointer: Pointer | None
+    tag: str | None
+    holdout: str
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Judge a version against the champion; change the pointer if it passes; record either outcome with its numbers.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If there is no such version, or its bundle or holdout is damaged.
+    RegistryError
+        If MLflow does not answer: nothing has changed then.
+    StorageError
+        If the store does not take the write.
+    """
+    if not 0 <= params.share < 1:
+        raise ConfigError(f"a share of {params.share} cannot be", where="--share", hint="from 0 to below 1")
+    problem = catalog.find(params.problem)
+    judged = judge(settings, problem, params.version)
+    if params.dry_run:
+        return {"dry_run": True} | _result(problem, judged, judged.pointer, judged.verdict.passed)
+    if params.track:
+        _follow(settings, judged.pointer)
+        _record_run(settings, problem, judged)
+    written, decision = judged.pointer, judged.verdict.passed
+    reason = judged.verdict.reason
+    if decision:
+        try:
+            written = publish(settings, problem, judged, params)
+        except ConflictError:
+            decision, reason = False, "another promotion came first; judge again against the new champion"
+            written, _ = pointer.read(settings.artifacts_uri, problem.name)
+    result = _result(problem, judged, written, decision) | {"reason": reason}
+    result["record_uri"] = _record_file(settings, problem, judged, result)
+    if params.track:
+        result["aliases"] = _heal(settings, written)
+    return result
+
+
+def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
+    """Return the gate's verdict on a version against the champion (or, without one, against the best constant)."""
+    artifacts = settings.artifacts_uri
+    current, tag = pointer.read(artifacts, problem.name)
+    chosen = bundles.resolve(artifacts, problem.name, version) if version else newest(settings, problem.name)
+    manifest = _manifest(artifacts, problem.name, chosen)
+    held = manifest.training.get("holdout", {})
+    if not held:
+        raise DataError("names no frozen holdout", where=f"{problem.name} {chosen}", hint="train it again")
+    rows = bundles.read_holdout(artifacts, problem.name, held["sha256"])
+    challenger = _losses(artifacts, problem, manifest, rows)
+    if current is None:
+        champion = _constant_losses(problem, manifest, rows)
+    else:
+        champion = _losses(artifacts, problem, _manifest(artifacts, problem.name, current.champion), rows)
+    rules = Rules(
+        settings.gate_min_gain,
+        settings.gate_confidence,
+        settings.gate_max_segment_loss,
+        settings.gate_min_segment_rows,
+        settings.gate_resamples,
+    )
+    verdict = gate.judge(champion, challenger, rules, segments=rows.segments, time=rows.time)
+    return Judged(chosen, verdict, current, tag, held["sha256"])
+
+
+def newest(settings: Settings, problem: str) -> str:
+    """Return the version whose bundle was made last."""
+    known = bundles.versions(settings.artifacts_uri, problem)
+    if not known:
+        raise ConfigError("nothing is trained yet", where=problem, hint=f"cabstand train --problem {problem}")
+    return max(known, key=lambda one: _manifest(settings.artifacts_uri, problem, one).created)
+
+
+def publish(settings: Settings, problem: Problem, judged: Judged, params: Params) -> Pointer:
+    """Write the pointer that makes a judged version champion, or challenger with a share."""
+    if judged.pointer is None:
+        new = first(problem.name, judged.version)
+    elif params.share:
+        new = judged.pointer.challenged(judged.version, params.share)
+    else:
+        new = judged.pointer.promoted(judged.version)
+    why = params.why or f"gate: {judged.verdict.reason}"
+    return pointer.write(settings.artifacts_uri, new, judged.pointer, judged.tag, who=author(params.who), why=why)
+
+
+@dataclass(frozen=True)
+class RollbackParams:
+    """Where to go back to: `to` is a version, empty is the previous champion."""
+
+    problem: str
+    to: str = ""
+    who: str = ""
+    why: str = ""
+    track: bool = True
+    dry_run: bool = False
+
+
+def rollback(settings: Settings, params: RollbackParams) -> dict[str, Any]:
+    """Make the previous champion (or `to`) champion again; its bundle is checked whole before.
+
+    Raises
+    ------
+    DataError
+        If there is nothing to go back to, or that bundle is damaged.
+    ConflictError
+        If somebody else changed the pointer meanwhile.
+    """
+    problem = catalog.find(params.problem)
+    artifacts = settings.artifacts_uri
+    current, tag = pointer.read(artifacts, problem.name)
+    if current is None:
+        raise DataError("nothing is promoted yet", where=problem.name)
+    target = bundles.resolve(artifacts, problem.name, params.to) if params.to else None
+    new = current.rolled_back(target)
+    manifest = _manifest(artifacts, problem.name, new.champion)
+    bundles.read_files(artifacts, manifest, manifest.files)
+    if params.dry_run:
+        return {"dry_run": True, "problem": problem.name, **pointer.state(new)}
+    why = params.why or "rollback"
+    written = pointer.write(artifacts, new, current, tag, who=author(params.who), why=why)
+    healed = _heal(settings, written) if params.track else None
+    return {"problem": problem.name, "decision": "rolled back", **pointer.state(written), "aliases": healed}
+
+
+def author(given: str) -> str:
+    """Return who is acting: as given, else the user's name."""
+    try:
+        return given or getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _manifest(artifacts: str, problem: str, version: str) -> bundle.Manifest:
+    found = bundles.read_manifest(artifacts, problem, version)
+    if found is None:
+        raise DataError("no such bundle", where=f"{problem} {version}", hint="`cabstand models list` shows those there")
+    return found
+
+
+def _losses(artifacts: str, problem: Problem, manifest: bundle.Manifest, rows: Examples) -> measures.FloatArray:
+    names = [name for name in (bundle.MODEL, bundle.ASSETS) if name in manifest.files]
+    predictor = Predictor(problem, manifest, bundles.read_files(artifacts, manifest, names))
+    return measures.losses(problem.metric, rows.target, predictor.predict(rows.columns))
+
+
+def _constant_losses(problem: Problem, manifest: bundle.Manifest, rows: Examples) -> measures.FloatArray:
+    same = np.full(len(rows), manifest.training["constant"])
+    return measures.losses(problem.metric, rows.target, {"point": same, "label": same})
+
+
+def _result(problem: Problem, judged: Judged, written: Pointer | None, decision: bool) -> dict[str, Any]:
+    now = pointer.state(written)
+    return {
+        "problem": problem.name,
+        "decision": "promoted" if decision else "refused",
+        "reason": judged.verdict.reason,
+        "version": judged.version,
+        **now,
+        "judged_against": judged.pointer.champion if judged.pointer else None,
+        "verdict": judged.verdict.to_json(),
+        "holdout_sha256": judged.holdout,
+    }
+
+
+def _record_run(settings: Settings, problem: Problem, judged: Judged) -> None:
+    verdict = judged.verdict
+    settled = {"problem": problem.name, "challenger": judged.version, "holdout": judged.holdout}
+    settled["champion"] = judged.pointer.champion if judged.pointer else "none"
+    with registry.run(settings, f"gate {problem.name}", settled) as tracked:
+        numbers = ("champion_loss", "challenger_loss", "gain", "gain_low", "n")
+        tracked.metrics({name: getattr(verdict, name) for name in numbers})
+        tracked.tags({"gate.passed": verdict.passed, "gate.reason": verdict.reason})
+        tracked.table("verdict.json", verdict.to_json())
+
+
+def _record_file(settings: Settings, problem: Problem, judged: Judged, result: Mapping[str, Any]) -> str:
+    now = datetime.now(UTC)
+    sequence = judged.pointer.sequence if judged.pointer else 0
+    name = f"{sequence:06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"
+    uri = storage.join(settings.artifacts_uri, problem.name, "decisions", name)
+    content = {"schema_version": 1, "when": now.isoformat(), **result}
+    storage.write(uri, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    return uri
+
+
+def _follow(settings: Settings, current: Pointer | None) -> None:
+    if current is not None:
+        versions.follow(settings, current)
+
+
+def _heal(settings: Settings, current: Pointer | None) -> str:
+    """Make aliases follow; the pointer is written already, so that a registry that is down is no failure now."""
+    try:
+        _follow(settings, current)
+    except RegistryError as error:
+        _log.warning("the aliases are behind the pointer, and follow at the next command: %s", error)
+        return "behind"
+    return "in step"
+
+
+def heal(settings: Settings, problem: str) -> str:
+    """Make a problem's aliases say what its pointer says; what every command about models does first."""
+    try:
+        current, _ = pointer.read(settings.artifacts_uri, problem)
+    except CabstandError as error:
+        _log.warning("%s", error)
+        return "unknown"
+    return _heal(settings, current)

@@ -1,0 +1,138 @@
+"""The gate: does a challenger beat the champion on the same frozen rows, surely enough and nowhere at a price.
+
+The difference is bootstrapped in pairs (both models' losses of one row stay together; Efron and Tibshirani 1993,
+chapter 8). Rows of one hour share weather and traffic, so whole hours are drawn where rows have a time: drawing single
+rows would claim more certainty than there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cabstand.modelling.measures import FloatArray
+
+MAX_GROUPS = 5_000
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a challenger must show.
+
+    Attributes
+    ----------
+    min_gain : float
+        Least relative gain: (champion's loss - challenger's) / champion's.
+    confidence : float
+        One-sided confidence that the gain is above zero.
+    max_segment_loss : float
+        Largest relative loss in any segment of at least `min_segment_rows` rows.
+    resamples : int
+        Of the bootstrap.
+    """
+
+    min_gain: float = 0.005
+    confidence: float = 0.95
+    max_segment_loss: float = 0.1
+    min_segment_rows: int = 200
+    resamples: int = 2_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate found.
+
+    Attributes
+    ----------
+    passed : bool
+    reason : str
+        One sentence with the numbers that decided.
+    champion_loss, challenger_loss, gain, gain_low : float
+        Mean losses; relative gain and its lower confidence bound.
+    worst_segment : dict or None
+        Segment in which the challenger loses most: `segment`, `value`, `n`, `loss` (relative).
+    n : int
+        Rows judged on.
+    """
+
+    passed: bool
+    reason: str
+    champion_loss: float
+    challenger_loss: float
+    gain: float
+    gain_low: float
+    worst_segment: dict[str, Any] | None
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as a record keeps it."""
+        return asdict(self)
+
+
+def judge(
+    champion: FloatArray,
+    challenger: FloatArray,
+    rules: Rules,
+    *,
+    segments: Mapping[str, npt.NDArray[np.str_]] | None = None,
+    time: npt.NDArray[np.datetime64] | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Return the verdict on two models' losses of the same rows, float64 (n,) each."""
+    before, after = float(champion.mean()), float(challenger.mean())
+    gain = (before - after) / before if before > 0 else 0.0
+    gain_low = _lower_bound(champion, challenger, rules, _groups(len(champion), time, seed), seed)
+    worst = _worst_segment(champion, challenger, segments or {}, rules)
+    told = f"{gain:+.2%} on {len(champion):,} rows (mean loss {before:.4f} to {after:.4f})"
+    if gain < rules.min_gain or gain <= 0:
+        passed, reason = False, f"gain of {told} is below the least one, {rules.min_gain:.2%}"
+    elif gain_low <= 0:
+        passed, reason = False, f"gain of {told} may be chance: its lower bound is {gain_low:+.2%}"
+    elif worst and worst["loss"] > rules.max_segment_loss:
+        where = f"{worst['segment']} {worst['value']} ({worst['n']:,} rows)"
+        passed = False
+        reason = f"gain of {told}, but {worst['loss']:+.1%} loss in {where}; {rules.max_segment_loss:.0%} is allowed"
+    else:
+        passed, reason = True, f"gain of {told}, lower bound {gain_low:+.2%}"
+    return Verdict(passed, reason, before, after, gain, gain_low, worst, len(champion))
+
+
+def _groups(n: int, time: npt.NDArray[np.datetime64] | None, seed: int) -> npt.NDArray[np.int64]:
+    if time is not None and len(hours := np.unique(time.astype("M8[h]"))) >= 30:
+        return np.searchsorted(hours, time.astype("M8[h]")).astype(np.int64)
+    if n <= MAX_GROUPS:
+        return np.arange(n)
+    return np.random.default_rng(seed).integers(MAX_GROUPS, size=n)
+
+
+def _lower_bound(
+    champion: FloatArray, challenger: FloatArray, rules: Rules, groups: npt.NDArray[np.int64], seed: int
+) -> float:
+    """Return the lower bound of the relative gain: a percentile bootstrap over groups of rows."""
+    before = np.bincount(groups, weights=champion)
+    after = np.bincount(groups, weights=challenger)
+    rng, gains = np.random.default_rng(seed), np.zeros(rules.resamples)
+    for number in range(rules.resamples):
+        drawn = np.bincount(rng.integers(len(before), size=len(before)), minlength=len(before))
+        total = float(drawn @ before)
+        gains[number] = (total - float(drawn @ after)) / total if total > 0 else 0.0
+    return float(np.quantile(gains, 1 - rules.confidence))
+
+
+def _worst_segment(
+    champion: FloatArray, challenger: FloatArray, segments: Mapping[str, npt.NDArray[np.str_]], rules: Rules
+) -> dict[str, Any] | None:
+    worst: dict[str, Any] | None = None
+    for name, values in segments.items():
+        known, codes = np.unique(values, return_inverse=True)
+        n = np.bincount(codes)
+        before, after = np.bincount(codes, weights=champion), np.bincount(codes, weights=challenger)
+        for index in np.flatnonzero((n >= rules.min_segment_rows) & (before > 0)):
+            loss = float(after[index] / before[index] - 1)
+            if worst is None or loss > worst["loss"]:
+                worst = {"segment": name, "value": str(known[index]), "n": int(n[index]), "loss": loss}
+    return worst

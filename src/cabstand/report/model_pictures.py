@@ -1,0 +1,52 @@
+"""Pictures of a trained model: is it calibrated, where does it err, what does it look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def calibration(rows: Sequence[Mapping[str, float]], unit: str) -> bytes:
+    """Return a PNG of mean truth against mean prediction, a bin a point; on the diagonal is calibrated."""
+    import altair as alt
+
+    top = max(max(row["predicted"], row["actual"]) for row in rows)
+    diagonal = alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": top, "y": top}])).mark_line(strokeDash=[4, 4])
+    points = alt.Chart(alt.Data(values=[dict(row) for row in rows])).mark_point(filled=True, size=50)
+    return _png(
+        diagonal.encode(x="x:Q", y="y:Q")
+        + points.encode(
+            x=alt.X("predicted:Q", title=f"predicted ({unit})" if unit else "predicted"),
+            y=alt.Y("actual:Q", title="actual, mean of the bin"),
+        ),
+        "Calibration",
+    )
+
+
+def errors(rows: Sequence[Mapping[str, Any]], segment: str, metric: str) -> bytes:
+    """Return a PNG of the mean loss by value of one segment."""
+    import altair as alt
+
+    values = [dict(row) for row in rows if row["segment"] == segment]
+    chart = alt.Chart(alt.Data(values=values)).mark_bar()
+    return _png(
+        chart.encode(x=alt.X("value:N", title=segment), y=alt.Y("loss:Q", title=f"mean loss ({metric})")),
+        f"Error by {segment}",
+    )
+
+
+def importance(found: Mapping[str, float]) -> bytes:
+    """Return a PNG of what shuffling each feature costs."""
+    import altair as alt
+
+    values = [{"feature": name, "loss": value} for name, value in found.items()]
+    chart = alt.Chart(alt.Data(values=values)).mark_bar()
+    axis = alt.X("loss:Q", title="loss added by shuffling the feature")
+    return _png(chart.encode(x=axis, y=alt.Y("feature:N", sort="-x", title=None)), "Permutation importance")
+
+
+def _png(chart: Any, title: str) -> bytes:
+    import vl_convert
+
+    spec = chart.properties(width=420, height=300, title=title).to_json()
+    return bytes(vl_convert.vegalite_to_png(spec, scale=1.5))
