@@ -88,6 +88,10 @@ fuzz: $(STAMP)  ## 10,000 generated requests against the API and its OpenAPI doc
 bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
 	$(BIN)/python tests/benchmarks/bench_service.py
 
+.PHONY: demo
+demo: $(RUN)  ## the main job end to end on synthetic trips: cluster, compare, sweep, report
+	$(CABSTAND) demo
+
 .PHONY: clean
 clean:  ## remove what was built and cached (not .venv, not .cabstand)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

@@ -1,1 +1,1 @@
-"""Pictures and self-contained pages."""
+"""Pictures and self-contained pages, made from what the jobs have published."""

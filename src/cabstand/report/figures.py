@@ -1,0 +1,87 @@
+"""Which charts a report has, with their captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cabstand.report import maps, plots
+from cabstand.report.content import Content
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with what is told of it.
+
+    Attributes
+    ----------
+    name : str
+        Its file's name without ending, and its place in the page.
+    chart : altair chart
+    alt : str
+        What it shows, for those who cannot see it.
+    caption : str
+        How to read it.
+    """
+
+    name: str
+    chart: Any
+    alt: str
+    caption: str
+
+
+def figures(content: Content) -> list[Figure]:
+    """Return the charts of all that there is to show."""
+    made = []
+    if content.hotspots:
+        made += [
+            Figure("map", maps.picture(content), "Map of the hotspots", "The larger the mark, the more pickups."),
+            Figure(
+                "hours",
+                plots.hours(content),
+                "Share of each hotspot's pickups in each hour of the day",
+                "Each row adds up to one: when a hotspot is busy, not how busy it is.",
+            ),
+        ]
+    if content.comparison:
+        made += _comparison(content.comparison)
+    if content.sweep:
+        made += [
+            Figure(
+                "sweep",
+                plots.sweep(content.sweep),
+                "Number of clusters for each eps and min_samples",
+                "The number is the clusters found, the colour the share of points left as noise.",
+            ),
+            Figure(
+                "k_distance",
+                plots.k_distance(content.sweep),
+                "Sorted distance to the k-th neighbour",
+                f"The dashed line is the bend of the curve, {content.sweep['k_distance']['suggested_eps_m']:g} m.",
+            ),
+        ]
+    return made
+
+
+def _comparison(comparison: Any) -> list[Figure]:
+    repeats = comparison["repeats"]
+    return [
+        Figure(
+            "speedup",
+            plots.speedup(comparison),
+            f"Speed-up of each engine over {comparison['baseline']}",
+            f"Ratio of wall time, mean of {repeats} interleaved trials; the bar is the 95 % bootstrap interval.",
+        ),
+        Figure(
+            "times",
+            plots.times(comparison),
+            "CPU seconds of each engine against the number of points",
+            "Both axes are logarithmic.",
+        ),
+        Figure(
+            "memory",
+            plots.memory(comparison),
+            "Working memory of each engine",
+            "Peak memory above the process with its input loaded.",
+        ),
+    ]

@@ -1,0 +1,81 @@
+"""The map of hotspots: data for the interactive one, and the still picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from cabstand.report.content import MAP_HOTSPOTS, Content, name_of
+
+PICTURE_HOTSPOTS = 400
+
+
+def page_data(content: Content) -> dict[str, Any]:
+    """Return what the page's script draws: the zones' outlines and the largest hotspots."""
+    spots = [
+        {
+            "name": name_of(spot),
+            "lat": spot["lat"],
+            "lon": spot["lon"],
+            "size": spot["size"],
+            "radius_m": round(spot["radius_m"]),
+            "hours": spot["hours"],
+        }
+        for spot in content.hotspots[:MAP_HOTSPOTS]
+    ]
+    return {"zones": _outlines(content), "hotspots": spots}
+
+
+def picture(content: Content) -> alt.LayerChart:
+    """Draw the outlines and the hotspots, the area of a mark in proportion to its pickups."""
+    spots = pd.DataFrame(
+        [
+            {"lat": spot["lat"], "lon": spot["lon"], "pickups": spot["size"]}
+            for spot in content.hotspots[:PICTURE_HOTSPOTS]
+        ],
+        columns=["lat", "lon", "pickups"],
+    )
+    marks = (
+        alt.Chart(spots)
+        .mark_circle(opacity=0.65, color="#e8590c")
+        .encode(
+            longitude="lon:Q",
+            latitude="lat:Q",
+            size=alt.Size("pickups:Q", scale=alt.Scale(range=[4, 900]), legend=alt.Legend(format=",")),
+        )
+    )
+    layers: list[Any] = [marks]
+    outlines = _outlines(content)
+    if outlines:
+        shapes = alt.Data(values=[_clockwise(feature) for feature in outlines["features"]])
+        layers.insert(0, alt.Chart(shapes).mark_geoshape(fillOpacity=0.08, fill="#868e96", stroke="#868e96"))
+    return alt.layer(*layers).project("mercator").properties(width=760, height=620)
+
+
+def _outlines(content: Content) -> dict[str, Any] | None:
+    """Return the zones that a map of the city shows: their shape and name."""
+    if not content.zones:
+        return None
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"zone": feature["properties"].get("zone")},
+            "geometry": feature["geometry"],
+        }
+        for feature in content.zones["features"]
+        if feature["geometry"]
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _clockwise(feature: dict[str, Any]) -> dict[str, Any]:
+    """Return a feature whose rings run as the drawing library reads them, which is the reverse of the standard's."""
+    from shapely.geometry import mapping, shape
+    from shapely.geometry.polygon import orient
+
+    area = shape(feature["geometry"])
+    parts = [orient(part, sign=-1.0) for part in getattr(area, "geoms", [area])]
+    shapes = {"type": "MultiPolygon", "coordinates": [mapping(part)["coordinates"] for part in parts]}
+    return {"type": "Feature", "geometry": shapes, "properties": {}}

@@ -1,0 +1,74 @@
+"""The report as one page that needs nothing else: no network, no server, any browser."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cabstand.report import maps, pictures
+from cabstand.report.content import TABLE_HOTSPOTS, Content, commands, engine_name, name_of
+from cabstand.report.figures import Figure
+
+
+def render(content: Content, figures: list[Figure], *, made_at: str, version: str) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    content : Content
+        What to show.
+    figures : list of Figure
+        Its charts.
+    made_at, version : str
+        Told at the foot.
+    """
+    return _environment().get_template("report.html.j2").render(
+        content=content,
+        figures={figure.name: _embedded(figure) for figure in figures},
+        map_data=maps.page_data(content),
+        top=content.hotspots[:TABLE_HOTSPOTS],
+        commands=commands(content),
+        style=_static("leaflet.css") + _static("report.css"),
+        script=_static("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "") + _static("report.js"),
+        made_at=made_at,
+        version=version,
+    )  # fmt: skip
+
+
+def _embedded(figure: Figure) -> dict[str, str]:
+    return {
+        "alt": figure.alt,
+        "caption": figure.caption,
+        "light": pictures.svg_address(figure.chart, "light"),
+        "dark": pictures.svg_address(figure.chart, "dark"),
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("cabstand.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "share": _share, "hotspot": name_of, "engine": engine_name}
+    return environment
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _static(name: str) -> str:
+    return files("cabstand.report").joinpath("static", name).read_text(encoding="utf-8")

@@ -1,0 +1,125 @@
+"""The charts: one function each, from published results to an Altair chart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from cabstand.report.content import Content, Json, engine_name, measured, name_of
+
+SCALE = "viridis"
+WIDTH = 640
+
+
+def hours(content: Content, top: int = 15) -> alt.Chart:
+    """Draw the largest hotspots by hour: the share of each hotspot's own pickups."""
+    spots = content.hotspots[:top]
+    cells = [
+        {"hotspot": name_of(spot), "hour": hour, "share": share}
+        for spot in spots
+        for hour, share in enumerate(spot["hours"])
+    ]
+    return (
+        alt.Chart(_frame(cells, ("hotspot", "hour", "share")))
+        .mark_rect()
+        .encode(
+            x=alt.X("hour:O", title="hour of the day", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("hotspot:N", sort=[name_of(spot) for spot in spots], title=None),
+            color=alt.Color("share:Q", scale=alt.Scale(scheme=SCALE), legend=alt.Legend(format="%", title="share")),
+        )
+        .properties(width=WIDTH - 220, height=22 * max(len(spots), 1))
+    )
+
+
+def speedup(comparison: Json) -> alt.LayerChart:
+    """Draw each engine's speed-up over the baseline with its 95 % interval."""
+    rows = [{**row, "name": engine_name(row)} for row in measured(comparison) if row["speedup"] is not None]
+    columns = ("name", "n_points", "speedup", "speedup_low", "speedup_high")
+    base = alt.Chart(_frame(rows, columns)).encode(
+        x=alt.X("n_points:O", title="points", axis=alt.Axis(format=",", labelAngle=0)),
+        xOffset=alt.XOffset("name:N"),
+        color=_engine_colour(),
+    )
+    low_high = base.mark_rule(strokeWidth=2).encode(
+        y=alt.Y("speedup_low:Q", scale=alt.Scale(type="log"), title=f"times as fast as {comparison['baseline']}"),
+        y2="speedup_high:Q",
+    )
+    return alt.layer(low_high, base.mark_point(filled=True, size=70).encode(y="speedup:Q")).properties(
+        width=WIDTH - 160, height=260
+    )
+
+
+def times(comparison: Json) -> alt.Chart:
+    """Draw the CPU seconds of each engine against the number of points."""
+    rows = [{**row, "name": engine_name(row)} for row in measured(comparison)]
+    return (
+        alt.Chart(_frame(rows, ("name", "n_points", "cpu_s")))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("n_points:Q", scale=alt.Scale(type="log"), title="points", axis=alt.Axis(format="~s")),
+            y=alt.Y("cpu_s:Q", scale=alt.Scale(type="log"), title="CPU seconds", axis=alt.Axis(format="~g")),
+            color=_engine_colour(),
+        )
+        .properties(width=WIDTH - 160, height=260)
+    )
+
+
+def memory(comparison: Json) -> alt.Chart:
+    """Draw the memory each engine took above its input, as mean of the trials."""
+    rows = [{**row, "name": engine_name(row)} for row in measured(comparison)]
+    return (
+        alt.Chart(_frame(rows, ("name", "n_points", "working_mb")))
+        .mark_bar()
+        .encode(
+            x=alt.X("n_points:O", title="points", axis=alt.Axis(format=",", labelAngle=0)),
+            xOffset=alt.XOffset("name:N"),
+            y=alt.Y("working_mb:Q", title="working memory, MB"),
+            color=_engine_colour(),
+        )
+        .properties(width=WIDTH - 160, height=220)
+    )
+
+
+def sweep(result: Json) -> alt.LayerChart:
+    """Draw how many clusters each pair of parameters finds."""
+    base = alt.Chart(_frame(result["table"], ("eps_m", "min_samples", "n_clusters", "noise_share"))).encode(
+        x=alt.X("eps_m:O", title="eps, m", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("min_samples:O", title="min_samples", sort="descending"),
+    )
+    squares = base.mark_rect().encode(
+        color=alt.Color(
+            "noise_share:Q", scale=alt.Scale(scheme=SCALE, reverse=True), legend=alt.Legend(format="%", title="noise")
+        )
+    )
+    # White on the dark half of the scale, black on the light one.
+    text = base.mark_text().encode(
+        text="n_clusters:Q",
+        color=alt.condition("datum.noise_share > 0.5", alt.value("white"), alt.value("black")),
+    )
+    return alt.layer(squares, text).properties(width=WIDTH - 160, height=220)
+
+
+def k_distance(result: Json) -> alt.LayerChart:
+    """Draw the sorted distances to the k-th neighbour and the eps at the bend."""
+    curve, suggested = result["k_distance"]["curve_m"], result["k_distance"]["suggested_eps_m"]
+    points = [{"share": i / max(len(curve) - 1, 1), "distance_m": max(d, 0.1)} for i, d in enumerate(curve)]
+    y = alt.Y(
+        "distance_m:Q", scale=alt.Scale(type="log"), title=f"distance to neighbour {result['k_distance']['k']}, m"
+    )
+    line = (
+        alt.Chart(_frame(points, ("share", "distance_m")))
+        .mark_line()
+        .encode(x=alt.X("share:Q", axis=alt.Axis(format="%"), title="share of the points sampled"), y=y)
+    )
+    rule = alt.Chart(_frame([{"distance_m": suggested}], ("distance_m",))).mark_rule(strokeDash=[4, 4]).encode(y=y)
+    return alt.layer(line, rule).properties(width=WIDTH - 160, height=220)
+
+
+def _engine_colour() -> alt.Color:
+    return alt.Color("name:N", title="engine", scale=alt.Scale(scheme="tableau10"))
+
+
+def _frame(rows: Any, columns: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))
