@@ -18,7 +18,7 @@ from cabstand.errors import CabstandError, suggest
 __all__ = ["app", "main", "run", "suggest"]
 
 # One module a group of commands; each adds its own with `register(app)`.
-GROUPS = ("account", "clustering", "data", "models", "report", "service", "system")
+GROUPS = ("account", "clustering", "data", "models", "planning", "report", "service", "system")
 
 app = typer.Typer(
     name="cabstand",

@@ -10,6 +10,7 @@ import typer
 from cabstand.cli.common import emit, load_settings
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError, TaskError
+from cabstand.settings import Settings
 
 Input = Annotated[
     str,
@@ -25,7 +26,9 @@ Lake = Annotated[str | None, typer.Option("--lake", help="URI or path of the lak
 Track = Annotated[bool, typer.Option("--track/--no-track", help="Log the run to MLflow.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")]
 Engine = Annotated[str, typer.Option("--engine", help="sequential, multicore or sklearn.")]
-AnyEngine = Annotated[str, typer.Option("--engine", help="sequential, multicore, dask or sklearn.")]
+AnyEngine = Annotated[
+    str, typer.Option("--engine", help="sequential, multicore, dask or sklearn; auto is what `plan` picks.")
+]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Dask: address of a scheduler that runs already.")]
 WorkerMemory = Annotated[
     float | None, typer.Option("--worker-memory-gib", min=0.5, help="Dask: what each worker may use.")
@@ -64,6 +67,8 @@ def cluster(
     from cabstand.jobs import cluster_dask
 
     end: End = "dropoff" if dropoffs else "pickup"
+    if engine == "auto":
+        engine, workers = _planned(settings, input_uri, eps_m, min_samples, workers, end)
     name, _, asked = engine.partition(":")
     if name == "dask":
         n_workers = _workers(asked, workers)
@@ -100,6 +105,14 @@ def cluster(
         dry_run=dry_run,
     )
     emit(single.run(settings, params))
+
+
+def _planned(
+    settings: Settings, input_uri: str, eps_m: float, min_samples: int, workers: int | None, end: End
+) -> tuple[str, int]:
+    from cabstand.jobs import plan
+
+    return plan.choose(settings, plan.Params(input_uri, eps_m, min_samples, n_workers=workers, end=end))
 
 
 def _workers(asked: str, option: int | None) -> int:

@@ -1,0 +1,106 @@
+"""The plan against arithmetic; `tests/benchmarks` holds it against reality."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cabstand.clustering import planner
+from cabstand.clustering.dbscan import EARTH_RADIUS_M
+from cabstand.errors import ConfigError
+from cabstand.jobs import plan, task_sizes
+from cabstand.settings import Settings, load
+
+PARAMS = {"eps_m": 60.0, "min_samples": 8, "n_workers": 2}
+
+
+@pytest.fixture(scope="module")
+def trips(tmp_path_factory: pytest.TempPathFactory) -> str:
+    points = np.random.default_rng(1).normal([40.75, -73.98], [0.02, 0.02], (60_000, 2))
+    uri = tmp_path_factory.mktemp("trips") / "one.parquet"
+    pq.write_table(pa.table({"lat": points[:, 0], "lon": points[:, 1]}), uri)
+    return str(uri)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load(home=tmp_path)
+
+
+def test_it_picks_the_fastest_that_fits(trips: str, settings: Settings) -> None:
+    found = plan.run(settings, plan.Params(trips, memory_gib=64, **PARAMS))
+    assert found["engine"] == "multicore"
+    assert found["n_workers"] == 2
+    assert {one["engine"] for one in found["engines"]} == {"sequential", "multicore", "dask", "sklearn"}
+    assert found["n_points"] == found["n_sampled"] == 60_000
+    assert found["predicted_wall_s"] > 0
+    assert all(one["fits"] == (one["peak_mb"] <= 64 * 1024) for one in found["engines"])
+    assert found["task"]["cpu"] >= 2048
+    json.dumps(found, allow_nan=False)
+
+
+def test_it_says_why_nothing_fits(trips: str, settings: Settings) -> None:
+    params = plan.Params(trips, memory_gib=0.1, **PARAMS)
+    found = plan.run(settings, params)
+    assert found["engine"] is None
+    assert "nothing fits" in found["reason"]
+    with pytest.raises(ConfigError, match="nothing fits"):
+        plan.choose(settings, params)
+
+
+def test_a_sample_stands_for_the_whole(trips: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = plan.run(settings, plan.Params(trips, memory_gib=64, **PARAMS))
+    monkeypatch.setattr(plan, "LOOK_ROWS", 1_000)
+    sampled = plan.run(settings, plan.Params(trips, memory_gib=64, **PARAMS))
+    assert sampled["n_sampled"] == 12_000
+    assert sampled["n_points"] == 60_000
+    assert sampled["neighbour_mass"] == pytest.approx(whole["neighbour_mass"], rel=0.1)
+
+
+def test_the_neighbour_mass_is_exact_where_all_points_are_asked() -> None:
+    points = np.random.default_rng(2).normal([40.75, -73.98], 0.01, (1_500, 2))
+    lat, lon = np.radians(points).T
+    over = (
+        np.sin((lat[:, None] - lat) / 2) ** 2
+        + np.cos(lat)[:, None] * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
+    )
+    exact = np.count_nonzero(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(over)) <= 150)
+    assert planner.neighbour_mass(planner.Question(points, 1_500, 150.0, 5)) == pytest.approx(exact)
+
+
+def test_a_csv_is_planned_too(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    path.write_text("lat,lon\n" + "40.75,-73.98\n" * 200)
+    found = plan.run(settings, plan.Params(str(path), memory_gib=64, **PARAMS))
+    assert found["n_points"] == 200
+    assert {one["engine"] for one in found["engines"]} == {"sequential", "multicore", "sklearn"}
+
+
+@pytest.mark.parametrize(
+    ("n_workers", "memory", "cpu", "granted"),
+    [
+        (1, 400, 1024, 2048),
+        (1, 2500, 1024, 3072),
+        (1, 9000, 2048, 9216),
+        (2, 100, 2048, 4096),
+        (2, 17_000, 4096, 17_408),
+        (4, 40_000, 8192, 40_960),
+        (16, 1, 16384, 32_768),
+    ],
+)
+def test_task_sizes_are_those_that_fargate_takes(n_workers: int, memory: float, cpu: int, granted: int) -> None:
+    assert task_sizes.smallest(n_workers, memory) == task_sizes.TaskSize(cpu, granted)
+
+
+def test_no_task_is_that_large() -> None:
+    assert task_sizes.smallest(2, 130_000) is None
+    assert task_sizes.smallest(20, 1) is None
+
+
+def test_auto_obeys_the_plan(trips: str, settings: Settings) -> None:
+    assert plan.choose(settings, plan.Params(trips, memory_gib=64, **PARAMS)) == ("multicore", 2)
