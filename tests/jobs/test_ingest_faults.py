@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from cabstand import cli
 from cabstand import settings as settings_module
 from cabstand.errors import CabstandError, StorageError
 from cabstand.io import lake
@@ -158,6 +159,27 @@ def test_two_different_sources_at_once_do_not_mix(source: Path, tmp_path: Path):
         key = lake.read_manifest(month)["run_key"].encode()
         for uri in (month.trips_uri, month.quarantine_uri):
             assert pq.read_schema(uri).metadata[b"cabstand.run_key"] == key
+
+
+def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_batch", interrupt)
+    arguments = [
+        "ingest",
+        "--dataset",
+        "yellow",
+        "--month",
+        "2024-01",
+        "--source",
+        str(source),
+        "--lake",
+        str(tmp_path),
+    ]
+    assert cli.run(arguments) == 130
+    assert capsys.readouterr().err == "error: stopped by the user; nothing half-written is left\n"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_lake_that_cannot_be_written(source: Path, tmp_path: Path):

@@ -104,6 +104,17 @@ def test_missing_needed_column_is_named(tmp_path: Path, name: str):
         read(write_parquet(tmp_path / "y.parquet", columns))
 
 
+@pytest.mark.parametrize(
+    "values",
+    [pa.array([[1.0] * 9]), pa.array([b"1"]), pa.array([True]), pa.array([{"a": 1}])],
+    ids=["list", "binary", "bool", "struct"],
+)
+def test_columns_of_a_type_that_none_has_had(tmp_path: Path, values: pa.Array):
+    path = write_parquet(tmp_path / "y.parquet", zone_rows(1) | {"trip_distance": values})
+    with pytest.raises(DataError, match="column trip_distance is of type"):
+        read(path)
+
+
 def test_column_named_twice(tmp_path: Path):
     columns = zone_rows(1) | {"Trip Distance": pa.array([1.0])}
     with pytest.raises(DataError, match="more than once: trip_distance, Trip Distance"):

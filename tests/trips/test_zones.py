@@ -24,11 +24,10 @@ def test_every_id_once_and_the_odd_ones_reported(real: zones.ZoneSet):
 
 
 def test_names(real: zones.ZoneSet):
-    places = zones.Centroids(real.table)
-    assert places.name(264) == "N/A"
-    assert real.table["borough"][264].as_py() == "N/A"
-    assert places.name(1) == "Newark Airport"
-    assert places.name(999) is None
+    about = {row["LocationID"]: (row["zone"], row["borough"]) for row in real.table.to_pylist()}
+    assert about[1] == ("Newark Airport", "EWR")
+    assert about[264] == ("N/A", "Unknown")
+    assert about[265] == ("Outside of NYC", "N/A")
 
 
 def test_centroids_are_where_the_places_are(real: zones.ZoneSet):
@@ -36,14 +35,6 @@ def test_centroids_are_where_the_places_are(real: zones.ZoneSet):
     assert places[0] == pytest.approx([40.646, -73.786], abs=0.01)  # JFK
     assert places[1] == pytest.approx([40.774, -73.873], abs=0.01)  # LaGuardia
     assert np.isnan(places[2:]).all()
-
-
-def test_nearest_zone(real: zones.ZoneSet):
-    places = zones.Centroids(real.table)
-    assert places.nearest(np.array([[40.646, -73.786], [40.7506, -73.9935]])) == [
-        "JFK Airport",
-        "Penn Station/Madison Sq West",
-    ]
 
 
 def test_outlines_are_small_and_in_degrees(real: zones.ZoneSet):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cabstand.clustering.columns import Columns, End, choose
 from cabstand.errors import DataError
 from cabstand.io import provenance, storage, tables
+from cabstand.trips.zones import Centroids
 
 _log = logging.getLogger(__name__)
 
@@ -167,14 +168,10 @@ def _place_zones(table: pa.Table, zones_uri: str | None, uri: str) -> pa.Table:
             hint="run `cabstand zones`, or ingest with zones",
         )
     with storage.fetched(zones_uri) as path:
-        zones = pq.read_table(path)
-    ids = zones.column("LocationID").to_numpy()
-    places = {name: np.full(int(ids.max(initial=0)) + 2, np.nan) for name in ("lat", "lon")}
-    wanted = table.column("zone").fill_null(-1).to_numpy()
-    wanted = np.where((wanted >= 0) & (wanted <= ids.max(initial=0)), wanted, -1)
-    for name, column in (("lat", "latitude"), ("lon", "longitude")):
-        places[name][ids] = zones.column(name).fill_null(float("nan")).to_numpy()
-        placed = pa.array(places[name][wanted], from_pandas=True)  # NaN: a zone without a place
+        centroids = Centroids(pq.read_table(path))
+    places = centroids.locate(table.column("zone").fill_null(-1).to_numpy())
+    for axis, column in enumerate(("latitude", "longitude")):
+        placed = pa.array(places[:, axis], from_pandas=True)  # NaN: a zone without a place
         table = table.set_column(table.schema.get_field_index(column), column, placed)
     return table
 

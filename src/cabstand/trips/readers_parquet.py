@@ -65,7 +65,7 @@ class ParquetFile:
             schema = file.schema_arrow
             self.n_rows: int | None = file.metadata.num_rows
             self.names: list[str] = list(schema.names)
-            self._text = [field.name for field in schema if _is_text(field.type)]
+            self._types = {field.name: field.type for field in schema}
         if (self.n_rows or 0) > max_rows:
             raise DataError(
                 f"declares {self.n_rows:,} rows, more than {max_rows:,}", hint="see setting ingest_max_rows"
@@ -77,13 +77,21 @@ class ParquetFile:
         """Yield `wanted` columns, `size` rows at a time."""
         none = np.empty(0, np.int64)
         first = 0
+        text = self._text_among(wanted)
         # Text is kept as codes: one long string said a million times stays one string.
-        with self._open([name for name in self._text if name in wanted]) as file:
+        with self._open(text) as file:
             self._check_size(file, wanted)
             for batch in file.iter_batches(batch_size=size, columns=wanted, use_threads=False):
                 rows = np.arange(first, first + batch.num_rows, dtype=np.int64)
                 first += batch.num_rows
                 yield RawBatch(batch, rows, none, [])
+
+    def _text_among(self, wanted: list[str]) -> list[str]:
+        """Return those of `wanted` that hold text; refuse lists, blobs and the like before a page of them is read."""
+        for name in wanted:
+            if not any(is_kind(self._types[name]) for is_kind in _READ_KINDS):
+                raise DataError(f"column {name} is of type {self._types[name]}", hint="not a file of trip records")
+        return [name for name in wanted if _is_text(self._types[name])]
 
     def _open(self, as_codes: list[str]) -> pq.ParquetFile:
         return pq.ParquetFile(
@@ -116,4 +124,15 @@ class ParquetFile:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+_READ_KINDS = (
+    _is_text,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_decimal,
+    pa.types.is_timestamp,
+    pa.types.is_null,
+    pa.types.is_dictionary,
+)

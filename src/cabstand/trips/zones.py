@@ -62,7 +62,7 @@ class ZoneSet:
 
 
 class Centroids:
-    """Where each zone is and what it is called, by LocationID.
+    """Where each zone is, by LocationID.
 
     Parameters
     ----------
@@ -76,7 +76,6 @@ class Centroids:
         self._places = np.full((size, 2), np.nan)
         self._places[ids, 0] = np.asarray(table["lat"].combine_chunks().fill_null(np.nan))
         self._places[ids, 1] = np.asarray(table["lon"].combine_chunks().fill_null(np.nan))
-        self._names = dict(zip(ids.tolist(), table["zone"].to_pylist(), strict=True))
 
     def locate(self, ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
         """Return latitude and longitude (degrees) of each ID; shape (n, 2), NaN where the zone has none."""
@@ -84,27 +83,6 @@ class Centroids:
         places = self._places[np.where(known, ids, 0)]
         places[~known] = np.nan
         return places
-
-    def name(self, location_id: int) -> str | None:
-        """Return the zone's name, None for an ID never heard of."""
-        return self._names.get(location_id)
-
-    def nearest(self, points: npt.NDArray[np.float64]) -> list[str | None]:
-        """Return the name of the zone whose centroid is nearest to each point.
-
-        Parameters
-        ----------
-        points : ndarray of float64, shape (n, 2)
-            Latitude and longitude, degrees.
-        """
-        ids = np.flatnonzero(~np.isnan(self._places[:, 0]))
-        if len(ids) == 0:
-            return [None] * len(points)
-        # Over a city a plane does: degrees of longitude shrink by the cosine of the latitude.
-        scale = np.array([1.0, np.cos(np.radians(40.7))])
-        difference = (points[:, None, :] - self._places[ids][None, :, :]) * scale
-        chosen = np.einsum("ijk,ijk->ij", difference, difference).argmin(axis=1)
-        return [self._names[int(ids[index])] for index in chosen]
 
 
 def convert(shapes: Path, lookup: Path) -> ZoneSet:
