@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -127,15 +127,14 @@ def run(
     opened = _start(settings, name, params, parent)
     if source:
         opened.source(source)
-    status = "FAILED"
     try:
         yield opened
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
+    except BaseException as error:
+        status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+        with suppress(RegistryError):  # what went wrong first is what the user must hear of
+            opened._do("set_terminated", status)
         raise
-    finally:
-        opened._do("set_terminated", status)
+    opened._do("set_terminated", "FINISHED")
 
 
 def client(settings: Settings) -> Any:
