@@ -57,6 +57,8 @@ module "tracking" {
   client_security_group_id   = module.network.task_security_group_id
   files_uri                  = module.storage.mlflow_files_uri
   setup_bucket               = module.storage.bucket_names["artifacts"]
+  make_passwords             = var.make_mlflow_passwords
+  given_passwords            = var.given_mlflow_passwords
   requirements_path          = "${path.root}/../requirements/mlflow.txt"
   server_instance_type       = var.server_instance_type
   server_disk_gib            = var.server_disk_gib

@@ -75,3 +75,22 @@ variable "secret_recovery_days" {
     error_message = "secret_recovery_days must be 0, or between 7 and 30."
   }
 }
+
+variable "make_mlflow_passwords" {
+  description = "Whether Secrets Manager makes MLflow's first passwords; otherwise given_mlflow_passwords holds them."
+  type        = bool
+  default     = true
+}
+
+variable "given_mlflow_passwords" {
+  description = "MLflow's first passwords where they are not made: admin, session (key of its sessions), tasks. Never stored by Terraform."
+  type        = map(string)
+  default     = null
+  ephemeral   = true
+  sensitive   = true
+
+  validation {
+    condition     = var.given_mlflow_passwords == null ? var.make_mlflow_passwords : alltrue([for name in ["admin", "session", "tasks"] : length(lookup(var.given_mlflow_passwords, name, "")) >= 24])
+    error_message = "given_mlflow_passwords must hold admin, session and tasks of at least 24 characters each, and be given where make_mlflow_passwords is false."
+  }
+}

@@ -1,18 +1,14 @@
-# Passwords are made by Secrets Manager and handed over write-only: none is in the state, a plan or the user data.
+# Passwords are made by Secrets Manager, or given, and handed over write-only: none is in the state, a plan or the user data.
+ephemeral "aws_secretsmanager_random_password" "made" {
+  for_each = var.make_passwords ? { admin = 32, session = 48, tasks = 32 } : {}
 
-ephemeral "aws_secretsmanager_random_password" "server" {
-  password_length     = 32
+  password_length     = each.value
   exclude_punctuation = true
 }
 
-ephemeral "aws_secretsmanager_random_password" "flask" {
-  password_length     = 48
-  exclude_punctuation = true
-}
-
-ephemeral "aws_secretsmanager_random_password" "tasks" {
-  password_length     = 32
-  exclude_punctuation = true
+locals {
+  made_passwords = { for name, made in ephemeral.aws_secretsmanager_random_password.made : name => made.random_password }
+  passwords      = var.make_passwords ? local.made_passwords : var.given_passwords
 }
 
 # Read by the server alone: its first administrator, and the key that signs its sessions.
@@ -28,8 +24,8 @@ resource "aws_secretsmanager_secret_version" "server" {
   secret_id = aws_secretsmanager_secret.server.id
   secret_string_wo = jsonencode({
     username         = "admin"
-    password         = ephemeral.aws_secretsmanager_random_password.server.random_password
-    flask_secret_key = ephemeral.aws_secretsmanager_random_password.flask.random_password
+    password         = local.passwords["admin"]
+    flask_secret_key = local.passwords["session"]
   })
   secret_string_wo_version = 1
 }
@@ -47,7 +43,7 @@ resource "aws_secretsmanager_secret_version" "tasks" {
   secret_id = aws_secretsmanager_secret.tasks.id
   secret_string_wo = jsonencode({
     username = "tasks"
-    password = ephemeral.aws_secretsmanager_random_password.tasks.random_password
+    password = local.passwords["tasks"]
   })
   secret_string_wo_version = 1
 }

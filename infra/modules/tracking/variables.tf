@@ -99,6 +99,25 @@ variable "policy_arns" {
   }
 }
 
+variable "make_passwords" {
+  description = "Whether Secrets Manager makes MLflow's first passwords; otherwise given_passwords holds them."
+  type        = bool
+  default     = true
+}
+
+variable "given_passwords" {
+  description = "MLflow's first passwords where they are not made: admin, session (key of its sessions), tasks. Never stored by Terraform."
+  type        = map(string)
+  default     = null
+  ephemeral   = true
+  sensitive   = true
+
+  validation {
+    condition     = var.given_passwords == null ? var.make_passwords : alltrue([for name in ["admin", "session", "tasks"] : length(lookup(var.given_passwords, name, "")) >= 24])
+    error_message = "given_passwords must hold admin, session and tasks of at least 24 characters each, and be given where make_passwords is false."
+  }
+}
+
 variable "server_instance_type" {
   description = "EC2 type of the server, arm64; MLflow without its job runner needs about 1 GiB of memory."
   type        = string

@@ -1,0 +1,228 @@
+# What applying infra/ needs. Each policy is a concern; writes are listed one by one and held to the project's names where AWS
+# lets names be given. Reads are families (Describe, Get, List): they change nothing and grow with every release of the provider.
+locals {
+  deploy_policies = {
+    read    = data.aws_iam_policy_document.deploy_read.json
+    network = data.aws_iam_policy_document.deploy_network.json
+    storage = data.aws_iam_policy_document.deploy_storage.json
+    compute = data.aws_iam_policy_document.deploy_compute.json
+    service = data.aws_iam_policy_document.deploy_service.json
+    roles   = data.aws_iam_policy_document.deploy_roles.json
+  }
+}
+
+resource "aws_iam_policy" "deploy" {
+  for_each = local.deploy_policies
+
+  name        = "${var.project}-deploy-${each.key}"
+  description = "Deploy role: ${each.key}."
+  policy      = each.value
+}
+
+resource "aws_iam_role_policy_attachment" "deploy" {
+  for_each = local.deploy_policies
+
+  role       = aws_iam_role.deploy.name
+  policy_arn = aws_iam_policy.deploy[each.key].arn
+}
+
+data "aws_iam_policy_document" "deploy_read" {
+  # checkov:skip=CKV_AWS_356: reads of the control plane; no data, no secret value.
+  statement {
+    sid = "ReadControlPlane"
+    actions = [
+      "apigateway:GET", "budgets:ListTagsForResource", "budgets:ViewBudget",
+      "cloudwatch:Describe*", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource",
+      "ec2:Describe*", "ecr:Describe*", "ecs:Describe*", "ecs:List*", "events:Describe*", "events:List*",
+      "firehose:Describe*", "firehose:List*", "iam:Get*", "iam:List*", "lambda:Get*", "lambda:List*",
+      "logs:Describe*", "logs:List*", "rds:Describe*", "rds:List*", "scheduler:Get*", "scheduler:List*",
+      "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "sns:Get*", "sns:List*",
+      "sqs:Get*", "sqs:List*", "tag:GetResources",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "ReadNameOfServerImage"
+    actions   = ["ssm:GetParameter"]
+    resources = ["arn:aws:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
+  }
+}
+
+data "aws_iam_policy_document" "deploy_network" {
+  # checkov:skip=CKV_AWS_111: EC2 networking is held to one region; its parts have no names to hold it to.
+  # checkov:skip=CKV_AWS_356: the same.
+  # checkov:skip=CKV_AWS_109: no permission on roles is in here.
+  statement {
+    sid = "ManageNetworkAndServer"
+    actions = [
+      "ec2:AllocateAddress", "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroupEgress",
+      "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway", "ec2:CreateRoute",
+      "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpc", "ec2:CreateVpcEndpoint",
+      "ec2:DeleteFlowLogs", "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable",
+      "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DeleteVpcEndpoints",
+      "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable", "ec2:ModifyInstanceAttribute",
+      "ec2:ModifyInstanceMetadataOptions", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVolume",
+      "ec2:ModifyVpcAttribute", "ec2:ModifyVpcEndpoint", "ec2:ReleaseAddress", "ec2:RevokeSecurityGroupEgress",
+      "ec2:RevokeSecurityGroupIngress", "ec2:RunInstances", "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances",
+    ]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = [var.region]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "deploy_storage" {
+  statement {
+    sid = "ManageOwnBuckets"
+    actions = [
+      "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetAccelerateConfiguration",
+      "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetObject", "s3:GetObjectTagging",
+      "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
+      "s3:AbortMultipartUpload", "s3:PutBucketLogging", "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock",
+      "s3:PutBucketTagging", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
+      "s3:PutObject", "s3:PutObjectTagging",
+    ]
+    resources = ["arn:aws:s3:::${var.project}-*"]
+  }
+
+  statement {
+    sid = "ManageOwnDatabase"
+    actions = [
+      "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:CreateDBSnapshot", "rds:CreateDBSubnetGroup", "rds:DeleteDBInstance",
+      "rds:DeleteDBSubnetGroup", "rds:ModifyDBInstance", "rds:ModifyDBSubnetGroup", "rds:RemoveTagsFromResource",
+      "rds:StartDBInstance", "rds:StopDBInstance",
+    ]
+    resources = [for kind in ["db", "subgrp", "snapshot"] : format(local.own, "rds", "${kind}:${var.project}-*")]
+  }
+
+  # The provider reads a secret's version back, so deploying can read what it makes. RDS's managed secret it cannot read.
+  statement {
+    sid = "ManageOwnSecrets"
+    actions = [
+      "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue",
+      "secretsmanager:RestoreSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
+      "secretsmanager:UpdateSecretVersionStage",
+    ]
+    resources = [format(local.own, "secretsmanager", "secret:${var.project}-*")]
+  }
+
+  # RDS makes its managed master secret in the caller's name.
+  statement {
+    sid       = "LetRdsMakeItsSecret"
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
+    resources = [format(local.own, "secretsmanager", "secret:rds!db-*")]
+  }
+
+  statement {
+    sid       = "MakePasswords"
+    actions   = ["secretsmanager:GetRandomPassword"]
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "deploy_compute" {
+  statement {
+    sid = "ManageOwnTasksAndSchedules"
+    actions = [
+      "ecs:CreateCluster", "ecs:DeleteCluster", "ecs:PutClusterCapacityProviders", "ecs:TagResource", "ecs:UntagResource", "ecs:UpdateCluster",
+      "ecs:UpdateClusterSettings", "scheduler:CreateSchedule", "scheduler:CreateScheduleGroup", "scheduler:DeleteSchedule",
+      "scheduler:DeleteScheduleGroup", "scheduler:TagResource", "scheduler:UntagResource", "scheduler:UpdateSchedule",
+      "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
+      "sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue",
+    ]
+    resources = concat(
+      [for kind in ["cluster", "task-definition"] : format(local.own, "ecs", "${kind}/${var.project}-*")],
+      [for kind in ["schedule", "schedule-group"] : format(local.own, "scheduler", "${kind}/${var.project}-*")],
+      [format(local.own, "events", "rule/${var.project}-*"), format(local.own, "sqs", "${var.project}-*")],
+    )
+  }
+
+  # A revision has no name before it is registered, and deregistering has no resource at all.
+  statement {
+    sid       = "RegisterTasks"
+    actions   = ["ecs:DeregisterTaskDefinition", "ecs:RegisterTaskDefinition"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = [var.region]
+    }
+  }
+
+  statement {
+    sid = "ManageOwnFunction"
+    actions = [
+      "lambda:AddPermission", "lambda:CreateAlias", "lambda:CreateFunction", "lambda:DeleteAlias", "lambda:DeleteFunction",
+      "lambda:DeleteFunctionConcurrency", "lambda:InvokeFunction", "lambda:PublishVersion", "lambda:PutFunctionConcurrency", "lambda:RemovePermission",
+      "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
+    ]
+    resources = [format(local.own, "lambda", "function:${var.project}-*")]
+  }
+
+  statement {
+    sid = "ManageOwnStream"
+    actions = [
+      "firehose:CreateDeliveryStream", "firehose:DeleteDeliveryStream", "firehose:StartDeliveryStreamEncryption", "firehose:StopDeliveryStreamEncryption",
+      "firehose:TagDeliveryStream", "firehose:UntagDeliveryStream", "firehose:UpdateDestination",
+    ]
+    resources = [format(local.own, "firehose", "deliverystream/${var.project}-*")]
+  }
+}
+
+data "aws_iam_policy_document" "deploy_service" {
+  # checkov:skip=CKV_AWS_111: log deliveries and saved queries have no resources.
+  # checkov:skip=CKV_AWS_356: the same.
+  statement {
+    sid       = "ManageHttpApi"
+    actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource", "apigateway:UntagResource"]
+    resources = [for path in ["apis", "apis/*", "domainnames", "domainnames/*", "tags/*"] : "arn:aws:apigateway:${var.region}::/${path}"]
+  }
+
+  statement {
+    sid = "ManageOwnLogs"
+    actions = [
+      "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:DeleteRetentionPolicy", "logs:DeleteSubscriptionFilter",
+      "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:PutSubscriptionFilter", "logs:TagResource", "logs:UntagResource",
+    ]
+    resources = [
+      for prefix in ["/${var.project}/", "/aws/lambda/${var.project}-", "/aws/vendedlogs/${var.project}-", "/aws/rds/instance/${var.project}-"] :
+      format(local.own, "logs", "log-group:${prefix}*")
+    ]
+  }
+
+  statement {
+    sid = "ManageLogDeliveriesAndQueries"
+    actions = [
+      "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DeleteQueryDefinition", "logs:GetLogDelivery", "logs:PutQueryDefinition",
+      "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "ManageOwnAlarms"
+    actions = [
+      "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm",
+      "cloudwatch:TagResource", "cloudwatch:UntagResource",
+    ]
+    resources = [format(local.own, "cloudwatch", "alarm:${var.project}-*"), "arn:aws:cloudwatch::${local.account_id}:dashboard/${var.project}-*"]
+  }
+
+  statement {
+    sid       = "ManageOwnTopic"
+    actions   = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
+    resources = [format(local.own, "sns", "${var.project}-*")]
+  }
+
+  statement {
+    sid       = "ManageOwnBudget"
+    actions   = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"]
+    resources = ["arn:aws:budgets::${local.account_id}:budget/${var.project}-*"]
+  }
+}

@@ -1,0 +1,24 @@
+output "state_bucket" {
+  description = "Bucket of every state."
+  value       = aws_s3_bucket.state.id
+}
+
+output "repository_urls" {
+  description = "Container repository by image."
+  value       = { for name, repository in aws_ecr_repository.main : name => repository.repository_url }
+}
+
+output "plan_role_arn" {
+  description = "Role of pull requests, for the repository's variable AWS_PLAN_ROLE."
+  value       = aws_iam_role.plan.arn
+}
+
+output "deploy_role_arn" {
+  description = "Role of protected environments, for their variable AWS_DEPLOY_ROLE."
+  value       = aws_iam_role.deploy.arn
+}
+
+output "boundary_arn" {
+  description = "Permissions boundary of every role that deploying makes."
+  value       = aws_iam_policy.boundary.arn
+}

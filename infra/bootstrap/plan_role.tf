@@ -1,0 +1,34 @@
+# A pull request plans with -refresh=false and -lock=false: it compares the code with the state and reads nothing else of the
+# account. So it needs no read of secrets, of data or of any resource, and can write nothing.
+resource "aws_iam_role_policy" "plan" {
+  name   = "read-state"
+  role   = aws_iam_role.plan.id
+  policy = data.aws_iam_policy_document.plan.json
+}
+
+data "aws_iam_policy_document" "plan" {
+  # checkov:skip=CKV_AWS_356: DescribeAvailabilityZones has no resource.
+  statement {
+    sid       = "ReadStates"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.state.arn}/*/terraform.tfstate"]
+  }
+
+  statement {
+    sid       = "FindStates"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.state.arn]
+  }
+
+  statement {
+    sid       = "ReadZones"
+    actions   = ["ec2:DescribeAvailabilityZones"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "ReadNameOfServerImage"
+    actions   = ["ssm:GetParameter"]
+    resources = ["arn:aws:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
+  }
+}

@@ -1,0 +1,95 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name                   = "cabstand-test"
+  metrics_namespace      = "cabstand/test"
+  function_name          = "cabstand-test-api"
+  function_log_group     = "/aws/lambda/cabstand-test-api"
+  api_id                 = "abc"
+  dead_letter_queue_name = "cabstand-test-dead-letters"
+  server_id              = "i-0123456789abcdef0"
+  database_id            = "cabstand-test-mlflow"
+  task_log_groups        = { for task in ["cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"] : task => "/cabstand/${task}" }
+}
+
+run "the_checklist_figures" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.main["workflow-slow"].threshold == 300 && aws_cloudwatch_metric_alarm.main["workflow-slow"].extended_statistic == "p95"
+    error_message = "workflows: p95 over 300 s"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.main["experiment-slow"].threshold == 600 && aws_cloudwatch_metric_alarm.main["server-cpu"].threshold == 80
+    error_message = "experiments: p95 over 600 s; CPU over 80 %"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.computed["workflow-failures"].threshold == 10 && aws_cloudwatch_metric_alarm.computed["experiment-failures"].threshold == 5 && aws_cloudwatch_metric_alarm.computed["job-memory"].threshold == 8192
+    error_message = "failures over 10 % and 5 %; memory over 8 GiB"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.main["server-silent"].period * aws_cloudwatch_metric_alarm.main["server-silent"].evaluation_periods == 120 && aws_cloudwatch_metric_alarm.main["server-silent"].treat_missing_data == "breaching"
+    error_message = "silence of two minutes must ring"
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.email) == 0 && length(aws_cloudwatch_log_metric_filter.job) == 24
+    error_message = "no mail unless asked; four measures of six tasks"
+  }
+}
+
+run "mail_and_webhook_by_switch" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    alarm_email       = "alarms@example.org"
+    alarm_webhook_url = "https://example.org/hook"
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.email[0].endpoint == "alarms@example.org" && aws_sns_topic_subscription.webhook[0].protocol == "https"
+    error_message = "both must subscribe to the one topic"
+  }
+}
+
+run "refuses_what_is_wrong" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    name                   = "x"
+    metrics_namespace      = "AWS/x"
+    alarm_email            = "x"
+    alarm_webhook_url      = "x"
+    monthly_budget_usd     = 0
+    max_p99_latency_ms     = 0
+    task_log_groups        = {}
+    function_name          = "not a name"
+    function_log_group     = "x"
+    api_id                 = ""
+    dead_letter_queue_name = "not a name"
+    server_id              = "x"
+    database_id            = "X"
+  }
+
+  expect_failures = [
+    var.name, var.metrics_namespace, var.alarm_email, var.alarm_webhook_url, var.monthly_budget_usd, var.max_p99_latency_ms,
+    var.task_log_groups, var.function_name, var.function_log_group, var.api_id, var.dead_letter_queue_name, var.server_id, var.database_id,
+  ]
+}

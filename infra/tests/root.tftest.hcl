@@ -1,0 +1,181 @@
+# A mock provider has no ephemeral resources (Terraform 1.11), so here stands the real one, without an account: it is asked for
+# plans alone, every data source that would call AWS is overridden, and the passwords are given.
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "test"
+  secret_key                  = "test" # pragma: allowlist secret
+  skip_credentials_validation = true
+  skip_metadata_api_check     = "true"
+  skip_requesting_account_id  = true
+}
+
+override_data {
+  target = data.aws_caller_identity.current
+
+  values = {
+    account_id = "123456789012"
+  }
+}
+
+override_data {
+  target = module.storage.data.aws_caller_identity.current
+
+  values = {
+    account_id = "123456789012"
+  }
+}
+
+override_data {
+  target = module.batch.data.aws_caller_identity.current
+
+  values = {
+    account_id = "123456789012"
+  }
+}
+
+override_data {
+  target = module.api.data.aws_caller_identity.current
+
+  values = {
+    account_id = "123456789012"
+  }
+}
+
+override_data {
+  target = module.monitoring.data.aws_caller_identity.current
+
+  values = {
+    account_id = "123456789012"
+  }
+}
+
+override_data {
+  target = module.network.data.aws_availability_zones.available
+
+  values = {
+    names = ["us-east-1a", "us-east-1b", "us-east-1c"]
+  }
+}
+
+override_data {
+  target = module.tracking.data.aws_ssm_parameter.server_image
+
+  values = {
+    insecure_value = "ami-0123456789abcdef0"
+  }
+}
+
+variables {
+  make_mlflow_passwords  = false
+  given_mlflow_passwords = { admin = "password-of-this-test-only", session = "password-of-this-test-only", tasks = "password-of-this-test-only" } # pragma: allowlist secret
+
+  environment      = "test"
+  batch_image_tag  = "v1"
+  api_package_path = "tests/package.zip"
+}
+
+run "names_and_tags_follow_the_environment" {
+  command = plan
+
+  assert {
+    condition     = output.alarm_names["api-errors"] == "cabstand-test-api-errors"
+    error_message = "names must start with project and environment"
+  }
+
+  assert {
+    condition     = local.tags.Deployment == "cabstand-test" && local.boundary_arn == "arn:aws:iam::123456789012:policy/cabstand-boundary"
+    error_message = "tags and the boundary must follow project, environment and account"
+  }
+}
+
+run "every_job_of_the_list_is_scheduled" {
+  command = plan
+
+  variables {
+    enable_schedules   = false
+    schedule_overrides = { daily-comparison = { expression = "rate(1 day)" } }
+  }
+
+  assert {
+    condition     = alltrue([for job in values(local.schedules) : !job.enabled])
+    error_message = "enable_schedules must switch every job off"
+  }
+
+  assert {
+    condition     = local.schedules["daily-comparison"].expression == "rate(1 day)" && local.schedules["weekly-sweep"].expression == "cron(0 5 ? * SUN *)"
+    error_message = "an override must change its own job alone"
+  }
+}
+
+run "every_variable_refuses_what_is_wrong" {
+  command = plan
+
+  variables {
+    project                          = "Cab Stand"
+    environment                      = "x"
+    region                           = "mars"
+    account_id                       = "12"
+    emulator_endpoint                = "http://example.org:80"
+    log_level                        = "LOUD"
+    log_retention_days               = 8
+    vpc_cidr_block                   = "10.0.0.0/28"
+    egress                           = "carrier_pigeon"
+    quarantine_retention_days        = 0
+    prediction_retention_days        = 1.5
+    old_version_retention_days       = -1
+    given_mlflow_passwords           = {}
+    server_instance_type             = "t3.small"
+    server_disk_gib                  = 2
+    database_instance_class          = "t4g.micro"
+    database_disk_gib                = 5
+    backup_retention_days            = 0
+    secret_recovery_days             = 3
+    batch_image_tag                  = "latest"
+    batch_architecture               = "SPARC"
+    multicore_vcpu                   = 3
+    capacity_provider                = "EC2"
+    clustering_input                 = "s3://elsewhere/x.parquet"
+    training_input                   = "../x.parquet"
+    worker_lifetime_minutes          = 1
+    schedule_timezone                = "Gotham"
+    schedule_overrides               = { hourly-nothing = {} }
+    api_package_path                 = "tests/absent.zip"
+    api_runtime                      = "python3.9"
+    api_architecture                 = "mips"
+    api_memory_mib                   = 64
+    api_timeout_seconds              = 60
+    api_reserved_concurrency         = 0
+    api_live_version                 = "newest"
+    api_domain_name                  = "not a host"
+    api_jwt_issuer                   = "http://plain.example.org"
+    api_throttle_requests_per_second = 0
+    api_throttle_burst_requests      = 0
+    alarm_email                      = "nobody"
+    alarm_webhook_url                = "http://plain.example.org"
+    monthly_budget_usd               = 0
+    max_p99_latency_ms               = 1
+  }
+
+  expect_failures = [
+    var.project, var.environment, var.region, var.account_id, var.emulator_endpoint, var.log_level, var.log_retention_days,
+    var.vpc_cidr_block, var.egress, var.quarantine_retention_days, var.prediction_retention_days, var.old_version_retention_days,
+    var.given_mlflow_passwords, var.server_instance_type, var.server_disk_gib, var.database_instance_class, var.database_disk_gib, var.backup_retention_days,
+    var.secret_recovery_days, var.batch_image_tag, var.batch_architecture, var.multicore_vcpu, var.capacity_provider,
+    var.clustering_input, var.training_input, var.worker_lifetime_minutes, var.schedule_timezone, var.schedule_overrides,
+    var.api_package_path, var.api_runtime, var.api_architecture, var.api_memory_mib, var.api_timeout_seconds,
+    var.api_reserved_concurrency, var.api_live_version, var.api_domain_name, var.api_jwt_issuer,
+    var.api_throttle_requests_per_second, var.api_throttle_burst_requests, var.alarm_email,
+    var.alarm_webhook_url, var.monthly_budget_usd, var.max_p99_latency_ms,
+  ]
+}
+
+run "domain_and_issuer_need_their_other_half" {
+  command = plan
+
+  variables {
+    api_domain_name = "api.example.org"
+    api_jwt_issuer  = "https://issuer.example.org"
+  }
+
+  expect_failures = [var.api_certificate_arn, var.api_jwt_audiences]
+}

@@ -1,0 +1,34 @@
+"""An emulated account for the session."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from cloud_account import Account, copy_of_infra
+
+
+@pytest.fixture(scope="session")
+def terraform_there() -> None:
+    if not shutil.which("terraform"):
+        pytest.skip("terraform is not installed")
+
+
+@pytest.fixture(scope="session")
+def emulator_url() -> Iterator[str]:
+    """The patched server in a process of its own, as Terraform's lane uses it."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "cabstand.local.emulator"], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def account(terraform_there: None, emulator_url: str, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    return Account(emulator_url, copy_of_infra(tmp_path_factory.mktemp("account")))

@@ -1,0 +1,234 @@
+"""The whole account on the emulator: bootstrap, both plans, dev applied in full, nothing left to change, destroyed.
+
+The tests run in the order of the file; what a plain read of AWS can show is read back with boto3.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cloud_account import Account
+
+pytestmark = pytest.mark.cloud
+
+# Kinds of resources that are in the code but not in dev's plan, each with the switch or environment that brings it.
+SWITCHED = {
+    "aws_apigatewayv2_api_mapping": "api_domain_name",
+    "aws_apigatewayv2_authorizer": "api_jwt_issuer",
+    "aws_apigatewayv2_domain_name": "api_domain_name",
+    "aws_cloudwatch_event_rule": "an entry of event_jobs",
+    "aws_cloudwatch_event_target": "an entry of event_jobs",
+    "aws_eip": "egress = nat_gateway",
+    "aws_flow_log": "enable_flow_logs",
+    "aws_nat_gateway": "egress = nat_gateway",
+    "aws_s3_bucket_logging": "enable_access_logs",
+}
+
+
+def test_bootstrap_moves_its_state_into_the_bucket_it_makes(account: Account) -> None:
+    account.terraform("bootstrap", "-y")
+    state = account.client("s3").get_object(Bucket="cabstand-state-123456789012", Key="bootstrap/terraform.tfstate")
+    kinds = {resource["type"] for resource in json.load(state["Body"])["resources"]}
+    assert {"aws_s3_bucket", "aws_ecr_repository", "aws_iam_openid_connect_provider", "aws_iam_policy"} <= kinds
+    assert not list((account.tree / "infra/bootstrap").glob("*.tfstate*"))
+
+
+def test_bootstrap_again_changes_nothing(account: Account) -> None:
+    assert "0 added, 0 changed, 0 destroyed" in account.terraform("bootstrap", "-y")
+
+
+def test_repositories_and_state_bucket_are_guarded(account: Account) -> None:
+    repositories = account.client("ecr").describe_repositories()["repositories"]
+    assert {r["repositoryName"] for r in repositories} == {"cabstand/batch", "cabstand/mlflow"}
+    assert all(
+        r["imageTagMutability"] == "IMMUTABLE" and r["imageScanningConfiguration"]["scanOnPush"] for r in repositories
+    )
+    s3 = account.client("s3")
+    assert s3.get_bucket_versioning(Bucket="cabstand-state-123456789012")["Status"] == "Enabled"
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket="cabstand-state-123456789012")["Policy"]
+
+
+def test_prod_plans(account: Account) -> None:
+    planned = account.plan("prod")
+    after = {r["address"]: r["change"]["after"] for r in planned["resource_changes"]}
+    database = after["module.tracking.aws_db_instance.main"]
+    assert database["deletion_protection"]
+    assert database["multi_az"]
+    assert not database["publicly_accessible"]
+    assert {"aws_flow_log", "aws_s3_bucket_logging"} <= {r["type"] for r in planned["resource_changes"]}
+
+
+def test_dev_applies_in_full(account: Account) -> None:
+    planned = account.plan("dev")
+    kinds = {r["type"] for r in planned["resource_changes"] if r["mode"] == "managed"}
+    in_code = kinds_in_code(planned["configuration"]["root_module"])
+    assert in_code - kinds == set(SWITCHED), "a kind of resource is in the code and not in dev; say what brings it"
+    printed = account.terraform("dev", "apply", "-input=false", "-auto-approve")
+    managed = [r for r in planned["resource_changes"] if r["mode"] == "managed"]
+    assert f"{len(managed)} added, 0 changed, 0 destroyed" in printed
+
+
+def test_second_plan_is_empty(account: Account) -> None:
+    account.terraform("dev", "plan", "-input=false", "-detailed-exitcode", code=0)
+
+
+def test_tasks_are_what_they_should_be(account: Account) -> None:
+    ecs, found = account.client("ecs"), account.outputs["batch"]
+    sizes = {}
+    for name, arn in found["task_definition_arns"].items():
+        task = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        container = task["containerDefinitions"][0]
+        assert container["readonlyRootFilesystem"], name
+        assert container["user"] == "10001:10001", name
+        assert container["stopTimeout"] == 120, name
+        sizes[name] = int(task["cpu"]) // 1024
+    assert sizes["cluster-sequential"] == 1
+    assert sizes["cluster-multicore"] == 8
+    assert sizes.keys() == {
+        "cluster-sequential",
+        "cluster-multicore",
+        "compare",
+        "sweep",
+        "train",
+        "pipeline",
+        "dask-worker",
+    }
+
+
+def test_schedules_start_the_tasks(account: Account) -> None:
+    scheduler, found = account.client("scheduler"), account.outputs["batch"]
+    tasks = {"daily-comparison": "compare", "weekly-sweep": "sweep", "monthly-pipeline": "pipeline"}
+    for name, task in tasks.items():
+        schedule = scheduler.get_schedule(Name=f"cabstand-dev-{name}", GroupName=found["schedule_group"])
+        assert schedule["ScheduleExpressionTimezone"] == "America/New_York"
+        target = schedule["Target"]
+        assert target["EcsParameters"]["TaskDefinitionArn"] == found["task_definition_arns"][task]
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 2
+        assert target["DeadLetterConfig"]["Arn"].endswith(":cabstand-dev-dead-letters")
+
+
+def test_alias_is_what_the_gateway_calls(account: Account) -> None:
+    found = account.outputs
+    alias = account.client("lambda").get_alias(FunctionName=found["function_name"], Name="live")
+    assert alias["FunctionVersion"] == found["function_version"]
+    gateway = account.client("apigatewayv2")
+    apis = [api for api in gateway.get_apis()["Items"] if api["Name"] == "cabstand-dev-api"]
+    integration = gateway.get_integrations(ApiId=apis[0]["ApiId"])["Items"][0]
+    assert f"{alias['AliasArn']}/invocations" in integration["IntegrationUri"]
+    stage = gateway.get_stage(ApiId=apis[0]["ApiId"], StageName="$default")
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 50
+
+
+def test_alarms_speak_to_the_one_topic(account: Account) -> None:
+    alarms = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    names = {alarm["AlarmName"].removeprefix("cabstand-dev-") for alarm in alarms}
+    checklist = {
+        "workflow-failures",
+        "workflow-slow",
+        "experiment-failures",
+        "experiment-slow",
+        "job-memory",
+        "server-cpu",
+        "server-silent",
+    }
+    service = {"api-errors", "api-slow", "api-throttled", "jobs-not-started", "database-disk"}
+    assert names == checklist | service == set(account.outputs["alarm_names"])
+    topics = {topic for alarm in alarms for topic in alarm["AlarmActions"]}
+    assert [topic.rsplit(":", 1)[1] for topic in topics] == ["cabstand-dev-alarms"]
+    mail = account.client("sns").list_subscriptions_by_topic(TopicArn=topics.pop())["Subscriptions"]
+    assert [(s["Protocol"], s["Endpoint"]) for s in mail] == [("email", "alarms@example.org")]
+
+
+def test_buckets_refuse_plain_http_and_the_public(account: Account) -> None:
+    s3 = account.client("s3")
+    for bucket in account.outputs["buckets"].values():
+        statement = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+        assert any(s["Effect"] == "Deny" and "aws:SecureTransport" in json.dumps(s.get("Condition")) for s in statement)
+        assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+        assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+
+
+def test_no_secret_is_in_the_state_or_the_user_data(account: Account) -> None:
+    secrets = account.client("secretsmanager")
+    values: set[str] = set()
+    for name in ("cabstand-dev/mlflow/server", "cabstand-dev/mlflow/tasks"):
+        values |= {
+            v for v in json.loads(secrets.get_secret_value(SecretId=name)["SecretString"]).values() if len(v) > 20
+        }
+    assert len(values) == 3
+    state = account.terraform("dev", "state", "pull")
+    plan = (account.tree / "p.tfplan").read_bytes()
+    assert not [value for value in values if value in state or value.encode() in plan]
+
+
+def test_predictions_reach_the_lake(account: Account) -> None:
+    logs, found = account.client("logs"), account.outputs
+    group = f"/aws/lambda/{found['function_name']}"
+    logs.create_log_stream(logGroupName=group, logStreamName="run")
+    line = json.dumps({"event": "prediction", "request_id": "r1"})
+    logs.put_log_events(logGroupName=group, logStreamName="run", logEvents=[{"timestamp": 1, "message": line}])
+    listed = account.client("s3").list_objects_v2(Bucket=found["buckets"]["lake"], Prefix="predictions/")
+    assert listed["KeyCount"] == 1
+    account.client("s3").delete_object(Bucket=found["buckets"]["lake"], Key=listed["Contents"][0]["Key"])
+
+
+# Variable, its new value => what must change in the plan, and nothing else may.
+CHANGES = {
+    "multicore_vcpu=4": {'module.batch.aws_ecs_task_definition.main["cluster-multicore"]': ["delete", "create"]},
+    'schedule_overrides={"weekly-sweep":{"expression":"cron(0 9 ? * MON *)"}}': {
+        'module.batch.aws_scheduler_schedule.main["weekly-sweep"]': ["update"]
+    },
+    "alarm_email=other@example.org": {"module.monitoring.aws_sns_topic_subscription.email[0]": ["delete", "create"]},
+}
+
+
+@pytest.mark.parametrize("variable", CHANGES)
+def test_one_variable_changes_exactly_what_it_should(account: Account, variable: str) -> None:
+    planned = account.plan("dev", f"-var={variable}")
+    changed = {
+        r["address"]: r["change"]["actions"]
+        for r in planned["resource_changes"]
+        if r["mode"] == "managed" and r["change"]["actions"] != ["no-op"]
+    }
+    assert changed == CHANGES[variable]
+
+
+def test_destroy_leaves_nothing(account: Account) -> None:
+    for bucket in account.outputs["buckets"].values():
+        empty(account, bucket)
+    account.terraform("dev", "destroy", "-input=false", "-auto-approve")
+    assert account.terraform("dev", "state", "list").strip() == ""
+    assert leftovers(account) == []
+
+
+def empty(account: Account, bucket: str) -> None:
+    s3 = account.client("s3")
+    listed = s3.list_object_versions(Bucket=bucket)
+    for version in listed.get("Versions", []) + listed.get("DeleteMarkers", []):
+        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+
+
+def leftovers(account: Account) -> list[str]:
+    """Return what is still there and bills, found without Terraform."""
+    buckets = [
+        b["Name"] for b in account.client("s3").list_buckets()["Buckets"] if b["Name"].startswith("cabstand-dev")
+    ]
+    reservations = account.client("ec2").describe_instances()["Reservations"]
+    servers = [i["InstanceId"] for r in reservations for i in r["Instances"] if i["State"]["Name"] != "terminated"]
+    databases = [d["DBInstanceIdentifier"] for d in account.client("rds").describe_db_instances()["DBInstances"]]
+    addresses = [a["AllocationId"] for a in account.client("ec2").describe_addresses()["Addresses"]]
+    functions = [f["FunctionName"] for f in account.client("lambda").list_functions()["Functions"]]
+    secrets = [s["Name"] for s in account.client("secretsmanager").list_secrets()["SecretList"]]
+    alarms = [a["AlarmName"] for a in account.client("cloudwatch").describe_alarms()["MetricAlarms"]]
+    return buckets + servers + databases + addresses + functions + secrets + alarms
+
+
+def kinds_in_code(module: dict[str, Any]) -> set[str]:
+    """Return every kind of managed resource below a module, as Terraform itself read it."""
+    kinds = {resource["type"] for resource in module.get("resources", []) if resource["mode"] == "managed"}
+    for call in module.get("module_calls", {}).values():
+        kinds |= kinds_in_code(call["module"])
+    return kinds

@@ -1,0 +1,92 @@
+"""An account on an emulator, and Terraform to run in it, on a copy of infra/."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+ROOT = Path(__file__).resolve().parents[1]
+REGION = "us-east-1"
+
+
+@dataclass
+class Account:
+    """An emulated account and a copy of infra/ that is applied to it."""
+
+    url: str
+    tree: Path
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id="emulator",
+            aws_secret_access_key="emulator",  # pragma: allowlist secret
+        )
+
+    def terraform(self, *words: str, code: int = 0) -> str:
+        """Run scripts/terraform.py and return what it printed; the test fails where the exit code is another."""
+        run = subprocess.run(
+            [sys.executable, str(self.tree / "scripts/terraform.py"), *words],
+            env=terraform_environment(self.url),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.tree,
+        )
+        assert run.returncode == code, f"terraform {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
+        return run.stdout
+
+    def plan(self, environment: str, *arguments: str) -> dict[str, Any]:
+        """Return a plan as JSON."""
+        file = self.tree / "p.tfplan"
+        self.terraform(environment, "plan", "-input=false", f"-out={file}", *arguments)
+        shown: dict[str, Any] = json.loads(self.terraform(environment, "show", "-json", str(file)))
+        return shown
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        """What the applied dev set-up puts out."""
+        return {name: output["value"] for name, output in json.loads(self.terraform("dev", "output", "-json")).items()}
+
+
+def terraform_environment(url: str) -> dict[str, str]:
+    """Return an environment in which boto3 and Terraform speak to the emulator alone."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CABSTAND_", "TF_VAR"))}
+    kept.pop("TF_DATA_DIR", None)
+    return kept | {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "emulator",
+        "AWS_SECRET_ACCESS_KEY": "emulator",  # pragma: allowlist secret
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GITHUB_REPOSITORY": "example/cabstand",
+        "TF_IN_AUTOMATION": "1",
+        "TF_CLI_ARGS": "-no-color",
+        "TF_CLI_ARGS_apply": "-parallelism=30",
+        "TF_CLI_ARGS_destroy": "-parallelism=30",
+    }
+
+
+def copy_of_infra(place: Path) -> Path:
+    """Copy what Terraform reads; a stand-in for the function's zip, since its code is not run."""
+    shutil.copytree(ROOT / "infra", place / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
+    (place / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/terraform.py", place / "scripts")
+    (place / "requirements").mkdir()
+    shutil.copy(ROOT / "requirements/mlflow.txt", place / "requirements")
+    (place / "dist").mkdir()
+    with zipfile.ZipFile(place / "dist/lambda-arm64.zip", "w") as package:
+        package.writestr(zipfile.ZipInfo("handler.py"), "def handler(event, context): return {}\n")
+    return place
