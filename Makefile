@@ -92,6 +92,37 @@ bench-service: $(STAMP)  ## measure the service against a bare route and against
 demo: $(RUN)  ## the main job end to end on synthetic trips: cluster, compare, sweep, report
 	$(CABSTAND) demo
 
+# --- infrastructure ---------------------------------------------------------------------------------------------------
+# TF_PLUGIN_DIR: a folder with the provider, for a machine without a registry. AWS_ENDPOINT_URL: an emulator in place of AWS.
+ENV ?= dev
+TERRAFORM := $(BIN)/python scripts/terraform.py
+
+.PHONY: bootstrap
+bootstrap: $(RUN)  ## once per account: state bucket, repositories, GitHub roles (GITHUB_REPOSITORY=owner/name)
+	$(TERRAFORM) bootstrap
+
+.PHONY: plan
+plan: $(RUN)  ## show what `make deploy` would change (ENV=dev)
+	$(TERRAFORM) $(ENV) plan
+
+.PHONY: deploy
+deploy: $(RUN)  ## apply infra/ to the account, after a question (ENV=dev)
+	$(TERRAFORM) $(ENV) apply
+
+.PHONY: mlflow-tunnel
+mlflow-tunnel: $(RUN)  ## MLflow on http://localhost:5000 by Session Manager (ENV=dev; needs the AWS CLI with its plugin)
+	aws ssm start-session --document-name AWS-StartPortForwardingSession \
+	  --target "$$($(TERRAFORM) $(ENV) output -json mlflow | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["server_id"])')" \
+	  --parameters portNumber=5000,localPortNumber=5000
+
+.PHONY: infra-check
+infra-check: $(STAMP)  ## Terraform's format, validity and tests, checkov, IAM and environment names
+	scripts/infra-check
+
+.PHONY: test-infra
+test-infra: $(STAMP)  ## apply the whole account to the emulator, read it back, destroy it
+	$(BIN)/python -m pytest -m cloud tests/cloud --durations=5
+
 .PHONY: clean
 clean:  ## remove what was built and cached (not .venv, not .cabstand)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

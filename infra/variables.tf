@@ -20,7 +20,7 @@ variable "environment" {
 }
 
 variable "region" {
-  description = "AWS region."
+  description = "AWS region of everything."
   type        = string
   default     = "us-east-1"
 

@@ -10,7 +10,7 @@ variable "project" {
 }
 
 variable "region" {
-  description = "AWS region."
+  description = "AWS region of everything."
   type        = string
   default     = "us-east-1"
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from access_cases import GRANTED, REFUSED
 from cloud_account import Account
+from policy_evaluation import is_allowed
 
 pytestmark = pytest.mark.cloud
 
@@ -173,6 +175,27 @@ def test_predictions_reach_the_lake(account: Account) -> None:
     listed = account.client("s3").list_objects_v2(Bucket=found["buckets"]["lake"], Prefix="predictions/")
     assert listed["KeyCount"] == 1
     account.client("s3").delete_object(Bucket=found["buckets"]["lake"], Key=listed["Contents"][0]["Key"])
+
+
+@pytest.mark.parametrize(("role", "action", "resource", "context"), REFUSED, ids=lambda value: str(value)[:40])
+def test_refused(account: Account, role: str, action: str, resource: str, context: dict[str, str]) -> None:
+    assert not is_allowed(account.client("iam"), f"cabstand-{role}", action, resource, context)
+
+
+@pytest.mark.parametrize(("role", "action", "resource", "context"), GRANTED, ids=lambda value: str(value)[:40])
+def test_granted(account: Account, role: str, action: str, resource: str, context: dict[str, str]) -> None:
+    if resource == "the tasks' secret":  # its name ends in letters of chance
+        resource = account.client("secretsmanager").describe_secret(SecretId="cabstand-dev/mlflow/tasks")["ARN"]
+    assert is_allowed(account.client("iam"), f"cabstand-{role}", action, resource, context)
+
+
+def test_every_role_of_the_set_up_carries_the_boundary(account: Account) -> None:
+    iam = account.client("iam")
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("cabstand-dev-")]
+    assert len(roles) >= 10
+    for role in roles:
+        boundary = iam.get_role(RoleName=role)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
+        assert boundary == "arn:aws:iam::123456789012:policy/cabstand-boundary"
 
 
 # Variable, its new value => what must change in the plan, and nothing else may.

@@ -67,11 +67,6 @@ locals {
     CABSTAND_LOG_JSON = "true"
     HOME              = "/work"
     NUMBA_CACHE_DIR   = "/tmp/numba"
-    # What a distributed run needs to start its own workers.
-    CABSTAND_ECS_CLUSTER           = aws_ecs_cluster.main.name
-    CABSTAND_ECS_SUBNETS           = join(",", var.subnet_ids)
-    CABSTAND_ECS_SECURITY_GROUP    = var.security_group_id
-    CABSTAND_ECS_WORKER_DEFINITION = "${var.name}-dask-worker"
   })
 }
 

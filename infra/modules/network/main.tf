@@ -2,6 +2,7 @@
 # and private subnets only where the egress switch asks for them.
 
 data "aws_availability_zones" "available" {
+  # checkov:skip=CKV_AWS_394: the list is read at the first apply; subnets ignore later changes of it.
   state = "available"
 
   filter {

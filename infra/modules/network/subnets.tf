@@ -7,6 +7,11 @@ resource "aws_subnet" "public" {
   map_public_ip_on_launch = false
 
   tags = { Name = "${var.name}-public-${count.index}" }
+
+  lifecycle {
+    # A zone that AWS adds later must not move a subnet.
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_subnet" "isolated" {
@@ -17,6 +22,11 @@ resource "aws_subnet" "isolated" {
   cidr_block        = cidrsubnet(var.cidr_block, 4, 4 + count.index)
 
   tags = { Name = "${var.name}-isolated-${count.index}" }
+
+  lifecycle {
+    # A zone that AWS adds later must not move a subnet.
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_subnet" "private" {
@@ -27,4 +37,9 @@ resource "aws_subnet" "private" {
   cidr_block        = cidrsubnet(var.cidr_block, 4, 8 + count.index)
 
   tags = { Name = "${var.name}-private-${count.index}" }
+
+  lifecycle {
+    # A zone that AWS adds later must not move a subnet.
+    ignore_changes = [availability_zone]
+  }
 }

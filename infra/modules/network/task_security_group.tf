@@ -1,5 +1,6 @@
 # Nothing outside reaches a task. Among themselves, the tasks of a distributed run talk on Dask's ports alone.
 resource "aws_security_group" "tasks" {
+  # checkov:skip=CKV2_AWS_5: tasks take it when they start; the schedules and a run name it.
   name        = "${var.name}-tasks"
   description = "Batch tasks: no way in, Dask among themselves."
   vpc_id      = aws_vpc.main.id

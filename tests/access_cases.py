@@ -1,0 +1,63 @@
+"""What each role of an applied set-up must be refused, and what it must be granted."""
+
+from __future__ import annotations
+
+A = "123456789012"
+LAKE, ARTIFACTS = f"arn:aws:s3:::cabstand-dev-lake-{A}", f"arn:aws:s3:::cabstand-dev-artifacts-{A}"
+STATE = f"arn:aws:s3:::cabstand-state-{A}"
+SECRET = f"arn:aws:secretsmanager:us-east-1:{A}:secret:"
+CLUSTER = {"ecs:cluster": f"arn:aws:ecs:us-east-1:{A}:cluster/cabstand-dev"}
+TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+DEFINITION = f"arn:aws:ecs:us-east-1:{A}:task-definition/cabstand-dev-"
+BOUNDARY = {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"}
+ROLE = f"arn:aws:iam::{A}:role/cabstand-"
+
+# Role, action, resource, context of requests that must be refused.
+REFUSED = [
+    ("dev-task-clustering", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/api/keys-AbCdEf", {}),
+    ("dev-task-pipeline", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
+    ("dev-task-clustering", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
+    ("dev-task-training", "s3:PutObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("dev-task-pipeline", "s3:DeleteObjectVersion", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("dev-task-worker", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
+    ("dev-task-distributing", "ecs:RunTask", f"{DEFINITION}pipeline:1", CLUSTER),
+    ("dev-task-distributing", "iam:PassRole", f"{ROLE}dev-task-pipeline", TO_TASKS),
+    ("dev-task-pipeline", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("dev-api-function", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
+    ("dev-api-function", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("dev-mlflow-server", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("dev-mlflow-server", "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/EC2"}),
+    ("dev-scheduler", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
+    ("plan", "s3:PutObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("plan", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
+    ("plan", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("deploy", "iam:CreateRole", f"{ROLE}dev-new", {}),
+    (
+        "deploy",
+        "iam:PutRolePolicy",
+        f"{ROLE}deploy",
+        {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"},
+    ),
+    ("deploy", "iam:CreatePolicyVersion", f"arn:aws:iam::{A}:policy/cabstand-boundary", {}),
+    ("deploy", "s3:PutObject", f"{STATE}/bootstrap/terraform.tfstate", {}),
+]
+# The same roles at their work, so that a refusal above is not one of everything.
+GRANTED = [
+    ("dev-task-clustering", "s3:PutObject", f"{LAKE}/hotspots/run/hotspots.parquet", {}),
+    ("dev-task-training", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
+    ("dev-task-distributing", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
+    ("dev-task-distributing", "iam:PassRole", f"{ROLE}dev-task-worker", TO_TASKS),
+    ("dev-task-execution", "secretsmanager:GetSecretValue", "the tasks' secret", {}),
+    ("dev-api-function", "s3:GetObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
+    ("dev-mlflow-server", "s3:PutObject", f"{ARTIFACTS}/mlflow/1/run/artifacts/model.onnx", {}),
+    ("dev-mlflow-server", "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "cabstand/dev"}),
+    ("dev-scheduler", "ecs:RunTask", f"{DEFINITION}compare:1", CLUSTER),
+    ("plan", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
+    (
+        "deploy",
+        "iam:CreateRole",
+        f"{ROLE}dev-new",
+        {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"},
+    ),
+    ("deploy", "s3:PutObject", f"{STATE}/dev/terraform.tfstate", {}),
+]

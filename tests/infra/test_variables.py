@@ -1,0 +1,83 @@
+"""Every variable is typed, described and validated; every name of the environment is one that the code reads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cabstand.settings import Settings, environment_names
+
+INFRA = Path(__file__).resolve().parents[2] / "infra"
+FILES = sorted(file for file in INFRA.rglob("variables*.tf") if ".terraform" not in file.parts)
+
+# Settings that Terraform leaves at their defaults, each with the reason.
+NOT_SET = {
+    "api_burst": "API Gateway's throttle is the rate limit on AWS (throttle_burst_requests)",
+    "api_cors_origins": "closed unless a deployment opens it",
+    "api_key": "what a caller sends; the service has hashes alone",
+    "api_keys_refresh_s": "the default holds a revoked key off within a minute",
+    "api_keys_required": "keys are always wanted on AWS",
+    "api_max_body_bytes": "the default, below API Gateway's own limit",
+    "api_problems": "every published problem is served",
+    "api_rate_per_s": "API Gateway's throttle is the rate limit on AWS (throttle_requests_per_second)",
+    "api_refresh_s": "the default: a minute",
+    "api_timeout_s": "of uvicorn's clients; API Gateway reads the request on AWS",
+    "compare_memory_gib": "80 % of the task's memory, which is what it is for",
+    "dask_scheduler": "of the run that starts the workers; given with it",
+    "dask_scratch": "the worker's command names its folder",
+    "download_attempts": "the default",
+    "download_timeout_s": "the default",
+    "ingest_max_rows": "the default",
+    "lambda_function": "Lambda itself sets it",
+    "otlp_endpoint": "tracing on AWS is X-Ray's switch (enable_tracing)",
+    "prediction_log": "auto is the function's log in Lambda",
+    "prediction_retention_days": "of the local log; the lake's is a lifecycle rule (prediction_retention_days)",
+    "tlc_url": "the default: the publisher's address",
+    "uber_url": "the default: the publisher's address",
+    "zones_url": "the default: the publisher's address",
+}
+FAMILIES = {
+    "gate_": "the gate's rules are the same everywhere",
+    "score_": "weights of a report",
+    "drift_": "rules of the drift policy",
+}
+
+
+def variables(file: Path) -> dict[str, str]:
+    found = re.finditer(r'^variable "(\w+)" \{\n(.*?)^\}', file.read_text(), re.MULTILINE | re.DOTALL)
+    return {one[1]: one[2] for one in found}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(INFRA)))
+def test_variables_are_typed_described_and_validated(file: Path) -> None:
+    for name, body in variables(file).items():
+        assert re.search(r"^  type +=", body, re.MULTILINE), f"{name} has no type"
+        assert re.search(r'^  description += "(vCPUs|[A-Z]).{10,}\."$', body, re.MULTILINE), (
+            f"{name} has no description"
+        )
+        validated = "validation {" in body or re.search(r"^  type +=\s+bool$", body, re.MULTILINE)
+        assert validated, f"{name} is not validated"
+
+
+def set_by_terraform() -> set[str]:
+    code = "".join(
+        file.read_text()
+        for file in INFRA.rglob("*.tf")
+        if ".terraform" not in file.parts and not file.name.startswith(("variables", "outputs"))
+    )
+    return set(re.findall(r"^\s*(CABSTAND_[A-Z_]+)\s*=", code, re.MULTILINE))
+
+
+def test_what_terraform_sets_is_a_setting() -> None:
+    known = {name for setting in Settings.model_fields for name in environment_names(setting)}
+    of_the_server = {"CABSTAND_METRICS_NAMESPACE"}  # read by the server's heartbeat, not by the package
+    assert set_by_terraform() - known == of_the_server
+
+
+def test_every_setting_is_set_or_left_with_a_reason() -> None:
+    given = {setting for setting in Settings.model_fields if set(environment_names(setting)) & set_by_terraform()}
+    left = set(NOT_SET) | {setting for setting in Settings.model_fields if setting.startswith(tuple(FAMILIES))}
+    assert given | left == set(Settings.model_fields), "set it in Terraform, or say here why not"
+    assert not given & left
