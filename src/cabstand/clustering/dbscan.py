@@ -98,8 +98,8 @@ def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: 
         raise _bad_point(view, earth)
     if earth and (box[2] < -180 or box[3] > 180):
         return _run(_turned(view), eps_m, min_samples, metric, weight, n_threads)
-    grid = make_grid(box, eps_m, spherical=earth)
-    return Clustering(*cluster(view, grid, min_samples, weight, n_threads))
+    grid, bands = make_grid(box, eps_m, spherical=earth)
+    return Clustering(*cluster(view, grid, bands, min_samples, weight, n_threads))
 
 
 def _turned(xy: NDArray[Any]) -> NDArray[np.float64]:

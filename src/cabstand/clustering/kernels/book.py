@@ -1,88 +1,64 @@
 """Second stage: every point gets the slot of its cell, and every slot a count.
 
-Slots lie in pages of ``2^page_bits`` neighbouring columns of one row, and a page exists only where a point is, found
-by a small hash table: neither far outliers nor points all over the Earth cost a table of the whole box. Each thread
-writes a book of its own.
+Slots lie in pages of ``2^page_bits`` neighbouring columns of one row, and a page exists only where a point is. Each
+thread writes a book of its own. Here the box is small enough for a table of all its pages; for others see
+:mod:`cabstand.clustering.kernels.tiles`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import inlined, kernel
-
-EMPTY = -1
-
-
-@inlined
-def _home(page_key, hash_shift):
-    """Fibonacci hashing: the first place to look for a page."""
-    return np.int64((np.uint64(page_key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(hash_shift))
+from cabstand.clustering.kernels.jit import kernel
 
 
 @kernel
-def assign(points, start, stop, grid, page_bits, hash_shift, hash_keys, hash_pages, page_keys, counts, n_pages, slots):
+def assign(points, start, stop, grid, bands, page_bits, row_tiles, pages, page_keys, counts, slots):
     """Give points ``start:stop`` their slots and count them.
 
     Parameters
     ----------
     page_bits : int
-        Binary logarithm of the slots of a page.
-    hash_shift : int
-        64 minus the binary logarithm of the hash table's size.
-    hash_keys : ndarray of int64, hash_pages : ndarray of int32
-        The hash table: key of the page (EMPTY where free) and its number.
+        Binary logarithm of the columns of a page.
+    row_tiles : int
+        Tiles across the box; a tile is 8 rows of 8 pages, which lie together in memory.
+    pages : ndarray of int32, shape (tile rows * row_tiles * 64,)
+        Number of each page and one more, 0 where there is none; filled.
     page_keys : ndarray of int64
-        Key of each page; its length is the most pages there may be.
+        Key of each page, ``cell key >> page_bits``; filled.
     counts : ndarray of int32
-        Points of each slot, page after page.
-    n_pages : int
-        Pages in use already.
+        Points of each slot, page after page; added to.
     slots : ndarray of int32, shape (n,)
         Filled for ``start:stop``.
 
     Returns
     -------
-    tuple of int
-        The first point that was not done (`stop` if all were; else a table is full) and the pages in use.
+    int
+        Pages in use; one more than `page_keys` holds if they did not suffice.
     """
-    mask = len(hash_keys) - 1
-    most = min(len(page_keys), len(hash_keys) // 2)
-    inside = (1 << page_bits) - 1
+    origin0, origin1, per_unit0 = grid.origin0, grid.origin1, grid.rows_per_unit
     last_row = grid.n_rows - 1
-    n_cols = np.int64(1) << grid.col_bits
-    for i in range(start, stop):
-        row = min(np.int64((points[i, 0] - grid.origin0) * grid.rows_per_unit), last_row)
-        per_unit = grid.cols_per_unit[row >> grid.band_shift]
+    last_col = (np.int64(1) << grid.col_bits) - 1
+    inside = (1 << page_bits) - 1
+    n_pages = 0
+    for i in range(np.uint64(start), np.uint64(stop)):  # unsigned: no index counts from the end
+        row = min(np.int64((points[i, 0] - origin0) * per_unit0), last_row)
+        per_unit = bands[np.uint64(row >> grid.band_shift), 0]
         if grid.wraps:
-            n_cols = np.int64(360.0 * per_unit + 0.5)
-        col = min(np.int64((points[i, 1] - grid.origin1) * per_unit), n_cols - 1)
-        key = (row << grid.col_bits) | col
-        page_key = key >> page_bits
-        h = _home(page_key, hash_shift)
-        while hash_keys[h] != page_key:
-            if hash_keys[h] == EMPTY:
-                if n_pages == most:
-                    return i, n_pages
-                hash_keys[h] = page_key
-                hash_pages[h] = n_pages
-                page_keys[n_pages] = page_key
-                n_pages += 1
-                break
-            h = (h + 1) & mask
-        slot = (np.int64(hash_pages[h]) << page_bits) | (key & inside)
+            last_col = np.int64(360.0 * per_unit + 0.5) - 1
+        col = min(np.int64((points[i, 1] - origin1) * per_unit), last_col)
+        page_col = col >> page_bits
+        tile = (row >> 3) * row_tiles + (page_col >> 3)
+        place = np.uint64(tile << 6 | (row & 7) << 3 | page_col & 7)
+        page = np.int64(pages[place]) - 1
+        if page < 0:
+            if n_pages == len(page_keys):
+                return n_pages + 1
+            page_keys[n_pages] = (row << (grid.col_bits - page_bits)) | page_col
+            page = n_pages
+            n_pages += 1
+            pages[place] = n_pages
+        slot = (page << page_bits) | (col & inside)
         slots[i] = slot
-        counts[slot] += 1
-    return stop, n_pages
-
-
-@kernel
-def rehash(page_keys, n_pages, hash_shift, hash_keys, hash_pages):
-    """Fill a larger hash table with the pages there are."""
-    mask = len(hash_keys) - 1
-    for page in range(n_pages):
-        h = _home(page_keys[page], hash_shift)
-        while hash_keys[h] != EMPTY:
-            h = (h + 1) & mask
-        hash_keys[h] = page_keys[page]
-        hash_pages[h] = page
+        counts[np.uint64(slot)] += 1
+    return n_pages

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.metric import any_near, row_metric
-from cabstand.clustering.kernels.windows import neighbour_runs, start_cursors
 
 
 @kernel
@@ -23,65 +22,50 @@ def label_slots(start, stop, table, labels, core):
 
 
 @kernel
-def _lowest_label(grid, ys, xs, p, starts, n_core, cell_labels, rivals, rival_turns, n_rivals, best, measure):
-    """Find the lowest label among the rivals (cells) with a core point within eps of point p."""
-    k, below, above = measure
-    for i in range(n_rivals):
-        cell = rivals[i]
-        label = cell_labels[cell]
-        if 0 <= best <= label:
+def _lowest_label(starts, ys, xs, n_core, cell_labels, runs, i, turns, y, x, best, k, below, above, sin2):
+    """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of (y, x)."""
+    for s in range(len(turns)):
+        first = np.int64(runs[i, s, 0])
+        last = np.int64(runs[i, s, 1])
+        rivals = 0
+        for cell in range(np.uint64(first), np.uint64(last)):
+            rivals += (cell_labels[cell] >= 0) & ((best < 0) | (cell_labels[cell] < best))
+        if rivals == 0 or not any_near(ys, xs, starts[first], starts[last], y, x, turns[s], k, below, above, sin2):
             continue
-        a = starts[cell]
-        b = a + n_core[cell]
-        if any_near(ys, xs, a, b, ys[p], xs[p], rival_turns[i], k, below, above, grid.sin2):
-            best = label
+        for cell in range(first, last):
+            label = cell_labels[cell]
+            if label >= 0 and (best < 0 or label < best):
+                a = starts[cell]
+                if any_near(ys, xs, a, a + n_core[cell], y, x, turns[s], k, below, above, sin2):
+                    best = label
     return best
 
 
 @kernel
-def _rivals_of(runs, turns, n_runs, cell, n_core, cell_labels, own, rivals, rival_turns):
-    """List the cells with core points whose label would beat `own` (-1: none yet), growing the lists as needed."""
-    n_rivals = 0
-    for r in range(n_runs):
-        for other in range(runs[r, 0], runs[r, 1]):
-            if n_core[other] == 0 or other == cell or 0 <= own <= cell_labels[other]:
-                continue
-            if n_rivals < len(rivals):
-                rivals[n_rivals] = other
-                rival_turns[n_rivals] = turns[r]
-            n_rivals += 1
-    return n_rivals
-
-
-@kernel
-def label_mixed(grid, keys, sizes, starts, ys, xs, rows, n_core, cell_labels, first, last, labels, core):
-    """Label the points of cells ``first:last`` that are not all core."""
-    cursors = np.empty(2 * grid.reach_rows + 1, np.int64)
-    runs = np.empty((4 * grid.reach_rows + 2, 2), np.int64)
-    turns = np.empty(4 * grid.reach_rows + 2)
-    rivals = np.empty(64, np.int64)
-    rival_turns = np.empty(64)
-    start_cursors(grid, keys, first, cursors)
-    for cell in range(first, last):
-        if n_core[cell] == sizes[cell]:
-            continue
+def label_mixed(
+    points, grid, bands, keys, starts, ys, xs, rows, n_core, cell_labels, sparse, runs, turns, first, last, labels, core
+):
+    """Label the points of cells ``sparse[first:last]``; their cells' label stands for core points alone."""
+    measured_row = np.int64(-1)
+    k = below = above = 0.0
+    for i in range(first, last):
+        cell = np.int64(sparse[i])
         own = cell_labels[cell]
-        begin = starts[cell] + n_core[cell]
-        for p in range(starts[cell], begin):
+        middle = starts[cell] + n_core[cell]
+        if middle == starts[cell + 1]:
+            continue  # all core: labelled by its slot
+        for p in range(starts[cell], middle):
             labels[rows[p]] = own
             core[rows[p]] = True
-        n_runs = neighbour_runs(grid, keys, cell, cursors, runs, turns)
-        n_rivals = _rivals_of(runs, turns, n_runs, cell, n_core, cell_labels, own, rivals, rival_turns)
-        if n_rivals > len(rivals):  # beside a pole
-            rivals = np.empty(2 * n_rivals, np.int64)
-            rival_turns = np.empty(2 * n_rivals)
-            n_rivals = _rivals_of(runs, turns, n_runs, cell, n_core, cell_labels, own, rivals, rival_turns)
-        if n_rivals > 0:
-            measure = row_metric(grid, keys[cell] >> grid.col_bits)
-            for p in range(begin, starts[cell + 1]):
-                labels[rows[p]] = _lowest_label(
-                    grid, ys, xs, p, starts, n_core, cell_labels, rivals, rival_turns, n_rivals, own, measure
-                )
-        else:
-            for p in range(begin, starts[cell + 1]):
-                labels[rows[p]] = own
+        row = keys[cell] >> grid.col_bits
+        if row != measured_row:
+            k, below, above = row_metric(grid, bands, row)
+            measured_row = row
+        for p in range(middle, starts[cell + 1]):
+            y = np.float64(points[rows[p], 0])
+            x = np.float64(points[rows[p], 1])
+            label = _lowest_label(
+                starts, ys, xs, n_core, cell_labels, runs, i, turns, y, x, own, k, below, above, grid.sin2
+            )
+            if label >= 0:  # noise is what it was called at first
+                labels[rows[p]] = label

@@ -66,21 +66,19 @@ def take_places(ranks, counts, page_bits, cell_of, free, ends, pos, end):
         First place still free, moved on by what this book takes, and end of the cell's places: of a sampled cell only
         the first few points have one.
     pos, end : ndarray of int32, one a slot of the book
-        Filled with the book's share; `pos` is -1 where it is empty.
+        Filled with the first place and the end of the book's share of each cell; `pos` is -1 where it is empty.
     """
     size = 1 << page_bits
     for page in range(len(ranks)):
         here = page << page_bits
         there = ranks[page] << page_bits
         for c in range(size):
-            pos[here + c] = -1
             if counts[here + c] > 0:
                 cell = cell_of[there + c]
                 share = min(np.int64(counts[here + c]), ends[cell] - free[cell])
-                if share > 0:
-                    pos[here + c] = free[cell]
-                    end[here + c] = free[cell] + share
-                    free[cell] += share
+                pos[here + c] = free[cell] if share > 0 else -1
+                free[cell] += share
+                end[here + c] = free[cell]
 
 
 @kernel

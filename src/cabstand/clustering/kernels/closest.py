@@ -114,7 +114,7 @@ def sets_near(ys, xs, a0, a1, b0, b1, turn, measure, sin2, stack):
 
 
 @kernel
-def close_pairs(grid, keys, pairs, begin, n_core, ys, xs, parent):
+def close_pairs(grid, bands, keys, pairs, begin, n_core, ys, xs, parent):
     """Join every pair of cells that truly has core points within eps of each other.
 
     Parameters
@@ -135,7 +135,7 @@ def close_pairs(grid, keys, pairs, begin, n_core, ys, xs, parent):
         turn = 0.0
         if grid.wraps:
             turn = 360.0 if ahead > 180 else (-360.0 if ahead < -180 else 0.0)
-        measure = row_metric(grid, keys[a] >> grid.col_bits)
+        measure = row_metric(grid, bands, keys[a] >> grid.col_bits)
         if sets_near(
             ys, xs, begin[a], begin[a] + n_core[a], begin[b], begin[b] + n_core[b], turn, measure, grid.sin2, stack
         ):

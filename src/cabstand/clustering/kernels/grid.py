@@ -19,12 +19,16 @@ from cabstand.errors import DataError
 EARTH_RADIUS_M = 6_371_008.8
 BAND_LIMIT = 1 << 18  # at most so many row tables; beyond it neighbouring rows share one
 KEY_BITS = 62
+LEAST_BITS = 6  # a row is at least a page of cells wide
 
 
 class Grid(NamedTuple):
     """Rows and columns, in the units of the input (degrees on the Earth).
 
-    A cell's key is ``row << col_bits | column``; keys in order are cells in row-major order.
+    A cell's key is ``row << col_bits | column``; keys in order are cells in row-major order. Only scalars stand here
+    (an array in a tuple costs numba a reference count at each look); the table of bands goes beside it, of shape
+    (bands, 4): columns per unit, units per column, and how far along the row a neighbour can be in rows 0 and 1 away,
+    and in rows 2 or more away.
     """
 
     spherical: bool
@@ -35,16 +39,13 @@ class Grid(NamedTuple):
     n_rows: int
     col_bits: int
     reach_rows: int  # a neighbour is at most so many rows away
-    band_shift: int  # tables below are indexed by row >> band_shift
-    cols_per_unit: NDArray[np.float64]
-    near: NDArray[np.float64]  # farthest neighbour along the row, in rows 0 and 1 away
-    far: NDArray[np.float64]  # the same in rows 2 or more away
+    band_shift: int  # the table of bands is indexed by row >> band_shift
     eps2: float  # squared eps: degrees of chord on the Earth
     sin2: float  # sin^2(eps / 2R), what scikit-learn compares with
     rounding: float  # relative error that the input's own rounding can make in a squared distance of eps
 
 
-def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Grid:
+def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> tuple[Grid, NDArray[np.float64]]:
     """Lay a grid over a bounding box.
 
     Parameters
@@ -56,6 +57,11 @@ def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Gri
     spherical : bool
         Latitude and longitude in degrees, or a plane in metres.
 
+    Returns
+    -------
+    grid : Grid
+    bands : ndarray of float64, shape (bands, 4)
+
     Raises
     ------
     DataError
@@ -64,34 +70,32 @@ def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Gri
     return _earth(box, eps_m) if spherical else _plane(box, eps_m)
 
 
-def _plane(box: NDArray[np.float64], eps: float) -> Grid:
+def _plane(box: NDArray[np.float64], eps: float) -> tuple[Grid, NDArray[np.float64]]:
     span = max(box[1] - box[0], box[3] - box[2])
     cells = span / eps * math.sqrt(2.0) + 2
     _check_cells(cells, cells)
     slack = 1e-9 + cells * 2.0**-49
     side = eps / math.sqrt(2.0) * (1 - slack)
     far = math.sqrt(max(eps * eps - side * side * (1 - slack), 0.0))
-    one = np.ones(1)
-    return Grid(
+    bands = np.array([[1 / side, side, eps * (1 + slack) + slack * side, far * (1 + slack) + slack * side]])
+    grid = Grid(
         spherical=False,
         wraps=False,
         origin0=float(box[0]),
         origin1=float(box[2]),
         rows_per_unit=1 / side,
         n_rows=int((box[1] - box[0]) / side) + 1,
-        col_bits=int((box[3] - box[2]) / side + 2).bit_length(),
+        col_bits=max(int((box[3] - box[2]) / side + 2).bit_length(), LEAST_BITS),
         reach_rows=2,
         band_shift=62,
-        cols_per_unit=one / side,
-        near=one * (eps * (1 + slack) + slack * side),
-        far=one * (far * (1 + slack) + slack * side),
         eps2=eps * eps,
         sin2=0.0,
         rounding=0.0,
     )
+    return grid, bands
 
 
-def _earth(box: NDArray[np.float64], eps_m: float) -> Grid:
+def _earth(box: NDArray[np.float64], eps_m: float) -> tuple[Grid, NDArray[np.float64]]:
     angle = min(eps_m / EARTH_RADIUS_M, math.pi)
     chord = 2 * math.sin(angle / 2)
     wraps = bool(box[3] - box[2] > 180)
@@ -107,23 +111,22 @@ def _earth(box: NDArray[np.float64], eps_m: float) -> Grid:
     cols, near, far = _earth_tables(edges, height * (1 << shift), height * reach_rows, height * (1 - slack), angle)
     width = 360.0 if wraps else float(box[3] - box[2])
     sine = 2.0 if eps_m >= math.pi * EARTH_RADIUS_M else math.sin(0.5 * (eps_m / EARTH_RADIUS_M))
-    return Grid(
+    bands = np.stack([cols, 1 / cols, near * (1 + slack) + 1e-6 / cols, far * (1 + slack) + 1e-6 / cols], axis=1)
+    grid = Grid(
         spherical=True,
         wraps=wraps,
         origin0=float(box[0]),
         origin1=-180.0 if wraps else float(box[2]),
         rows_per_unit=1 / height,
         n_rows=n_rows,
-        col_bits=int(width * cols.max() + 2).bit_length(),
+        col_bits=max(int(width * cols.max() + 2).bit_length(), LEAST_BITS),
         reach_rows=reach_rows,
         band_shift=shift,
-        cols_per_unit=cols,
-        near=near * (1 + slack) + 1e-6 / cols,
-        far=far * (1 + slack) + 1e-6 / cols,
         eps2=math.degrees(chord) ** 2,
         sin2=sine * sine,
         rounding=rounding,
     )
+    return grid, bands
 
 
 def _earth_tables(

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.jit import inlined, kernel
-from cabstand.clustering.kernels.metric import any_near, row_metric
-from cabstand.clustering.kernels.windows import row_runs, start_cursors
+from cabstand.clustering.kernels.metric import exactly_near, row_metric
+from cabstand.clustering.kernels.windows import row_runs
 
 APART, JOINED, OPEN = 0, 1, 2
+BLOCK = 1024  # cells whose runs are found together: they stay in the second-level cache
 
 
 @inlined
@@ -35,74 +36,106 @@ def unite(parent, a, b):
 
 
 @kernel
-def samples_near(grid, starts, n_core, ys, xs, a, b, turn, measure, n_samples):
+def samples_near(starts, n_core, ys, xs, a, b, turn, k, below, above, sin2, n_samples):
     """Compare the first core points of cells a and b: JOINED, APART (these are all their points) or OPEN."""
-    k, below, above = measure
     na = min(np.int64(n_core[a]), n_samples, starts[a + 1] - starts[a])
     nb = min(np.int64(n_core[b]), n_samples, starts[b + 1] - starts[b])
-    for p in range(starts[a], starts[a] + na):
-        if any_near(ys, xs, starts[b], starts[b] + nb, ys[p], xs[p], turn, k, below, above, grid.sin2):
-            return JOINED
+    for p in range(np.uint64(starts[a]), np.uint64(starts[a] + na)):
+        for q in range(np.uint64(starts[b]), np.uint64(starts[b] + nb)):
+            dy = ys[q] - ys[p]
+            dx = xs[q] - xs[p] - turn
+            d = dy * dy + k * dx * dx
+            if d <= below or (d <= above and exactly_near(ys[p], xs[p], ys[q], xs[q], sin2)):
+                return JOINED
     return APART if na == n_core[a] and nb == n_core[b] else OPEN
 
 
 @kernel
-def link(grid, keys, starts, n_core, ys, xs, first, last, low, high, reach_share, n_samples, parent, pending):
-    """Join the cells ``first:last`` with those after them.
+def link(
+    grid, bands, keys, starts, n_core, ys, xs, cells, runs, turns, low, high, whole, n_samples, parent, pending, n_pending
+):
+    """Join cells with those after them.
 
     Parameters
     ----------
+    cells : ndarray of int32
+        Cells with a core point.
+    runs : ndarray of int32, shape (cells, slots, 2)
+        Their neighbours in their own row and the next ones.
     low, high : int
         Only partners in ``low:high`` are tried: a stripe keeps to itself while others work beside it.
-    reach_share : float
-        0 tries cells that touch, in this row and the next; 1 all within reach.
+    whole : bool
+        Whether to keep pairs that stay open (in the second turn, when all that touch were tried).
     parent : ndarray of int32, one a cell
     pending : ndarray of int32, shape (most, 2)
-        Filled with pairs that stayed open.
+        Filled with pairs that stayed open, from `n_pending` on.
 
     Returns
     -------
     int
         How many pairs stayed open, which may be more than `pending` holds.
     """
-    cursors = np.empty(2 * grid.reach_rows + 1, np.int64)
-    runs = np.empty((4 * grid.reach_rows + 2, 2), np.int64)
-    turns = np.empty(4 * grid.reach_rows + 2)
-    start_cursors(grid, keys, first, cursors)
-    rows_on = 1 if reach_share == 0 else grid.reach_rows
-    measure = row_metric(grid, keys[first] >> grid.col_bits)
-    measured_row = keys[first] >> grid.col_bits
-    n_pending = 0
-    for cell in range(first, last):
-        if n_core[cell] == 0:
-            continue
-        row = keys[cell] >> grid.col_bits
-        band = row >> grid.band_shift
-        n_runs = 0
-        for away in range(rows_on + 1):
-            reach = grid.near[band] if away < 2 else grid.far[band]
-            n_runs = row_runs(grid, keys, cell, away, reach * reach_share, cursors, runs, turns, n_runs)
-        for r in range(n_runs):
-            for other in range(max(runs[r, 0], low), min(runs[r, 1], high)):
+    measured_row = np.int64(-1)
+    k = below = above = 0.0
+    for i in range(len(cells)):
+        cell = np.int64(cells[i])
+        for s in range(len(turns)):
+            for other in range(max(np.int64(runs[i, s, 0]), low), min(np.int64(runs[i, s, 1]), high)):
                 # Pairs of one row are met once; across the antimeridian the lower cell is met last.
-                if n_core[other] == 0 or (other <= cell and turns[r] == 0.0) or parent[other] == parent[cell]:
+                if parent[other] == parent[cell] or n_core[other] == 0 or (other <= cell and turns[s] == 0.0):
                     continue
                 a = find(parent, cell)
                 b = find(parent, other)
                 if a == b:
                     continue
+                row = keys[cell] >> grid.col_bits
                 if row != measured_row:
-                    measure = row_metric(grid, row)
+                    k, below, above = row_metric(grid, bands, row)
                     measured_row = row
-                verdict = samples_near(grid, starts, n_core, ys, xs, cell, other, turns[r], measure, n_samples)
+                verdict = samples_near(
+                    starts, n_core, ys, xs, cell, other, turns[s], k, below, above, grid.sin2, n_samples
+                )
                 if verdict == JOINED:
                     unite(parent, a, b)
-                elif verdict == OPEN and reach_share > 0:
+                elif verdict == OPEN and whole:
                     if n_pending < len(pending):
                         pending[n_pending, 0] = cell
                         pending[n_pending, 1] = other
                     n_pending += 1
     return n_pending
+
+
+@kernel
+def link_cells(grid, bands, keys, starts, n_core, ys, xs, cells, low, high, whole, n_samples, parent, pending):
+    """Find the forward neighbours of `cells` block by block and :func:`link` them; see there.
+
+    The first turn (`whole` false) tries cells that touch, in this row and the next; the second all within reach.
+    """
+    width = 3 if grid.wraps else 1
+    rows_on = grid.reach_rows if whole else 1
+    runs = np.empty((BLOCK, (rows_on + 1) * width, 2), np.int32)
+    turns = np.zeros((rows_on + 1) * width)
+    for slot in range(width - 1, len(turns), width):
+        if grid.wraps:
+            turns[slot - 1] = 360.0
+            turns[slot] = -360.0
+    n_pending = 0
+    for first in range(0, len(cells), BLOCK):
+        last = min(first + BLOCK, len(cells))
+        for d in range(rows_on + 1):
+            row_runs(grid, bands, keys, cells, first, last, d, 1.0 if whole else 0.0, runs, d * width)
+        n_pending = link(
+            grid, bands, keys, starts, n_core, ys, xs, cells[first:last], runs, turns, low, high, whole, n_samples,
+            parent, pending, n_pending,
+        )
+    return n_pending
+
+
+@kernel
+def flatten(parent, cells):
+    """Point cells straight at their roots, so that most pairs of one cluster are seen at a glance."""
+    for cell in cells:
+        parent[cell] = find(parent, np.int64(cell))
 
 
 @kernel

@@ -28,7 +28,7 @@ def exactly_near(y1, x1, y2, x2, sin2):
 
 
 @kernel
-def row_metric(grid, row):
+def row_metric(grid, bands, row):
     """Give ``k``, ``below`` and ``above`` for points of a row against those of the rows within reach."""
     if not grid.spherical:
         return 1.0, grid.eps2, grid.eps2
@@ -43,7 +43,7 @@ def row_metric(grid, row):
         1.0 if outer0 <= 0 <= outer1 else max(math.cos(outer0), math.cos(outer1))
     )
     k = 0.5 * (least + most)
-    width = grid.near[row >> grid.band_shift] * RADIANS
+    width = bands[row >> grid.band_shift, 2] * RADIANS
     # Variation of the cosines, sin x against x, rounding of the input, rounding of the arithmetic.
     guard = (most - least) / max(most + least, 1e-300) + (grid.eps2 * RADIANS * RADIANS + width * width) / 6
     guard += grid.rounding + 1e-12
@@ -53,11 +53,11 @@ def row_metric(grid, row):
 
 
 @kernel
-def _between(ys, xs, start, stop, y, x, turn, k, below, above, sin2):
+def between(ys, xs, start, stop, y, x, turn, k, below, above, sin2):
     """Count the neighbours inside the guard band."""
     count = 0
     turned = x + turn
-    for j in range(start, stop):
+    for j in range(np.uint64(start), np.uint64(stop)):
         dy = ys[j] - y
         dx = xs[j] - turned
         d = dy * dy + k * dx * dx
@@ -67,34 +67,66 @@ def _between(ys, xs, start, stop, y, x, turn, k, below, above, sin2):
 
 
 @kernel
-def count_near(ys, xs, start, stop, y, x, turn, k, below, above, sin2, enough):
-    """Count points of ``start:stop`` within eps of (y, x), stopping once there are `enough`.
+def any_near(ys, xs, start, stop, y, x, turn, k, below, above, sin2):
+    """Tell whether a point of ``start:stop`` is within eps of (y, x).
 
     `turn` (0 or 360 degrees either way) moves x to the side of the antimeridian on which the range lies.
     """
-    count = 0
     turned = x + turn
-    p = start
-    while p < stop:
-        q = min(p + CHUNK, stop)
+    count = 0
+    while start < stop and count == 0:
+        end = min(start + CHUNK, stop)
         sure = 0
         maybe = 0
-        for j in range(p, q):
+        for j in range(np.uint64(start), np.uint64(end)):  # unsigned: no index counts from the end
             dy = ys[j] - y
             dx = xs[j] - turned
             d = dy * dy + k * dx * dx
-            sure += np.int64(d <= below)
-            maybe += np.int64(d <= above)
-        count += sure
+            sure += d <= below
+            maybe += d <= above
         if maybe != sure:
-            count += _between(ys, xs, p, q, y, x, turn, k, below, above, sin2)
-        if count >= enough:
-            return count
-        p = q
+            sure += between(ys, xs, start, end, y, x, turn, k, below, above, sin2)
+        count += sure
+        start = end
+    return count > 0
+
+
+@kernel
+def count_near(ys, xs, p, count, rest, spans, turns, n_spans, k, below, above, sin2, enough):
+    """Count the neighbours of point p in ranges of points, until there are enough or cannot be any more.
+
+    Parameters
+    ----------
+    count, rest : int
+        Neighbours known beforehand, and points in all the ranges.
+    spans : ndarray of int64, shape (n_spans or more, 2)
+        First point and end of each range.
+    turns : ndarray of float64
+        For each range what :func:`any_near` calls `turn`.
+    enough : int
+        Where to stop.
+    """
+    y = ys[p]
+    x = xs[p]
+    s = 0
+    while s < n_spans and count < enough and count + rest >= enough:
+        start = spans[s, 0]
+        stop = spans[s, 1]
+        turned = x + turns[s]
+        rest -= stop - start
+        while start < stop and count < enough:
+            end = min(start + CHUNK, stop)
+            sure = 0
+            maybe = 0
+            for j in range(np.uint64(start), np.uint64(end)):
+                dy = ys[j] - y
+                dx = xs[j] - turned
+                d = dy * dy + k * dx * dx
+                sure += d <= below
+                maybe += d <= above
+            if maybe != sure:
+                sure += between(ys, xs, start, end, y, x, turns[s], k, below, above, sin2)
+            count += sure
+            start = end
+        s += 1
     return count
-
-
-@inlined
-def any_near(ys, xs, start, stop, y, x, turn, k, below, above, sin2):
-    """Tell whether a point of ``start:stop`` is within eps of (y, x)."""
-    return count_near(ys, xs, start, stop, y, x, turn, k, below, above, sin2, 1) > 0

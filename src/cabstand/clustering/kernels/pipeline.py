@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cabstand.clustering.kernels import book, border, cells, closest, core, link, number, sample, scatter, weighted
+from cabstand.clustering.kernels import (
+    border,
+    cells,
+    closest,
+    core,
+    link,
+    number,
+    sample,
+    scatter,
+    weighted,
+    windows,
+)
 from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.layout import Array, Book, Chunks, Directory, Map, order_cells, write_books
 
 N_SAMPLES = 8  # points that stand for a cell inside a cluster
-PAGE_BITS = (5, 2, 0)  # slots of a page; narrower where points are scattered
+LEAST_SAVING = 0.3  # share of the points that sampling must be able to leave out, or it is not tried
 STRIPES_A_THREAD = 8
 SMALL = 20_000  # points below which threads cost more than they save
 
-Array = NDArray[Any]
-Map = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
+
+class Work(NamedTuple):
+    """What every stage looks at: the input, its grid, its cells, and how to run calls side by side."""
+
+    points: Array
+    grid: Grid
+    bands: Array
+    min_samples: int
+    weights: Array | None
+    slots: Array
+    books: list[Book]
+    found: Directory
+    chunks: Chunks
+    run: Map
 
 
-class Book(NamedTuple):
-    """One thread's slots: the key of each page and the points of each slot."""
+class Runs(NamedTuple):
+    """The sparse cells (fewer than `min_samples` points; with weights, all) and where their neighbours are."""
 
-    page_keys: Array
-    counts: Array
-
-
-class Directory(NamedTuple):
-    """All threads' slots together: its cells, and the page of each page of each book."""
-
-    page_bits: int
-    keys: Array
-    sizes: Array
-    cell_of: Array
-    ranks: list[Array]
+    sparse: Array
+    runs: Array
+    turns: Array
 
 
 class Kept(NamedTuple):
@@ -50,7 +64,7 @@ class Kept(NamedTuple):
 
 
 def cluster(
-    points: Array, grid: Grid, min_samples: int, weights: Array | None, n_threads: int
+    points: Array, grid: Grid, bands: Array, min_samples: int, weights: Array | None, n_threads: int
 ) -> tuple[Array, Array, int]:
     """Cluster checked points.
 
@@ -58,6 +72,7 @@ def cluster(
     ----------
     points : ndarray of float32 or float64, shape (n, 2), C order
     grid : Grid
+    bands : ndarray of float64, shape (bands, 4)
     min_samples : int
     weights : ndarray of float64, shape (n,), optional
     n_threads : int
@@ -73,34 +88,29 @@ def cluster(
     labels = np.empty(n, np.int32)  # holds the slots first
     chunks = _cut(n, n_threads)
     with _threads(n_threads) as run:
-        page_bits, books = _write_books(points, grid, chunks, labels, run)
-        found = _order_cells(books, page_bits)
-        stripes = _cut(len(found.keys), 1 if n_threads == 1 else STRIPES_A_THREAD * n_threads)
-        starts = _choose(grid, found, min_samples, weights is None, stripes, run)
-        kept = _bring(points, found, books, chunks, labels, starts, run)
-        stripes = _stripes(starts, len(stripes))
-        n_core = _find_core(grid, found, kept, min_samples, weights, stripes, run)
+        page_bits, books = write_books(points, grid, bands, chunks, labels, run)
+        found = order_cells(books, page_bits)
+        work = Work(points, grid, bands, min_samples, weights, labels, books, found, chunks, run)
+        sparse = _survey(work)
+        kept = _bring(work, _choose(work, sparse))
+        n_core = _find_core(work, sparse, kept)
         parent = np.arange(len(found.keys), dtype=np.int32)
-        pending = _link(grid, found, kept, n_core, parent, stripes, run)
+        pending = _link(work, kept, n_core, parent)
         if len(pending):
-            _close(points, grid, found, books, chunks, labels, kept, n_core, parent, pending, run)
+            _close(work, kept, n_core, parent, pending)
         cell_labels = np.empty(len(found.keys), np.int32)
         n_clusters = number.number(kept.starts, n_core, kept.rows, parent, cell_labels)
-        is_core = np.empty(n, np.bool_)
-        _label(grid, found, books, chunks, kept, n_core, cell_labels, stripes, labels, is_core, run)
+        is_core = _label(work, sparse, kept, n_core, cell_labels)
     return labels, is_core, int(n_clusters)
 
 
-def _cut(n: int, parts: int) -> list[tuple[int, int]]:
+def _cut(n: int, parts: int) -> Chunks:
     edges = [n * i // parts for i in range(parts + 1)]
     return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
-def _stripes(starts: Array, parts: int) -> list[tuple[int, int]]:
-    """Cut the cells so that each stripe has about as many kept points."""
-    edges = np.searchsorted(starts, np.arange(1, parts) * (int(starts[-1]) / parts))
-    cuts = np.unique(np.concatenate([[0], edges, [len(starts) - 1]])).tolist()
-    return list(itertools.pairwise(cuts))
+def _stripes(work: Work, n: int) -> Chunks:
+    return _cut(n, 1 if len(work.chunks) == 1 else STRIPES_A_THREAD * len(work.chunks))
 
 
 @contextmanager
@@ -113,196 +123,122 @@ def _threads(n_threads: int) -> Iterator[Map]:
         yield lambda function, calls: [job.result() for job in [pool.submit(function, *call) for call in calls]]
 
 
-def _write_books(
-    points: Array, grid: Grid, chunks: list[tuple[int, int]], slots: Array, run: Map
-) -> tuple[int, list[Book]]:
-    for page_bits in PAGE_BITS:
-        books = run(_write_book, [(points, a, b, grid, page_bits, slots) for a, b in chunks])
-        if all(books):
-            return page_bits, books
-    raise AssertionError("single slots always fit")
+def _survey(work: Work) -> Runs:
+    """Find the sparse cells and their neighbours."""
+    grid, keys, sizes = work.grid, work.found.keys, work.found.sizes
+    few = sizes < work.min_samples if work.weights is None else np.ones(len(sizes), np.bool_)
+    sparse = np.flatnonzero(few).astype(np.int32)
+    n_rows = 2 * grid.reach_rows + 1
+    turns = np.tile([0.0, 360.0, -360.0], n_rows) if grid.wraps else np.zeros(n_rows)
+    runs = np.empty((len(sparse), len(turns), 2), np.int32)
+    work.run(
+        windows.all_runs, [(grid, work.bands, keys, sparse, a, b, runs) for a, b in _stripes(work, len(sparse))]
+    )
+    return Runs(sparse, runs, turns)
 
 
-def _write_book(points: Array, start: int, stop: int, grid: Grid, page_bits: int, slots: Array) -> Book | None:
-    """Fill a book, growing its hash table; None if pages of this width would waste memory."""
-    most = stop - start if page_bits == 0 else max(1 << 20, 2 * (stop - start)) >> page_bits
-    page_keys = np.empty(most, np.int64)
-    counts = np.zeros(most << page_bits, np.int32)  # the system hands out its memory as it is touched
-    n_pages, done, bits = 0, start, 12
-    while True:
-        hash_keys = np.full(1 << bits, book.EMPTY, np.int64)
-        hash_pages = np.empty(1 << bits, np.int32)
-        book.rehash(page_keys, n_pages, 64 - bits, hash_keys, hash_pages)
-        done, n_pages = book.assign(
-            points, done, stop, grid, page_bits, 64 - bits, hash_keys, hash_pages, page_keys, counts, n_pages, slots
-        )
-        if done == stop:
-            return Book(page_keys[:n_pages], counts[: n_pages << page_bits])
-        if n_pages == most:
-            return None
-        bits += 2 if bits < 18 else 1
-
-
-def _order_cells(books: list[Book], page_bits: int) -> Directory:
-    if len(books) == 1:
-        page_keys, totals = books[0]
-        order = np.argsort(page_keys)
-        ranks = [np.arange(len(page_keys))]
-    else:
-        page_keys = np.unique(np.concatenate([b.page_keys for b in books]))
-        totals = np.zeros(len(page_keys) << page_bits, np.int32)
-        order = np.arange(len(page_keys))
-        ranks = [np.searchsorted(page_keys, b.page_keys) for b in books]
-        for b, rank in zip(books, ranks, strict=True):
-            cells.add_book(rank, b.counts, page_bits, totals)
-    n_cells = cells.count_cells(totals)
-    keys, sizes = np.empty(n_cells, np.int64), np.empty(n_cells, np.int32)
-    cell_of = np.empty(len(totals), np.int32)
-    cells.list_cells(page_keys, order, totals, page_bits, keys, sizes, cell_of)
-    return Directory(page_bits, keys, sizes, cell_of, ranks)
-
-
-def _choose(
-    grid: Grid, found: Directory, min_samples: int, sampling: bool, stripes: list[tuple[int, int]], run: Map
-) -> Array:
+def _choose(work: Work, sparse: Runs) -> Array:
     """Lay out the kept points: first place of each cell, and the end."""
-    needed = np.zeros(len(found.keys), np.uint8) if sampling else np.ones(len(found.keys), np.uint8)
+    sizes = work.found.sizes
+    spare = int(np.maximum(sizes[sizes >= work.min_samples] - N_SAMPLES, 0).sum()) if work.weights is None else 0
+    sampling = spare > LEAST_SAVING * len(work.points)
+    needed = np.zeros(len(sizes), np.uint8) if sampling else np.ones(len(sizes), np.uint8)
     if sampling:
-        run(sample.mark_needed, [(grid, found.keys, found.sizes, a, b, min_samples, needed) for a, b in stripes])
-    starts = np.empty(len(found.keys) + 1, np.int64)
-    sample.places(found.sizes, needed, min_samples, N_SAMPLES, starts)
+        work.run(sample.mark_needed, [(sparse.runs, a, b, needed) for a, b in _stripes(work, len(sparse.sparse))])
+    starts = np.empty(len(sizes) + 1, np.int64)
+    sample.places(sizes, needed, work.min_samples, N_SAMPLES, starts)
     return starts
 
 
-def _bring(
-    points: Array,
-    found: Directory,
-    books: list[Book],
-    chunks: list[tuple[int, int]],
-    slots: Array,
-    starts: Array,
-    run: Map,
-) -> Kept:
-    n_kept = int(starts[-1])
-    ys, xs, rows = np.empty(n_kept), np.empty(n_kept), np.empty(n_kept, np.int32)
+def _bring(work: Work, starts: Array) -> Kept:
+    """Bring points together: as many of each cell as it has places."""
+    rows = np.empty(int(starts[-1]), np.int32)
     free = starts[:-1].copy()
     calls = []
-    for (a, b), rank, own in zip(chunks, found.ranks, books, strict=True):
+    for (a, b), rank, own in zip(work.chunks, work.found.ranks, work.books, strict=True):
         pos, end = np.empty(len(own.counts), np.int32), np.empty(len(own.counts), np.int32)
-        cells.take_places(rank, own.counts, found.page_bits, found.cell_of, free, starts[1:], pos, end)
-        calls.append((points, a, b, slots, pos, end, ys, xs, rows))
-    run(scatter.scatter, calls)
+        cells.take_places(rank, own.counts, work.found.page_bits, work.found.cell_of, free, starts[1:], pos, end)
+        calls.append((a, b, work.slots, pos, end, rows))
+    work.run(scatter.collect, calls)
+    ys, xs = np.empty(len(rows)), np.empty(len(rows))
+    work.run(scatter.gather, [(work.points, rows, a, b, ys, xs) for a, b in _cut(len(rows), len(work.chunks))])
     return Kept(starts, ys, xs, rows)
 
 
-def _find_core(
-    grid: Grid,
-    found: Directory,
-    kept: Kept,
-    min_samples: int,
-    weights: Array | None,
-    stripes: list[tuple[int, int]],
-    run: Map,
-) -> Array:
+def _find_core(work: Work, sparse: Runs, kept: Kept) -> Array:
     """Count the core points of each cell and move them to its front."""
+    keys, sizes = work.found.keys, work.found.sizes
     starts, ys, xs, rows = kept
-    n_core = np.empty(len(found.keys), np.int32)
+    n_core = sizes.copy()
     flags = np.empty(len(rows), np.uint8)
-    if weights is None:
-        run(
-            core.find_core,
-            [(grid, found.keys, found.sizes, starts, ys, xs, a, b, min_samples, flags, n_core) for a, b in stripes],
-        )
+    stripes = _stripes(work, len(sparse.sparse))
+    ground = (work.grid, work.bands, keys, starts, ys, xs)
+    if work.weights is None:
+        work.run(core.find_core, [(*ground, *sparse, a, b, work.min_samples, flags, n_core) for a, b in stripes])
     else:
-        own = weights[rows]
-        up, down = np.empty(len(found.keys)), np.empty(len(found.keys))
+        own, up, down = work.weights[rows], np.empty(len(keys)), np.empty(len(keys))
         weighted.cell_weights(starts, own, up, down)
-        run(
-            weighted.find_core_weighted,
-            [(grid, found.keys, starts, ys, xs, own, up, down, a, b, min_samples, flags, n_core) for a, b in stripes],
-        )
-    run(core.core_first, [(found.sizes, starts, ys, xs, rows, flags, n_core, a, b) for a, b in stripes])
+        ground = (*ground, own, up, down, sparse.runs, sparse.turns)
+        work.run(weighted.find_core_weighted, [(*ground, a, b, work.min_samples, flags, n_core) for a, b in stripes])
+    work.run(core.core_first, [(sizes, starts, ys, xs, rows, flags, n_core, a, b) for a, b in _stripes(work, len(keys))])
     return n_core
 
 
-def _link(
-    grid: Grid,
-    found: Directory,
-    kept: Kept,
-    n_core: Array,
-    parent: Array,
-    stripes: list[tuple[int, int]],
-    run: Map,
-) -> Array:
+def _link(work: Work, kept: Kept, n_core: Array, parent: Array) -> Array:
     """Join cells within stripes, then across them; return the pairs that remain open."""
-    n_cells = len(found.keys)
+    keys = work.found.keys
+    ground = (work.grid, work.bands, keys, kept.starts, n_core, kept.ys, kept.xs)
+    filled = np.flatnonzero(n_core > 0).astype(np.int32)
 
-    def stripe(first: int, last: int, low: int, high: int) -> Array:
-        pending = np.empty((0, 2), np.int32)
-        common = (grid, found.keys, kept.starts, n_core, kept.ys, kept.xs, first, last, low, high)
-        link.link(*common, 0.0, N_SAMPLES, parent, pending)
-        while (n := link.link(*common, 1.0, N_SAMPLES, parent, pending)) > len(pending):
-            pending = np.empty((n, 2), np.int32)
-        return pending[:n]
+    def stripe(chosen: Array, low: int, high: int) -> Array:
+        none = np.empty((0, 2), np.int32)
+        link.link_cells(*ground, chosen, low, high, False, N_SAMPLES, parent, none)
+        link.flatten(parent, chosen)
+        n = link.link_cells(*ground, chosen, low, high, True, N_SAMPLES, parent, none)
+        if not n:
+            return none
+        pending = np.empty((n, 2), np.int32)  # by now fewer are open, for all were tried
+        return pending[: link.link_cells(*ground, chosen, low, high, True, N_SAMPLES, parent, pending)]
 
-    pending = run(stripe, [(a, b, a, b) for a, b in stripes])
-    rows = found.keys >> grid.col_bits
-    for _, cut in stripes[:-1]:
-        first = int(np.searchsorted(rows, rows[cut] - grid.reach_rows))
-        pending.append(stripe(first, cut, cut, n_cells))
+    cuts = [0, *(int(filled[a]) for a, _ in _stripes(work, len(filled))[1:]), len(keys)]
+    places = np.searchsorted(filled, cuts)
+    pending = work.run(
+        stripe, [(filled[places[i] : places[i + 1]], cuts[i], cuts[i + 1]) for i in range(len(cuts) - 1)]
+    )
+    for cut in cuts[1:-1]:
+        near = np.searchsorted(keys, ((keys[cut] >> work.grid.col_bits) - work.grid.reach_rows) << work.grid.col_bits)
+        chosen = filled[np.searchsorted(filled, near) : np.searchsorted(filled, cut)]
+        pending.append(stripe(chosen, cut, len(keys)))
     pairs = np.concatenate(pending)
     return pairs[: link.still_open(parent, pairs)]
 
 
-def _close(
-    points: Array,
-    grid: Grid,
-    found: Directory,
-    books: list[Book],
-    chunks: list[tuple[int, int]],
-    slots: Array,
-    kept: Kept,
-    n_core: Array,
-    parent: Array,
-    pending: Array,
-    run: Map,
-) -> None:
+def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array) -> None:
     """Settle the open pairs with all core points of their cells; sampled cells are read from the input again."""
+    sizes = work.found.sizes
     wanted = np.unique(pending)
-    whole = np.diff(kept.starts)[wanted] >= found.sizes[wanted]
-    lengths = np.zeros(len(found.keys), np.int64)
-    lengths[wanted[~whole]] = found.sizes[wanted[~whole]]
-    again = _bring(points, found, books, chunks, slots, np.concatenate([[0], np.cumsum(lengths)]), run)
+    whole = np.diff(kept.starts)[wanted] >= sizes[wanted]
+    lengths = np.zeros(len(sizes), np.int64)
+    lengths[wanted[~whole]] = sizes[wanted[~whole]]
+    again = _bring(work, np.concatenate([[0], np.cumsum(lengths)]))
     extra = n_core[wanted[whole]].astype(np.int64)
     begin = again.starts[:-1].copy()
     begin[wanted[whole]] = again.starts[-1] + np.cumsum(extra) - extra
     ys, xs = np.concatenate([again.ys, np.empty(extra.sum())]), np.concatenate([again.xs, np.empty(extra.sum())])
     closest.copy_core(wanted[whole], begin, kept.starts, n_core, kept.ys, kept.xs, ys, xs)
-    closest.close_pairs(grid, found.keys, pending, begin, n_core, ys, xs, parent)
+    closest.close_pairs(work.grid, work.bands, work.found.keys, pending, begin, n_core, ys, xs, parent)
 
 
-def _label(
-    grid: Grid,
-    found: Directory,
-    books: list[Book],
-    chunks: list[tuple[int, int]],
-    kept: Kept,
-    n_core: Array,
-    cell_labels: Array,
-    stripes: list[tuple[int, int]],
-    labels: Array,
-    is_core: Array,
-    run: Map,
-) -> None:
-    """Write the answer: slots become labels in place, then the points of mixed cells."""
-    values = np.where(n_core == found.sizes, cell_labels, np.int32(-1))
+def _label(work: Work, sparse: Runs, kept: Kept, n_core: Array, cell_labels: Array) -> Array:
+    """Write the answer: slots become labels in place, then the points of sparse cells; return the core mask."""
+    labels, is_core = work.slots, np.empty(len(work.points), np.bool_)
+    values = np.where(n_core == work.found.sizes, cell_labels, np.int32(-1))
     calls = []
-    for (a, b), rank, own in zip(chunks, found.ranks, books, strict=True):
+    for (a, b), rank, own in zip(work.chunks, work.found.ranks, work.books, strict=True):
         table = np.empty(len(own.counts), np.int32)
-        cells.spread(rank, found.page_bits, found.cell_of, values, table)
+        cells.spread(rank, work.found.page_bits, work.found.cell_of, values, table)
         calls.append((a, b, table, labels, is_core))
-    run(border.label_slots, calls)
-    run(
-        border.label_mixed,
-        [(grid, found.keys, found.sizes, *kept, n_core, cell_labels, a, b, labels, is_core) for a, b in stripes],
-    )
+    work.run(border.label_slots, calls)
+    ground = (work.points, work.grid, work.bands, work.found.keys, *kept, n_core, cell_labels, *sparse)
+    work.run(border.label_mixed, [(*ground, a, b, labels, is_core) for a, b in _stripes(work, len(sparse.sparse))])
+    return is_core

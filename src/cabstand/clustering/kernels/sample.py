@@ -9,22 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.windows import neighbour_runs, start_cursors
 
 
 @kernel
-def mark_needed(grid, keys, sizes, first, last, min_samples, needed):
-    """Set ``needed`` of every cell within reach of a cell (``first:last``) of fewer than `min_samples` points."""
-    cursors = np.empty(2 * grid.reach_rows + 1, np.int64)
-    runs = np.empty((4 * grid.reach_rows + 2, 2), np.int64)
-    turns = np.empty(4 * grid.reach_rows + 2)
-    start_cursors(grid, keys, first, cursors)
-    for cell in range(first, last):
-        if sizes[cell] < min_samples:
-            n_runs = neighbour_runs(grid, keys, cell, cursors, runs, turns)
-            for r in range(n_runs):
-                for other in range(runs[r, 0], runs[r, 1]):
-                    needed[other] = 1
+def mark_needed(runs, first, last, needed):
+    """Set ``needed`` of every cell in the runs of sparse cells ``first:last``."""
+    for i in range(first, last):
+        for s in range(runs.shape[1]):
+            for other in range(runs[i, s, 0], runs[i, s, 1]):
+                needed[np.uint64(other)] = 1
 
 
 @kernel

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.core import _spans_of
+from cabstand.clustering.kernels.core import spans_of
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import exactly_near, row_metric
-from cabstand.clustering.kernels.windows import neighbour_runs, start_cursors
 
 
 @kernel
@@ -24,9 +23,8 @@ def cell_weights(starts, weights, positive, negative):
 
 
 @kernel
-def weight_near(ys, xs, weights, start, stop, y, x, turn, measure, sin2):
+def weight_near(ys, xs, weights, start, stop, y, x, turn, k, below, above, sin2):
     """Sum the weights of the points of ``start:stop`` within eps of (y, x)."""
-    k, below, above = measure
     total = 0.0
     for j in range(start, stop):
         dy = ys[j] - y
@@ -38,11 +36,11 @@ def weight_near(ys, xs, weights, start, stop, y, x, turn, measure, sin2):
 
 
 @kernel
-def _limits(runs, n_runs, cell, positive, negative):
+def _limits(runs, i, cell, positive, negative):
     """Least and most weight that a neighbourhood of a point of `cell` can have."""
     least = most = positive[cell] + negative[cell]
-    for r in range(n_runs):
-        for other in range(runs[r, 0], runs[r, 1]):
+    for s in range(runs.shape[1]):
+        for other in range(runs[i, s, 0], runs[i, s, 1]):
             if other != cell:
                 least += negative[other]
                 most += positive[other]
@@ -51,32 +49,25 @@ def _limits(runs, n_runs, cell, positive, negative):
 
 @kernel
 def find_core_weighted(
-    grid, keys, starts, ys, xs, weights, positive, negative, first, last, min_samples, flags, n_core
+    grid, bands, keys, starts, ys, xs, weights, positive, negative, runs, turns, first, last, min_samples, flags, n_core
 ):
-    """Set the flag of every core point and count those of every cell of ``first:last``."""
-    cursors = np.empty(2 * grid.reach_rows + 1, np.int64)
-    runs = np.empty((4 * grid.reach_rows + 2, 2), np.int64)
-    turns = np.empty(4 * grid.reach_rows + 2)
-    spans = np.empty((4 * grid.reach_rows + 3, 2), np.int64)
-    span_turns = np.empty(4 * grid.reach_rows + 3)
-    start_cursors(grid, keys, first, cursors)
+    """Set the flag of every core point of cells ``first:last`` and count them; `runs` are those of all cells."""
+    spans = np.empty((len(turns) + 1, 2), np.int64)
+    span_turns = np.empty(len(turns) + 1)
     for cell in range(first, last):
-        n_runs = neighbour_runs(grid, keys, cell, cursors, runs, turns)
-        least, most = _limits(runs, n_runs, cell, positive, negative)
-        begin = starts[cell]
-        stop = starts[cell + 1]
+        least, most = _limits(runs, cell, cell, positive, negative)
         if least >= min_samples or most < min_samples:
-            n_core[cell] = stop - begin if least >= min_samples else 0
+            n_core[cell] = starts[cell + 1] - starts[cell] if least >= min_samples else 0
             continue
-        n_spans, _ = _spans_of(starts, cell, runs, turns, n_runs, spans, span_turns)
-        measure = row_metric(grid, keys[cell] >> grid.col_bits)
+        n_spans, _ = spans_of(starts, cell, runs, cell, turns, spans, span_turns)
+        k, below, above = row_metric(grid, bands, keys[cell] >> grid.col_bits)
         found = 0
-        for p in range(begin, stop):
+        for p in range(starts[cell], starts[cell + 1]):
             total = positive[cell] + negative[cell]
             for s in range(n_spans):
                 total += weight_near(
-                    ys, xs, weights, spans[s, 0], spans[s, 1], ys[p], xs[p], span_turns[s], measure, grid.sin2
+                    ys, xs, weights, spans[s, 0], spans[s, 1], ys[p], xs[p], span_turns[s], k, below, above, grid.sin2
                 )
             flags[p] = total >= min_samples
-            found += flags[p]
+            found += total >= min_samples
         n_core[cell] = found

@@ -1,7 +1,7 @@
-"""Which cells can hold a neighbour: at most a handful of runs of cells, found without a search.
+"""Which cells can hold a neighbour: one run of cells in each row within reach, found without a search.
 
 Cells are sorted by row and column, so the neighbours of a cell in one row are a run, the points of a run lie side by
-side, and as the cell moves on, the start of each run only ever moves forward.
+side, and from cell to cell the ends of each run only ever move forward.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import kernel
 
 
 @kernel
@@ -28,89 +28,78 @@ def lower_bound(keys, key):
 
 
 @kernel
-def start_cursors(grid, keys, cell, cursors):
-    """Put the cursors of all rows where a sweep from `cell` on begins."""
-    row = keys[cell] >> grid.col_bits
-    for i in range(len(cursors)):
-        cursors[i] = lower_bound(keys, (row + i - grid.reach_rows) << grid.col_bits)
-
-
-@inlined
-def _add_run(runs, turns, n_runs, start, stop, turn):
-    if stop > start:
-        runs[n_runs, 0] = start
-        runs[n_runs, 1] = stop
-        turns[n_runs] = turn
-        n_runs += 1
-    return n_runs
+def _turned_run(keys, base, first, last, runs, i, slot):
+    """Find the run of columns ``first..last`` by search: it lies across the antimeridian."""
+    runs[i, slot, 0] = lower_bound(keys, base | first)
+    runs[i, slot, 1] = max(lower_bound(keys, (base | last) + 1), np.int64(runs[i, slot, 0]))
 
 
 @kernel
-def _turned_run(grid, keys, row, first, last):
-    """Find the run of columns ``first..last`` of a row by search: it lies across the antimeridian."""
-    base = row << grid.col_bits
-    return lower_bound(keys, base | first), lower_bound(keys, (base | last) + 1)
-
-
-@kernel
-def row_runs(grid, keys, cell, away, reach, cursors, runs, turns, n_runs):
-    """Add the run (or two) of cells in the row `away` from the cell's own that reach within `reach` of it."""
-    bits = grid.col_bits
-    row = keys[cell] >> bits
-    col = keys[cell] & ((np.int64(1) << bits) - 1)
-    other = row + away
-    if other < 0 or other >= grid.n_rows:
-        return n_runs
-    own = grid.cols_per_unit[row >> grid.band_shift]
-    per_unit = grid.cols_per_unit[other >> grid.band_shift]
-    n_cols = np.int64(360.0 * per_unit + 0.5) if grid.wraps else np.int64(1) << bits
-    first = np.int64(math.floor((col / own - reach) * per_unit))
-    last = np.int64(math.floor(((col + 1) / own + reach) * per_unit))
-    if grid.wraps and last - first >= n_cols:
-        first = 0
-        last = n_cols - 1
-    base = other << bits
-    start = cursors[away + grid.reach_rows]
-    low = base | max(first, 0)
-    while start < len(keys) and keys[start] < low:
-        start += 1
-    cursors[away + grid.reach_rows] = start
-    stop = start
-    high = base | min(last, n_cols - 1)
-    while stop < len(keys) and keys[stop] <= high:
-        stop += 1
-    n_runs = _add_run(runs, turns, n_runs, start, stop, 0.0)
-    if grid.wraps and first < 0:
-        start, stop = _turned_run(grid, keys, other, max(first + n_cols, last + 1), n_cols - 1)
-        n_runs = _add_run(runs, turns, n_runs, start, stop, 360.0)
-    if grid.wraps and last >= n_cols:
-        start, stop = _turned_run(grid, keys, other, 0, min(last - n_cols, first - 1))
-        n_runs = _add_run(runs, turns, n_runs, start, stop, -360.0)
-    return n_runs
-
-
-@kernel
-def neighbour_runs(grid, keys, cell, cursors, runs, turns):
-    """List the runs of cells that can hold a neighbour of a point of `cell`, nearest rows first.
+def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
+    """Find the runs in the row `away` from each of ``cells[first:last]`` within `share` of the reach.
 
     Parameters
     ----------
-    cursors : ndarray of int64, shape (2 reach_rows + 1,)
-        Where the run of each row began for an earlier cell; moved forward.
-    runs : ndarray of int64, shape (4 reach_rows + 2, 2)
-        Filled with first cell and end of each run.
-    turns : ndarray of float64
-        Filled with the degrees to add to a longitude of `cell` to compare it with those of the run.
-
-    Returns
-    -------
-    int
-        How many runs there are.
+    keys : ndarray of int64
+        Keys of all cells, in order.
+    cells : ndarray of int32
+        Which cells, in order.
+    share : float
+        1 for all cells that can hold a neighbour, 0 for those that touch.
+    runs : ndarray of int32, shape (last - first or more, slots, 2)
+        First cell and end of the run, filled at `slot`, and where longitude wraps also at the next two: the parts of
+        the run beyond the antimeridian, first westward, then eastward.
     """
-    band = (keys[cell] >> grid.col_bits) >> grid.band_shift
-    n_runs = row_runs(grid, keys, cell, 0, grid.near[band], cursors, runs, turns, 0)
-    for away in range(1, grid.reach_rows + 1):
-        reach = grid.near[band] if away == 1 else grid.far[band]
-        n_runs = row_runs(grid, keys, cell, away, reach, cursors, runs, turns, n_runs)
-        n_runs = row_runs(grid, keys, cell, -away, reach, cursors, runs, turns, n_runs)
-    return n_runs
+    bits = grid.col_bits
+    inside = (np.int64(1) << bits) - 1
+    n_cells = len(keys)
+    reach_column = 2 if -2 < away < 2 else 3
+    start = stop = lower_bound(keys, ((keys[cells[first]] >> bits) + away) << bits)
+    for i in range(last - first):
+        key = keys[np.uint64(cells[np.uint64(first + i)])]
+        row = key >> bits
+        other = row + away
+        runs[i, slot, 0] = 0
+        runs[i, slot, 1] = 0
+        if grid.wraps:
+            runs[i, slot + 1 : slot + 3] = 0
+        if other < 0 or other >= grid.n_rows:
+            continue
+        band = np.uint64(row >> grid.band_shift)
+        west = (key & inside) * bands[band, 1]
+        reach = bands[band, reach_column] * share
+        per_unit = bands[np.uint64(other >> grid.band_shift), 0]
+        n_cols = np.int64(360.0 * per_unit + 0.5) if grid.wraps else inside + 1
+        low = np.int64(math.floor((west - reach) * per_unit))
+        high = np.int64(math.floor((west + bands[band, 1] + reach) * per_unit))
+        if grid.wraps and high - low >= n_cols:
+            low = 0
+            high = n_cols - 1
+        base = other << bits
+        first_key = base | max(low, 0)
+        last_key = base | min(high, n_cols - 1)
+        while start < n_cells and keys[np.uint64(start)] < first_key:
+            start += 1
+        stop = max(start, stop)
+        while stop < n_cells and keys[np.uint64(stop)] <= last_key:
+            stop += 1
+        runs[i, slot, 0] = start
+        runs[i, slot, 1] = stop
+        if low < 0 and grid.wraps:
+            _turned_run(keys, base, max(low + n_cols, high + 1), n_cols - 1, runs, i, slot + 1)
+        if high >= n_cols and grid.wraps:
+            _turned_run(keys, base, 0, min(high - n_cols, low - 1), runs, i, slot + 2)
+
+
+@kernel
+def all_runs(grid, bands, keys, cells, first, last, runs):
+    """Find all runs that can hold a neighbour of ``cells[first:last]``, nearest rows first, into ``runs[first:last]``."""
+    if first == last:
+        return
+    width = 3 if grid.wraps else 1
+    own = runs[first:last]
+    row_runs(grid, bands, keys, cells, first, last, 0, 1.0, own, 0)
+    for d in range(1, grid.reach_rows + 1):
+        slot = (2 * d - 1) * width
+        row_runs(grid, bands, keys, cells, first, last, d, 1.0, own, slot)
+        row_runs(grid, bands, keys, cells, first, last, -d, 1.0, own, slot + width)
