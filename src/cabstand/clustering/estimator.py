@@ -1,7 +1,231 @@
-"""The public estimator."""
+"""The public estimator: scikit-learn's conventions, without scikit-learn."""
 
 from __future__ import annotations
 
+import inspect
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cabstand.clustering.core_index import CoreIndex
+from cabstand.clustering.dbscan import dbscan
+from cabstand.clustering.inputs import as_points, as_weight, column_names
+from cabstand.errors import CabstandError
+
 
 class GeoDBSCAN:
-    """Exact DBSCAN on the Earth."""
+    """Exact DBSCAN of points on the Earth, in metres.
+
+    The labels are those of ``sklearn.cluster.DBSCAN(eps=eps_m / 6371008.8, metric="haversine")`` on the same points in
+    radians, to the last one. Memory grows with the points, not with their neighbours.
+
+    Parameters
+    ----------
+    eps_m : float
+        Two points are neighbours if they are at most so many metres apart.
+    min_samples : int
+        Points (or weight) that a neighbourhood needs, the point itself counted, for its centre to be a core point.
+    metric : {"haversine", "euclidean"}
+        Great-circle distance of latitude and longitude in degrees, or straight distance of x and y in metres.
+    n_jobs : int, optional
+        Threads; -1 for all processors. The answer does not depend on it.
+
+    Attributes
+    ----------
+    labels_ : ndarray of int32, shape (n,)
+        Cluster of each point, -1 for noise. Clusters are numbered by their first core point; a border point has the
+        lowest-numbered cluster with a core point within reach.
+    core_sample_indices_ : ndarray of int64, shape (n_core,)
+        Where the core points are, ascending.
+    components_ : ndarray, shape (n_core, 2)
+        Copy of the core points.
+    n_features_in_ : int
+        Always 2.
+    feature_names_in_ : ndarray of str
+        Column names, when fitted on a table whose names are all strings.
+
+    References
+    ----------
+    Ester, Kriegel, Sander, Xu: A density-based algorithm for discovering clusters, KDD 1996.
+    Schubert, Sander, Ester, Kriegel, Xu: DBSCAN revisited, revisited, TODS 42(3), 2017.
+
+    Examples
+    --------
+    >>> from cabstand import GeoDBSCAN
+    >>> pickups = [[40.7580, -73.9855], [40.7581, -73.9856], [40.6413, -73.7781]]
+    >>> GeoDBSCAN(eps_m=50, min_samples=2).fit_predict(pickups)
+    array([ 0,  0, -1], dtype=int32)
+    """
+
+    _estimator_type = "clusterer"
+
+    labels_: NDArray[np.int32]
+    core_sample_indices_: NDArray[np.int64]
+    components_: NDArray[Any]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    def __init__(
+        self, eps_m: float = 50.0, min_samples: int = 10, metric: str = "haversine", n_jobs: int | None = None
+    ) -> None:
+        self.eps_m = eps_m
+        self.min_samples = min_samples
+        self.metric = metric
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> GeoDBSCAN:  # noqa: N803 (scikit-learn's name)
+        """Cluster points.
+
+        Parameters
+        ----------
+        X : array_like or table, shape (n, 2)
+            Latitude and longitude in degrees (or x and y). NumPy, pandas, polars and pyarrow are read as they come.
+        y : ignored
+        sample_weight : array_like, shape (n,), optional
+            Weight of each point; may be zero or negative.
+
+        Returns
+        -------
+        GeoDBSCAN
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a point is not valid; one line that names it.
+        """
+        points = as_points(X)
+        weight = as_weight(sample_weight, len(points))
+        if weight is not None and not weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        try:
+            found = dbscan(
+                points,
+                self.eps_m,
+                self.min_samples,
+                metric=self.metric,
+                sample_weight=weight,
+                n_threads=_threads(self.n_jobs),
+            )
+        except CabstandError as error:
+            raise ValueError(str(error)) from error
+        self._index: list[CoreIndex] = []  # made when it is first asked for
+        self.n_features_in_ = 2
+        self._remember_names(X)
+        self.labels_ = found.labels
+        self.core_sample_indices_ = np.flatnonzero(found.core)
+        self.components_ = points[self.core_sample_indices_].copy()
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> NDArray[np.int32]:  # noqa: N803
+        """Cluster points and return their labels; see :meth:`fit`."""
+        return self.fit(X, y, sample_weight=sample_weight).labels_
+
+    def predict(
+        self,
+        X: Any,  # noqa: N803
+        return_distance: bool = False,
+    ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Tell which cluster points are in: that of the nearest core point within `eps_m`.
+
+        Core points get their own label and noise gets -1. A border point between two clusters gets the nearer one,
+        where :attr:`labels_` has the lower-numbered.
+
+        Parameters
+        ----------
+        X : array_like or table, shape (m, 2)
+        return_distance : bool
+            Whether to return the distance to that core point as well.
+
+        Returns
+        -------
+        labels : ndarray of int32, shape (m,)
+            -1 where no core point is within `eps_m`.
+        distance_m : ndarray of float64, shape (m,)
+            Metres to the nearest core point, NaN where it is too far; only with `return_distance`.
+        """
+        if not hasattr(self, "labels_"):
+            raise _not_fitted(self)
+        self._check_names(X)
+        points = as_points(X)
+        if not self._index:
+            clusters = self.labels_[self.core_sample_indices_]
+            self._index.append(CoreIndex.build(self.components_, clusters, self.eps_m, metric=self.metric))
+        labels, distance_m = self._index[0].query(points)
+        return (labels, distance_m) if return_distance else labels
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters; `deep` makes no difference."""
+        return {name: getattr(self, name) for name in _parameters(type(self))}
+
+    def set_params(self, **params: Any) -> GeoDBSCAN:
+        """Set parameters and return itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        known = _parameters(type(self))
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(f"Invalid parameter {name!r} for estimator {self!r}. Valid parameters are: {known}.")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The index is made again when it is asked for.
+        return self.__dict__ | ({"_index": []} if "_index" in self.__dict__ else {})
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "labels_")
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(estimator_type="clusterer", target_tags=TargetTags(required=False), input_tags=InputTags())
+
+    def _remember_names(self, x: Any) -> None:
+        names = column_names(x)
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _check_names(self, x: Any) -> None:
+        names, known = column_names(x), getattr(self, "feature_names_in_", None)
+        if names is not None and known is not None and list(names) != list(known):
+            raise ValueError(
+                "The feature names should match those that were passed during fit: "
+                f"{', '.join(known)}, not {', '.join(names)}"
+            )
+
+
+def _parameters(kind: type) -> list[str]:
+    return sorted(inspect.signature(kind).parameters)
+
+
+def _threads(n_jobs: int | None) -> int:
+    """Count threads as joblib does: -1 is all processors, -2 all but one."""
+    if n_jobs is None:
+        return 1
+    if n_jobs >= 0:
+        return n_jobs
+    affinity = getattr(os, "sched_getaffinity", None)
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, processors + 1 + n_jobs)
+
+
+def _not_fitted(estimator: object) -> Exception:
+    what = f"This {type(estimator).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments first."
+    try:
+        from sklearn.exceptions import NotFittedError
+    except ImportError:
+        return ValueError(what)
+    error: Exception = NotFittedError(what)
+    return error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import any_near, row_metric
 
 

@@ -36,7 +36,9 @@ class Directory(NamedTuple):
     ranks: list[Array]
 
 
-def write_books(points: Array, grid: Grid, bands: Array, chunks: Chunks, slots: Array, run: Map) -> tuple[int, list[Book]]:
+def write_books(
+    points: Array, grid: Grid, bands: Array, chunks: Chunks, slots: Array, run: Map
+) -> tuple[int, list[Book]]:
     """Give every point its slot, each chunk of points in a book of its own; return the pages' width and the books."""
     row_tiles = (1 << grid.col_bits >> (PAGE_BITS + 3)) + 1
     if ((grid.n_rows >> 3) + 1) * row_tiles <= max(1 << 17, len(points) >> 6):

@@ -52,7 +52,23 @@ def samples_near(starts, n_core, ys, xs, a, b, turn, k, below, above, sin2, n_sa
 
 @kernel
 def link(
-    grid, bands, keys, starts, n_core, ys, xs, cells, runs, turns, low, high, whole, n_samples, parent, pending, n_pending
+    grid,
+    bands,
+    keys,
+    starts,
+    n_core,
+    ys,
+    xs,
+    cells,
+    runs,
+    turns,
+    low,
+    high,
+    whole,
+    n_samples,
+    parent,
+    pending,
+    n_pending,
 ):
     """Join cells with those after them.
 
@@ -125,8 +141,23 @@ def link_cells(grid, bands, keys, starts, n_core, ys, xs, cells, low, high, whol
         for d in range(rows_on + 1):
             row_runs(grid, bands, keys, cells, first, last, d, 1.0 if whole else 0.0, runs, d * width)
         n_pending = link(
-            grid, bands, keys, starts, n_core, ys, xs, cells[first:last], runs, turns, low, high, whole, n_samples,
-            parent, pending, n_pending,
+            grid,
+            bands,
+            keys,
+            starts,
+            n_core,
+            ys,
+            xs,
+            cells[first:last],
+            runs,
+            turns,
+            low,
+            high,
+            whole,
+            n_samples,
+            parent,
+            pending,
+            n_pending,
         )
     return n_pending
 

@@ -131,9 +131,7 @@ def _survey(work: Work) -> Runs:
     n_rows = 2 * grid.reach_rows + 1
     turns = np.tile([0.0, 360.0, -360.0], n_rows) if grid.wraps else np.zeros(n_rows)
     runs = np.empty((len(sparse), len(turns), 2), np.int32)
-    work.run(
-        windows.all_runs, [(grid, work.bands, keys, sparse, a, b, runs) for a, b in _stripes(work, len(sparse))]
-    )
+    work.run(windows.all_runs, [(grid, work.bands, keys, sparse, a, b, runs) for a, b in _stripes(work, len(sparse))])
     return Runs(sparse, runs, turns)
 
 
@@ -178,9 +176,11 @@ def _find_core(work: Work, sparse: Runs, kept: Kept) -> Array:
     else:
         own, up, down = work.weights[rows], np.empty(len(keys)), np.empty(len(keys))
         weighted.cell_weights(starts, own, up, down)
-        ground = (*ground, own, up, down, sparse.runs, sparse.turns)
-        work.run(weighted.find_core_weighted, [(*ground, a, b, work.min_samples, flags, n_core) for a, b in stripes])
-    work.run(core.core_first, [(sizes, starts, ys, xs, rows, flags, n_core, a, b) for a, b in _stripes(work, len(keys))])
+        more = (*ground, own, up, down, sparse.runs, sparse.turns)
+        work.run(weighted.find_core_weighted, [(*more, a, b, work.min_samples, flags, n_core) for a, b in stripes])
+    work.run(
+        core.core_first, [(sizes, starts, ys, xs, rows, flags, n_core, a, b) for a, b in _stripes(work, len(keys))]
+    )
     return n_core
 
 

@@ -93,7 +93,7 @@ def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
 
 @kernel
 def all_runs(grid, bands, keys, cells, first, last, runs):
-    """Find all runs that can hold a neighbour of ``cells[first:last]``, nearest rows first, into ``runs[first:last]``."""
+    """Fill ``runs[first:last]`` with all that can hold a neighbour of ``cells[first:last]``, nearest rows first."""
     if first == last:
         return
     width = 3 if grid.wraps else 1

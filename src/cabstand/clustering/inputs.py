@@ -1,0 +1,86 @@
+"""Reads what people hand to an estimator: arrays, lists, and the tables of pandas, polars and pyarrow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def as_points(x: Any) -> NDArray[Any]:
+    """Read points as an array of float32 or float64 of shape (n, 2).
+
+    Parameters
+    ----------
+    x : array_like or table, shape (n, 2)
+        Anything that NumPy can read, or a table of two columns.
+
+    Raises
+    ------
+    TypeError
+        If it is a sparse matrix.
+    ValueError
+        If it is not a table of two columns of finite numbers.
+    """
+    if hasattr(x, "tocsr") or hasattr(x, "tocoo"):
+        raise TypeError("sparse data was passed, but dense points are required; use X.toarray()")
+    array = np.asarray(x)
+    if array.dtype.kind == "c":
+        raise ValueError("Complex data not supported: points must be real numbers")
+    if array.dtype not in (np.float32, np.float64):
+        try:
+            array = array.astype(np.float64)
+        except TypeError as error:
+            raise TypeError(f"argument must be a string or a number: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"points must be numbers: {error}") from error
+    _check_shape(array)
+    if not np.isfinite(array).all():
+        raise ValueError("Input X contains NaN or infinity")
+    return array
+
+
+def _check_shape(array: NDArray[Any]) -> None:
+    if array.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: points have 2 columns"
+        )
+    if array.shape[0] == 0:
+        raise ValueError(f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required.")
+    if array.shape[1] != 2:
+        wanted = "exactly 2 are" if array.shape[1] else "a minimum of 2 is"
+        raise ValueError(f"Found array with {array.shape[1]} feature(s) (shape={array.shape}) while {wanted} required.")
+
+
+def column_names(x: Any) -> NDArray[np.object_] | None:
+    """Read a table's column names; None for arrays, and for names that are not all strings."""
+    names = getattr(x, "column_names", None)  # pyarrow
+    if names is None:
+        names = getattr(x, "columns", None)  # pandas, polars
+    if names is None or callable(names):
+        return None
+    names = list(names)
+    return np.array(names, object) if names and all(isinstance(name, str) for name in names) else None
+
+
+def as_weight(sample_weight: Any, n_points: int) -> NDArray[np.float64] | None:
+    """Read weights: None, one number for all, or one a point.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many as points, or one is not finite.
+    """
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_points, float(weight))
+    if weight.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar")
+    if weight.shape != (n_points,):
+        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n_points,)}!")
+    if not np.isfinite(weight).all():
+        raise ValueError("Input sample_weight contains NaN or infinity")
+    return weight

@@ -1,0 +1,106 @@
+"""GeoDBSCAN: scikit-learn's conventions, tables of any maker, prediction, and nothing of the platform."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.cluster import DBSCAN
+from sklearn.exceptions import NotFittedError
+
+from cabstand import GeoDBSCAN
+from clustering.oracle import EARTH_RADIUS_M
+
+TOWN = np.random.default_rng(5).normal([40.75, -73.98], 0.003, (800, 2))
+
+
+def test_two_line_change_from_scikit_learn() -> None:
+    theirs = DBSCAN(eps=60 / EARTH_RADIUS_M, min_samples=8, metric="haversine").fit(np.radians(TOWN))
+    ours = GeoDBSCAN(eps_m=60, min_samples=8).fit(TOWN)
+    np.testing.assert_array_equal(ours.labels_, theirs.labels_)
+    np.testing.assert_array_equal(ours.core_sample_indices_, theirs.core_sample_indices_)
+    np.testing.assert_array_equal(ours.components_, TOWN[theirs.core_sample_indices_])
+
+
+def test_tables_of_any_maker() -> None:
+    import pandas as pd
+    import pyarrow as pa
+
+    wanted = GeoDBSCAN().fit_predict(TOWN)
+    columns = {"lat": TOWN[:, 0], "lon": TOWN[:, 1]}
+    for table in (pd.DataFrame(columns), pa.table(columns)):
+        model = GeoDBSCAN().fit(table)
+        np.testing.assert_array_equal(model.labels_, wanted)
+        assert list(model.feature_names_in_) == ["lat", "lon"]
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.predict(pd.DataFrame({"x": [1.0], "y": [2.0]}))
+    assert not hasattr(model.fit(TOWN), "feature_names_in_")
+
+
+def test_polars_speaks_the_same_protocol() -> None:
+    polars = pytest.importorskip("polars")
+    model = GeoDBSCAN().fit(polars.DataFrame({"lat": TOWN[:, 0], "lon": TOWN[:, 1]}))
+    np.testing.assert_array_equal(model.labels_, GeoDBSCAN().fit_predict(TOWN))
+    assert list(model.feature_names_in_) == ["lat", "lon"]
+
+
+def test_clone_parameters_and_repr() -> None:
+    model = GeoDBSCAN(eps_m=75, min_samples=4, metric="euclidean", n_jobs=2)
+    copy = clone(model)
+    assert copy.get_params() == model.get_params()
+    assert copy.set_params(eps_m=10.0) is copy
+    assert repr(copy) == "GeoDBSCAN(eps_m=10.0, metric='euclidean', min_samples=4, n_jobs=2)"
+    with pytest.raises(ValueError, match="Invalid parameter 'eps'"):
+        copy.set_params(eps=1)
+
+
+def test_pickle_before_and_after_prediction() -> None:
+    model = GeoDBSCAN(min_samples=5).fit(TOWN)
+    asked = model.predict(TOWN[:20])
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.labels_, model.labels_)
+    np.testing.assert_array_equal(again.predict(TOWN[:20]), asked)
+
+
+def test_predict() -> None:
+    model = GeoDBSCAN(eps_m=60, min_samples=8, n_jobs=-1).fit(TOWN)
+    labels, distance_m = model.predict(TOWN, return_distance=True)
+    core = model.core_sample_indices_
+    np.testing.assert_array_equal(labels[core], model.labels_[core])
+    np.testing.assert_array_equal(distance_m[core], 0)
+    np.testing.assert_array_equal(labels == -1, model.labels_ == -1)
+    assert np.isnan(distance_m[labels == -1]).all()
+    assert (distance_m[labels >= 0] <= 60).all()
+    np.testing.assert_array_equal(model.predict([[0.0, 0.0]]), [-1])
+
+
+def test_predict_needs_fit() -> None:
+    with pytest.raises(NotFittedError):
+        GeoDBSCAN().predict(TOWN)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [({"eps_m": 0}, "eps"), ({"min_samples": 0}, "min_samples"), ({"metric": "cosine"}, "metric")],
+)
+def test_bad_parameters_are_value_errors(change: dict[str, object], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        GeoDBSCAN(**change).fit(TOWN)  # type: ignore[arg-type]
+
+
+def test_latitude_beyond_the_pole() -> None:
+    with pytest.raises(ValueError, match=r"row 1: latitude 91 is beyond 90 degrees"):
+        GeoDBSCAN().fit([[0.0, 0.0], [91.0, 0.0]])
+
+
+def test_needs_numpy_and_numba_alone() -> None:
+    code = (
+        "import sys; from cabstand import GeoDBSCAN; GeoDBSCAN(min_samples=1).fit_predict([[0.0, 0.0]]);"
+        "print({'sklearn', 'pandas', 'pyarrow', 'pydantic', 'boto3', 'typer', 'dask'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
