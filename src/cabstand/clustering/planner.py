@@ -23,9 +23,9 @@ SAMPLE_POINTS = 300_000
 PROBES = 3
 MIB = 1 << 20
 
-# Measured by `make bench-plan`; MiB and bytes a point.
-BASE_MB = 430.0  # interpreter, libraries, compiled kernels
-INPUT_BYTES = 100.0  # a row read by `cluster`: coordinates, time, row number, and Arrow's copy
+# Measured with `cluster` over 0.5 to 2 million pickups with times; MiB, and bytes a point.
+BASE_MB = 320.0  # interpreter, libraries, compiled kernels
+INPUT_BYTES = 58.0  # a row read by `cluster`: coordinates, time, row number, and Arrow's copy
 KERNEL_BYTES = 24.0
 SERIAL_SHARE = 0.12  # of the kernels' time that more threads do not shorten
 DASK_DRIVER_MB = 330.0

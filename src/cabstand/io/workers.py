@@ -62,6 +62,7 @@ def local(n_workers: int, memory_bytes: int | None, folder: str) -> Iterator[Cli
     security = Security.temporary()
     with (
         dask.config.set(CONFIG),
+        _quiet(),
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -76,7 +77,6 @@ def local(n_workers: int, memory_bytes: int | None, folder: str) -> Iterator[Cli
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, security=security) as client,
-        _quiet(),
     ):
         yield client
 
@@ -179,10 +179,12 @@ def _result(future: Any, phase: str) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what Dask logs of workers that come and go from the user: it is expected."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
