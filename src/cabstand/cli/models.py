@@ -33,6 +33,8 @@ def register(app: typer.Typer) -> None:
     models.command("inspect")(inspect)
     models.command("predict")(predict)
     app.add_typer(models, name="models")
+    app.command("verify")(verify)
+    app.command("pipeline")(pipeline)
 
 
 def train(
@@ -88,10 +90,9 @@ def rollback(
 ) -> None:
     """Make the previous champion (or --to) champion again."""
     settings = load_settings(artifacts=artifacts)
-    from cabstand.jobs.promote import RollbackParams
-    from cabstand.jobs.promote import rollback as run
+    from cabstand.jobs.rollback import Params, run
 
-    emit(run(settings, RollbackParams(problem, to, who, why, track=track, dry_run=dry_run)))
+    emit(run(settings, Params(problem, to, who, why, track=track, dry_run=dry_run)))
 
 
 def list_models(
@@ -132,3 +133,58 @@ def predict(
     if not all(isinstance(one, dict) for one in rows):
         raise DataError("not a JSON object, nor a list of them", where="--row")
     emit(run(settings, problem, rows, version))
+
+
+def verify(
+    data: Annotated[str, typer.Option("--data", help="Folder of trip files and housing.csv.gz, however deep.")] = "",
+    out: Annotated[str, typer.Option("--out", help="Folder for the evidence, instead of one under the home.")] = "",
+) -> None:
+    """Compute every reference figure from the data at hand; write the evidence; exit 1 if one fails."""
+    settings = load_settings()
+    from cabstand.jobs.verify import Params, run
+
+    result = run(settings, Params(data, out))
+    emit(result)
+    if result["failed"]:
+        raise typer.Exit(1)
+
+
+def pipeline(
+    dataset: Annotated[str, typer.Option("--dataset", help="yellow, green, or a synthetic one in the lake.")],
+    month: Annotated[list[str], typer.Option("--month", help="YYYY-MM to learn from; may be repeated.")],
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="File of each month, in order; downloaded when left out.")
+    ] = None,
+    holdout_month: Annotated[
+        list[str] | None, typer.Option("--holdout-month", help="Later month to judge on; may be repeated.")
+    ] = None,
+    zones: Annotated[str, typer.Option("--zones", help="Zone files, used when the lake has none.")] = "",
+    problem: ProblemName = "trip-duration",
+    eps_m: Annotated[float, typer.Option("--eps-m", help="Radius of a neighbourhood in metres.")] = 50.0,
+    min_samples: Annotated[int, typer.Option("--min-samples", help="Points that make a core point.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Of every random choice.")] = 0,
+    lake: Lake = None,
+    artifacts: Artifacts = None,
+    track: Track = True,
+    again: Annotated[bool, typer.Option("--again", help="Run every step anew, though it is done.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Run ingest, cluster, train, gate, publish and report; killed or failed, it goes on where it was."""
+    settings = load_settings(lake=lake, artifacts=artifacts)
+    from cabstand.jobs.pipeline import Params, run
+
+    params = Params(
+        dataset=dataset,
+        months=tuple(month),
+        sources=tuple(source or ()),
+        holdout_months=tuple(holdout_month or ()),
+        zones=zones,
+        problem=problem,
+        eps_m=eps_m,
+        min_samples=min_samples,
+        seed=seed,
+        track=track,
+        again=again,
+        dry_run=dry_run,
+    )
+    emit(run(settings, params))

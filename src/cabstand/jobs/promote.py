@@ -81,10 +81,10 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     problem = catalog.find(params.problem)
     judged = judge(settings, problem, params.version)
     if params.dry_run:
-        return {"dry_run": True} | _result(problem, judged, judged.pointer, judged.verdict.passed)
+        return {"dry_run": True} | result_of(problem, judged, judged.pointer, judged.verdict.passed)
     if params.track:
         _follow(settings, judged.pointer)
-        _record_run(settings, problem, judged)
+        record_run(settings, problem, judged)
     written, decision = judged.pointer, judged.verdict.passed
     reason = judged.verdict.reason
     if decision:
@@ -93,10 +93,10 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         except ConflictError:
             decision, reason = False, "another promotion came first; judge again against the new champion"
             written, _ = pointer.read(settings.artifacts_uri, problem.name)
-    result = _result(problem, judged, written, decision) | {"reason": reason}
-    result["record_uri"] = _record_file(settings, problem, judged, result)
+    result = result_of(problem, judged, written, decision) | {"reason": reason}
+    result["record_uri"] = record_file(settings, problem, judged, result)
     if params.track:
-        result["aliases"] = _heal(settings, written)
+        result["aliases"] = settle(settings, written)
     return result
 
 
@@ -105,7 +105,7 @@ def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
     artifacts = settings.artifacts_uri
     current, tag = pointer.read(artifacts, problem.name)
     chosen = bundles.resolve(artifacts, problem.name, version) if version else newest(settings, problem.name)
-    manifest = _manifest(artifacts, problem.name, chosen)
+    manifest = manifest_of(artifacts, problem.name, chosen)
     held = manifest.training.get("holdout", {})
     if not held:
         raise DataError("names no frozen holdout", where=f"{problem.name} {chosen}", hint="train it again")
@@ -114,7 +114,7 @@ def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
     if current is None:
         champion = _constant_losses(problem, manifest, rows)
     else:
-        champion = _losses(artifacts, problem, _manifest(artifacts, problem.name, current.champion), rows)
+        champion = _losses(artifacts, problem, manifest_of(artifacts, problem.name, current.champion), rows)
     rules = Rules(
         settings.gate_min_gain,
         settings.gate_confidence,
@@ -131,7 +131,7 @@ def newest(settings: Settings, problem: str) -> str:
     known = bundles.versions(settings.artifacts_uri, problem)
     if not known:
         raise ConfigError("nothing is trained yet", where=problem, hint=f"cabstand train --problem {problem}")
-    return max(known, key=lambda one: _manifest(settings.artifacts_uri, problem, one).created)
+    return max(known, key=lambda one: manifest_of(settings.artifacts_uri, problem, one).created)
 
 
 def publish(settings: Settings, problem: Problem, judged: Judged, params: Params) -> Pointer:
@@ -146,45 +146,6 @@ def publish(settings: Settings, problem: Problem, judged: Judged, params: Params
     return pointer.write(settings.artifacts_uri, new, judged.pointer, judged.tag, who=author(params.who), why=why)
 
 
-@dataclass(frozen=True)
-class RollbackParams:
-    """Where to go back to: `to` is a version, empty is the previous champion."""
-
-    problem: str
-    to: str = ""
-    who: str = ""
-    why: str = ""
-    track: bool = True
-    dry_run: bool = False
-
-
-def rollback(settings: Settings, params: RollbackParams) -> dict[str, Any]:
-    """Make the previous champion (or `to`) champion again; its bundle is checked whole before.
-
-    Raises
-    ------
-    DataError
-        If there is nothing to go back to, or that bundle is damaged.
-    ConflictError
-        If somebody else changed the pointer meanwhile.
-    """
-    problem = catalog.find(params.problem)
-    artifacts = settings.artifacts_uri
-    current, tag = pointer.read(artifacts, problem.name)
-    if current is None:
-        raise DataError("nothing is promoted yet", where=problem.name)
-    target = bundles.resolve(artifacts, problem.name, params.to) if params.to else None
-    new = current.rolled_back(target)
-    manifest = _manifest(artifacts, problem.name, new.champion)
-    bundles.read_files(artifacts, manifest, manifest.files)
-    if params.dry_run:
-        return {"dry_run": True, "problem": problem.name, **pointer.state(new)}
-    why = params.why or "rollback"
-    written = pointer.write(artifacts, new, current, tag, who=author(params.who), why=why)
-    healed = _heal(settings, written) if params.track else None
-    return {"problem": problem.name, "decision": "rolled back", **pointer.state(written), "aliases": healed}
-
-
 def author(given: str) -> str:
     """Return who is acting: as given, else the user's name."""
     try:
@@ -193,7 +154,8 @@ def author(given: str) -> str:
         return "unknown"
 
 
-def _manifest(artifacts: str, problem: str, version: str) -> bundle.Manifest:
+def manifest_of(artifacts: str, problem: str, version: str) -> bundle.Manifest:
+    """Return the manifest of a version that must be there."""
     found = bundles.read_manifest(artifacts, problem, version)
     if found is None:
         raise DataError("no such bundle", where=f"{problem} {version}", hint="`cabstand models list` shows those there")
@@ -211,7 +173,8 @@ def _constant_losses(problem: Problem, manifest: bundle.Manifest, rows: Examples
     return measures.losses(problem.metric, rows.target, {"point": same, "label": same})
 
 
-def _result(problem: Problem, judged: Judged, written: Pointer | None, decision: bool) -> dict[str, Any]:
+def result_of(problem: Problem, judged: Judged, written: Pointer | None, decision: bool) -> dict[str, Any]:
+    """Return what a decision says to the outside."""
     now = pointer.state(written)
     return {
         "problem": problem.name,
@@ -225,7 +188,8 @@ def _result(problem: Problem, judged: Judged, written: Pointer | None, decision:
     }
 
 
-def _record_run(settings: Settings, problem: Problem, judged: Judged) -> None:
+def record_run(settings: Settings, problem: Problem, judged: Judged) -> None:
+    """Record a verdict with its numbers in MLflow."""
     verdict = judged.verdict
     settled = {"problem": problem.name, "challenger": judged.version, "holdout": judged.holdout}
     settled["champion"] = judged.pointer.champion if judged.pointer else "none"
@@ -236,7 +200,8 @@ def _record_run(settings: Settings, problem: Problem, judged: Judged) -> None:
         tracked.table("verdict.json", verdict.to_json())
 
 
-def _record_file(settings: Settings, problem: Problem, judged: Judged, result: Mapping[str, Any]) -> str:
+def record_file(settings: Settings, problem: Problem, judged: Judged, result: Mapping[str, Any]) -> str:
+    """Record a decision with its numbers beside the bundles, and return where."""
     now = datetime.now(UTC)
     sequence = judged.pointer.sequence if judged.pointer else 0
     name = f"{sequence:06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"
@@ -251,8 +216,11 @@ def _follow(settings: Settings, current: Pointer | None) -> None:
         versions.follow(settings, current)
 
 
-def _heal(settings: Settings, current: Pointer | None) -> str:
-    """Make aliases follow; the pointer is written already, so that a registry that is down is no failure now."""
+def settle(settings: Settings, current: Pointer | None) -> str:
+    """Make the aliases follow and return `in step` or `behind`.
+
+    The pointer is written by then, so that a registry that is down is no failure any more.
+    """
     try:
         _follow(settings, current)
     except RegistryError as error:
@@ -268,4 +236,4 @@ def heal(settings: Settings, problem: str) -> str:
     except CabstandError as error:
         _log.warning("%s", error)
         return "unknown"
-    return _heal(settings, current)
+    return settle(settings, current)

@@ -1,0 +1,117 @@
+"""The journal of a run in steps: what is done is not done again, and every beginning and end is on record."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cabstand.errors import CabstandError, DataError
+from cabstand.io import storage
+
+SCHEMA_VERSION = 1
+MANIFEST, AUDIT = "manifest.json", "audit.jsonl"
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Journal:
+    """A run's manifest and audit trail, written at each step's beginning and end.
+
+    Attributes
+    ----------
+    place : str
+        URI of the folder.
+    content : dict
+        The manifest: `run_key`, `params`, `steps` by name with `status`, `started`, `ended`, `attempts`, `result`.
+    audit : list of dict
+        Events in order; the trail of earlier, killed attempts is kept.
+    """
+
+    place: str
+    content: dict[str, Any]
+    audit: list[dict[str, Any]]
+
+    @classmethod
+    def open(cls, place: str, key: str, params: Mapping[str, Any], *, fresh: bool = False) -> Journal:
+        """Return the journal that stands at `place`, or a new one.
+
+        Raises
+        ------
+        DataError
+            If what stands there is not a journal of this run.
+        """
+        content: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "run_key": key,
+            "params": dict(params),
+            "steps": {},
+        }
+        uri = storage.join(place, MANIFEST)
+        if storage.exists(uri):
+            try:
+                found = json.loads(storage.read(uri))
+                known = found["schema_version"] == SCHEMA_VERSION and found["run_key"] == key
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError("not a run's manifest", where=uri, hint="remove it to begin anew") from error
+            if not known:
+                raise DataError("the manifest of another run or version", where=uri, hint="remove it to begin anew")
+            content = content if fresh else found
+        trail = storage.join(place, AUDIT)
+        lines = storage.read(trail).splitlines() if storage.exists(trail) else []
+        return cls(place, content, [json.loads(line) for line in lines])
+
+    @property
+    def uri(self) -> str:
+        """Where the manifest stands."""
+        return storage.join(self.place, MANIFEST)
+
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Results of the steps that are done, by name."""
+        return {name: step["result"] for name, step in self.content["steps"].items() if step["status"] == "done"}
+
+    def times(self) -> dict[str, dict[str, Any]]:
+        """Return status, attempts and times of each step."""
+        return {name: {k: v for k, v in step.items() if k != "result"} for name, step in self.content["steps"].items()}
+
+    def run(self, name: str, work: Callable[[], dict[str, Any]]) -> None:
+        """Do a step unless it is done; whatever it raises is on record and goes on."""
+        before = self.content["steps"].get(name, {})
+        if before.get("status") == "done":
+            self._note(name, "found done")
+            return
+        step = {"status": "running", "started": _now(), "attempts": before.get("attempts", 0) + 1}
+        self.content["steps"][name] = step
+        self._note(name, "started")
+        self._save()
+        _log.info("%s", name)
+        try:
+            result = json.loads(json.dumps(work(), default=str))
+        except BaseException as error:
+            step |= {"status": "failed", "ended": _now(), "error": _told(error)}
+            self._save()
+            self._note(name, "failed", error=_told(error))
+            raise
+        step |= {"status": "done", "ended": _now(), "result": result}
+        self._save()
+        self._note(name, "done")
+
+    def _save(self) -> None:
+        storage.write(self.uri, (json.dumps(self.content, indent=1, allow_nan=False) + "\n").encode())
+
+    def _note(self, step: str, event: str, **more: str) -> None:
+        self.audit.append({"at": _now(), "step": step, "event": event, **more})
+        lines = "".join(json.dumps(line) + "\n" for line in self.audit)
+        storage.write(storage.join(self.place, AUDIT), lines.encode())
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, CabstandError) else f"{type(error).__name__}: {error}"[:300]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

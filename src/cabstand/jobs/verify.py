@@ -1,0 +1,192 @@
+"""Verify: compute each reference figure from the data at hand, and write what was expected and what came out."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from cabstand import log
+from cabstand.errors import CabstandError, ConfigError
+from cabstand.io import provenance, storage
+from cabstand.modelling import reference_small, reference_trips
+from cabstand.report import evidence
+from cabstand.settings import Settings
+
+SCHEMA_VERSION = 1
+LIBRARIES = (
+    "cabstand",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pyarrow",
+    "numba",
+    "mlflow",
+    "onnx",
+    "skl2onnx",
+    "onnxruntime",
+)
+TRIPS = "raw file; minutes from 1 to 60 inclusive; one-hot of both LocationIDs; least squares of least norm"
+INTERCEPT, RMSE = 0.005, 0.001
+
+# rows, kept, columns, intercept, RMSE by file name; None where none was published
+MONTHS: dict[str, tuple[int, int, int | None, float, float]] = {
+    "green_tripdata_2021-01.parquet": (76_518, 73_908, 506, 24.0476, 9.7756),
+    "green_tripdata_2022-01.parquet": (62_495, 59_603, 470, 22.0955, 7.6528),
+    "green_tripdata_2022-02.parquet": (69_399, 66_097, 467, 23.4085, 7.9698),
+    "green_tripdata_2023-01.parquet": (68_211, 65_946, 467, 22.7668, 7.0399),
+    "green_tripdata_2023-02.parquet": (64_809, 62_574, 462, 24.2201, 7.2024),
+    "green_tripdata_2023-03.parquet": (72_044, 69_392, 449, 24.2471, 7.4238),
+    "green_tripdata_2024-01.parquet": (56_551, 54_373, 448, 22.4215, 7.0820),
+    "yellow_tripdata_2023-01.head100k.parquet": (100_000, 97_820, None, 19.9240, 7.5955),
+}
+FULL_MONTH = "yellow_tripdata_2023-03.parquet"
+# Published as "about": the tolerance is what the published digits leave open.
+FULL_FIGURES = {
+    "rows": (3_403_766, 0.0),
+    "kept": (3_316_216, 0.0),
+    "columns": (518, 0.0),
+    "intercept": (24.77, 0.01),
+    "artifact_bytes": (4_500, 500.0),
+}
+IRIS = {"logistic accuracy": 0.960, "logistic F1": 0.960, "forest accuracy": 0.973, "forest F1": 0.973}
+HOUSING = {"linear R2": (0.476, 0.01), "linear MSE": (0.524, 0.01), "tree R2": (0.588, 0.01), "tree MSE": (0.412, 0.02)}
+UNPUBLISHED = {
+    "random forest on green trips, R2": "0.7 to 0.8",
+    "random forest on green trips, MAE": "5 to 8 min",
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """Where the data is and where the evidence goes; an empty `data` checks what needs none."""
+
+    data: str = ""
+    out: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One figure: expected, actual, tolerance, and `pass`, `fail` or `not checked` with its reason."""
+
+    subject: str
+    figure: str
+    expected: float | str
+    actual: float | None
+    tolerance: float
+    status: str
+    protocol: str
+    reason: str = ""
+
+
+def run(settings: Settings, params: Params) -> dict[str, Any]:
+    """Check every reference figure and write the evidence as JSON and as a page.
+
+    Returns
+    -------
+    dict
+        `passed`, `failed`, `not_checked`, `evidence_uri`, `page_uri` and the failed checks in words.
+
+    Raises
+    ------
+    ConfigError
+        If the data's folder is not there.
+    StorageError
+        If the evidence cannot be written.
+    """
+    if params.data and not Path(params.data).is_dir():
+        raise ConfigError("no such folder", where=params.data, hint="--data takes a folder of trip files")
+    checks = list(_checks(params))
+    out = params.out or str(settings.home / "reports" / "evidence")
+    summary = {status: sum(one.status == status for one in checks) for status in ("pass", "fail", "not checked")}
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code": {"version": provenance.code_version(), "commit": provenance.git_commit()},
+        "environment": _environment(),
+        "data": _hashes(params.data),
+        "summary": summary,
+        "checks": [asdict(one) for one in checks],
+    }
+    evidence_uri, page_uri = storage.join(out, "evidence.json"), storage.join(out, "evidence.html")
+    storage.write(evidence_uri, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    storage.write(page_uri, evidence.page(content).encode())
+    return {
+        "passed": summary["pass"],
+        "failed": summary["fail"],
+        "not_checked": summary["not checked"],
+        "failures": [f"{one.subject}: {one.figure} {one.actual}, not {one.expected} {one.reason}".strip()
+                     for one in checks if one.status == "fail"],
+        "evidence_uri": evidence_uri,
+        "page_uri": page_uri,
+    }  # fmt: skip
+
+
+def _checks(params: Params) -> Iterator[Check]:
+    with log.progress("checking", len(MONTHS) + 3) as advance:
+        for name, (rows, kept, columns, intercept, rmse) in MONTHS.items():
+            expected = {"rows": (rows, 0.0), "kept": (kept, 0.0), "intercept": (intercept, INTERCEPT)}
+            expected |= {"rmse": (rmse, RMSE)} | ({"columns": (columns, 0.0)} if columns else {})
+            yield from _file(params.data, name, expected, TRIPS, _trips)
+            advance(1)
+        yield from _file(params.data, FULL_MONTH, FULL_FIGURES, TRIPS, _trips)
+        yield from _file(
+            params.data, "housing.csv.gz", HOUSING, reference_small.HOUSING_PROTOCOL, reference_small.housing
+        )
+        tolerant = {name: (value, 0.01) for name, value in IRIS.items()}
+        yield from _compare("iris", tolerant, reference_small.iris(), reference_small.IRIS_PROTOCOL)
+        for figure, told in UNPUBLISHED.items():
+            yield Check(
+                "self-healing pipeline", figure, told, None, 0.0, "not checked", "", "no protocol was published"
+            )
+
+
+def _trips(path: Path) -> dict[str, float]:
+    return asdict(reference_trips.figures(path))
+
+
+def _file(
+    data: str,
+    name: str,
+    expected: dict[str, tuple[float, float]],
+    protocol: str,
+    compute: Callable[[Path], dict[str, float]],
+) -> Iterator[Check]:
+    path = next(iter(sorted(Path(data).rglob(name))), None) if data else None
+    if path is None:
+        for figure, (value, tolerance) in expected.items():
+            yield Check(name, figure, value, None, tolerance, "not checked", protocol, "the file is not there")
+        return
+    try:
+        actual = compute(path)
+    except CabstandError as error:
+        for figure, (value, tolerance) in expected.items():
+            yield Check(name, figure, value, None, tolerance, "fail", protocol, str(error))
+        return
+    yield from _compare(name, expected, actual, protocol)
+
+
+def _compare(
+    subject: str, expected: dict[str, tuple[float, float]], actual: dict[str, float], protocol: str
+) -> Iterator[Check]:
+    for figure, (value, tolerance) in expected.items():
+        found = actual[figure]
+        status = "pass" if abs(found - value) <= tolerance else "fail"
+        yield Check(subject, figure, value, found, tolerance, status, protocol)
+
+
+def _environment() -> dict[str, Any]:
+    found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"] in LIBRARIES}
+    return {"python": sys.version.split()[0], "platform": platform.platform(), "libraries": dict(sorted(found.items()))}
+
+
+def _hashes(data: str) -> dict[str, str]:
+    names = {*MONTHS, FULL_MONTH, "housing.csv.gz"}
+    found = sorted(path for path in Path(data).rglob("*") if path.name in names) if data else []
+    return {path.name: provenance.sha256_file(path) for path in found}
