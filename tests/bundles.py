@@ -77,6 +77,8 @@ def small_bundle(
     *,
     bias: float = 10.0,
     extra: Mapping[str, bytes] | None = None,
+    training: Mapping[str, Any] | None = None,
+    run_id: str = "",
 ) -> bundle.Manifest:
     """Publish a bundle of `version` at once, with further files (`hotspots.npz`) as given; return its manifest."""
     problem = catalog.find(name)
@@ -96,6 +98,8 @@ def small_bundle(
         tolerance=1e-4,
         files={key: bundle.file_of(data) for key, data in files.items()},
         metrics={problem.metric: 1.0},
+        training=training or {},
+        run_id=run_id,
         created="2023-04-01T00:00:00Z",
     )
     base = storage.join(str(artifacts), problem.name, "bundles", version)
@@ -112,3 +116,20 @@ def point(artifacts: str | Path, name: str = "trip-duration", champion: str = "v
     written = pointer.Pointer(name, sequence + 1, f"w{sequence + 1}", champion, **changes)
     storage.write(uri, written.to_bytes())
     return written
+
+
+def holdout(artifacts: str | Path, name: str = "housing", n: int = 600) -> dict[str, Any]:
+    """Freeze rows whose truth is what `small_bundle(bias=10)` answers, and a little noise; return `training`."""
+    from cabstand.io import bundles
+    from cabstand.modelling.problem import Examples
+
+    problem = catalog.find(name)
+    rng = np.random.default_rng(0)
+    columns = {}
+    for one in problem.fields:
+        low, high = one.minimum or 0, one.maximum or 1
+        columns[one.name] = np.round(rng.uniform(low, min(high, low + 50), n), 2)
+    truth = np.asarray(problem.features(columns, {}).sum(axis=1) * 0.01 + 10 + rng.normal(0, 0.5, n), np.float64)
+    rows = Examples(columns, truth, segments={"region": np.where(np.arange(n) % 2, "a", "b")})
+    sha256 = bundles.write_holdout(str(artifacts), name, rows)
+    return {"holdout": {"sha256": sha256, "rows": n}, "constant": float(truth.mean()) + 2}

@@ -1,0 +1,139 @@
+"""The pointer under a store that races, loses answers and is busy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cabstand.errors import ConflictError, StorageError
+from cabstand.io import pointer, storage
+from cabstand.modelling.pointer import Pointer, first, parse_pointer
+
+STAMP = {"who": "tester", "why": "test"}
+
+
+@pytest.fixture(params=["disk", "s3"])
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "disk":
+        return str(tmp_path / "artifacts")
+    bucket = request.getfixturevalue("bucket")
+    _lock_moto(monkeypatch)
+    return f"s3://{bucket}/artifacts"
+
+
+def _lock_moto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator checks a condition and then writes, in two steps; the real S3 does both at once."""
+    from moto.s3.responses import S3Response
+
+    lock, original = threading.RLock(), S3Response.put_object
+
+    def put_object(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(S3Response, "put_object", put_object)
+
+
+@pytest.fixture
+def start(artifacts: str) -> Pointer:
+    return pointer.write(artifacts, first("iris", "v0"), None, None, **STAMP)
+
+
+def test_twenty_promoters_one_winner(artifacts: str, start: Pointer) -> None:
+    outcome: dict[int, Pointer | None] = {}
+    current, tag = pointer.read(artifacts, "iris")
+    assert current is not None
+    barrier, stop, seen = threading.Barrier(20), threading.Event(), []
+
+    def promote(number: int) -> None:
+        barrier.wait()
+        try:
+            outcome[number] = pointer.write(artifacts, current.promoted(f"v{number}"), current, tag, **STAMP)
+        except ConflictError:
+            outcome[number] = None
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.append(parse_pointer(storage.read(pointer.uri(artifacts, "iris"))))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    threads = [threading.Thread(target=promote, args=(number,)) for number in range(1, 21)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    watcher.join()
+    won = [written for written in outcome.values() if written]
+    final, _ = pointer.read(artifacts, "iris")
+    assert len(outcome) == 20
+    assert won == [final]
+    assert final is not None
+    assert (final.sequence, final.previous) == (2, "v0")
+    assert {one.sequence for one in seen} <= {1, 2}
+
+
+def _faulty(faults: Iterator[Callable[..., str] | None]) -> Callable[..., str]:
+    real = storage.put_if
+
+    def put_if(uri: str, data: bytes, tag: str | None) -> str:
+        fault = next(faults, None)
+        return fault(real, uri, data, tag) if fault else real(uri, data, tag)
+
+    return put_if
+
+
+def _lost(real: Callable[..., str], *args: Any) -> str:
+    real(*args)
+    raise ConflictError("412: the retry met our own write")
+
+
+def _lost_and_silent(real: Callable[..., str], *args: Any) -> str:
+    real(*args)
+    raise StorageError("S3 does not answer")
+
+
+def _busy(real: Callable[..., str], *args: Any) -> str:
+    del real, args
+    raise StorageError("S3 refused: SlowDown (503)")
+
+
+def _raced(real: Callable[..., str], *args: Any) -> str:
+    del real, args
+    raise ConflictError("409 ConditionalRequestConflict")
+
+
+@pytest.mark.parametrize("faults", [[_lost], [_lost_and_silent], [_busy, _busy], [_raced], [_raced, _busy, _lost]])
+def test_an_unclear_answer_is_settled(
+    faults: list[Any], artifacts: str, start: Pointer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current, tag = pointer.read(artifacts, "iris")
+    assert current is not None
+    monkeypatch.setattr(storage, "put_if", _faulty(iter(faults)))
+    written = pointer.write(artifacts, current.promoted("v1"), current, tag, **STAMP)
+    assert pointer.read(artifacts, "iris")[0] == written
+    assert written.sequence == 2
+
+
+def test_a_store_that_stays_busy_is_told(artifacts: str, start: Pointer, monkeypatch: pytest.MonkeyPatch) -> None:
+    current, tag = pointer.read(artifacts, "iris")
+    assert current is not None
+    monkeypatch.setattr(pointer.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(storage, "put_if", _faulty(iter([_busy] * 9)))
+    with pytest.raises(StorageError, match="SlowDown"):
+        pointer.write(artifacts, current.promoted("v1"), current, tag, **STAMP)
+    assert pointer.read(artifacts, "iris")[0] == start
+
+
+def test_somebody_elses_write_is_never_taken_for_ours(artifacts: str, start: Pointer) -> None:
+    current, tag = pointer.read(artifacts, "iris")
+    assert current is not None
+    pointer.write(artifacts, current.promoted("v1"), current, tag, **STAMP)
+    # The same content again, by another writer who read the same pointer.
+    with pytest.raises(ConflictError):
+        pointer.write(artifacts, current.promoted("v1"), current, tag, **STAMP)
