@@ -67,6 +67,14 @@ locals {
     CABSTAND_LOG_JSON = "true"
     HOME              = "/work"
     NUMBA_CACHE_DIR   = "/tmp/numba"
+    # What a distributed run (`--scheduler ecs`) needs to start its own workers.
+    CABSTAND_ECS_CLUSTER           = aws_ecs_cluster.main.name
+    CABSTAND_ECS_WORKER_DEFINITION = "${var.name}-dask-worker"
+    CABSTAND_ECS_SUBNETS           = join(",", var.subnet_ids)
+    CABSTAND_ECS_SECURITY_GROUP    = var.security_group_id
+    CABSTAND_ECS_PUBLIC_ADDRESS    = tostring(var.assign_public_ip)
+    CABSTAND_ECS_SPOT              = tostring(var.capacity_provider == "FARGATE_SPOT")
+    CABSTAND_TASK_LIFETIME_S       = tostring(var.worker_lifetime_minutes * 60)
   })
 }
 

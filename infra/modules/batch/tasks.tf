@@ -40,17 +40,13 @@ locals {
       role    = "pipeline"
       command = ["cabstand", "pipeline"]
     }
-    # Started by a distributed run, never by a schedule. It leaves when its scheduler has been silent for two minutes, and
-    # after its lifetime whatever happens. The scheduler's address comes with the run, as DASK_SCHEDULER_ADDRESS.
+    # Started by a distributed run, never by a schedule. It leaves when its scheduler cannot be found for a minute, and after
+    # its lifetime whatever happens. The scheduler's address comes with the run, as DASK_SCHEDULER_ADDRESS.
     dask-worker = {
-      vcpu   = 2
-      memory = 8
-      role   = "worker"
-      command = [
-        "dask", "worker", "--nworkers", "1", "--nthreads", "2", "--memory-limit", "7GiB", "--worker-port", "9000:9049",
-        "--nanny-port", "9050:9099", "--no-dashboard", "--death-timeout", "120", "--lifetime", "${var.worker_lifetime_minutes}m",
-        "--local-directory", "/tmp/dask",
-      ]
+      vcpu    = 2
+      memory  = 8
+      role    = "worker"
+      command = ["cabstand", "dask-worker"]
     }
   }
 }

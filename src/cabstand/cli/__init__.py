@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 import traceback
 from typing import Annotated
 
 import typer
 
+from cabstand.cli import ending
 from cabstand.errors import CabstandError, suggest
 
 __all__ = ["app", "main", "run", "suggest"]
@@ -46,6 +48,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    started = time.monotonic()
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
@@ -58,7 +61,9 @@ def run(arguments: list[str]) -> int:
         if message:  # a bare group has printed its help already
             # One line, whatever the library below put into it.
             print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
-    return code if isinstance(code, int) else 0
+    code = code if isinstance(code, int) else 0
+    ending.tell(arguments, code, started)
+    return code
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
