@@ -123,6 +123,31 @@ infra-check: $(STAMP)  ## Terraform's format, validity and tests, checkov, IAM a
 test-infra: $(STAMP)  ## apply the whole account to the emulator, read it back, destroy it
 	$(BIN)/python -m pytest -m cloud tests/cloud --durations=5
 
+.PHONY: cost
+cost: $(RUN)  ## price a plan offline (PLAN=plan.json, from `terraform show -json`); fails over 40 USD idle, 9 asleep
+	$(CABSTAND) cost $(PLAN) --limit 40 --asleep-limit 9
+
+.PHONY: sleep
+sleep: $(RUN)  ## stop what bills while idle: schedules, the MLflow server, its database (ENV=dev)
+	$(CABSTAND) sleep --environment $(ENV)
+
+.PHONY: wake
+wake: $(RUN)  ## start what `make sleep` stopped (ENV=dev)
+	$(CABSTAND) wake --environment $(ENV)
+
+.PHONY: destroy
+destroy: $(RUN)  ## leave the account, after a typed sentence; exit 1 while anything billable is left (ENV=dev)
+	$(CABSTAND) destroy --environment $(ENV) $(DESTROY)
+
+# --- containers -------------------------------------------------------------------------------------------------------
+.PHONY: images
+images: $(STAMP)  ## build the batch and MLflow images with docker or podman, and print their sizes
+	scripts/images
+
+.PHONY: test-containers
+test-containers: $(STAMP)  ## build both images on a stand-in base and run a cluster job and the MLflow server in them
+	scripts/containers-lane
+
 .PHONY: clean
 clean:  ## remove what was built and cached (not .venv, not .cabstand)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

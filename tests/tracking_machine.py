@@ -51,6 +51,7 @@ class Machine:
             "SERVICE_PATH": path,
             "HOME": str(self.state),
             "PIP_CACHE_DIR": str(Path.home() / ".cache/pip"),
+            "PIP_NO_COMPILE": "1",  # half of the time; the first import does it
         } | {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
         return subprocess.run(
             ["bash", str(SCRIPT), *words], env=env, capture_output=True, text=True, timeout=900, check=False

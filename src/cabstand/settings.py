@@ -97,7 +97,12 @@ class Settings(BaseSettings):
     )
 
     # --- Dask
-    dask_scheduler: str = Field("", description="Address of a Dask scheduler for `--engine dask`; empty starts one.")
+    dask_scheduler: str = Field(
+        "",
+        validation_alias=AliasChoices("CABSTAND_DASK_SCHEDULER", "DASK_SCHEDULER_ADDRESS"),
+        description="Address of a Dask scheduler for `--engine dask`; empty starts workers here, `ecs` as tasks.",
+    )
+    dask_tls: str = Field("", description="URI of the certificates of a run's own workers; the run sets it for them.")
     dask_scratch: str = Field(
         "", description="URI of work files of `--engine dask`, reached by all workers; empty is `<home>/cache/dask`."
     )
@@ -108,6 +113,15 @@ class Settings(BaseSettings):
     gate_max_segment_loss: float = Field(0.1, ge=0, description="Largest relative loss allowed in any one segment.")
     gate_min_segment_rows: int = Field(200, ge=1, description="Fewest held-out rows for a segment to count.")
     gate_resamples: int = Field(2_000, ge=100, le=100_000, description="Bootstrap resamples of the gate.")
+
+    # --- tasks of distributed runs
+    ecs_cluster: str = Field("", description="ECS cluster in which a distributed run starts its workers.")
+    ecs_worker_definition: str = Field("", description="ECS task definition of a worker.")
+    ecs_subnets: str = Field("", description="Subnets of worker tasks, with commas between them.")
+    ecs_security_group: str = Field("", description="Security group of worker tasks: they reach each other by it.")
+    ecs_public_address: bool = Field(True, description="Whether worker tasks get a public address.")
+    ecs_spot: bool = Field(False, description="Whether worker tasks run on spare capacity.")
+    task_lifetime_s: int = Field(7200, ge=60, description="Seconds after which a worker task ends, whatever happens.")
 
     # --- logging
     log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Lowest level logged.")

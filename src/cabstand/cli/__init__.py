@@ -20,7 +20,7 @@ from cabstand.errors import CabstandError, suggest
 __all__ = ["app", "main", "run", "suggest"]
 
 # One module a group of commands; each adds its own with `register(app)`.
-GROUPS = ("account", "clustering", "data", "models", "planning", "report", "service", "system")
+GROUPS = ("account", "clustering", "data", "models", "planning", "report", "service", "system", "workers")
 
 app = typer.Typer(
     name="cabstand",

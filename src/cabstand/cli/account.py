@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command("cost")(cost)
+    app.command("sleep")(sleep)
+    app.command("wake")(wake)
+    app.command("destroy")(destroy)
 
 
 def cost(
@@ -63,3 +67,62 @@ def _show_cost(result: dict[str, Any]) -> None:
     console.print(f"Billed by use alone: {', '.join(result['by_use']) or 'nothing'}")
     for name in result["unpriced"]:
         console.print(f"[red]Unpriced:[/red] {name}")
+
+
+def sleep(environment: Environment = "dev", project: Project = "cabstand", dry_run: DryRun = False) -> None:
+    """Stop what bills while idle: schedules, the MLflow server and its database; safe to repeat."""
+    from cabstand.jobs import sleep as job
+
+    result = job.run(load_settings(), job.Params(environment, project, dry_run))
+    if not result["stays_asleep"]:
+        typer.echo("RDS starts a stopped database after seven days: sleep again before then", err=True)
+    emit(result)
+
+
+def wake(environment: Environment = "dev", project: Project = "cabstand", dry_run: DryRun = False) -> None:
+    """Start what `sleep` stopped; safe to repeat."""
+    from cabstand.jobs import sleep as shared
+    from cabstand.jobs import wake as job
+
+    emit(job.run(load_settings(), shared.Params(environment, project, dry_run)))
+
+
+def destroy(
+    environment: Environment = "dev",
+    project: Project = "cabstand",
+    confirm: Annotated[str, typer.Option(help="The sentence that is asked for otherwise.")] = "",
+    prod_too: Annotated[bool, typer.Option("--prod-too", help="The second switch, without which prod stays.")] = False,
+    with_images: Annotated[
+        bool, typer.Option("--with-images", help="Empty the shared image repositories too.")
+    ] = False,
+    infra: Annotated[Path, typer.Option(help="Folder of the Terraform root.")] = Path("infra"),
+    sweep_only: Annotated[bool, typer.Option("--sweep-only", help="Empty and report, without Terraform.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Leave the account: empty, destroy, sweep, print a receipt; exit 1 while anything billable is left."""
+    from cabstand.jobs import destroy as job
+
+    params = job.Params(environment, project, confirm, prod_too, with_images, None if sweep_only else infra, dry_run)
+    if not dry_run and not confirm and (environment != "prod" or prod_too):
+        typed = typer.prompt(
+            f"Everything of {params.scope.name} goes, data included. Type '{params.sentence}'", err=True
+        )
+        params = replace(params, confirmation=typed.strip())
+    result = job.run(load_settings(), params)
+    _show_receipt(result)
+    emit(result)
+    if not result["clean"]:
+        raise CabstandError(f"{result['n_billable_left']} billable things are left", hint="see the receipt above")
+
+
+def _show_receipt(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("kind", "name", "bills", title=f"Left of {result['environment']}")
+    for one in result["left"]:
+        table.add_row(one["kind"], one["name"], "yes" if one["billable"] else "no")
+    console = Console(stderr=True)
+    for place, count in result["emptied"].items():
+        console.print(f"{place}: {count}")
+    console.print(table if result["left"] else "Nothing is left.")

@@ -29,7 +29,10 @@ Engine = Annotated[str, typer.Option("--engine", help="sequential, multicore or 
 AnyEngine = Annotated[
     str, typer.Option("--engine", help="sequential, multicore, dask or sklearn; auto is what `plan` picks.")
 ]
-Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Dask: address of a scheduler that runs already.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Dask: address of a scheduler, or `ecs`: worker tasks of its own."),
+]
 WorkerMemory = Annotated[
     float | None, typer.Option("--worker-memory-gib", min=0.5, help="Dask: what each worker may use.")
 ]

@@ -22,6 +22,7 @@ from cabstand.clustering.columns import End
 from cabstand.clustering.places import nearest_zones
 from cabstand.errors import ConfigError
 from cabstand.io import disk, provenance, publish, registry, storage, tables
+from cabstand.io.tasks import Fleet
 from cabstand.jobs import distributed, zones
 from cabstand.jobs.distributed import Outcome
 from cabstand.jobs.usage import Usage, measure
@@ -123,13 +124,27 @@ def _plan(settings: Settings, params: Params) -> distributed.Plan:
         raise ConfigError(f"blocks must be 1 or more, not {params.n_blocks}", where="blocks")
     density = Density(params.eps_m, params.min_samples)
     engines.check(params.eps_m, params.min_samples)  # before a worker starts
+    scheduler = params.scheduler or settings.dask_scheduler or None
     return distributed.Plan(
         density=density,
         end=params.end,
         n_workers=params.n_workers,
-        scheduler=params.scheduler or settings.dask_scheduler or None,
+        scheduler=scheduler,
+        fleet=_fleet(settings) if scheduler == "ecs" else None,
         worker_memory_bytes=int(params.worker_memory_gib * GIB) if params.worker_memory_gib else None,
         n_blocks=params.n_blocks,
+    )
+
+
+def _fleet(settings: Settings) -> Fleet:
+    return Fleet(
+        cluster=settings.ecs_cluster,
+        definition=settings.ecs_worker_definition,
+        subnets=tuple(name.strip() for name in settings.ecs_subnets.split(",") if name.strip()),
+        security_group=settings.ecs_security_group,
+        public_address=settings.ecs_public_address,
+        spot=settings.ecs_spot,
+        lifetime_s=settings.task_lifetime_s,
     )
 
 

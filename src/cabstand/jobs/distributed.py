@@ -33,7 +33,8 @@ from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
 from cabstand.clustering.hotspots import Hotspots
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import chunks, storage, workers
+from cabstand.io import chunks, ecs_workers, storage, workers
+from cabstand.io.tasks import Fleet
 from cabstand.jobs import distributed_tasks as tasks
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Plan:
         Workers to start; ignored with a scheduler.
     scheduler : str, optional
         Address of a Dask scheduler that runs already.
+    fleet : Fleet, optional
+        Where the workers run as ECS tasks, rather than on this machine.
     worker_memory_bytes : int, optional
         What each worker that is started may use.
     n_blocks : int, optional
@@ -71,6 +74,7 @@ class Plan:
     scheduler: str | None = None
     worker_memory_bytes: int | None = None
     n_blocks: int | None = None
+    fleet: Fleet | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,8 @@ def blocks_for(n_points: int, n_workers: int, memory_bytes: int) -> int:
 
 
 def _workers(plan: Plan, folder: str) -> AbstractContextManager[Any]:
+    if plan.fleet:
+        return ecs_workers.on_ecs(plan.fleet, plan.n_workers, folder)
     if plan.scheduler:
         return workers.at(plan.scheduler)
     here = folder if not storage.is_s3(folder) else str(Path.cwd())

@@ -1,0 +1,119 @@
+"""Dask workers as ECS tasks: a run starts its own and stops them, whichever way it ends.
+
+Three things keep an orphan from living on: the run stops its tasks when it ends, fails or is told to end; a worker that
+cannot find its scheduler leaves (`DEATH_S`); and no worker outlives its lifetime. Scheduler and workers speak TLS with
+certificates made for this run alone, handed over in the run's own folder of the lake.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from cabstand.errors import TaskError
+from cabstand.io import storage, tasks, workers
+from cabstand.io.tasks import Fleet
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SCHEDULER_PORT = 8786
+WORKER_PORTS = "9000:9049"
+NANNY_PORTS = "9050:9099"
+DEATH_S = 60
+ARRIVAL_S = 300  # a Fargate task takes about a minute from its call to its first line
+
+
+@contextmanager
+def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int = SCHEDULER_PORT) -> Iterator[Client]:
+    """Start worker tasks around a scheduler in this process, and stop them when the block ends.
+
+    Parameters
+    ----------
+    fleet : Fleet
+        Where the workers run.
+    n_workers : int
+        How many tasks.
+    folder : str
+        URI of a folder that this run alone uses and that its workers can read.
+    host, port : str, int
+        Address of the scheduler; by default this machine's own, which its subnet sees.
+
+    Raises
+    ------
+    TaskError
+        If AWS refuses, or no worker arrives in time.
+    """
+    import dask
+    from distributed import Client, LocalCluster, Security
+
+    security = Security.temporary()
+    certificates = storage.join(folder, "dask-tls.json")
+    with ExitStack() as stack:
+        stack.enter_context(_ended_by_signal())
+        stack.enter_context(dask.config.set(workers.CONFIG))
+        cluster = stack.enter_context(
+            LocalCluster(
+                n_workers=0,
+                host=host or own_address(),
+                scheduler_port=port,
+                protocol="tls://",
+                security=security,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard": False},
+            )
+        )
+        storage.write(certificates, json.dumps(_pem(security)).encode())
+        stack.callback(storage.delete, certificates)
+        environment = {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address, "CABSTAND_DASK_TLS": certificates}
+        started = tasks.start(fleet, n_workers, environment)
+        stack.callback(tasks.stop, fleet.cluster, started, "the run has ended")
+        client = stack.enter_context(Client(cluster, security=security, set_as_default=False))
+        _wait(client, n_workers)
+        yield client
+        with suppress(Exception):  # workers that hear of the end leave by themselves; the others are stopped
+            client.retire_workers()
+
+
+def _wait(client: Client, n_workers: int) -> None:
+    try:
+        client.wait_for_workers(n_workers, timeout=ARRIVAL_S)
+    except TimeoutError as error:
+        there = len(client.scheduler_info(n_workers=-1)["workers"])
+        if there == 0:
+            raise TaskError(f"no worker arrived in {ARRIVAL_S} s", hint="see the log group of dask-worker") from error
+
+
+def own_address() -> str:
+    """Return the address of this machine that others in its network reach; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("10.255.255.255", 1))
+        return str(probe.getsockname()[0])
+
+
+def _pem(security: Any) -> dict[str, str]:
+    return {name: getattr(security, f"tls_{name}") for name in ("ca_file", "worker_cert", "worker_key")}
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """Let SIGTERM, with which ECS ends a task, unwind the run: by default nothing would be stopped."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        raise SystemExit(128 + number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not the main thread: whoever runs us here sees to it
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

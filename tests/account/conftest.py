@@ -1,0 +1,87 @@
+"""An environment in an emulated account, as Terraform would have left it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+TAGS = {"Project": "cabstand", "Environment": "dev"}
+
+
+def pairs(tags: dict[str, str] = TAGS, *, lower: bool = False) -> list[dict[str, str]]:
+    key, value = ("key", "value") if lower else ("Key", "Value")
+    return [{key: name, value: content} for name, content in tags.items()]
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A command line that runs in this process sends the log to a stderr that is gone afterwards."""
+    before = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = before
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Clients of an account in this process that begins empty."""
+    import boto3
+    from moto import mock_aws
+
+    from cabstand.io import account
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    account.client.cache_clear()
+    with mock_aws():
+        yield lru_cache(boto3.client)
+    account.client.cache_clear()
+
+
+@pytest.fixture
+def environment(aws: Callable[[str], Any]) -> dict[str, str]:
+    """A server, a database and schedules, of dev and of somebody else."""
+    made = {}
+    ec2, rds, scheduler = aws("ec2"), aws("rds"), aws("scheduler")
+    image = ec2.register_image(Name="linux", RootDeviceName="/dev/xvda")["ImageId"]
+    for key, tags in {"server": TAGS, "other": {"Project": "other", "Environment": "dev"}}.items():
+        specification = [{"ResourceType": "instance", "Tags": pairs(tags)}]
+        answer = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=specification)
+        made[key] = answer["Instances"][0]["InstanceId"]
+        rds.create_db_instance(
+            DBInstanceIdentifier=f"{key}-db",
+            Engine="postgres",
+            DBInstanceClass="db.t4g.micro",
+            AllocatedStorage=20,
+            MasterUsername="cabstand",
+            MasterUserPassword="test-password",  # pragma: allowlist secret
+            Tags=pairs(tags),
+        )
+    scheduler.create_schedule_group(Name="cabstand-dev", Tags=pairs())
+    for name, state in {
+        "compare": "ENABLED",
+        "sweep": "ENABLED",
+        "pipeline": "DISABLED",
+        "stay-asleep": "DISABLED",
+    }.items():
+        scheduler.create_schedule(
+            Name=f"cabstand-dev-{name}",
+            GroupName="cabstand-dev",
+            State=state,
+            ScheduleExpression="cron(0 6 * * ? *)",
+            ScheduleExpressionTimezone="America/New_York",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={
+                "Arn": "arn:aws:scheduler:::aws-sdk:rds:stopDBInstance",
+                "RoleArn": "arn:aws:iam::123456789012:role/x",
+                "Input": json.dumps({"name": name}),
+                "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 600},
+            },
+        )
+    return made
