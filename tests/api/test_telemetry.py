@@ -103,5 +103,5 @@ def test_a_closed_stream_is_no_one_s_error() -> None:
     out = io.StringIO()
     log = Immediate(out)
     out.close()
-    log.predicted(prediction())
+    log.answered(prediction().call, "GET", 0.1)
     assert log.dropped == 1

@@ -43,9 +43,9 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
         lifespan=_lifespan(parts),
     )
     app.state.service = parts
+    app.router.routes.extend(predict.routes(parts))  # first: routes are tried in order, and these are hot
     app.include_router(system.router(parts))
     app.include_router(hotspots.router(parts))
-    app.router.routes.extend(predict.routes(parts))
     _guard(app, settings, parts)
     app.add_exception_handler(ApiError, _answer)
     app.add_exception_handler(CabstandError, _answer)
@@ -54,7 +54,9 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
 
 
 def _guard(app: FastAPI, settings: Settings, service: Service) -> None:
-    rules = Rules(settings.api_keys_required, settings.api_max_body_bytes, settings.api_timeout_s)
+    # In front of Lambda the gateway waits for slow clients: a body is there or not.
+    timeout_s = None if settings.on_lambda else settings.api_timeout_s
+    rules = Rules(settings.api_keys_required, settings.api_max_body_bytes, timeout_s)
     # API Gateway throttles in front of Lambda, where a bucket in memory would count one copy's share alone.
     limit = RateLimit(0.0 if settings.on_lambda else settings.api_rate_per_s, settings.api_burst)
     app.add_middleware(Guard, rules=rules, limit=limit, service=service)

@@ -46,7 +46,7 @@ class Rules:
 
     keys_required: bool
     max_body_bytes: int
-    timeout_s: float
+    timeout_s: float | None
 
 
 class Guard:
@@ -123,18 +123,11 @@ class Guard:
         declared = headers.get(b"content-length", b"0")
         if not _LENGTH.fullmatch(declared) or int(declared) > limit:
             raise too_large
-        body = bytearray()
+        if self._rules.timeout_s is None:
+            return await _read(receive, limit, too_large)
         try:
             async with asyncio.timeout(self._rules.timeout_s):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ApiError(400, "incomplete", "the client left before its request was whole")
-                    body += message.get("body", b"")
-                    if len(body) > limit:
-                        raise too_large
-                    if not message.get("more_body", False):
-                        return bytes(body)
+                return await _read(receive, limit, too_large)
         except TimeoutError as error:
             late = {"connection": "close"}
             raise ApiError(408, "too-slow", "the request did not arrive in time", headers=late) from error
@@ -177,6 +170,19 @@ class _Answer:
             ]
             message["headers"] = [*own, *SECURITY, *policy, *ids]
         await self._send(message)
+
+
+async def _read(receive: Receive, limit: int, too_large: ApiError) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ApiError(400, "incomplete", "the client left before its request was whole")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise too_large
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _bearer(value: bytes) -> bytes:

@@ -83,7 +83,7 @@ class Model:
 
     def _estimated(self, outputs: Mapping[str, NDArray[Any]]) -> list[Answer]:
         names = [self._name if name == "point" else name for name in self.manifest.outputs]
-        columns = [np.round(outputs[name].astype(float), DECIMALS).tolist() for name in self.manifest.outputs]
+        columns = [_rounded(outputs[name]) for name in self.manifest.outputs]
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def _classified(self, outputs: Mapping[str, NDArray[Any]]) -> list[Answer]:
@@ -102,6 +102,13 @@ class Model:
             raise DataError(f"does not answer its example: {type(error).__name__}", where=where) from error
         if row and (len(answers) != 2 or answers[0] != answers[1]):
             raise DataError("answers one row in two ways", where=where)
+
+
+def _rounded(values: NDArray[Any]) -> list[float]:
+    if len(values) == 1:  # NumPy takes ten times as long for one figure
+        return [round(float(values[0]), DECIMALS)]
+    rounded: list[float] = np.round(values.astype(float), DECIMALS).tolist()
+    return rounded
 
 
 def _hotspots(manifest: Manifest, read: Callable[[str], bytes]) -> CoreIndex | None:

@@ -199,10 +199,11 @@ class Immediate:
         self._stream = stream or sys.stdout
         self._gauges = gauges
         self._told = 0
+        self._held = b""
 
     def predicted(self, prediction: Prediction) -> None:
-        """Write one line a predicted row."""
-        self._write(b"".join(line(record) for record in prediction.records()).decode())
+        """Keep one line a predicted row for the request's own line, which follows at once."""
+        self._held += b"".join(line(record) for record in prediction.records())
 
     def answered(self, call: Call, method: str, latency_s: float) -> None:
         """Write the request's line with its metrics."""
@@ -225,7 +226,8 @@ class Immediate:
         content |= {name: value + 0 for name, (value, _) in metrics.items()}
         content["_aws"] = {"Timestamp": int(at * 1000), "CloudWatchMetrics": [directive]}
         self._told = self.dropped
-        self._write(to_json(content).decode() + "\n")
+        lines, self._held = self._held + to_json(content) + b"\n", b""
+        self._write(lines.decode())
 
     def close(self) -> None:
         """Nothing is pending."""

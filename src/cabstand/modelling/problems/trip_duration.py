@@ -82,7 +82,7 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
     # A city is flat enough: kilometres along the meridian, and along the parallel of 40.7 degrees north.
     north = (lat[dropoff] - lat[pickup]) * 111.195
     east = (lon[dropoff] - lon[pickup]) * 111.195 * np.cos(np.radians(40.7))
-    matrix = [
+    values = (
         pickup,
         dropoff,
         hour,
@@ -96,8 +96,12 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
         lon[pickup],
         lat[dropoff],
         lon[dropoff],
-    ]
-    return np.stack([column.astype(np.float32) for column in matrix], axis=1)
+    )
+    # Filled in place: for the single row of a request this takes a third of the time of stacking thirteen arrays.
+    matrix = np.empty((len(pickup), len(values)), np.float32)
+    for place, column in enumerate(values):
+        matrix[:, place] = column
+    return matrix
 
 
 def features_with_distance(columns: Columns, assets: Assets) -> FeatureMatrix:
