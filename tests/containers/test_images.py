@@ -1,0 +1,137 @@
+"""The images that `make test-containers` built: small, not root, read-only, and at work."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from postgres_server import Postgres, free_port, running_postgres
+
+pytestmark = pytest.mark.containers
+RUN = ["--runtime", "runc", "run", "--rm", "--network=host", "--read-only", "--cap-drop=all"]
+LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
+AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
+ADMIN = {"MLFLOW_AUTH_ADMIN_USERNAME": "admin", "MLFLOW_AUTH_ADMIN_PASSWORD": "admin-pass-for-test"}
+
+
+def podman(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    if not shutil.which("podman"):
+        pytest.skip("podman is not installed: run `make test-containers`")
+    done = subprocess.run(["podman", *words], capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0 or not check, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+def name_of(image: str) -> str:
+    name = f"localhost/cabstand-{image}:{os.environ.get('TAG', 'latest')}"
+    if podman("image", "exists", name, check=False).returncode:
+        pytest.skip(f"{name} is not built: run `make test-containers`")
+    return name
+
+
+def options(environment: dict[str, str]) -> list[str]:
+    return [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
+
+
+@pytest.mark.parametrize("image", ["batch", "mlflow"])
+def test_size(image: str) -> None:
+    size = int(podman("image", "inspect", "--format", "{{.Size}}", name_of(image)).stdout)
+    print(f"\n{image}: {size / 1e6:.0f} MB")
+    assert size < 900e6
+
+
+@pytest.mark.parametrize("image", ["batch", "mlflow"])
+def test_not_root_and_read_only(image: str) -> None:
+    program = "id -u; id -g; touch /opt/x /etc/x /x 2>/dev/null && echo written; touch /work/x /tmp/x && echo scratch"
+    done = podman(*RUN, *LIMITS, "--entrypoint", "sh", name_of(image), "-c", program)
+    assert done.stdout.split() == ["10001", "10001", "scratch"]
+    config = json.loads(podman("image", "inspect", name_of(image)).stdout)[0]
+    assert config["User"] == "10001:10001"
+    assert config["HealthCheck"]["Test"]
+    assert podman(*RUN, *LIMITS, "--entrypoint", "python3", name_of(image), "-m", "pip", check=False).returncode != 0
+
+
+def test_no_secret_in_the_history() -> None:
+    for image in ("batch", "mlflow"):
+        history = podman("history", "--no-trunc", name_of(image)).stdout.lower()
+        assert not any(word in history for word in ("password=", "secret=", "token=", "aws_access_key_id="))
+
+
+def test_a_cluster_job(moto_server: str, bucket: str) -> None:
+    given = [*RUN, *LIMITS, *options(AWS | {"AWS_ENDPOINT_URL": moto_server, "CABSTAND_LAKE": f"s3://{bucket}/lake"})]
+    made = podman(*given, name_of("batch"), "synth", "--trips", "20000", "--era", "coordinates")
+    trips = json.loads(made.stdout.splitlines()[-1])["trips_uri"]
+    assert trips.startswith(f"s3://{bucket}/")
+    done = podman(*given, name_of("batch"), "cluster", "--input", trips, "--engine", "multicore", "--no-track")
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["n_clusters"] > 0
+    assert result["labels_uri"].startswith(f"s3://{bucket}/")
+
+
+@contextmanager
+def server(environment: dict[str, str], port: int) -> Iterator[None]:
+    name = podman(
+        *[word for word in RUN if word != "--rm"], *LIMITS, "--detach", *options(environment), name_of("mlflow")
+    )
+    container = name.stdout.strip()
+    try:
+        for _ in range(300):
+            try:
+                if urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).status == 200:
+                    break
+            except OSError:
+                time.sleep(1)
+        else:
+            raise AssertionError(podman("logs", container).stdout)
+        yield
+    finally:
+        podman("rm", "--force", "--time", "5", container)
+
+
+def get(port: int, path: str, user: str = "") -> tuple[int, bytes]:
+    headers = {"authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if user else {}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, b""
+
+
+def environment_of(postgres: Postgres, moto_server: str, bucket: str, port: int) -> dict[str, str]:
+    return AWS | ADMIN | {
+        "AWS_ENDPOINT_URL": moto_server,
+        "MLFLOW_PORT": str(port),
+        "MLFLOW_ALLOWED_HOSTS": "127.0.0.1",
+        "MLFLOW_ARTIFACTS_URI": f"s3://{bucket}/mlflow",
+        "MLFLOW_DB_HOST": postgres.host,
+        "MLFLOW_DB_PORT": str(postgres.port),
+        "MLFLOW_DB_NAME": "mlflow",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "session-key-for-test",  # pragma: allowlist secret
+        "PGPASSWORD": "database-pass-for-test",  # pragma: allowlist secret
+        "PGSSLMODE": "disable",
+    }  # fmt: skip
+
+
+def test_the_mlflow_server(moto_server: str, bucket: str) -> None:
+    port = free_port()
+    with running_postgres() as postgres:
+        environment = environment_of(postgres, moto_server, bucket, port)
+        master = json.dumps({"username": postgres.user, "password": postgres.password})
+        making = [*options(environment | {"MLFLOW_DB_MASTER": master}), "--entrypoint", "python3"]
+        podman(*RUN, *LIMITS, *making, name_of("mlflow"), "/opt/cabstand/mlflow_server.py", "database")
+        path = "/api/2.0/mlflow/experiments/search?max_results=5"
+        for _ in range(2):  # the second one finds what the first one made
+            with server(environment, port):
+                assert get(port, path)[0] == 401
+                assert get(port, path, "admin:admin-pass-for-test")[0] == 200
