@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
@@ -27,13 +28,7 @@ class Account:
     tree: Path
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.url,
-            aws_access_key_id="emulator",
-            aws_secret_access_key="emulator",  # pragma: allowlist secret
-        )
+        return client(self.url, service)
 
     def terraform(self, *words: str, code: int = 0) -> str:
         """Run scripts/terraform.py and return what it printed; the test fails where the exit code is another."""
@@ -59,6 +54,18 @@ class Account:
     def outputs(self) -> dict[str, Any]:
         """What the applied dev set-up puts out."""
         return {name: output["value"] for name, output in json.loads(self.terraform("dev", "output", "-json")).items()}
+
+
+def client(url: str, service: str) -> Any:
+    """Return a boto3 client that speaks to the emulator."""
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id="emulator",
+        aws_secret_access_key="emulator",  # pragma: allowlist secret
+        config=Config(retries={"max_attempts": 1}),
+    )
 
 
 def terraform_environment(url: str) -> dict[str, str]:

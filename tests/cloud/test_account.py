@@ -210,7 +210,8 @@ CHANGES = {
 
 @pytest.mark.parametrize("variable", CHANGES)
 def test_one_variable_changes_exactly_what_it_should(account: Account, variable: str) -> None:
-    planned = account.plan("dev", f"-var={variable}")
+    # What is there has just been compared; the plan is of the variable alone.
+    planned = account.plan("dev", "-refresh=false", f"-var={variable}")
     changed = {
         r["address"]: r["change"]["actions"]
         for r in planned["resource_changes"]

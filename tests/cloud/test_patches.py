@@ -1,0 +1,142 @@
+"""Each patch of the emulator is needed by a stock moto, and closes its gap.
+
+A probe is true where the gap is closed. One that is true of the stock server says: moto has it now, delete the patch.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
+
+from cabstand.local.emulator.patches import ALL
+from cloud_account import client
+
+pytestmark = pytest.mark.cloud
+
+STOCK = """
+import signal
+from moto.core.config import default_user_config
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+default_user_config["lambda"] = {"use_docker": False}
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print("http://%s:%s" % server.get_host_and_port(), flush=True)
+signal.pause()
+"""
+Clients = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def stock_url() -> Iterator[str]:
+    with subprocess.Popen([sys.executable, "-c", STOCK], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.kill()
+
+
+def budgets(aws: Clients) -> bool:
+    notification = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
+    subscriber = {"SubscriptionType": "SNS", "Address": "arn:aws:sns:us-east-1:123456789012:alarms"}
+    limit = {"Amount": "60.0", "Unit": "USD"}
+    aws("budgets").create_budget(
+        AccountId="123456789012",
+        Budget={"BudgetName": "probe", "BudgetLimit": limit, "TimeUnit": "MONTHLY", "BudgetType": "COST"},
+        NotificationsWithSubscribers=[{"Notification": notification, "Subscribers": [subscriber]}],
+        ResourceTags=[{"Key": "Project", "Value": "cabstand"}],
+    )
+    told = aws("budgets").describe_subscribers_for_notification(
+        AccountId="123456789012", BudgetName="probe", Notification=notification
+    )
+    tags = aws("budgets").list_tags_for_resource(ResourceARN="arn:aws:budgets::123456789012:budget/probe")
+    return told["Subscribers"] == [subscriber] and tags["ResourceTags"] == [{"Key": "Project", "Value": "cabstand"}]
+
+
+def conditional_deny(aws: Clients) -> bool:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket="probe")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::probe/*"}
+    condition = {"Bool": {"aws:SecureTransport": "false"}}
+    statement = [deny | {"Condition": condition}]
+    s3.put_bucket_policy(Bucket="probe", Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    return bool(s3.put_object(Bucket="probe", Key="key", Body=b"1")["ETag"])
+
+
+def instance_groups(aws: Clients) -> bool:
+    ec2 = aws("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/20")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="probe", Description="probe", VpcId=vpc)["GroupId"]
+    interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "AssociatePublicIpAddress": True}
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, NetworkInterfaces=[interface])["Instances"][0]
+    found = ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"][0]["Instances"][0]
+    ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    return [one["GroupId"] for one in found["SecurityGroups"]] == [group]
+
+
+def log_queries(aws: Clients) -> bool:
+    made = aws("logs").put_query_definition(name="probe", queryString="fields @message", logGroupNames=["/probe"])
+    found = aws("logs").describe_query_definitions(queryDefinitionNamePrefix="probe")["queryDefinitions"]
+    assert aws("logs").delete_query_definition(queryDefinitionId=made["queryDefinitionId"])["success"]
+    return [(one["name"], one["logGroupNames"]) for one in found] == [("probe", ["/probe"])]
+
+
+def rule_descriptions(aws: Clients) -> bool:
+    ec2 = aws("ec2")
+    group = ec2.create_security_group(GroupName="described", Description="probe")["GroupId"]
+    peer = {"GroupId": group, "Description": "why"}
+    rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "UserIdGroupPairs": [peer]}
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])["SecurityGroupRules"][0]
+    found = ec2.describe_security_group_rules(SecurityGroupRuleIds=[made["SecurityGroupRuleId"]])
+    return bool(found["SecurityGroupRules"][0].get("Description") == "why")
+
+
+def snap_start(aws: Clients) -> bool:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = aws("iam").create_role(RoleName="probe", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", "def handler(event, context): return {}")
+    aws("lambda").create_function(
+        FunctionName="probe",
+        Role=role,
+        Runtime="python3.13",
+        Handler="handler.handler",
+        Code={"ZipFile": package.getvalue()},
+        SnapStart={"ApplyOn": "PublishedVersions"},
+    )
+    found = aws("lambda").get_function_configuration(FunctionName="probe")
+    return bool(found["SnapStart"]["ApplyOn"] == "PublishedVersions")
+
+
+PROBES = {
+    probe.__name__: probe
+    for probe in (budgets, conditional_deny, instance_groups, log_queries, rule_descriptions, snap_start)
+}
+
+
+def test_each_patch_has_a_probe() -> None:
+    assert PROBES.keys() == ALL.keys()
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_stock_moto_needs_it(name: str, stock_url: str) -> None:
+    try:
+        closed = PROBES[name](lambda service: client(stock_url, service))
+    except (ClientError, ParamValidationError, ResponseParserError):
+        closed = False
+    assert not closed, f"moto has it now: delete cabstand/local/emulator/patches/{name}.py"
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_the_patch_closes_it(name: str, emulator_url: str) -> None:
+    assert PROBES[name](lambda service: client(emulator_url, service))
