@@ -93,6 +93,9 @@ module "batch" {
   lake_uri                  = module.storage.lake_uri
   clustering_input          = var.clustering_input
   training_input            = var.training_input
+  pipeline_dataset          = var.pipeline_dataset
+  pipeline_months           = var.pipeline_months
+  pipeline_holdout_months   = var.pipeline_holdout_months
   policy_arns               = { for name in ["read-lake", "write-lake", "write-bundles", "write-site"] : name => module.storage.policy_arns[name] }
   tracking_secret_arn       = module.tracking.tasks_secret_arn
   use_tracking_policy_arn   = module.tracking.use_tracking_policy_arn

@@ -98,6 +98,9 @@ run "refuses_what_is_wrong" {
     environment              = { lower = "x" }
     lake_uri                 = "s3://bucket/prefix"
     clustering_input         = "x"
+    pipeline_dataset         = "purple"
+    pipeline_months          = []
+    pipeline_holdout_months  = ["2023-13"]
     training_input           = "x"
     policy_arns              = {}
     tracking_secret_arn      = "x"
@@ -111,7 +114,7 @@ run "refuses_what_is_wrong" {
 
   expect_failures = [
     var.name, var.image_uri, var.repository_arn, var.architecture, var.multicore_vcpu, var.capacity_provider, var.subnet_ids,
-    var.security_group_id, var.environment, var.lake_uri, var.clustering_input, var.training_input, var.policy_arns,
+    var.security_group_id, var.environment, var.lake_uri, var.clustering_input, var.training_input, var.pipeline_dataset, var.pipeline_months, var.pipeline_holdout_months, var.policy_arns,
     var.tracking_secret_arn, var.use_tracking_policy_arn, var.schedules, var.event_jobs, var.worker_lifetime_minutes,
     var.log_retention_days, var.permissions_boundary_arn,
   ]

@@ -3,6 +3,11 @@ locals {
   clustering_input = "${var.lake_uri}/${var.clustering_input}"
   training_input   = "${var.lake_uri}/${var.training_input}"
 
+  pipeline_months = concat(
+    flatten([for month in var.pipeline_months : ["--month", month]]),
+    flatten([for month in var.pipeline_holdout_months : ["--holdout-month", month]]),
+  )
+
   tasks = {
     cluster-sequential = {
       vcpu    = 1
@@ -38,7 +43,7 @@ locals {
       vcpu    = 4
       memory  = 16
       role    = "pipeline"
-      command = ["cabstand", "pipeline"]
+      command = concat(["cabstand", "pipeline", "--dataset", var.pipeline_dataset], local.pipeline_months)
     }
     # Started by a distributed run, never by a schedule. It leaves when its scheduler cannot be found for a minute, and after
     # its lifetime whatever happens. The scheduler's address comes with the run, as DASK_SCHEDULER_ADDRESS.

@@ -130,6 +130,39 @@ variable "training_input" {
   }
 }
 
+variable "pipeline_dataset" {
+  description = "Trips that the pipeline takes: yellow or green."
+  type        = string
+  default     = "green"
+
+  validation {
+    condition     = contains(["yellow", "green"], var.pipeline_dataset)
+    error_message = "pipeline_dataset must be yellow or green."
+  }
+}
+
+variable "pipeline_months" {
+  description = "Months that the pipeline learns from, YYYY-MM."
+  type        = list(string)
+  default     = ["2023-01", "2023-02"]
+
+  validation {
+    condition     = length(var.pipeline_months) > 0 && alltrue([for month in var.pipeline_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
+    error_message = "pipeline_months must hold at least one month as YYYY-MM."
+  }
+}
+
+variable "pipeline_holdout_months" {
+  description = "Later months that the pipeline judges on, YYYY-MM."
+  type        = list(string)
+  default     = ["2023-03"]
+
+  validation {
+    condition     = alltrue([for month in var.pipeline_holdout_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
+    error_message = "pipeline_holdout_months must be months as YYYY-MM."
+  }
+}
+
 variable "policy_arns" {
   description = "Access policies by name, of which each task role gets those it needs: read-lake, write-lake, write-bundles, write-site."
   type        = map(string)
