@@ -50,7 +50,7 @@ def test_the_example_by_hand(plan: dict[str, Any]) -> None:
     assert found.unpriced == []
     server = 730 * (0.0168 + 0.005)
     database = 730 * 0.016
-    kept = 16 * 0.08 + 10 * 0.08 + 20 * 0.115 + 2 * 0.40 + 2 * 0.10 + 2 * 0.023
+    kept = 16 * 0.08 + 10 * 0.08 + 20 * 0.115 + 2 * 0.40 + 2 * 0.023
     snapshot = 0.5 * 730 * 3600 * 0.0000015046
     assert found.idle_usd_month == pytest.approx(server + database + kept + snapshot, abs=0.01)
     assert found.asleep_usd_month == pytest.approx(kept + snapshot, abs=0.01)

@@ -17,6 +17,8 @@ HOURS = 730.0
 SECONDS = HOURS * 3600
 ASSUMED_BUCKET_GB = 2.0  # a year of green trips with labels and bundles is about 1 GB
 ASSUMED_REPOSITORY_GB = 1.5  # ten images of one base, compressed and sharing layers
+# CloudWatch gives these to every account each month, without an end; no other free tier is counted.
+ALWAYS_FREE = {"cloudwatch/alarm": 10.0, "cloudwatch/dashboard": 3.0}
 
 Values = Mapping[str, Any]
 

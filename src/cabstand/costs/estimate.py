@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cabstand.costs import charges
@@ -87,6 +87,7 @@ def estimate(plan: Mapping[str, Any], table: PriceTable, *, run_minutes: float =
         _price(resource, table, found)
         if resource["type"] == "aws_ecs_task_definition":
             found.runs.append(_run(resource["values"], table, run_minutes))
+    found.lines.extend(_allowances(found.lines))
     found.by_use[:] = sorted({resource["type"] for resource in resources if charges.is_by_use(resource["type"])})
     found.runs.sort(key=lambda run: run.task)
     return found
@@ -140,6 +141,20 @@ def _line(address: str, charge: charges.Charge, table: PriceTable) -> Line | Non
         price.source,
         price.as_of,
     )
+
+
+def _allowances(lines: list[Line]) -> list[Line]:
+    """Return what AWS gives every account each month, for good, of the prices used: negative lines."""
+    given = []
+    for key, free in charges.ALWAYS_FREE.items():
+        used = [line for line in lines if line.price == key]
+        quantity = -min(free, sum(line.quantity for line in used))
+        if used:
+            usd = round(quantity * used[0].unit_usd, 4)
+            given.append(
+                replace(used[0], address="free each month", quantity=quantity, idle_usd_month=usd, asleep_usd_month=usd)
+            )
+    return given
 
 
 def _run(values: Mapping[str, Any], table: PriceTable, minutes: float) -> Run:
