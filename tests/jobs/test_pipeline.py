@@ -1,0 +1,145 @@
+"""The pipeline: killed after each step's work and before it is on record, it ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cabstand.errors import ConfigError, DataError
+from cabstand.io.journal import Journal
+from cabstand.jobs import pipeline
+from cabstand.settings import load
+
+FAST = """
+from dataclasses import replace
+
+from cabstand.modelling.problems import trip_duration
+
+
+def candidates():
+    return trip_duration.candidates()[:2]
+
+
+PROBLEM = replace(trip_duration.PROBLEM, name="trip-duration-fast", candidates=candidates, coverage=None)
+"""
+CHILD = """
+import os, signal, sys
+from cabstand.jobs import pipeline, synth
+from cabstand.settings import load
+from cabstand.trips.synth import Plan
+
+kill_at, problem = int(sys.argv[1]), sys.argv[2]
+settings = load()
+if not (settings.home / "lake").exists():
+    synth.run(settings, synth.Params(Plan(trips=4000, era="zones", month="2024-01")))
+
+
+def dying(step):
+    def work(*args):
+        step(*args)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    work.__name__ = step.__name__
+    return work
+
+
+pipeline.STEPS = tuple(dying(s) if n == kill_at else s for n, s in enumerate(pipeline.STEPS))
+pipeline.run(settings, pipeline.Params("synth", ("2024-01",), problem=problem, min_samples=40, track=False))
+"""
+
+
+def run(home: Path, problem: Path, kill_at: int) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(kill_at), str(problem)],
+        env=os.environ | {"CABSTAND_HOME": str(home)},
+        cwd=problem.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr[-2_000:]
+    return done.returncode
+
+
+def state(home: Path) -> dict[str, Any]:
+    """All that is left, without what names the moment or the place."""
+    artifacts = home / "artifacts" / "trip-duration-fast"
+    told = json.loads((artifacts / "pointer.json").read_text())
+    found: dict[str, Any] = {"pointer": {k: v for k, v in told.items() if k not in {"write_id", "when"}}}
+    for path in sorted(artifacts.glob("bundles/*/manifest.json")):
+        manifest = json.loads(path.read_text())
+        found[path.parent.name] = {k: v for k, v in manifest.items() if k not in {"created", "data"}}
+    found["holdouts"] = sorted(path.name for path in artifacts.glob("holdouts/*"))
+    found["hotspots"] = sorted(path.name for path in (home / "lake" / "hotspots").iterdir())
+    found["left over"] = sorted(path.name for path in home.rglob(".part-*"))
+    return found
+
+
+@pytest.mark.slow
+def test_killed_at_each_step_it_ends_in_the_same_state(tmp_path: Path) -> None:
+    problem = tmp_path / "fast.py"
+    problem.write_text(FAST)
+    assert run(tmp_path / "whole", problem, -1) == 0
+    for step in range(len(pipeline.STEPS)):
+        assert run(tmp_path / "killed", problem, step) == -signal.SIGKILL
+    assert run(tmp_path / "killed", problem, -1) == 0
+    assert state(tmp_path / "killed") == state(tmp_path / "whole")
+    [place] = (tmp_path / "killed" / "lake" / "runs").iterdir()
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert {name: step["attempts"] for name, step in manifest["steps"].items()} == dict.fromkeys(
+        ("ingest", "cluster", "train", "gate", "publish", "report"), 2
+    )
+    events = [json.loads(line)["event"] for line in (place / "audit.jsonl").read_text().splitlines()]
+    assert events.count("done") == len(pipeline.STEPS)
+
+
+def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
+    place, calls = str(tmp_path / "run"), []
+    journal = Journal.open(place, "k", {})
+    journal.run("one", lambda: calls.append(1) or {"n": 1})
+
+    def fails() -> dict[str, Any]:
+        raise DataError("bad", where="x")
+
+    with pytest.raises(DataError):
+        journal.run("two", fails)
+    again = Journal.open(place, "k", {})
+    again.run("one", lambda: calls.append(2) or {"n": 2})
+    again.run("two", lambda: {"n": 2})
+    assert calls == [1]
+    assert again.results == {"one": {"n": 1}, "two": {"n": 2}}
+    assert [line["event"] for line in again.audit] == [
+        "started",
+        "done",
+        "started",
+        "failed",
+        "found done",
+        "started",
+        "done",
+    ]
+    assert Journal.open(place, "k", {}, fresh=True).results == {}
+    with pytest.raises(DataError, match="another run"):
+        Journal.open(place, "other", {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"months": ()}, "no month"),
+        ({"months": ("2023-13",)}, "2023-13"),
+        ({"sources": ("a", "b")}, "2 sources for 1 months"),
+        ({"problem": "iris"}, "does not learn from trips"),
+        ({"dataset": "synth"}, "not in the lake"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(changes: dict[str, Any], what: str) -> None:
+    params = pipeline.Params(**({"dataset": "green", "months": ("2023-01",), "track": False} | changes))
+    with pytest.raises(ConfigError, match=what):
+        pipeline.run(load(), params)
