@@ -42,6 +42,16 @@ def _lowest_label(starts, ys, xs, n_core, cell_labels, runs, i, turns, y, x, bes
 
 
 @kernel
+def _has_rival(cell_labels, runs, i, own):
+    """Tell whether any cell in the runs has a label that would beat `own` (-1: none)."""
+    for s in range(runs.shape[1]):
+        for cell in range(runs[i, s, 0], runs[i, s, 1]):
+            if cell_labels[cell] >= 0 and (own < 0 or cell_labels[cell] < own):
+                return True
+    return False
+
+
+@kernel
 def label_mixed(
     points, grid, bands, keys, starts, ys, xs, rows, n_core, cell_labels, sparse, runs, turns, first, last, labels, core
 ):
@@ -57,6 +67,11 @@ def label_mixed(
         for p in range(starts[cell], middle):
             labels[rows[p]] = own
             core[rows[p]] = True
+        rival = _has_rival(cell_labels, runs, i, own)
+        for p in range(middle, starts[cell + 1] if own >= 0 and not rival else middle):
+            labels[rows[p]] = own
+        if not rival:
+            continue
         row = keys[cell] >> grid.col_bits
         if row != measured_row:
             k, below, above = row_metric(grid, bands, row)

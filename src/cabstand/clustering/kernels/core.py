@@ -53,10 +53,13 @@ def find_core(grid, bands, keys, starts, ys, xs, sparse, runs, turns, first, las
     for i in range(first, last):
         cell = np.int64(sparse[i])
         own = starts[cell + 1] - starts[cell]
-        n_spans, rest = spans_of(starts, cell, runs, i, turns, spans, span_turns)
-        if own + rest < min_samples:
+        total = np.int64(0)
+        for s in range(len(turns)):
+            total += starts[np.uint64(runs[i, s, 1])] - starts[np.uint64(runs[i, s, 0])]
+        if total < min_samples:
             n_core[cell] = 0
             continue
+        n_spans, rest = spans_of(starts, cell, runs, i, turns, spans, span_turns)
         row = keys[cell] >> grid.col_bits
         if row != measured_row:
             k, below, above = row_metric(grid, bands, row)

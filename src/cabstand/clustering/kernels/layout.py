@@ -74,7 +74,8 @@ def _write_book_hashed(
     counts = np.zeros(most << tile.page_bits, np.int32)
     pages = np.zeros(most * tile_places, np.int32)
     used = np.zeros(2, np.int64)
-    done, bits = start, 12
+    # When every point may be a page of its own, make room for all at once.
+    done, bits = start, 12 if tile.page_bits else max(12, most.bit_length() + 1)
     while True:
         table = np.full((1 << bits, 2), tiles.EMPTY, np.int64)
         tiles.rehash(tile_keys, used[0], 64 - bits, table)

@@ -239,6 +239,8 @@ def _label(work: Work, sparse: Runs, kept: Kept, n_core: Array, cell_labels: Arr
         cells.spread(rank, work.found.page_bits, work.found.cell_of, values, table)
         calls.append((a, b, table, labels, is_core))
     work.run(border.label_slots, calls)
+    if not n_core.any():
+        return is_core
     ground = (work.points, work.grid, work.bands, work.found.keys, *kept, n_core, cell_labels, *sparse)
     work.run(border.label_mixed, [(*ground, a, b, labels, is_core) for a, b in _stripes(work, len(sparse.sparse))])
     return is_core
