@@ -84,6 +84,10 @@ test-lambda: $(STAMP)  ## run the packed function in the Lambda runtime and its 
 fuzz: $(STAMP)  ## 10,000 generated requests against the API and its OpenAPI document
 	scripts/fuzz
 
+.PHONY: bench
+bench: $(STAMP)  ## measure the clustering beside its peers: CPU, wall, memory (SUITES='peers worst' for some; quiet machine, 30 min)
+	$(BIN)/python tests/benchmarks/bench_dbscan.py $(SUITES)
+
 .PHONY: bench-service
 bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
 	$(BIN)/python tests/benchmarks/bench_service.py
