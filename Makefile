@@ -64,6 +64,7 @@ test-slow: $(STAMP)  ## the tests that take longer
 .PHONY: docs
 docs: $(STAMP)  ## write the pages that are made from the code
 	$(BIN)/python scripts/settings_page.py
+	$(BIN)/typer cabstand.cli utils docs --name cabstand --title "Commands" --output docs/commands.md
 
 # --- what people run --------------------------------------------------------------------------------------------------
 .PHONY: serve

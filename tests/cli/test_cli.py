@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +56,16 @@ def test_errors_survive_a_process_border() -> None:
 
     error = pickle.loads(pickle.dumps(DataError("no rows", where="x.csv", hint="look")))
     assert str(error) == "x.csv: no rows (look)"
+
+
+def test_the_page_of_commands_is_fresh(tmp_path: Path) -> None:
+    fresh = tmp_path / "commands.md"
+    arguments = ["cabstand.cli", "utils", "docs", "--name", "cabstand", "--title", "Commands", "--output", str(fresh)]
+    subprocess.run([sys.executable, "-m", "typer", *arguments], check=True, capture_output=True)
+    page = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
+    assert page.read_text() == fresh.read_text(), "docs/commands.md is old (make docs)"
+
+
+def test_completion_completes(cabstand: Run) -> None:
+    done = cabstand(_CABSTAND_COMPLETE="complete_bash", COMP_WORDS="cabstand swe", COMP_CWORD="1")
+    assert done.stdout.split() == ["sweep"]

@@ -43,7 +43,7 @@ def picture(content: Content) -> alt.LayerChart:
         .encode(
             longitude="lon:Q",
             latitude="lat:Q",
-            size=alt.Size("pickups:Q", scale=alt.Scale(range=[4, 900]), legend=alt.Legend(format=",")),
+            size=alt.Size("pickups:Q", scale=alt.Scale(range=[4, 900]), legend=alt.Legend(format=",.0f")),
         )
     )
     layers: list[Any] = [marks]
