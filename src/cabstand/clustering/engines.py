@@ -62,8 +62,10 @@ class Engine:
         rng = np.random.default_rng(0)
         centres = rng.uniform([40.6, -74.05], [40.85, -73.8], (12, 2))
         crowds = [rng.normal(centre, spread, (150, 2)) for centre in centres for spread in (2e-4, 1e-3)]
+        # Dense crowds a little more or less than eps apart: whether they touch is the kernels' last question.
+        crowds += [rng.uniform([40.7, lon], [40.7003, lon + 3e-4], (400, 2)) for lon in np.linspace(-74, -73.98, 23)]
         # Crowds, their edges and strangers, at repeated places: every stage of the kernels has work to do.
-        points = np.round(np.concatenate([*crowds, rng.uniform([40.5, -74.2], [40.9, -73.7], (400, 2))]), 4)
+        points = np.round(np.concatenate([*crowds, rng.uniform([40.5, -74.2], [40.9, -73.7], (400, 2))]), 5)
         if not self.compiles:
             self.run(points[:200], 50.0, 20, None, n_workers)
             return
