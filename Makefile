@@ -128,6 +128,10 @@ infra-check: $(STAMP)  ## Terraform's format, validity and tests, checkov, IAM a
 test-infra: $(STAMP)  ## apply the whole account to the emulator, read it back, destroy it
 	$(BIN)/python -m pytest -m cloud tests/cloud --durations=5
 
+.PHONY: test-localstack
+test-localstack:  ## apply the buckets to LocalStack (optional; needs Python 3.13)
+	scripts/test-localstack
+
 .PHONY: cost
 cost: $(RUN)  ## price a plan offline (PLAN=plan.json, from `terraform show -json`); fails over 40 USD idle, 9 asleep
 	$(CABSTAND) cost $(PLAN) --limit 40 --asleep-limit 9
