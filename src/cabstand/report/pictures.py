@@ -34,6 +34,8 @@ def _spec(chart: Any, theme: str, background: str | None) -> dict[str, Any]:
     spec: dict[str, Any] = chart.to_dict()
     text = {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260}
     spec["background"] = background
+    # A browser's font may be wider than the one that the text was measured in.
+    spec["padding"] = {"left": 40, "right": 40, "top": 5, "bottom": 5}
     spec["config"] = {
         "font": "system-ui, sans-serif",
         "axis": text | {"gridColor": faint, "domainColor": faint, "tickColor": faint},
