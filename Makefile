@@ -57,9 +57,10 @@ scan: $(STAMP)  ## look for secrets and large files
 test: lint  ## lint, types, import contracts and the tests (no network, no account)
 	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or bench)" --cov --cov-report=term:skip-covered
 
+SLOW ?= tests
 .PHONY: test-slow
-test-slow: $(STAMP)  ## the tests that take longer
-	$(BIN)/python -m pytest -m "slow and not (cloud or containers or lambda_ or bench)"
+test-slow: $(STAMP)  ## the tests that take longer (SLOW=tests/jobs for a part)
+	$(BIN)/python -m pytest -m "slow and not (cloud or containers or lambda_ or bench)" $(SLOW)
 
 .PHONY: docs
 docs: $(STAMP)  ## write the pages that are made from the code
