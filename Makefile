@@ -115,6 +115,10 @@ plan: $(RUN)  ## show what `make deploy` would change (ENV=dev)
 deploy: $(RUN)  ## apply infra/ to the account, after a question (ENV=dev)
 	$(TERRAFORM) $(ENV) apply
 
+.PHONY: unlock
+unlock: $(RUN)  ## give back the state that a dead run left locked (ENV=dev LOCK=id, as the refusal names it)
+	$(TERRAFORM) $(ENV) force-unlock -force $(LOCK)
+
 .PHONY: mlflow-tunnel
 mlflow-tunnel: $(RUN)  ## MLflow on http://localhost:5000 by Session Manager (ENV=dev; needs the AWS CLI with its plugin)
 	aws ssm start-session --document-name AWS-StartPortForwardingSession \

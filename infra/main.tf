@@ -157,3 +157,12 @@ module "monitoring" {
   server_id              = module.tracking.server_id
   database_id            = module.tracking.database_id
 }
+
+module "sleep" {
+  source = "./modules/sleep"
+
+  name                     = local.name
+  schedule_group           = module.batch.schedule_group
+  database_id              = module.tracking.database_id
+  permissions_boundary_arn = local.boundary_arn
+}

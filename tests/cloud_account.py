@@ -44,11 +44,28 @@ class Account:
         return run.stdout
 
     def plan(self, environment: str, *arguments: str) -> dict[str, Any]:
-        """Return a plan as JSON."""
-        file = self.tree / "p.tfplan"
+        """Return a plan as JSON; it stays in `<environment>.tfplan` and `plan.json`."""
+        file = self.tree / f"{environment}.tfplan"
         self.terraform(environment, "plan", "-input=false", f"-out={file}", *arguments)
-        shown: dict[str, Any] = json.loads(self.terraform(environment, "show", "-json", str(file)))
+        text = self.terraform(environment, "show", "-json", str(file))
+        (self.tree / "plan.json").write_text(text)
+        shown: dict[str, Any] = json.loads(text)
         return shown
+
+    def cabstand(self, *words: str, code: int = 0, typed: str = "") -> tuple[dict[str, Any], str]:
+        """Run the command line on this account; return its JSON, empty after an error, and the last line of its log."""
+        run = subprocess.run(
+            [sys.executable, "-m", "cabstand", *words],
+            env=terraform_environment(self.url),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.tree,
+            input=typed,
+        )
+        assert run.returncode == code, f"cabstand {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
+        result = json.loads(run.stdout.splitlines()[-1]) if run.stdout.strip() else {}
+        return result, run.stderr.splitlines()[-1] if run.stderr.strip() else ""
 
     @cached_property
     def outputs(self) -> dict[str, Any]:

@@ -65,6 +65,12 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
+    sid       = "OwnDatabasesAsleep"
+    actions   = ["rds:StopDBInstance"]
+    resources = [format(local.own, "rds", "db:${var.project}-*")]
+  }
+
+  statement {
     sid = "WithoutResources"
     actions = [
       "cloudwatch:PutMetricData", "ecr:GetAuthorizationToken", "ssm:UpdateInstanceInformation",

@@ -50,6 +50,14 @@ override_data {
 }
 
 override_data {
+  target = module.sleep.data.aws_caller_identity.current
+
+  values = {
+    account_id = "123456789012"
+  }
+}
+
+override_data {
   target = module.network.data.aws_availability_zones.available
 
   values = {

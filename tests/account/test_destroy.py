@@ -13,8 +13,9 @@ import pytest
 from account.conftest import pairs
 from cabstand import cli
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import emptying, leftovers, terraform
+from cabstand.io import emptying, leftovers
 from cabstand.io.account import Scope
+from cabstand.io.terraform import Root
 from cabstand.jobs import destroy
 from cabstand.settings import Settings
 
@@ -140,6 +141,9 @@ def test_a_dry_run_only_looks(aws: Aws, environment: dict[str, str], capsys: pyt
 STAND_IN = """#!/usr/bin/env python3
 import json, os, sys
 open(os.environ["CALLS"], "a").write(json.dumps(sys.argv[1:]) + "\\n")
+if sys.argv[2] == "init":
+    os.makedirs(os.environ["TF_DATA_DIR"], exist_ok=True)
+    open(os.environ["TF_DATA_DIR"] + "/terraform.tfstate", "w").close()
 failures = int(open(os.environ["FAILURES"]).read() or 0)
 if sys.argv[2] == "destroy" and failures:
     open(os.environ["FAILURES"], "w").write(str(failures - 1))
@@ -170,7 +174,7 @@ def test_order_and_second_try(aws: Aws, small_bucket: str, stand_in: Path) -> No
     calls = [json.loads(line)[1:] for line in (stand_in / "calls").read_text().splitlines()]
     assert [call[0] for call in calls] == ["init", "destroy", "destroy"]
     assert "-backend-config=bucket=cabstand-state-123456789012" in calls[0]
-    assert "-var-file=environments/dev.tfvars" in calls[1]
+    assert any(word.startswith("-var-file=") and word.endswith("environments/dev.tfvars") for word in calls[1])
     assert result["emptied"][small_bucket] == 1
     assert not result["clean"]  # the stand-in deletes nothing: the bucket itself is left
     assert result["left"] == [{"kind": "s3", "name": small_bucket, "billable": True}]
@@ -181,4 +185,28 @@ def test_a_terraform_that_keeps_failing_is_told(aws: Aws, stand_in: Path) -> Non
     with pytest.raises(TaskError, match="terraform destroy failed"):
         destroy.run(Settings(), destroy.Params(confirmation="destroy cabstand-dev", infra=stand_in / "infra"))
     with pytest.raises(ConfigError, match="no Terraform here"):
-        terraform.run(stand_in / "bin", "init")
+        Root(stand_in / "bin", "dev")
+
+
+def test_a_held_lock_is_one_line_and_nothing_is_emptied(
+    aws: Aws, small_bucket: str, stand_in: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = "cabstand-state-123456789012"
+    lock = {
+        "ID": "1f0c", "Operation": "OperationTypeApply", "Who": "ann@laptop", "Created": "2026-01-02T03:04:05.6Z",
+    }  # fmt: skip
+    aws("s3").create_bucket(Bucket=state)
+    aws("s3").put_object(Bucket=state, Key="dev/terraform.tfstate.tflock", Body=json.dumps(lock).encode())
+    words = ["destroy", "--confirm", "destroy cabstand-dev", "--infra", str(stand_in / "infra")]
+    assert cli.run(words) == 1
+    assert (
+        capfd.readouterr()
+        .err.splitlines()[-1]
+        .endswith(
+            "state of dev: is locked by ann@laptop since 2026-01-02T03:04:05 (apply)"
+            " (wait for that run; if it is dead: make unlock ENV=dev LOCK=1f0c)"
+        )
+    )
+    assert aws("s3").get_object(Bucket=small_bucket, Key="index.html")["Body"].read() == b"x"
+    aws("s3").delete_object(Bucket=state, Key="dev/terraform.tfstate.tflock")
+    assert destroy.run(Settings(), destroy.Params(confirmation=words[2], infra=stand_in / "infra"))["emptied"]

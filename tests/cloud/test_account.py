@@ -16,6 +16,7 @@ from policy_evaluation import is_allowed
 
 pytestmark = pytest.mark.cloud
 
+TASKS = {"cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"}
 # Kinds of resources that are in the code but not in dev's plan, each with the switch or environment that brings it.
 SWITCHED = {
     "aws_apigatewayv2_api_mapping": "api_domain_name",
@@ -63,6 +64,18 @@ def test_prod_plans(account: Account) -> None:
     assert {"aws_flow_log", "aws_s3_bucket_logging"} <= {r["type"] for r in planned["resource_changes"]}
 
 
+def test_dev_costs_what_it_may(account: Account) -> None:
+    account.plan("dev")
+    cost, _ = account.cabstand("cost", "plan.json", "--limit", "40", "--asleep-limit", "9")
+    assert cost["unpriced"] == []
+    assert 30 < cost["idle_usd_month"] < 40
+    assert 5 < cost["asleep_usd_month"] < 9
+    assert {run["task"].removeprefix("cabstand-dev-") for run in cost["runs"]} == TASKS
+    assert all(line["source"].startswith("https://aws.amazon.com/") and line["as_of"] for line in cost["lines"])
+    _, told = account.cabstand("cost", "plan.json", "--limit", "20", code=1)
+    assert f"idle {cost['idle_usd_month']} USD a month, over 20.0" in told
+
+
 def test_dev_applies_in_full(account: Account) -> None:
     planned = account.plan("dev")
     kinds = {r["type"] for r in planned["resource_changes"] if r["mode"] == "managed"}
@@ -89,15 +102,7 @@ def test_tasks_are_what_they_should_be(account: Account) -> None:
         sizes[name] = int(task["cpu"]) // 1024
     assert sizes["cluster-sequential"] == 1
     assert sizes["cluster-multicore"] == 8
-    assert sizes.keys() == {
-        "cluster-sequential",
-        "cluster-multicore",
-        "compare",
-        "sweep",
-        "train",
-        "pipeline",
-        "dask-worker",
-    }
+    assert sizes.keys() == TASKS
 
 
 def test_schedules_start_the_tasks(account: Account) -> None:

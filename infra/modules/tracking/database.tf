@@ -40,7 +40,6 @@ resource "aws_db_instance" "main" {
   db_subnet_group_name   = aws_db_subnet_group.main.name
   vpc_security_group_ids = [aws_security_group.database.id]
   publicly_accessible    = false
-  ca_cert_identifier     = "rds-ca-rsa2048-g1"
 
   backup_retention_period  = var.backup_retention_days
   backup_window            = "07:00-08:00"

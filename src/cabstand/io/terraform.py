@@ -1,29 +1,171 @@
-"""Running Terraform; what it prints goes to stderr."""
+"""Running Terraform on an environment of infra/: the state's backend, the variables, an emulator in place of AWS.
+
+TF_PLUGIN_DIR names a folder with the provider, for a machine without a registry; AWS_ENDPOINT_URL an emulator.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cabstand.errors import ConfigError, TaskError
+from cabstand.io.account import client, error_code, refusals
+
+_TAKE_VARIABLES = frozenset({"plan", "apply", "destroy", "refresh", "import", "console"})
+_TAKE_THE_LOCK = _TAKE_VARIABLES - {"console"} | {"taint", "untaint"}
 
 
-def run(root: Path, *words: str) -> None:
-    """Run `terraform` in the folder `root`; `TF_CLI_ARGS_<command>` adds words of one's own.
+@dataclass(frozen=True)
+class Root:
+    """One environment of the Terraform root.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the root's `*.tf` and `environments/` are.
+    environment : str
+        Name of its variables, and of its state.
+    project : str
+        Beginning of the state bucket's name.
+    """
+
+    folder: Path
+    environment: str
+    project: str = "cabstand"
+
+    def __post_init__(self) -> None:
+        if not any(self.folder.glob("*.tf")):
+            hint = "run this in the project's folder, or give --infra"
+            raise ConfigError("no Terraform here", where=self.folder, hint=hint)
+
+    @property
+    def data(self) -> Path:
+        """Where Terraform keeps what it knows of the environment: one folder each, so that none is mistaken."""
+        return Path(os.environ.get("TF_DATA_DIR") or self.folder / ".terraform" / self.environment).absolute()
+
+    @property
+    def environments(self) -> Path:
+        """Where backends and variables are; the bootstrap, a folder below the root, shares the root's."""
+        own = self.folder / "environments"
+        return (own if own.is_dir() else self.folder.parent / "environments").absolute()
+
+    @property
+    def state_bucket(self) -> str:
+        """The bucket of the states: its name holds the number of the account that the credentials belong to."""
+        with refusals("STS"):
+            return f"{self.project}-state-{client('sts').get_caller_identity()['Account']}"
+
+    @property
+    def state_key(self) -> str:
+        """The environment's state in that bucket."""
+        return f"{self.environment}/terraform.tfstate"
+
+
+def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
+    """Run one command, after `init` where that has not been done, and return Terraform's exit code.
+
+    Parameters
+    ----------
+    root : Root
+        The environment.
+    command, words : str
+        As Terraform takes them; backend and variables are added.
+    quiet : bool
+        Send what Terraform prints to stderr, and leave stdout to the caller.
 
     Raises
     ------
     ConfigError
-        If there is no Terraform, or `root` is not a folder of it.
+        If Terraform is not installed.
     TaskError
-        If it fails.
+        If another run holds the state's lock.
     """
-    if not any(root.glob("*.tf")):
-        raise ConfigError("no Terraform here", where=root, hint="run this in the project's folder, or give --infra")
+    if command == "init" or not (root.data / "terraform.tfstate").is_file():
+        code = execute(root, "init", "-reconfigure", *backend(root), quiet=quiet)
+        if code or command == "init":
+            return code
+    if command in _TAKE_THE_LOCK and "-lock=false" not in words:
+        refuse_locked(root)
+    # A saved plan holds its variables already.
+    saved_plan = command == "apply" and any(Path(word).is_file() for word in words)
+    given = variables(root) if command in _TAKE_VARIABLES and not saved_plan else []
+    return execute(root, command, *given, *words, quiet=quiet)
+
+
+def execute(root: Root, command: str, *words: str, quiet: bool = False) -> int:
+    """Run Terraform as it is told, in the root's folder.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed.
+    """
+    plugins = os.environ.get("TF_PLUGIN_DIR")
+    given = [f"-plugin-dir={plugins}"] if plugins and command == "init" else []
+    line = ["terraform", f"-chdir={root.folder}", command, *given, *words]
+    environment = os.environ | {"TF_DATA_DIR": str(root.data)}
     try:
-        done = subprocess.run(["terraform", f"-chdir={root}", *words], stdout=sys.stderr.fileno(), check=False)
+        done = subprocess.run(line, env=environment, stdout=sys.stderr.fileno() if quiet else None, check=False)
     except FileNotFoundError as error:
         raise ConfigError("terraform is not installed", hint="Terraform 1.11 or newer") from error
-    if done.returncode != 0:
-        raise TaskError(f"terraform {words[0]} failed", where=root, hint="see above; run this again when mended")
+    return done.returncode
+
+
+def backend(root: Root) -> list[str]:
+    """Return the arguments of `init` that say where the state is kept."""
+    settings = {"bucket": root.state_bucket, "key": root.state_key}
+    file = f"{root.environment}.s3.tfbackend"
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        file = "emulator.s3.tfbackend"
+        settings["endpoints"] = f'{{s3="{endpoint}"}}'
+    given = [f"-backend-config={name}={value}" for name, value in settings.items()]
+    return [f"-backend-config={root.environments / file}", *given]
+
+
+def variables(root: Root) -> list[str]:
+    """Return the environment's variables, and the emulator's where one stands in for AWS."""
+    emulated = emulator_variable()
+    files = [root.environment, *(["emulator"] if emulated else [])]
+    return [f"-var-file={root.environments / name}.tfvars" for name in files] + emulated
+
+
+def emulator_variable() -> list[str]:
+    """Return the variable that sends the provider to an emulator, in a list; empty for AWS."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return [f"-var=emulator_endpoint={endpoint}"] if endpoint else []
+
+
+def refuse_locked(root: Root) -> None:
+    """Refuse what another run would be disturbed by.
+
+    Raises
+    ------
+    TaskError
+        If the state is locked: by whom, since when, and what to do.
+    """
+    if lock := held_lock(root):
+        raise TaskError(
+            f"is locked by {lock.get('Who', '?')} since {str(lock.get('Created', '?'))[:19]}"
+            f" ({str(lock.get('Operation', '?')).removeprefix('OperationType').lower()})",
+            where=f"state of {root.environment}",
+            hint=f"wait for that run; if it is dead: make unlock ENV={root.environment} LOCK={lock.get('ID', '?')}",
+        )
+
+
+def held_lock(root: Root) -> dict[str, Any] | None:
+    """Return who holds the state's lock, as Terraform wrote it beside the state, or None."""
+    s3 = client("s3")
+    with refusals(f"lock of {root.state_key}"):
+        try:
+            body = s3.get_object(Bucket=root.state_bucket, Key=f"{root.state_key}.tflock")["Body"].read()
+        except s3.exceptions.ClientError as error:
+            if error_code(error) in {"NoSuchKey", "NoSuchBucket", "404"}:
+                return None
+            raise
+    found: dict[str, Any] = json.loads(body)
+    return found

@@ -10,6 +10,7 @@ from typing import Any
 from cabstand.errors import ConfigError, TaskError
 from cabstand.io import account, emptying, leftovers, terraform
 from cabstand.io.account import Scope
+from cabstand.io.terraform import Root
 from cabstand.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -68,9 +69,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     _refuse_unless_meant(params)
     emptied: dict[str, int] = {}
     if not params.dry_run:
+        root = None if params.infra is None else Root(params.infra, params.environment, params.project)
+        if root is not None:
+            _terraform(root, "init")
+            terraform.refuse_locked(root)  # before anything is emptied under another run's feet
         emptied = _empty(params)
-        if params.infra is not None:
-            _destroy(params, params.infra, emptied)
+        if root is not None:
+            _destroy(root, params.scope, emptied)
         account.forget(params.scope)
     left = leftovers.find(params.scope)
     return {
@@ -106,24 +111,18 @@ def _empty(params: Params) -> dict[str, int]:
     return {"tasks stopped": stopped, **emptied}
 
 
-def _destroy(params: Params, infra: Path, emptied: dict[str, int]) -> None:
-    with account.refusals("STS"):
-        bucket = f"{params.project}-state-{account.client('sts').get_caller_identity()['Account']}"
-    files = f"environments/{params.environment}"
-    terraform.run(
-        infra,
-        "init",
-        "-input=false",
-        "-reconfigure",
-        f"-backend-config={files}.s3.tfbackend",
-        f"-backend-config=bucket={bucket}",
-    )
-    words = ("destroy", "-input=false", "-auto-approve", f"-var-file={files}.tfvars")
+def _destroy(root: Root, scope: Scope, emptied: dict[str, int]) -> None:
     try:
-        terraform.run(infra, *words)
+        _terraform(root, "destroy", "-input=false", "-auto-approve")
     except TaskError:
+        terraform.refuse_locked(root)
         # Logs and deliveries that were on their way when the buckets were emptied have arrived by now.
         _log.warning("emptying what filled again, and destroying once more")
-        for name in emptying.buckets(params.scope):
+        for name in emptying.buckets(scope):
             emptied[name] = emptied.get(name, 0) + emptying.empty_bucket(name)
-        terraform.run(infra, *words)
+        _terraform(root, "destroy", "-input=false", "-auto-approve")
+
+
+def _terraform(root: Root, command: str, *words: str) -> None:
+    if terraform.run(root, command, *words, quiet=True) != 0:
+        raise TaskError(f"terraform {command} failed", where=root.folder, hint="see above; run this again when mended")
