@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cabstand.clustering import arrayfile, metrics, point_tree
+from cabstand.clustering import arrayfile, core_index, metrics, point_tree
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.errors import ConfigError, DataError
 
@@ -235,3 +235,20 @@ def test_a_file_with_any_byte_changed_is_refused_or_answers() -> None:
 def test_it_needs_numpy_alone() -> None:
     code = "import sys; import cabstand.clustering.core_index; print({'numba', 'scipy', 'pyarrow'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_written_part_by_part_it_is_the_same_file() -> None:
+    rng = np.random.default_rng(8)
+    points = np.round(rng.normal([40.7, -74.0], 0.01, (4_000, 2)), 3)
+    index = CoreIndex.build(points, np.zeros(len(points)), 50.0)
+    whole, streamed = io.BytesIO(), io.BytesIO()
+    index.save(whole)
+
+    def parts() -> list[core_index.Part]:
+        return list(zip(np.array_split(index.points, 7), np.array_split(index.clusters, 7), strict=True))
+
+    core_index.write_parts(streamed, len(index), parts, 50.0)
+    assert streamed.getvalue() == whole.getvalue()
+    for wrong in (len(index) - 1, len(index) + 1):
+        with pytest.raises(DataError, match="than its shape says"):
+            core_index.write_parts(io.BytesIO(), wrong, parts, 50.0)

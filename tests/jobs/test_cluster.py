@@ -214,7 +214,7 @@ def test_ctrl_c_is_one_line_and_130(tmp_path: Path, trips: str) -> None:
         "import os, signal, sys, time\nfrom cabstand import cli\nfrom cabstand.jobs import cluster\n"
         # A shell that starts this in the background has SIGINT ignored, and children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "cluster._close = lambda *given: (os.kill(os.getpid(), signal.SIGINT), time.sleep(30))\n"
+        "cluster.close = lambda *given: (os.kill(os.getpid(), signal.SIGINT), time.sleep(30))\n"
         f"sys.exit(cli.run(['cluster', '--no-track', '--input', {trips!r}, '--lake', {str(lake)!r}]))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)

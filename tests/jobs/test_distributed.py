@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -16,12 +17,13 @@ import pytest
 
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.hotspots import NO_HOUR
 from cabstand.errors import ConfigError, DataError, TaskError
 from cabstand.io import chunks, workers
-from cabstand.jobs import distributed
+from cabstand.jobs import distributed, distributed_cores
 from cabstand.jobs.distributed import Plan
 
-PHASES = ("survey", "partition", "cluster", "settle", "measure", "label")
+PHASES = ("survey", "partition", "cluster", "settle", "measure", "label", "order", "index")
 DENSITY = Density(60.0, 8)
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
 
@@ -55,6 +57,10 @@ def trips(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Clusteri
             name: pa.array(points[part, axis], mask=~known[part])
             for axis, name in enumerate(("pickup_lat", "pickup_lon"))
         }
+        if number != 1:  # one file without times, and some trips of the others
+            seconds = rng.integers(0, 28 * 86400, len(part)).astype("timedelta64[s]")
+            at = np.datetime64("2024-01-01", "us") + seconds
+            columns["pickup_at"] = pa.array(at.astype("datetime64[us]"), mask=rng.random(len(part)) < 0.1)
         pq.write_table(pa.table(columns), folder / f"{number}.parquet", row_group_size=4_000)
         uris.append(str(folder / f"{number}.parquet"))
     return uris, DENSITY.cluster(points[known]), np.flatnonzero(known)
@@ -212,7 +218,8 @@ def test_a_chunk_in_the_middle_of_a_row_group_is_read_alone(tmp_path: Path) -> N
     plan = chunks.plan([uri], "pickup", 70_001)
     assert [chunk.n_rows for chunk in plan] == [70_001] * 4 + [19_996]
     for chunk in plan:
-        row, latlon = chunks.read(chunk)
+        row, latlon, week = chunks.read(chunk)
+        assert (week == NO_HOUR).all()
         np.testing.assert_array_equal(row, np.arange(chunk.n_rows))
         np.testing.assert_array_equal(latlon[:, 0], lat[chunk.first_row : chunk.first_row + chunk.n_rows])
 
@@ -226,11 +233,16 @@ def test_blocks_fit_a_worker_s_memory() -> None:
 
 
 def test_the_command_publishes_what_the_single_machine_publishes(
-    trips: tuple[list[str], Clustering, np.ndarray], scheduler: str, tmp_path: Path
+    trips: tuple[list[str], Clustering, np.ndarray],
+    scheduler: str,
+    tmp_path: Path,
+    small_chunks: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from cabstand.jobs import cluster, cluster_dask
     from cabstand.settings import load
 
+    monkeypatch.setattr(distributed_cores, "STRETCH_POINTS", 3_000)
     settings = load(home=tmp_path)
     folder = str(Path(trips[0][0]).parent / "*.parquet")
     params = cluster_dask.Params(folder, 60.0, 8, scheduler=scheduler, n_blocks=5, track=False)
@@ -240,13 +252,16 @@ def test_the_command_publishes_what_the_single_machine_publishes(
         assert result[name] == single[name]
     labels = read(tuple(sorted(str(path) for path in Path(result["labels_uri"]).iterdir())))
     assert labels.equals(pq.read_table(single["labels_uri"]))
-    mine, whole = (
-        pq.read_table(one["hotspots_uri"]).drop_columns(["hours", "weekdays", "geometry"]) for one in (result, single)
-    )
+    mine, whole = (pq.read_table(one["hotspots_uri"]).drop_columns(["geometry", "zone"]) for one in (result, single))
     for name in mine.column_names:
-        if name == "zone":
-            continue
-        np.testing.assert_allclose(mine[name].to_numpy(), whole[name].to_numpy(), rtol=1e-9, err_msg=name)
+        found, expected = (np.array(table[name].to_pylist()) for table in (mine, whole))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, err_msg=name)
+    assert pq.read_table(result["cores_uri"]).equals(pq.read_table(single["cores_uri"]))
+    assert Path(result["index_uri"]).read_bytes() == Path(single["index_uri"]).read_bytes()
+    told, alone = (json.loads(Path(one["manifest_uri"]).read_text()) for one in (result, single))
+    assert set(told) >= set(alone)
+    assert set(told["source"]) == set(alone["source"])
+    assert {"hotspots.npz", "cores.parquet", "labels/0.parquet"} < set(told["files"])
     again = cluster_dask.run(settings, params)
     assert again["reused"]
     assert again["labels_uri"] == result["labels_uri"]

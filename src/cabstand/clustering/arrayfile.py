@@ -10,7 +10,8 @@ import io
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,22 +24,51 @@ from cabstand.errors import DataError
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def write(file: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+@dataclass(frozen=True)
+class Stream:
+    """An array that is never whole in memory: its shape and kind, and its rows part by part."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    parts: Iterable[NDArray[Any]]
+
+
+def write(file: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any] | Stream]) -> None:
     """Write the arrays as an .npz, the same bytes for the same arrays whatever the day.
 
     Parameters
     ----------
     file : path or binary file
         Where to.
-    arrays : mapping of str to ndarray
+    arrays : mapping of str to ndarray or Stream
         Plain numbers only.
+
+    Raises
+    ------
+    DataError
+        If a stream holds more or less than it declares.
     """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
             member.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(member, "w", force_zip64=True) as stream:
-                npy.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+                if isinstance(array, Stream):
+                    _write_parts(stream, array, name)
+                else:
+                    npy.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+
+
+def _write_parts(stream: IO[bytes], array: Stream, name: str) -> None:
+    header = {"shape": array.shape, "fortran_order": False, "descr": npy.dtype_to_descr(array.dtype)}
+    npy.write_array_header_1_0(stream, header)
+    left = math.prod(array.shape) * array.dtype.itemsize
+    for part in array.parts:
+        content = np.ascontiguousarray(part, array.dtype).tobytes()
+        left -= len(content)
+        stream.write(content)
+    if left:
+        raise DataError(f"{name}: {abs(left):,} bytes {'less' if left > 0 else 'more'} than its shape says")
 
 
 def read(

@@ -6,6 +6,7 @@ The service carries this file and no compiler, so nothing here may import more t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +20,7 @@ from cabstand.errors import ConfigError, DataError
 SCHEMA_VERSION = 1
 MAX_BYTES = 1 << 30
 _BATCH = 1 << 12
+Part = tuple[NDArray[np.float64], NDArray[np.int32]]
 _EXPECTED = {
     "schema_version": ("<i8", 0),
     "metric": ("<i8", 0),  # place in METRICS
@@ -83,9 +85,8 @@ class CoreIndex:
         points = np.asarray(core_points, np.float64).reshape(-1, 2)
         clusters = np.asarray(cluster_ids, np.int32)
         _check(points, clusters, eps_m, metric)
-        points, clusters = _distinct(points, clusters)
-        order = np.argsort(z_codes(points, metric), kind="stable")
-        return cls(PointTree.over(points[order], clusters[order], metric), float(eps_m))
+        points, clusters, _ = core_places(points, clusters, metric)
+        return cls(PointTree.over(points, clusters, metric), float(eps_m))
 
     def query(self, points: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Find the cluster of the nearest core point within eps; among equally near ones the lowest.
@@ -114,14 +115,7 @@ class CoreIndex:
 
     def save(self, file: str | Path | IO[bytes]) -> None:
         """Write the index as an .npz."""
-        arrays = {
-            "schema_version": np.int64(SCHEMA_VERSION),
-            "metric": np.int64(metrics.METRICS.index(self.metric)),
-            "eps_m": np.float64(self.eps_m),
-            "points": self._tree.points,
-            "clusters": self._tree.tags,
-        }
-        arrayfile.write(file, {name: np.asarray(value) for name, value in arrays.items()})
+        _write(file, self._tree.points, self._tree.tags, self.eps_m, self.metric)
 
     @classmethod
     def load(cls, source: bytes | str | Path, *, max_bytes: int = MAX_BYTES) -> CoreIndex:
@@ -163,6 +157,42 @@ class CoreIndex:
         return np.where(none, np.int32(-1), cluster), np.where(none, np.nan, distance)
 
 
+def write_parts(file: str | Path | IO[bytes], n_places: int, parts: Callable[[], Iterable[Part]], eps_m: float) -> None:
+    """Write the index of core points that come part by part, as `CoreIndex.save` would write it of all of them.
+
+    Parameters
+    ----------
+    file : path or binary file
+        Where to.
+    n_places : int
+        Places in all parts.
+    parts : callable
+        Gives the parts, twice: places and clusters, of what `core_places` returns; together in its order.
+    eps_m : float
+        The clustering's eps.
+    """
+    points = arrayfile.Stream((n_places, 2), np.dtype("<f8"), (places for places, _ in parts()))
+    clusters = arrayfile.Stream((n_places,), np.dtype("<i4"), (clusters for _, clusters in parts()))
+    _write(file, points, clusters, eps_m, "haversine")
+
+
+def _write(
+    file: str | Path | IO[bytes],
+    points: NDArray[np.float64] | arrayfile.Stream,
+    clusters: NDArray[np.int32] | arrayfile.Stream,
+    eps_m: float,
+    metric: str,
+) -> None:
+    arrays = {
+        "schema_version": np.asarray(np.int64(SCHEMA_VERSION)),
+        "metric": np.asarray(np.int64(metrics.METRICS.index(metric))),
+        "eps_m": np.asarray(np.float64(eps_m)),
+        "points": points,
+        "clusters": clusters,
+    }
+    arrayfile.write(file, arrays)
+
+
 def _is_place(points: NDArray[np.float64], metric: str) -> NDArray[np.bool_]:
     good: NDArray[np.bool_] = np.isfinite(points)
     if metric == "haversine":
@@ -180,12 +210,27 @@ def _check(points: NDArray[np.float64], clusters: NDArray[np.int32], eps_m: floa
         raise DataError("a core point is nowhere on Earth, or in no cluster", where="hotspot index")
 
 
-def _distinct(
-    points: NDArray[np.float64], clusters: NDArray[np.int32]
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Keep one of each place, that of the lowest cluster: no answer changes, and crowds at one spot cost nothing."""
+def core_places(
+    points: NDArray[np.float64], clusters: NDArray[np.int32], metric: str = "haversine"
+) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]:
+    """Return the distinct places of core points in the index's order, along the Z-order curve.
+
+    Returns
+    -------
+    places : ndarray of float64, shape (k, 2)
+        One of each place: no answer changes, and crowds at one spot cost nothing.
+    clusters : ndarray of int32, shape (k,)
+        Their lowest cluster.
+    counts : ndarray of int64, shape (k,)
+        Core points there.
+    """
     order = np.lexsort((clusters, points[:, 1], points[:, 0]))
     points, clusters = points[order], clusters[order]
     new = np.ones(len(points), bool)
     new[1:] = (points[1:] != points[:-1]).any(axis=1)
-    return points[new], clusters[new]
+    first = np.flatnonzero(new)
+    places = points[first]
+    along = np.argsort(z_codes(places, metric), kind="stable")
+    first = first[along]
+    counts = np.diff(np.flatnonzero(new), append=len(points))[along]
+    return places[along], clusters[first], counts.astype(np.int64)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cabstand.clustering.core_index import core_places
 from cabstand.clustering.hotspots import HOURS, WEEKDAYS, Hotspots
 
 SCHEMA_VERSION = 1
@@ -57,13 +58,16 @@ def labels_table(row: NDArray[np.int64], labels: NDArray[np.int32], core: NDArra
 
 def cores_table(latlon: NDArray[np.float64], labels: NDArray[np.int32], core: NDArray[np.bool_]) -> pa.Table:
     """Return the distinct core points with the cluster of each and how many points stand there."""
-    places, first, count = np.unique(latlon[core], axis=0, return_index=True, return_counts=True)
-    order = np.argsort(first)  # as they came
+    return cores_part(*core_places(latlon[core], labels[core]))
+
+
+def cores_part(places: NDArray[np.float64], clusters: NDArray[np.int32], counts: NDArray[np.int64]) -> pa.Table:
+    """Return what `core_places` found as a table."""
     columns = {
-        "lat": pa.array(places[order, 0]),
-        "lon": pa.array(places[order, 1]),
-        "cluster": pa.array(labels[core][first[order]]),
-        "count": pa.array(count[order].astype(np.int64)),
+        "lat": pa.array(places[:, 0]),
+        "lon": pa.array(places[:, 1]),
+        "cluster": pa.array(clusters),
+        "count": pa.array(counts),
     }
     return pa.table(columns).replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
 

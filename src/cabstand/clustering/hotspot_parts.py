@@ -1,6 +1,6 @@
 """What a clustering says of the city when no one place holds all its points: each block tells its part.
 
-The sum of the parts is what `cabstand.clustering.hotspots.summarise` says of all points, but for hours and weekdays.
+The sum of the parts is what `cabstand.clustering.hotspots.summarise` says of all points.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.hotspots import Hotspots, distance_m, distinct_rows, square_km2, squares, to_sphere
+from cabstand.clustering.hotspots import (
+    HOURS,
+    WEEKDAYS,
+    Hotspots,
+    distance_m,
+    distinct_rows,
+    rhythm,
+    shares,
+    square_km2,
+    squares,
+    to_sphere,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,6 +42,10 @@ class Part:
         Sum of the points on the unit sphere.
     shared : ndarray of int64, shape (m, 3)
         Occupied squares that may lie in other blocks too.
+    hours : ndarray of float64, shape (k, 24)
+        Points by local hour.
+    weekdays : ndarray of float64, shape (k, 7)
+        Points by weekday, Monday first.
     """
 
     cluster: Ints
@@ -39,10 +54,17 @@ class Part:
     n_squares: Ints
     pull: Floats
     shared: Ints
+    hours: Floats
+    weekdays: Floats
 
 
 def part_of(
-    points: Floats, labels: NDArray[np.int32], core: NDArray[np.bool_], shared: NDArray[np.bool_], eps_m: float
+    points: Floats,
+    labels: NDArray[np.int32],
+    core: NDArray[np.bool_],
+    shared: NDArray[np.bool_],
+    week: NDArray[np.uint8],
+    eps_m: float,
 ) -> Part:
     """Sum a block's own points.
 
@@ -54,6 +76,8 @@ def part_of(
         Final labels, and core flags.
     shared : ndarray of bool, shape (n,)
         Which stand within a halo of another block.
+    week : ndarray of uint8, shape (n,)
+        Hour of the week (`cabstand.clustering.hotspots.hours_of_week`).
     eps_m : float
         The clustering's eps.
     """
@@ -69,6 +93,7 @@ def part_of(
     first = distinct_rows(both)
     own = both[first[first >= len(open_squares)]]
     sphere = to_sphere(points[member])
+    hours, weekdays = rhythm(week[member], at, np.ones(len(member)), k)
     return Part(
         cluster=cluster,
         size=np.bincount(at, minlength=k),
@@ -76,6 +101,8 @@ def part_of(
         n_squares=np.bincount(np.searchsorted(cluster, own[:, 0]), minlength=k),
         pull=np.stack([np.bincount(at, axis, k) for axis in sphere.T], axis=1),
         shared=open_squares,
+        hours=hours,
+        weekdays=weekdays,
     )
 
 
@@ -97,7 +124,9 @@ def reach(points: Floats, labels: NDArray[np.int32], centroid: Floats) -> tuple[
     return cluster, radius
 
 
-def join(parts: Sequence[Part], reaches: Sequence[tuple[Ints, Floats]], centroid: Floats, eps_m: float) -> Hotspots:
+def join(
+    parts: Sequence[Part], reaches: Sequence[tuple[Ints, Floats]], centroid: Floats, eps_m: float, *, timed: bool
+) -> Hotspots:
     """Put the parts together.
 
     Parameters
@@ -110,13 +139,18 @@ def join(parts: Sequence[Part], reaches: Sequence[tuple[Ints, Floats]], centroid
         Of `centroids`.
     eps_m : float
         The clustering's eps.
+    timed : bool
+        Whether any point has a time.
     """
     k = len(centroid)
     size, core, n_squares = (np.zeros(k, np.int64) for _ in range(3))
+    hours, weekdays = np.zeros((k, HOURS)), np.zeros((k, WEEKDAYS))
     for part in parts:
         size[part.cluster] += part.size
         core[part.cluster] += part.core
         n_squares[part.cluster] += part.n_squares
+        hours[part.cluster] += part.hours
+        weekdays[part.cluster] += part.weekdays
     shared = np.concatenate([part.shared for part in parts])
     n_squares += np.bincount(shared[distinct_rows(shared), 0], minlength=k)
     radius = np.zeros(k)
@@ -124,4 +158,5 @@ def join(parts: Sequence[Part], reaches: Sequence[tuple[Ints, Floats]], centroid
         radius[cluster] = np.maximum(radius[cluster], here)
     area = n_squares.astype(np.float64) * square_km2(eps_m)
     weight = size.astype(np.float64)
-    return Hotspots(size, core, weight, centroid, radius, area, weight / area, None, None)
+    by_time = (shares(hours), shares(weekdays)) if timed else (None, None)
+    return Hotspots(size, core, weight, centroid, radius, area, weight / area, *by_time)

@@ -12,6 +12,7 @@ from cabstand.clustering.dbscan import EARTH_RADIUS_M
 
 Floats = NDArray[np.float64]
 HOURS, WEEKDAYS = 24, 7
+NO_HOUR = 255
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def summarise(
     area = _area_km2(points, label, eps_m, k)
     hours = weekdays = None
     if at is not None:
-        hours, weekdays = _rhythm(at[member], label, mass, k)
+        hours, weekdays = (shares(total) for total in rhythm(hours_of_week(at[member]), label, mass, k))
     return Hotspots(
         size=size,
         core=np.bincount(label, core[member], k).astype(np.int64),
@@ -165,17 +166,26 @@ def _area_km2(points: Floats, label: NDArray[np.int64], eps_m: float, k: int) ->
     return n_squares.astype(np.float64) * square_km2(eps_m)
 
 
-def _rhythm(at: NDArray[Any], label: NDArray[np.int64], mass: Floats, k: int) -> tuple[Floats, Floats]:
-    known = ~np.isnat(at)
-    hour = at[known].astype("datetime64[h]").astype(np.int64)
-    day = hour // HOURS
-    label, mass = label[known], mass[known]
+def hours_of_week(at: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the hour of the week of each local time: 0 is Monday's first, NO_HOUR stands for NaT."""
+    hour = at.astype("datetime64[h]").astype(np.int64)
     # 1970-01-01 was a Thursday.
-    return _shares(label, hour % HOURS, mass, k, HOURS), _shares(label, (day + 3) % WEEKDAYS, mass, k, WEEKDAYS)
+    return np.where(np.isnat(at), NO_HOUR, (hour + 3 * HOURS) % (HOURS * WEEKDAYS)).astype(np.uint8)
 
 
-def _shares(label: NDArray[np.int64], part: NDArray[np.int64], mass: Floats, k: int, parts: int) -> Floats:
-    total = np.bincount(label * parts + part, mass, k * parts).astype(np.float64).reshape(k, parts)
+def rhythm(week: NDArray[np.uint8], label: NDArray[np.int64], mass: Floats, k: int) -> tuple[Floats, Floats]:
+    """Return the mass of k clusters by local hour, shape (k, 24), and by weekday, (k, 7); see `hours_of_week`."""
+    known = week != NO_HOUR
+    hour, label, mass = week[known].astype(np.int64), label[known], mass[known]
+    return _totals(label, hour % HOURS, mass, k, HOURS), _totals(label, hour // HOURS, mass, k, WEEKDAYS)
+
+
+def _totals(label: NDArray[np.int64], part: NDArray[np.int64], mass: Floats, k: int, parts: int) -> Floats:
+    return np.bincount(label * parts + part, mass, k * parts).astype(np.float64).reshape(k, parts)
+
+
+def shares(total: Floats) -> Floats:
+    """Return each row as shares of its sum; zeros where the sum is zero."""
     whole = total.sum(axis=1, keepdims=True)
-    shares: Floats = np.divide(total, whole, out=np.zeros_like(total), where=whole > 0)
-    return shares
+    found: Floats = np.divide(total, whole, out=np.zeros_like(total), where=whole > 0)
+    return found

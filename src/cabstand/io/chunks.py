@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cabstand.clustering.columns import End, choose
+from cabstand.clustering.hotspots import NO_HOUR, hours_of_week
 from cabstand.errors import DataError, StorageError
 from cabstand.io import disk, points, storage
 
@@ -29,6 +31,10 @@ class Chunk:
         The file.
     latitude, longitude : str
         Its columns.
+    time : str, optional
+        Its column of local times, if it has one that is understood.
+    synthetic : bool
+        Whether the file's trips were made, not driven.
     groups : tuple of int
         Row groups that the chunk lies in.
     skip : int
@@ -42,10 +48,30 @@ class Chunk:
     uri: str
     latitude: str
     longitude: str
+    time: str | None
+    synthetic: bool
     groups: tuple[int, ...]
     skip: int
     n_rows: int
     first_row: int
+
+
+class Rows(NamedTuple):
+    """Rows of a chunk that have coordinates.
+
+    Attributes
+    ----------
+    row : ndarray of int32, shape (n,)
+        Counted from the chunk's first.
+    latlon : ndarray of float64, shape (n, 2)
+        Degrees.
+    week : ndarray of uint8, shape (n,)
+        Local hour of the week, NO_HOUR where unknown.
+    """
+
+    row: NDArray[np.int32]
+    latlon: NDArray[np.float64]
+    week: NDArray[np.uint8]
 
 
 def plan(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
@@ -70,11 +96,15 @@ def plan(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
     for uri in uris:
         with parquet(uri) as file:
             columns = choose(file.schema_arrow.names, end, where=uri)
+            time = points.understood_time(columns.time, file.schema_arrow, uri)
+            synthetic = points.is_synthetic(file.schema_arrow)
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         if columns.latitude is None or columns.longitude is None:
             raise DataError("trips that know their zone alone", where=uri, hint="use --engine multicore for them")
         for groups, skip, n_rows in _cut(sizes, most_rows):
-            chunks.append(Chunk(uri, columns.latitude, columns.longitude, groups, skip, n_rows, first_row))
+            chunks.append(
+                Chunk(uri, columns.latitude, columns.longitude, time, synthetic, groups, skip, n_rows, first_row)
+            )
             first_row += n_rows
     return chunks
 
@@ -97,37 +127,38 @@ def _cut(sizes: Sequence[int], most_rows: int) -> Iterator[tuple[tuple[int, ...]
         yield tuple(joined), 0, held
 
 
-def read(chunk: Chunk) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def read(chunk: Chunk) -> Rows:
     """Return the rows of a chunk that have coordinates, and these.
-
-    Returns
-    -------
-    row : ndarray of int32, shape (n,)
-        Counted from the chunk's first.
-    latlon : ndarray of float64, shape (n, 2)
-        Degrees.
 
     Raises
     ------
     DataError
         If the file is damaged, or a coordinate is no place on the Earth.
     """
-    rows: list[NDArray[np.int32]] = []
-    places: list[NDArray[np.float64]] = []
+    found = [Rows(np.empty(0, np.int32), np.empty((0, 2)), np.empty(0, np.uint8))]
+    columns = [name for name in (chunk.latitude, chunk.longitude, chunk.time) if name is not None]
     with parquet(chunk.uri) as file:
         at = -chunk.skip
-        for batch in file.iter_batches(_BATCH_ROWS, list(chunk.groups), [chunk.latitude, chunk.longitude]):
+        for batch in file.iter_batches(_BATCH_ROWS, list(chunk.groups), columns):
             first, at = at, at + len(batch)
             if at <= 0:
                 continue
             if first >= chunk.n_rows:
                 break
             start = max(0, -first)
-            row, latlon = _places(batch.slice(start, chunk.n_rows - first - start), chunk)
-            rows.append((row + first + start).astype(np.int32))
-            places.append(latlon)
-            points.check_latlon(latlon, chunk.first_row + rows[-1].astype(np.int64), chunk.uri)
-    return np.concatenate([np.empty(0, np.int32), *rows]), np.concatenate([np.empty((0, 2)), *places])
+            part = batch.slice(start, chunk.n_rows - first - start)
+            row, latlon = _places(part, chunk)
+            week = _week(part, chunk)[row]
+            row += first + start
+            points.check_latlon(latlon, chunk.first_row + row, chunk.uri)
+            found.append(Rows(row.astype(np.int32), latlon, week))
+    return Rows(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _week(batch: pa.RecordBatch, chunk: Chunk) -> NDArray[np.uint8]:
+    if chunk.time is None:
+        return np.full(len(batch), NO_HOUR, np.uint8)
+    return hours_of_week(batch.column(chunk.time).cast(points.TIME, safe=False).to_numpy(zero_copy_only=False))
 
 
 def _places(batch: pa.RecordBatch, chunk: Chunk) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

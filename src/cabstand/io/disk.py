@@ -122,11 +122,12 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(f"{TEMPORARY}*"):
         fields = path.name.removeprefix(TEMPORARY).split("-")
         ours = len(fields) == 3 and fields[1].isdigit() and "-".join(fields[:2]) == _writer(int(fields[1]))
-        if ours and not _is_alive(int(fields[1])):
+        if ours and not is_alive(int(fields[1])):
             path.unlink(missing_ok=True)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Say whether a process of this machine lives."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

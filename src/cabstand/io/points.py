@@ -114,11 +114,12 @@ def read(uri: str, end: End = "pickup", *, weight_column: str | None = None, zon
     return points
 
 
+TIME = pa.timestamp("us")
 _SCHEMA = pa.schema(
     [
         ("latitude", pa.float64()),
         ("longitude", pa.float64()),
-        ("time", pa.timestamp("us")),
+        ("time", TIME),
         ("zone", pa.int32()),
         ("weight", pa.float64()),
     ]
@@ -141,16 +142,26 @@ def _read_file(uri: str, end: End, weight: str | None) -> tuple[pa.Table, str, b
         else pa.nulls(len(table), field.type)
         for field in _SCHEMA
     ]
-    facts = table.schema.metadata or {}
-    synthetic = facts.get(b"cabstand.synthetic") == b"true"
-    return pa.Table.from_arrays(arrays, schema=_SCHEMA), sha256, synthetic
+    return pa.Table.from_arrays(arrays, schema=_SCHEMA), sha256, is_synthetic(table.schema)
+
+
+def is_synthetic(schema: pa.Schema) -> bool:
+    """Say whether a file of this schema holds trips that were made, not driven."""
+    return (schema.metadata or {}).get(b"cabstand.synthetic") == b"true"
+
+
+def understood_time(name: str | None, schema: pa.Schema, uri: str) -> str | None:
+    """Return the name of the column of times, or None, with a warning, if it holds something else."""
+    if name is None or pa.types.is_timestamp(schema.field(name).type):
+        return name
+    _log.warning("%s: times in %s are not understood; no shares by hour", uri, name)
+    return None
 
 
 def _cast(table: pa.Table, name: str, kind: pa.DataType, uri: str) -> pa.ChunkedArray:
     column = table.column(name)
     if pa.types.is_timestamp(kind):
-        if not pa.types.is_timestamp(column.type):
-            _log.warning("%s: times in %s are not understood; no shares by hour", uri, name)
+        if understood_time(name, table.schema, uri) is None:
             return pa.chunked_array([pa.nulls(len(table), kind)])
         return column.cast(kind, safe=False)
     try:

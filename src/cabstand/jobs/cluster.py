@@ -20,7 +20,7 @@ from cabstand.clustering.columns import End
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.engines import Engine
-from cabstand.clustering.hotspots import summarise
+from cabstand.clustering.hotspots import Hotspots, summarise
 from cabstand.clustering.places import nearest_zones
 from cabstand.io import points, provenance, publish, registry, storage
 from cabstand.io.points import Points
@@ -93,7 +93,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     engines.check(params.eps_m, params.min_samples)
     with log.progress("reading"):
         read = _read(settings, params)
-    outlines = _outlines(settings)
+    outlines = zones.outlines(settings)
     settled = {
         "eps_m": float(params.eps_m),
         "min_samples": params.min_samples,
@@ -120,8 +120,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         manifest = _manifest(read, clustering, usage, settled | {"run_key": key, "run_id": tracked.id})
         with log.progress("writing"):
             _write(folder, read, clustering, params.eps_m, outlines)
-        _close(folder, manifest)
-        _track(tracked, folder, manifest)
+        close(folder, manifest)
+        track(tracked, folder, manifest)
     return _result(manifest, target) | {"reused": False}
 
 
@@ -129,15 +129,6 @@ def _read(settings: Settings, params: Params) -> Points:
     return points.read(
         params.input, params.end, weight_column=params.weight_column, zones_uri=zones.table_uri(settings)
     )
-
-
-def _outlines(settings: Settings) -> tuple[dict[str, Any], str] | None:
-    """Return the lake's zone polygons and the tag of their file, if it has any."""
-    uri = zones.outlines_uri(settings)
-    if not storage.exists(uri):
-        return None
-    content, tag = storage.read_tagged(uri)
-    return json.loads(content), tag
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:
@@ -149,19 +140,36 @@ def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Cl
     return Clustering(found.labels[places.place], found.core[places.place], found.n_clusters)
 
 
-def _write(
-    folder: Path, read: Points, clustering: Clustering, eps_m: float, outlines: tuple[dict[str, Any], str] | None
-) -> None:
+def _write(folder: Path, read: Points, clustering: Clustering, eps_m: float, outlines: zones.Outlines | None) -> None:
     labels, core, _ = clustering
     hotspots = summarise(read.latlon, labels, core, eps_m, weight=read.weight, at=read.at)
+    write_hotspots(folder, hotspots, outlines, eps_m, {"source": read.uri, "synthetic": read.synthetic})
+    _parquet(geofiles.labels_table(read.row, labels, core), folder / LABELS)
+    _parquet(geofiles.cores_table(read.latlon, labels, core), folder / CORES)
+    CoreIndex.build(read.latlon[core], labels[core], eps_m).save(folder / INDEX)
+
+
+def write_hotspots(
+    folder: Path, hotspots: Hotspots, outlines: zones.Outlines | None, eps_m: float, facts: dict[str, Any]
+) -> None:
+    """Write the hotspots as GeoParquet and GeoJSON, each with the name of its zone where the lake knows zones.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    hotspots : Hotspots
+    outlines : (dict, str), optional
+        Of `zones.outlines`.
+    eps_m : float
+        The clustering's eps.
+    facts : dict
+        What the GeoJSON says besides: `source` and `synthetic`.
+    """
     names = nearest_zones(hotspots.centroid, outlines[0]) if outlines else None
     table = geofiles.hotspots_table(hotspots, names, eps_m)
-    facts = {"source": read.uri, "synthetic": read.synthetic}
-    _parquet(geofiles.labels_table(read.row, labels, core), folder / LABELS)
     _parquet(table, folder / HOTSPOTS)
-    _parquet(geofiles.cores_table(read.latlon, labels, core), folder / CORES)
     (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, facts)))
-    CoreIndex.build(read.latlon[core], labels[core], eps_m).save(folder / INDEX)
 
 
 def _parquet(table: pa.Table, path: Path) -> None:
@@ -191,17 +199,19 @@ def _manifest(read: Points, clustering: Clustering, usage: Usage, settled: dict[
     }
 
 
-def _close(folder: Path, manifest: dict[str, Any]) -> None:
+def close(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest, which names each file with its size and hash."""
     manifest["files"] = {
-        path.name: {"bytes": path.stat().st_size, "sha256": provenance.sha256_file(path)}
-        for path in sorted(folder.iterdir())
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": provenance.sha256_file(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
     publish.write_json(folder / publish.MANIFEST, manifest)
 
 
-def _track(tracked: registry.Run, folder: Path, manifest: dict[str, Any]) -> None:
-    names = ("n_points", "n_clusters", "n_noise", "n_core", "wall_s", "cpu_s", "peak_rss_mb")
+def track(tracked: registry.Run, folder: Path, manifest: dict[str, Any], *more: str) -> None:
+    """Log a published clustering to its MLflow run: figures (and `more` of the manifest's), key, small files."""
+    names = ("n_points", "n_clusters", "n_noise", "n_core", "wall_s", "cpu_s", "peak_rss_mb", *more)
     tracked.metrics({name: manifest[name] for name in names})
     tracked.tags({"run_key": manifest["run_key"], "data.synthetic": manifest["source"]["synthetic"]})
     for name in (HOTSPOTS, GEOJSON, publish.MANIFEST):

@@ -1,35 +1,29 @@
 """Cluster on Dask workers and publish the hotspots; the points never come to this process.
 
-Labels are a folder of files, one for each input file, in its order; together they are what one machine writes. Core
-points and the index of them, which would hold all points again, are not written.
+The result is that of `cabstand.jobs.cluster`, but for labels being a folder of files, one for each input file, in its
+order.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from cabstand.clustering import engines, geofiles
+from cabstand.clustering import engines
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
-from cabstand.clustering.places import nearest_zones
 from cabstand.errors import ConfigError
 from cabstand.io import disk, provenance, publish, registry, storage, tables
 from cabstand.io.tasks import Fleet
-from cabstand.jobs import distributed, zones
-from cabstand.jobs.distributed import Outcome
+from cabstand.jobs import cluster, distributed, zones
+from cabstand.jobs.cluster import CORES, GEOJSON, HOTSPOTS, INDEX, SCHEMA_VERSION
+from cabstand.jobs.distributed import LABELS, Outcome
 from cabstand.jobs.usage import Usage, measure
 from cabstand.settings import Settings
 
-SCHEMA_VERSION = 1
-LABELS, HOTSPOTS, GEOJSON = "labels", "hotspots.parquet", "hotspots.geojson"
 GIB = 1 << 30
 
 
@@ -97,7 +91,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "weight_column": None,
     }
     source = registry.Source(params.input, _sha256(uris))
-    key = provenance.run_key("cluster", {"input": source.sha256}, settled)
+    outlines = zones.outlines(settings)
+    key = provenance.run_key("cluster", {"input": source.sha256, "zones": outlines[1] if outlines else ""}, settled)
     target = params.out or storage.join(settings.lake_uri, "hotspots", key)
     found = publish.manifest(target, SCHEMA_VERSION)
     if found and found.get("run_key") == key:
@@ -109,13 +104,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         publish.folder(target) as folder,
     ):
         # Workers write where they can: beside the other files on a disk, straight to the bucket in S3.
-        labels = storage.join(target if storage.is_s3(target) else str(folder), LABELS)
-        outcome, usage = measure(lambda: distributed.run(uris, labels, _scratch(settings, target), plan))
-        _write(settings, folder, outcome, params)
-        facts = settled | {"run_key": key, "run_id": tracked.id, "source": asdict(source)}
-        manifest = _manifest(folder, outcome, usage, facts)
-        publish.write_json(folder / publish.MANIFEST, manifest)
-        _track(tracked, folder, manifest)
+        place = target if storage.is_s3(target) else str(folder)
+        outcome, usage = measure(lambda: distributed.run(uris, place, _scratch(settings, target), plan))
+        described = {"source": params.input, "synthetic": outcome.synthetic}
+        cluster.write_hotspots(folder, outcome.hotspots, outlines, params.eps_m, described)
+        manifest = _manifest(outcome, usage, settled | {"run_key": key, "run_id": tracked.id}, source)
+        cluster.close(folder, manifest)
+        cluster.track(tracked, folder, manifest, "worker_peak_rss_mb")
     return _result(manifest, target) | {"reused": False}
 
 
@@ -164,24 +159,18 @@ def _sha256(uris: Sequence[str]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _write(settings: Settings, folder: Path, outcome: Outcome, params: Params) -> None:
-    outlines = zones.outlines_uri(settings)
-    names = None
-    if storage.exists(outlines):
-        names = nearest_zones(outcome.hotspots.centroid, json.loads(storage.read(outlines)))
-    table = geofiles.hotspots_table(outcome.hotspots, names, params.eps_m)
-    pq.write_table(table, folder / HOTSPOTS, compression="zstd")
-    facts = {"source": params.input, "synthetic": "/synth/" in params.input}
-    (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, facts)))
-
-
-def _manifest(folder: Path, outcome: Outcome, usage: Usage, facts: dict[str, Any]) -> dict[str, Any]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+def _manifest(outcome: Outcome, usage: Usage, facts: dict[str, Any], source: registry.Source) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "hotspots",
         **facts,
-        "n_rows": outcome.n_rows,
+        "source": {
+            **asdict(source),
+            "n_rows": outcome.n_rows,
+            "n_without_place": outcome.n_rows - outcome.n_points,
+            "by_zone": False,
+            "synthetic": outcome.synthetic,
+        },
         "n_points": outcome.n_points,
         "n_clusters": len(outcome.hotspots),
         "n_noise": outcome.n_noise,
@@ -191,21 +180,9 @@ def _manifest(folder: Path, outcome: Outcome, usage: Usage, facts: dict[str, Any
         **asdict(usage),
         "worker_peak_rss_mb": outcome.worker_peak_rss_mb,
         "labels": [uri.rsplit("/", 1)[-1] for uri in outcome.labels_uris],
-        "files": {
-            path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": provenance.sha256_file(path)}
-            for path in files
-        },
         "code_version": provenance.code_version(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _track(tracked: registry.Run, folder: Path, manifest: dict[str, Any]) -> None:
-    names = ("n_points", "n_clusters", "n_noise", "n_core", "wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb")
-    tracked.metrics({name: manifest[name] for name in names})
-    tracked.tags({"run_key": manifest["run_key"]})
-    for name in (HOTSPOTS, GEOJSON, publish.MANIFEST):
-        tracked.artifact(folder / name)
 
 
 def _result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
@@ -213,9 +190,12 @@ def _result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
     used = ("wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb", "run_id", "run_key")
     return {
         **{name: manifest[name] for name in (*kept, *used)},
-        "n_without_place": manifest["n_rows"] - manifest["n_points"],
+        "n_without_place": manifest["source"]["n_without_place"],
+        "synthetic": manifest["source"]["synthetic"],
         "labels_uri": storage.join(target, LABELS),
         "hotspots_uri": storage.join(target, HOTSPOTS),
         "geojson_uri": storage.join(target, GEOJSON),
+        "cores_uri": storage.join(target, CORES),
+        "index_uri": storage.join(target, INDEX),
         "manifest_uri": storage.join(target, publish.MANIFEST),
     }

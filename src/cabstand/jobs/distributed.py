@@ -5,8 +5,10 @@ partition  each chunk is sorted into blocks with halos
 cluster    each block is clustered on its own; it tells how its clusters meet the neighbours'
 (merge)    the driver joins clusters that meet, and numbers them
 settle     each block's points get their final labels
-measure    each block tells how far its points lie from the middles of their clusters
+measure    each block tells how far its points lie from the middles of their clusters, and sorts its core points
 label      each input file gets a file of labels, in its own order
+order      each stretch of space gets its core points in order
+index      the stretches are written as core points and their index
 
 The driver sees footers, a sample, and what blocks tell of their boundaries; never the points.
 """
@@ -15,12 +17,8 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import shutil
-import socket
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +31,16 @@ from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
 from cabstand.clustering.hotspots import Hotspots
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import chunks, ecs_workers, storage, workers
+from cabstand.io import chunks, ecs_workers, scratch, storage, workers
 from cabstand.io.tasks import Fleet
+from cabstand.jobs import distributed_cores
 from cabstand.jobs import distributed_tasks as tasks
+from cabstand.jobs.cluster import CORES, INDEX
+from cabstand.jobs.distributed_work import Crew, Work
 
 _log = logging.getLogger(__name__)
 
+LABELS = "labels"
 CHUNK_ROWS = 1 << 20
 SAMPLE_POINTS = 200_000
 BASE_BYTES = 400 << 20  # a worker with its libraries, measured; see docs/distributed.md
@@ -90,73 +92,93 @@ class Outcome:
     n_workers: int
     worker_peak_rss_mb: float
     labels_uris: tuple[str, ...]
+    synthetic: bool
 
 
-def run(uris: Sequence[str], folder: str, scratch: str, plan: Plan) -> Outcome:
-    """Cluster the points of Parquet files and write their labels.
+def run(uris: Sequence[str], folder: str, place: str, plan: Plan) -> Outcome:
+    """Cluster the points of Parquet files; write their labels, their core points and the index of these.
 
     Parameters
     ----------
     uris : sequence of str
         The files, in the order in which their rows are counted.
     folder : str
-        URI below which the labels are written, a file for each input file.
-    scratch : str
-        URI of a place for work files that all workers reach: about 45 bytes a point, removed afterwards.
+        URI below which the result is written; of labels a file for each input file.
+    place : str
+        URI of a place for work files that all workers reach: about 50 bytes a point, removed afterwards.
     plan : Plan
         How.
 
     Raises
     ------
     ConfigError, DataError, StorageError, TaskError
-        In one line; no labels file is left half-written.
+        In one line; no file is left half-written.
     """
     uris = [_absolute(uri) for uri in uris]
     pieces_of_input = tuple(chunks.plan(uris, plan.end, CHUNK_ROWS))
-    with _work_folder(_absolute(scratch)) as place, _workers(plan, place) as client:
-        work = tasks.Work(place, pieces_of_input, plan.density)
-        return _phases(client, work, uris, _absolute(folder), plan)
+    with scratch.folder(_absolute(place)) as work_folder, _workers(plan, work_folder) as client:
+        work = Work(work_folder, pieces_of_input, plan.density)
+        return _phases(Crew(client), work, uris, _absolute(folder), plan)
 
 
-def _phases(client: Any, work: tasks.Work, uris: Sequence[str], folder: str, plan: Plan) -> Outcome:
-    numbers = range(len(work.chunks))
-    n_rows = sum(chunk.n_rows for chunk in work.chunks)
-    step = max(1, n_rows // SAMPLE_POINTS)
-    surveys = workers.each(client, "survey", tasks.survey, [(chunk, step) for chunk in work.chunks])
-    n_points = sum(survey.n_points for survey in surveys)
-    if n_points == 0:
-        raise DataError("no row has coordinates" if n_rows else "no rows", where=uris[0])
-    n_workers, memory = workers.memory_of(client)
-    wanted = plan.n_blocks or blocks_for(n_points, n_workers, memory)
-    sample = np.concatenate([survey.sample for survey in surveys])
-    blocks = Blocks.balanced(sample, wanted, plan.density.eps_m, plan.density.metric)
-    _log.info("%d points in %d chunks, %d blocks, %d workers", n_points, len(numbers), blocks.n_blocks, n_workers)
-    peaks = workers.each(client, "partition", tasks.partition, [(work, number, blocks) for number in numbers])
-    findings = workers.each(client, "cluster", tasks.cluster, [(work, block) for block in range(blocks.n_blocks)])
+def _phases(crew: Crew, work: Work, uris: Sequence[str], folder: str, plan: Plan) -> Outcome:
+    survey = _survey(crew, work, uris[0])
+    n_workers, memory = workers.memory_of(crew.client)
+    wanted = plan.n_blocks or blocks_for(survey.n_points, n_workers, memory)
+    blocks = Blocks.balanced(survey.sample, wanted, plan.density.eps_m, plan.density.metric)
+    every = range(blocks.n_blocks)
+    _log.info(
+        "%d points in %d chunks, %d blocks, %d workers", survey.n_points, len(work.chunks), blocks.n_blocks, n_workers
+    )
+    crew.each("partition", tasks.partition, [(work, number, blocks) for number in range(len(work.chunks))])
+    findings = crew.each("cluster", tasks.cluster, [(work, block) for block in every])
     final, n_clusters = blockwise.merge(findings)
-    settled = workers.each(client, "settle", tasks.settle_block, [(work, b, final[b]) for b in range(blocks.n_blocks)])
+    settled = crew.each("settle", tasks.settle_block, [(work, block, final[block]) for block in every])
     parts = [block.part for block in settled]
     middles = hotspot_parts.centroids(parts, n_clusters)
-    reaches = workers.each(client, "measure", tasks.measure, [(work, b, middles) for b in range(blocks.n_blocks)])
+    cuts = distributed_cores.cuts(survey.sample, survey.n_points)
+    reaches = crew.each("measure", tasks.measure, [(work, block, middles, cuts) for block in every])
+    hotspots = hotspot_parts.join(parts, reaches, middles, plan.density.eps_m, timed=survey.n_timed > 0)
+    labels_uris = _label(crew, work, uris, storage.join(folder, LABELS), blocks.n_blocks)
+    _write_cores(crew, work, folder, len(cuts) + 1, blocks.n_blocks)
     return Outcome(
-        n_points=n_points,
-        n_rows=n_rows,
+        n_points=survey.n_points,
+        n_rows=sum(chunk.n_rows for chunk in work.chunks),
         n_noise=sum(block.n_noise for block in settled),
         n_core=sum(block.n_core for block in settled),
-        hotspots=hotspot_parts.join(parts, reaches, middles, plan.density.eps_m),
+        hotspots=hotspots,
         n_blocks=blocks.n_blocks,
         n_workers=n_workers,
-        worker_peak_rss_mb=max([*peaks, *(block.peak_rss_mb for block in settled)]),
-        labels_uris=_label(client, work, uris, folder, blocks.n_blocks),
+        worker_peak_rss_mb=crew.peak_rss_mb,
+        labels_uris=labels_uris,
+        synthetic=any(chunk.synthetic for chunk in work.chunks),
     )
 
 
-def _label(client: Any, work: tasks.Work, uris: Sequence[str], folder: str, n_blocks: int) -> tuple[str, ...]:
+def _survey(crew: Crew, work: Work, where: str) -> tasks.Survey:
+    """Look at all chunks."""
+    n_rows = sum(chunk.n_rows for chunk in work.chunks)
+    step = max(1, n_rows // SAMPLE_POINTS)
+    found = crew.each("survey", tasks.survey, [(chunk, step) for chunk in work.chunks])
+    n_points = sum(one.n_points for one in found)
+    if n_points == 0:
+        raise DataError("no row has coordinates" if n_rows else "no rows", where=where)
+    sample = np.concatenate([one.sample for one in found])
+    return tasks.Survey(n_points, sum(one.n_timed for one in found), sample)
+
+
+def _label(crew: Crew, work: Work, uris: Sequence[str], folder: str, n_blocks: int) -> tuple[str, ...]:
     targets = _targets(uris, folder)
     of_file = [[number for number, chunk in enumerate(work.chunks) if chunk.uri == uri] for uri in uris]
     given = [(work, numbers, n_blocks, target) for numbers, target in zip(of_file, targets, strict=True)]
-    workers.each(client, "label", tasks.label, given)
+    crew.each("label", tasks.label, given)
     return tuple(targets)
+
+
+def _write_cores(crew: Crew, work: Work, folder: str, n_stretches: int, n_blocks: int) -> None:
+    sizes = crew.each("order", distributed_cores.order, [(work, number, n_blocks) for number in range(n_stretches)])
+    targets = (storage.join(folder, CORES), storage.join(folder, INDEX))
+    crew.each("index", distributed_cores.write, [(work, n_stretches, sum(sizes), *targets)])
 
 
 def blocks_for(n_points: int, n_workers: int, memory_bytes: int) -> int:
@@ -195,36 +217,3 @@ def _targets(uris: Sequence[str], folder: str) -> list[str]:
 
 def _absolute(uri: str) -> str:
     return uri if "://" in uri else str(Path(uri).resolve())
-
-
-@contextmanager
-def _work_folder(scratch: str) -> Iterator[str]:
-    """Give a folder for work files and remove it afterwards, with those that killed drivers of this machine left."""
-    host = socket.gethostname()
-    place = storage.join(scratch, f"work-{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-    if storage.is_s3(scratch):
-        try:
-            yield place
-        finally:
-            for uri in storage.list_under(place):
-                storage.delete(uri)
-        return
-    for old in Path(scratch).glob(f"work-{host}-*"):
-        if not _alive(int(old.name.split("-")[-2])):
-            shutil.rmtree(old, ignore_errors=True)
-    try:
-        Path(place).mkdir(parents=True)
-        yield place
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(place)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

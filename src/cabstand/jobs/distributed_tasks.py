@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,78 +17,89 @@ from numpy.typing import NDArray
 
 from cabstand.clustering import geofiles
 from cabstand.clustering.blocks import OWNED, SHARED, Blocks, straight
-from cabstand.clustering.blockwise import Density, Finding, describe, settle
+from cabstand.clustering.blockwise import Finding, describe, settle
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.hotspot_parts import Part, part_of, reach
+from cabstand.clustering.hotspots import NO_HOUR
 from cabstand.io import chunks, pieces, storage
 from cabstand.io.chunks import Chunk
-from cabstand.jobs.usage import peak_rss_mb
+from cabstand.jobs import distributed_cores
+from cabstand.jobs.distributed_work import Work
 
-_PIECES = pa.schema([("row", pa.int32()), ("lat", pa.float64()), ("lon", pa.float64()), ("flags", pa.uint8())])
+_PIECES = pa.schema(
+    [
+        ("row", pa.int32()),
+        ("lat", pa.float64()),
+        ("lon", pa.float64()),
+        ("flags", pa.uint8()),
+        ("week", pa.uint8()),
+    ]
+)
 _FOUND = pa.schema([("label", pa.int32()), ("core", pa.uint8())])
 _SETTLED = pa.schema([("row", pa.int32()), ("label", pa.int32()), ("core", pa.uint8())])
 GROUP_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
-class Work:
-    """What all tasks of a run know.
-
-    Attributes
-    ----------
-    folder : str
-        URI of the work files.
-    chunks : tuple of Chunk
-        The input.
-    density : Density
-        What makes a cluster.
-    """
-
-    folder: str
-    chunks: tuple[Chunk, ...]
-    density: Density
-
-    def uri(self, kind: str, number: int) -> str:
-        """Return where a work file stands."""
-        return storage.join(self.folder, f"{kind}-{number:05d}.arrow")
-
-
-@dataclass(frozen=True)
 class Survey:
-    """A look at a chunk: how many rows have coordinates, and some of these, shape (k, 2)."""
+    """A look at a chunk: how many rows have coordinates, how many of them a time, and some places, shape (k, 2)."""
 
     n_points: int
+    n_timed: int
     sample: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of a block's own points, and the most memory its worker ever held, in MiB."""
+    """What became of a block's own points."""
 
     n_noise: int
     n_core: int
     part: Part
-    peak_rss_mb: float
+
+
+class Block(NamedTuple):
+    """A block's points and those of its halo, by ascending id.
+
+    Attributes
+    ----------
+    points : ndarray of float64, shape (n, 2)
+        Degrees.
+    ids : ndarray of int64, shape (n,)
+        Rows, counted through all files.
+    flags : ndarray of uint8, shape (n,)
+        OWNED and SHARED.
+    week : ndarray of uint8, shape (n,)
+        Hour of the week.
+    sizes : list of int
+        How many came from each chunk.
+    """
+
+    points: NDArray[np.float64]
+    ids: NDArray[np.int64]
+    flags: NDArray[np.uint8]
+    week: NDArray[np.uint8]
+    sizes: list[int]
 
 
 def survey(chunk: Chunk, step: int) -> Survey:
     """Count a chunk's points and take each `step`-th."""
-    row, latlon = chunks.read(chunk)
-    return Survey(len(row), latlon[(chunk.first_row + row.astype(np.int64)) % step == 0])
+    row, latlon, week = chunks.read(chunk)
+    picked = (chunk.first_row + row.astype(np.int64)) % step == 0
+    return Survey(len(row), int(np.count_nonzero(week != NO_HOUR)), latlon[picked])
 
 
-def partition(work: Work, number: int, blocks: Blocks) -> float:
-    """Sort a chunk's points into blocks, halos included (the file's parts), and return the worker's peak memory."""
-    row, latlon = chunks.read(work.chunks[number])
+def partition(work: Work, number: int, blocks: Blocks) -> None:
+    """Sort a chunk's points into blocks, halos included; the file's parts are the blocks."""
+    row, latlon, week = chunks.read(work.chunks[number])
     parts = blocks.assign(straight(latlon, work.density.metric))
-    columns = ((row[index], latlon[index, 0], latlon[index, 1], flags) for index, flags in parts.values())
+    columns = ((row[index], latlon[index, 0], latlon[index, 1], flags, week[index]) for index, flags in parts.values())
     pieces.write(work.uri("pieces", number), _PIECES, columns)
-    return peak_rss_mb()
 
 
 def cluster(work: Work, block: int) -> Finding:
     """Cluster a block with its halo."""
-    points, ids, flags, _ = _load(work, block)
+    points, ids, flags, _, _ = _load(work, block)
     found = work.density.cluster(points)
     pieces.write(work.uri("found", block), _FOUND, [(found.labels, found.core.view(np.uint8))])
     return describe(points, ids, flags, found, work.density)
@@ -96,7 +107,7 @@ def cluster(work: Work, block: int) -> Finding:
 
 def settle_block(work: Work, block: int, numbers: NDArray[np.int32]) -> Summary:
     """Give a block's own points their final labels; the file's parts are the chunks they came from."""
-    points, ids, flags, sizes = _load(work, block)
+    points, ids, flags, week, sizes = _load(work, block)
     columns = pieces.read(work.uri("found", block), 0)
     found = Clustering(columns["label"], columns["core"].view(np.bool_), len(numbers))
     labels = settle(points, found, numbers, work.density)
@@ -110,15 +121,30 @@ def settle_block(work: Work, block: int, numbers: NDArray[np.int32]) -> Summary:
     ]
     pieces.write(work.uri("settled", block), _SETTLED, parts)
     labels = labels[own]
-    part = part_of(points[own], labels, core, (flags[own] & SHARED) > 0, work.density.eps_m)
-    return Summary(int(np.count_nonzero(labels < 0)), int(core.sum()), part, peak_rss_mb())
+    part = part_of(points[own], labels, core, (flags[own] & SHARED) > 0, week[own], work.density.eps_m)
+    return Summary(int(np.count_nonzero(labels < 0)), int(core.sum()), part)
 
 
-def measure(work: Work, block: int, centroid: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return how far a block's points lie from the middles of their clusters."""
-    points, _, flags, _ = _load(work, block)
-    labels = np.concatenate([pieces.read(work.uri("settled", block), n)["label"] for n in range(len(work.chunks))])
-    return reach(points[(flags & OWNED) > 0], labels, centroid)
+def measure(
+    work: Work, block: int, centroid: NDArray[np.float64], cuts: NDArray[np.uint64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return how far a block's points lie from the middles of their clusters, and sort its core points into stretches.
+
+    Parameters
+    ----------
+    centroid : ndarray of float64, shape (k, 2)
+        Middles of all clusters.
+    cuts : ndarray of uint64
+        Where one stretch ends and the next begins.
+    """
+    loaded = _load(work, block)
+    points = loaded.points[(loaded.flags & OWNED) > 0]
+    del loaded
+    settled = [pieces.read(work.uri("settled", block), number) for number in range(len(work.chunks))]
+    labels, core = (np.concatenate([part[name] for part in settled]) for name in ("label", "core"))
+    is_core = core.view(np.bool_)
+    distributed_cores.sort_into(work, block, points[is_core], labels[is_core], cuts)
+    return reach(points, labels, centroid)
 
 
 def label(work: Work, numbers: Sequence[int], n_blocks: int, target: str) -> int:
@@ -149,8 +175,8 @@ def _labels_of_chunk(work: Work, number: int, n_blocks: int) -> pa.Table:
     return geofiles.labels_table(rows, labels[order], core[order].view(np.bool_))
 
 
-def _load(work: Work, block: int) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8], list[int]]:
-    """Return a block's points by ascending id, their ids, their flags, and how many came from each chunk."""
+def _load(work: Work, block: int) -> Block:
+    """Read a block's parts of all chunks."""
     parts: list[dict[str, NDArray[Any]]] = [
         pieces.read(work.uri("pieces", number), block) for number in range(len(work.chunks))
     ]
@@ -161,4 +187,5 @@ def _load(work: Work, block: int) -> tuple[NDArray[np.float64], NDArray[np.int64
     ids = np.concatenate(
         [chunk.first_row + part["row"].astype(np.int64) for chunk, part in zip(work.chunks, parts, strict=True)]
     )
-    return points, ids, np.concatenate([part["flags"] for part in parts]), sizes
+    flags, week = (np.concatenate([part[name] for part in parts]) for name in ("flags", "week"))
+    return Block(points, ids, flags, week, sizes)

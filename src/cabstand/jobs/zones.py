@@ -13,6 +13,8 @@ from cabstand.io import sources, storage
 from cabstand.settings import Settings
 from cabstand.trips import zones
 
+Outlines = tuple[dict[str, Any], str]
+
 
 @dataclass(frozen=True)
 class Params:
@@ -60,6 +62,15 @@ def table_uri(settings: Settings) -> str:
 def outlines_uri(settings: Settings) -> str:
     """Return where the outlines stand."""
     return storage.join(settings.lake_uri, "zones", "zones.geojson")
+
+
+def outlines(settings: Settings) -> Outlines | None:
+    """Return the lake's zone polygons and the tag of their file, if it has any."""
+    uri = outlines_uri(settings)
+    if not storage.exists(uri):
+        return None
+    content, tag = storage.read_tagged(uri)
+    return json.loads(content), tag
 
 
 def publish(settings: Settings, found: zones.ZoneSet, *, only_over_synthetic: bool = False) -> bool:
