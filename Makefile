@@ -165,3 +165,4 @@ test-containers: $(STAMP)  ## build both images on a stand-in base and run a clu
 .PHONY: clean
 clean:  ## remove what was built and cached (not .venv, not .cabstand)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf src/cabstand/clustering/kernels/__pycache__/compiled-*

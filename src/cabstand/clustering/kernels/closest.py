@@ -146,6 +146,6 @@ def close_pairs(grid, bands, keys, pairs, begin, n_core, ys, xs, parent):
 def copy_core(cells, begin, starts, n_core, ys, xs, to_ys, to_xs):
     """Copy the core points of cells that were brought together whole."""
     for cell in cells:
-        n = n_core[cell]
-        to_ys[begin[cell] : begin[cell] + n] = ys[starts[cell] : starts[cell] + n]
-        to_xs[begin[cell] : begin[cell] + n] = xs[starts[cell] : starts[cell] + n]
+        for i in range(n_core[cell]):
+            to_ys[begin[cell] + i] = ys[starts[cell] + i]
+            to_xs[begin[cell] + i] = xs[starts[cell] + i]

@@ -82,7 +82,7 @@ def core_first(sizes, starts, ys, xs, rows, flags, n_core, first, last):
     for cell in range(first, last):
         if 0 < n_core[cell] < sizes[cell]:
             most = max(most, sizes[cell])
-    spare_row = np.empty(most, rows.dtype)
+    spare_row = np.empty(most, np.int32)
     for cell in range(first, last):
         if 0 < n_core[cell] < sizes[cell]:
             front = starts[cell]
@@ -96,7 +96,9 @@ def core_first(sizes, starts, ys, xs, rows, flags, n_core, first, last):
                 else:
                     spare_row[n_spare] = rows[p]
                     n_spare += 1
-            xs[front : starts[cell + 1]] = np.nan
-            rows[front : starts[cell + 1]] = spare_row[:n_spare]
+            for i in range(n_spare):
+                xs[front + i] = np.nan
+                rows[front + i] = spare_row[i]
         elif n_core[cell] == 0:
-            xs[starts[cell] : starts[cell + 1]] = np.nan
+            for p in range(starts[cell], starts[cell + 1]):
+                xs[p] = np.nan

@@ -1,4 +1,4 @@
-"""How every kernel is compiled: no GIL, C division, strict floats, and a cache on disk where one can be written."""
+"""How every kernel is compiled: no GIL, C division, strict floats, and kept on disk once compiled."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from numba import njit
 
+from cabstand.clustering.kernels.store import KernelCache
+
 Compiled = Callable[..., Any]
 
 
 def kernel(function: Compiled) -> Compiled:
-    """Compile with numba when first called; keep the machine code beside the package or in the user's cache folder."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError:  # no folder can be written (a frozen or read-only installation): compile in memory
-        return njit(**options)(function)  # type: ignore[no-any-return]
+    """Compile with numba when first called, and keep the machine code (:mod:`cabstand.clustering.kernels.store`)."""
+    compiled = njit(nogil=True, error_model="numpy")(function)
+    compiled._cache = KernelCache(function)
+    return compiled  # type: ignore[no-any-return]
 
 
 def inlined(function: Compiled) -> Compiled:

@@ -135,7 +135,7 @@ def link_cells(grid, bands, keys, starts, n_core, ys, xs, cells, low, high, whol
         if grid.wraps:
             turns[slot - 1] = 360.0
             turns[slot] = -360.0
-    n_pending = 0
+    n_pending = np.int64(0)
     for first in range(0, len(cells), BLOCK):
         last = min(first + BLOCK, len(cells))
         for d in range(rows_on + 1):

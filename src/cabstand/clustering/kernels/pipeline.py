@@ -98,8 +98,7 @@ def cluster(
         pending = _link(work, kept, n_core, parent)
         if len(pending):
             _close(work, kept, n_core, parent, pending)
-        cell_labels = np.empty(len(found.keys), np.int32)
-        n_clusters = number.number(kept.starts, n_core, kept.rows, parent, cell_labels)
+        cell_labels, n_clusters = number.number(kept.starts, n_core, kept.rows, parent)
         is_core = _label(work, sparse, kept, n_core, cell_labels)
     return labels, is_core, int(n_clusters)
 

@@ -62,7 +62,9 @@ def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
         runs[i, slot, 0] = 0
         runs[i, slot, 1] = 0
         if grid.wraps:
-            runs[i, slot + 1 : slot + 3] = 0
+            for side in (slot + 1, slot + 2):
+                runs[i, side, 0] = 0
+                runs[i, side, 1] = 0
         if other < 0 or other >= grid.n_rows:
             continue
         band = np.uint64(row >> grid.band_shift)
@@ -88,7 +90,7 @@ def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
         if low < 0 and grid.wraps:
             _turned_run(keys, base, max(low + n_cols, high + 1), n_cols - 1, runs, i, slot + 1)
         if high >= n_cols and grid.wraps:
-            _turned_run(keys, base, 0, min(high - n_cols, low - 1), runs, i, slot + 2)
+            _turned_run(keys, base, np.int64(0), min(high - n_cols, low - 1), runs, i, slot + 2)
 
 
 @kernel
@@ -98,8 +100,6 @@ def all_runs(grid, bands, keys, cells, first, last, runs):
         return
     width = 3 if grid.wraps else 1
     own = runs[first:last]
-    row_runs(grid, bands, keys, cells, first, last, 0, 1.0, own, 0)
-    for d in range(1, grid.reach_rows + 1):
-        slot = (2 * d - 1) * width
-        row_runs(grid, bands, keys, cells, first, last, d, 1.0, own, slot)
-        row_runs(grid, bands, keys, cells, first, last, -d, 1.0, own, slot + width)
+    for turn in range(2 * grid.reach_rows + 1):
+        away = (turn + 1) >> 1 if turn & 1 else -(turn >> 1)
+        row_runs(grid, bands, keys, cells, first, last, away, 1.0, own, turn * width)

@@ -1,0 +1,118 @@
+"""Keeps compiled kernels on disk, so that a machine compiles each of them once.
+
+numba's own cache asks only whether the file of a function has changed, not those of the functions it calls; numbers
+its files, so that two processes which compile at once may take each other's; and looks in one folder, which it must be
+able to write. Here a file is named by all that its content depends on, carries a checksum, and is put in its place
+whole: a writer may be killed at any moment, and what cannot be read is compiled again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import sys
+import uuid
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+
+HERE = Path(__file__).resolve().parent
+DIGEST_BYTES = 32
+
+
+@cache
+def stamp() -> str:
+    """Digest of everything that all kernels depend on: their sources, the compiler, NumPy and Python."""
+    parts = [file.read_bytes() for file in sorted(HERE.glob("*.py"))]
+    parts += [f"{name} {version(name)}".encode() for name in ("numba", "llvmlite", "numpy")]
+    parts.append(sys.version.encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def folders() -> list[Path]:
+    """Where compiled kernels may lie, in the order in which they are looked for and written.
+
+    ``NUMBA_CACHE_DIR`` if it is set; beside the sources, which a read-only installation can have been given
+    beforehand; and the user's cache folder.
+    """
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    found = [Path(named) / "cabstand"] if named else []
+    found.append(HERE / "__pycache__")
+    with suppress(RuntimeError):  # nobody is at home
+        found.append(home.expanduser() / "cabstand")
+    return [folder / f"compiled-{stamp()}" for folder in found]
+
+
+def read(name: str) -> Any:
+    """Read what was written under a name, or None if it is not there or not whole."""
+    for folder in folders():
+        with suppress(OSError):
+            content = (folder / name).read_bytes()
+            digest, body = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+            if digest == hashlib.sha256(body).digest():
+                return pickle.loads(body)  # noqa: S301 (the same folders that code is loaded from)
+    return None
+
+
+def write(name: str, value: Any) -> Path | None:
+    """Write under a name in the first folder that takes it; return the folder, or None if none does."""
+    body = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    for folder in folders():
+        part = folder / f"{name}.{uuid.uuid4().hex[:12]}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(hashlib.sha256(body).digest() + body)
+            part.replace(folder / name)
+        except OSError:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        else:
+            return folder
+    return None
+
+
+class KernelCache(_Cache):
+    """What numba asks for the compiled versions of one kernel."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str:
+        """The first folder, for numba's statistics."""
+        return str(folders()[0])
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Load a version for argument types, or None."""
+        target_context.refresh()
+        kept = read(self._name(sig, target_context.codegen())) if self._enabled else None
+        return None if kept is None else CompileResult._rebuild(target_context, *kept)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled version, if it can be kept and there is room."""
+        if self._enabled and not data.library.has_dynamic_globals:
+            write(self._name(sig, data.codegen), data._reduce())
+
+    def enable(self) -> None:
+        """Keep and load from now on."""
+        self._enabled = True
+
+    def disable(self) -> None:
+        """Neither keep nor load from now on."""
+        self._enabled = False
+
+    def flush(self) -> None:
+        """Forget nothing: a file's name says all that its content depends on."""
+
+    def _name(self, sig: Any, codegen: Any) -> str:
+        name = f"{self._function.__module__.rpartition('.')[2]}.{self._function.__qualname__}"
+        key = repr((name, str(sig), codegen.magic_tuple()))
+        return f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.bin"

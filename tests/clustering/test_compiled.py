@@ -1,0 +1,158 @@
+"""Compiled kernels are kept on disk: once a machine, whatever happens to the files or to who writes them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cabstand.clustering.kernels import store
+
+ONLY = """
+import os
+from pathlib import Path
+from cabstand.clustering.kernels import store
+store.folders = lambda: [Path(folder) for folder in os.environ["ONLY"].split(os.pathsep)]
+"""
+FIT = """
+import numpy as np
+from numba.core import event
+
+class Compiled(event.Listener):
+    names = []
+    def on_start(self, found):
+        self.names.append(found.data["dispatcher"].py_func.__name__)
+    def on_end(self, found):
+        pass
+
+event.register("numba:compile", Compiled())
+from cabstand import GeoDBSCAN
+points = np.random.default_rng(0).uniform(0, 0.02, (3000, 2)) + (40.7, -74.0)
+print(int(GeoDBSCAN(eps_m=50, min_samples=10).fit_predict(points).sum()), len(Compiled.names))
+"""
+ALL = """
+import importlib, pkgutil
+from numba.core.dispatcher import Dispatcher
+import cabstand.clustering.kernels as kernels
+from cabstand.clustering.warm import warm
+warm()
+for module in pkgutil.iter_modules(kernels.__path__):
+    home = importlib.import_module(f"{kernels.__name__}.{module.name}")
+    for name, found in vars(home).items():
+        if isinstance(found, Dispatcher) and found.__module__ == home.__name__ and not found.signatures:
+            print(module.name, name)
+"""
+
+
+def python(code: str, *folders: Path) -> str:
+    """Run code in a process of its own that looks for compiled kernels in these folders alone."""
+    only = {"ONLY": os.pathsep.join(map(str, folders))}
+    done = subprocess.run(
+        [sys.executable, "-c", ONLY + code], capture_output=True, text=True, env=os.environ | only, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fit(*folders: Path) -> tuple[int, int]:
+    """Cluster in a process of its own: a checksum of the labels, and how many functions it compiled."""
+    answer, compiled = python(FIT, *folders).split()
+    return int(answer), int(compiled)
+
+
+@pytest.fixture(scope="module")
+def warmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A folder in which one process has compiled, and the answer of that process."""
+    folder = tmp_path_factory.mktemp("compiled")
+    answer, compiled = fit(folder)
+    assert compiled > 20
+    return folder, answer
+
+
+def test_a_second_process_compiles_nothing(warmed: tuple[Path, int]) -> None:
+    folder, answer = warmed
+    assert fit(folder) == (answer, 0)
+
+
+def test_broken_files_are_compiled_again_and_mended(warmed: tuple[Path, int]) -> None:
+    folder, answer = warmed
+    first, second, third = sorted(folder.glob("bounds.bounds-*.bin")) + sorted(folder.glob("[cl]*.bin"))[:2]
+    first.write_bytes(first.read_bytes()[:100])
+    second.write_bytes(b"")
+    third.write_bytes(third.read_bytes()[:-1] + b"?")
+    again, compiled = fit(folder)
+    assert again == answer
+    assert compiled >= 1
+    assert fit(folder) == (answer, 0)
+
+
+@pytest.mark.slow
+def test_a_writer_may_be_killed_at_any_moment(warmed: tuple[Path, int], tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    for n_files in (1, 4, 9):
+        writer = subprocess.Popen([sys.executable, "-c", ONLY + FIT], env=os.environ | {"ONLY": str(folder)})
+        while writer.poll() is None and len(list(folder.glob("*.bin"))) < n_files:
+            time.sleep(0.005)
+        writer.send_signal(signal.SIGKILL)
+        assert writer.wait() == -signal.SIGKILL
+    answer, compiled = fit(folder)
+    assert (answer, compiled > 0) == (warmed[1], True)
+    assert fit(folder) == (answer, 0)
+
+
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Path:
+    """A folder that nobody can make, root included: its parent is a file."""
+    (tmp_path / "file").write_text("")
+    return tmp_path / "file" / "below"
+
+
+def test_a_folder_that_cannot_be_written_is_passed_over(warmed: tuple[Path, int], unwritable: Path) -> None:
+    folder, answer = warmed
+    assert fit(unwritable, folder) == (answer, 0)
+
+
+@pytest.mark.slow
+def test_without_any_folder_every_process_compiles(warmed: tuple[Path, int], unwritable: Path) -> None:
+    answer, compiled = fit(unwritable)
+    assert (answer, compiled > 20) == (warmed[1], True)
+
+
+def test_the_named_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert any(folder.is_relative_to(store.HERE) for folder in store.folders())
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert store.folders()[0].is_relative_to(tmp_path)
+
+
+def test_what_is_written_is_read_back_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert store.read("absent") is None
+    assert store.write("some", {"a": np.arange(3)}) == store.folders()[0]
+    np.testing.assert_array_equal(store.read("some")["a"], np.arange(3))
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_other_sources_are_another_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = store.stamp()
+    (tmp_path / "metric.py").write_text("RADIANS = 0.0\n")
+    monkeypatch.setattr(store, "HERE", tmp_path)
+    store.stamp.cache_clear()
+    try:
+        assert store.stamp() != before
+    finally:
+        store.stamp.cache_clear()
+
+
+@pytest.mark.slow
+def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
+    assert python(ALL, tmp_path) == ""
+    kinds = ("np.float64", "np.float32")
+    for kind, weight in ((k, w) for k in kinds for w in ("None", "np.ones(3000)")):
+        code = FIT.replace("fit_predict(points)", f"fit_predict(points.astype({kind}), sample_weight={weight})")
+        assert python(code, tmp_path).split()[1] == "0"
