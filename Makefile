@@ -90,6 +90,10 @@ fuzz: $(STAMP)  ## 10,000 generated requests against the API and its OpenAPI doc
 bench: $(STAMP)  ## measure the clustering beside its peers: CPU, wall, memory (SUITES='peers worst' for some; quiet machine, 30 min)
 	$(BIN)/python tests/benchmarks/bench_dbscan.py $(SUITES)
 
+.PHONY: bench-dask
+bench-dask: $(STAMP)  ## 5 and 22 million points on Dask workers of 1.5 GB, held against one machine (10 min, 8 GiB)
+	$(BIN)/python tests/benchmarks/bench_dask.py
+
 .PHONY: bench-service
 bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
 	$(BIN)/python tests/benchmarks/bench_service.py

@@ -1,84 +1,37 @@
-"""Clustering on Dask workers: the labels of one machine, whoever dies or freezes meanwhile."""
+"""Clustering on Dask workers: the labels of one machine."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cabstand.clustering.blockwise import Density
-from cabstand.clustering.dbscan import Clustering
+import town
 from cabstand.clustering.hotspots import NO_HOUR
 from cabstand.errors import ConfigError, DataError, TaskError
 from cabstand.io import chunks, workers
 from cabstand.jobs import distributed, distributed_cores
 from cabstand.jobs.distributed import Plan
+from town import DENSITY, Town
 
-PHASES = ("survey", "partition", "cluster", "settle", "measure", "label", "order", "index")
-DENSITY = Density(60.0, 8)
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
 
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    """A small cluster whose workers are started anew when they die, or are silent for 15 seconds."""
-    import dask
-    from distributed import LocalCluster
-
-    config = workers.CONFIG | {"distributed.scheduler.worker-ttl": "15s"}
-    with (
-        dask.config.set(config),
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-        ) as cluster,
-    ):
-        yield cluster.scheduler_address
+    with town.scheduler() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def trips(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Clustering, np.ndarray]:
-    """Three files of trips, rows without a place among them, with the answer of one machine."""
-    rng = np.random.default_rng(4)
-    centres = np.stack([rng.normal(40.75, 0.02, 40), rng.normal(-73.98, 0.02, 40)], axis=1)
-    points = centres[rng.integers(0, 40, 30_000)] + rng.normal(0, 0.0015, (30_000, 2))
-    known = rng.random(30_000) > 0.05
-    folder, uris = tmp_path_factory.mktemp("trips"), []
-    for number, part in enumerate(np.array_split(np.arange(30_000), [9_000, 9_100])):
-        columns = {
-            name: pa.array(points[part, axis], mask=~known[part])
-            for axis, name in enumerate(("pickup_lat", "pickup_lon"))
-        }
-        if number != 1:  # one file without times, and some trips of the others
-            seconds = rng.integers(0, 28 * 86400, len(part)).astype("timedelta64[s]")
-            at = np.datetime64("2024-01-01", "us") + seconds
-            columns["pickup_at"] = pa.array(at.astype("datetime64[us]"), mask=rng.random(len(part)) < 0.1)
-        pq.write_table(pa.table(columns), folder / f"{number}.parquet", row_group_size=4_000)
-        uris.append(str(folder / f"{number}.parquet"))
-    return uris, DENSITY.cluster(points[known]), np.flatnonzero(known)
-
-
-def read(uris: tuple[str, ...]) -> pa.Table:
-    return pa.concat_tables([pq.read_table(uri) for uri in uris])
-
-
-def assert_same(outcome: distributed.Outcome, expected: Clustering, rows: np.ndarray) -> None:
-    table = read(outcome.labels_uris)
-    np.testing.assert_array_equal(table["label"].to_numpy(), expected.labels)
-    np.testing.assert_array_equal(table["row"].to_numpy(), rows)
-    np.testing.assert_array_equal(np.asarray(table["core"]), expected.core)
-    assert len(outcome.hotspots) == expected.n_clusters
-    assert outcome.n_noise == np.count_nonzero(expected.labels < 0)
-    assert outcome.n_core == np.count_nonzero(expected.core)
-    assert outcome.n_points == len(rows)
+def trips(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    return town.write(tmp_path_factory.mktemp("trips"))
 
 
 @pytest.fixture
@@ -86,22 +39,19 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "CHUNK_ROWS", 5_000)
 
 
-def test_labels_are_those_of_one_machine(
-    trips: tuple[list[str], Clustering, np.ndarray], scheduler: str, tmp_path: Path, small_chunks: None
-) -> None:
-    uris, expected, rows = trips
+def test_labels_are_those_of_one_machine(trips: Town, scheduler: str, tmp_path: Path, small_chunks: None) -> None:
     plan = Plan(DENSITY, scheduler=scheduler)
     for n_blocks in (2, 7):
-        outcome = distributed.run(uris, str(tmp_path / "out"), str(tmp_path / "work"), replace(plan, n_blocks=n_blocks))
-        assert_same(outcome, expected, rows)
+        outcome = distributed.run(
+            trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), replace(plan, n_blocks=n_blocks)
+        )
+        trips.assert_same(outcome, tmp_path / "out")
         assert outcome.n_blocks == n_blocks
     assert [Path(uri).name for uri in outcome.labels_uris] == ["0.parquet", "1.parquet", "2.parquet"]
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_it_starts_workers_of_its_own_that_nobody_else_can_use(
-    trips: tuple[list[str], Clustering, np.ndarray], tmp_path: Path
-) -> None:
+def test_it_starts_workers_of_its_own_that_nobody_else_can_use(trips: Town, tmp_path: Path) -> None:
     import psutil
     from distributed import Client
 
@@ -119,56 +69,6 @@ def test_it_starts_workers_of_its_own_that_nobody_else_can_use(
     assert [p for p in left if "spawn_main" in " ".join(p.cmdline())] == []
 
 
-def strike(scheduler: str, phase: str, how: int, mark: Path) -> None:
-    """Let the first worker that takes up a task of this phase send itself a signal."""
-    from distributed import Client, WorkerPlugin
-
-    class Fault(WorkerPlugin):  # type: ignore[misc]
-        name = f"fault-{phase}-{how}"
-
-        def transition(self, key: str, start: str, finish: str, **_: Any) -> None:
-            if finish == "executing" and key.startswith(phase):
-                try:
-                    os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
-                except FileExistsError:
-                    return
-                os.kill(os.getpid(), how)
-
-    with Client(scheduler) as client:
-        client.register_plugin(Fault())
-
-
-def distribute_under_fault(
-    trips: tuple[list[str], Clustering, np.ndarray], scheduler: str, phase: str, how: int, folder: Path
-) -> None:
-    uris, expected, rows = trips
-    strike(scheduler, phase, how, folder / "struck")
-    plan = Plan(DENSITY, scheduler=scheduler, n_blocks=4)
-    assert_same(distributed.run(uris, str(folder / "out"), str(folder / "work"), plan), expected, rows)
-    assert (folder / "struck").exists()
-    assert list((folder / "work").iterdir()) == []
-
-
-def test_a_killed_worker_changes_nothing(
-    trips: tuple[list[str], Clustering, np.ndarray], scheduler: str, tmp_path: Path, small_chunks: None
-) -> None:
-    distribute_under_fault(trips, scheduler, "cluster", signal.SIGKILL, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP])
-@pytest.mark.parametrize("phase", PHASES)
-def test_a_fault_in_any_phase_changes_nothing(
-    trips: tuple[list[str], Clustering, np.ndarray],
-    scheduler: str,
-    tmp_path: Path,
-    phase: str,
-    how: int,
-    small_chunks: None,
-) -> None:
-    distribute_under_fault(trips, scheduler, phase, how, tmp_path)
-
-
 def test_an_error_of_a_worker_is_told_in_one_line(scheduler: str, tmp_path: Path) -> None:
     for name, lat in {"nan": [40.7, float("nan")], "beyond": [40.7, 91.0], "none": [None, None]}.items():
         uri = str(tmp_path / f"{name}.parquet")
@@ -180,14 +80,14 @@ def test_an_error_of_a_worker_is_told_in_one_line(scheduler: str, tmp_path: Path
 
 
 def test_a_place_that_cannot_be_written_to_is_an_error_and_leaves_nothing(
-    trips: tuple[list[str], Clustering, np.ndarray], scheduler: str, tmp_path: Path
+    trips: Town, scheduler: str, tmp_path: Path
 ) -> None:
     from cabstand.errors import StorageError
 
     place = tmp_path / "not-a-folder"
     place.write_text("")
     with pytest.raises((StorageError, TaskError, OSError)):
-        distributed.run(trips[0], str(place), str(tmp_path / "work"), Plan(DENSITY, scheduler=scheduler))
+        distributed.run(trips.uris, str(place), str(tmp_path / "work"), Plan(DENSITY, scheduler=scheduler))
     assert list((tmp_path / "work").iterdir()) == []
 
 
@@ -233,7 +133,7 @@ def test_blocks_fit_a_worker_s_memory() -> None:
 
 
 def test_the_command_publishes_what_the_single_machine_publishes(
-    trips: tuple[list[str], Clustering, np.ndarray],
+    trips: Town,
     scheduler: str,
     tmp_path: Path,
     small_chunks: None,
@@ -244,13 +144,13 @@ def test_the_command_publishes_what_the_single_machine_publishes(
 
     monkeypatch.setattr(distributed_cores, "STRETCH_POINTS", 3_000)
     settings = load(home=tmp_path)
-    folder = str(Path(trips[0][0]).parent / "*.parquet")
+    folder = str(Path(trips.uris[0]).parent / "*.parquet")
     params = cluster_dask.Params(folder, 60.0, 8, scheduler=scheduler, n_blocks=5, track=False)
     result = cluster_dask.run(settings, params)
     single = cluster.run(settings, cluster.Params(folder, 60.0, 8, track=False))
     for name in ("n_points", "n_clusters", "n_noise", "n_core", "n_without_place"):
         assert result[name] == single[name]
-    labels = read(tuple(sorted(str(path) for path in Path(result["labels_uri"]).iterdir())))
+    labels = town.labels(Path(result["labels_uri"]))
     assert labels.equals(pq.read_table(single["labels_uri"]))
     mine, whole = (pq.read_table(one["hotspots_uri"]).drop_columns(["geometry", "zone"]) for one in (result, single))
     for name in mine.column_names:
