@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundles import linear_model, point, small_bundle
+from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Metrics
 from cabstand.api.store import REFUSED, ModelStore
 from cabstand.io import s3, storage
@@ -50,6 +51,27 @@ def test_an_unchanged_pointer_loads_nothing(artifacts: Path) -> None:
     before = store.find("trip-duration")
     store.refresh()
     assert store.find("trip-duration") is before
+
+
+def test_no_problem_is_unknown_until_all_were_looked_at(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_bundle(artifacts, "iris")
+    point(artifacts, "iris")
+    store = store_of(artifacts, "iris", "trip-duration")
+    seen: list[int] = []
+    follow = store._follow
+
+    def following(spec: str) -> bool:
+        if spec == "trip-duration":
+            assert set(store.served) == {"iris"}
+            with pytest.raises(ApiError) as refused:
+                store.find("trip-duration")
+            seen.append(refused.value.status)
+        return follow(spec)
+
+    monkeypatch.setattr(store, "_follow", following)
+    store.refresh()
+    assert seen == [503]
+    assert champion(store) == "v1"
 
 
 def rewrite(artifacts: Path, version: str, name: str, data: bytes, *, hashed: bool = True) -> None:

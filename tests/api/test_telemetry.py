@@ -13,7 +13,7 @@ from cabstand.api import call as calls
 from cabstand.api import telemetry
 from cabstand.api.telemetry import Immediate, Prediction, Threaded
 from cabstand.errors import StorageError
-from cabstand.io.predictions import PredictionFiles, Record
+from cabstand.io.predictions import PredictionFiles, Record, line
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, make_home, service_of
 
@@ -91,6 +91,7 @@ def test_lambda_s_lines_are_whole_and_carry_the_metrics() -> None:
     log.predicted(answered)
     answered.call.status = 200
     log.answered(answered.call, "POST", 0.002)
+    assert out.getvalue().encode().startswith(b"".join(map(line, answered.records())))
     lines = [json.loads(text) for text in out.getvalue().splitlines()]
     assert [one["event"] for one in lines] == ["prediction", "prediction", "request"]
     assert (lines[2]["LatencyMs"], lines[2]["Errors5xx"], lines[2]["BundleAgeS"]) == (2.0, 0, 5.0)

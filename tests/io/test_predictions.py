@@ -11,7 +11,7 @@ import pytest
 
 from cabstand.errors import DataError, StorageError
 from cabstand.io import delivered
-from cabstand.io.predictions import PredictionFiles, line
+from cabstand.io.predictions import PredictionFiles, line, lines
 
 FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
 
@@ -32,6 +32,17 @@ def test_round_trip_and_time_span(tmp_path: Path) -> None:
     assert list(files.read("other")) == []
     lines = (tmp_path / "log" / "2023-03-01.jsonl").read_bytes().splitlines()
     assert [json.loads(text)["event"] for text in lines] == ["prediction", "prediction"]
+
+
+def test_the_lines_of_a_request_are_those_of_its_records() -> None:
+    common = {name: value for name, value in record('a"%d').items() if name not in {"row", "features", "answer"}}
+    rows = [(0, {"kind": "%b},{"}), (7, {"pickup_zone": 74, "pickup_at": "2023-03-01T08:15:00"})]
+    answers = [{"low": 1.5}, {"species": "\u00e9", "probabilities": {"a": 0.1}}]
+    records = [
+        {**record('a"%d', row=row), "features": features, "answer": answer}
+        for (row, features), answer in zip(rows, answers, strict=True)
+    ]
+    assert lines(common, rows, answers) == b"".join(map(line, records))
 
 
 def test_deleted_is_gone_from_both(tmp_path: Path) -> None:

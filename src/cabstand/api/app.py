@@ -43,9 +43,9 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
         lifespan=_lifespan(parts),
     )
     app.state.service = parts
-    app.router.routes.extend(predict.routes(parts))  # first: routes are tried in order, and these are hot
     app.include_router(system.router(parts))
     app.include_router(hotspots.router(parts))
+    app.add_middleware(predict.Predictions, service=parts)
     _guard(app, settings, parts)
     app.add_exception_handler(ApiError, _answer)
     app.add_exception_handler(CabstandError, _answer)

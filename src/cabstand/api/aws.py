@@ -66,17 +66,18 @@ def _mend(event: Event) -> None:
     event["rawQueryString"] = event.get("rawQueryString") or ""
     http["sourceIp"] = str(http.get("sourceIp") or "-")
     headers = event.get("headers") or {}
-    event["headers"] = {
-        str(name).encode("utf-8", "replace").decode(): str(value).encode("utf-8", "replace").decode()
-        for name, value in headers.items()
-        if value is not None
-    }
+    event["headers"] = {_text(name): _text(value) for name, value in headers.items() if value is not None}
     event["cookies"] = []  # nothing here reads any
     body = event.get("body") or ""
     if event.get("isBase64Encoded"):
         base64.b64decode(body, validate=True)
     else:
-        event["body"] = body.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        event["body"] = body if body.isascii() else body.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _problem(status: int, title: str, detail: str) -> Event:

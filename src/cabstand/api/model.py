@@ -47,6 +47,7 @@ class Model:
         self.hotspots = _hotspots(manifest, read)
         self._predictor = Predictor(problem, manifest, files)
         self._name = str(manifest.target["name"])
+        self._names = [self._name if name == "point" else name for name in manifest.outputs]
         self._classes = [str(one) for one in manifest.target.get("classes") or ()]
         self.made_at = _moment(manifest.created)
         self._try_example()
@@ -82,9 +83,8 @@ class Model:
         return {"type": "object", "properties": properties, "required": list(properties)}
 
     def _estimated(self, outputs: Mapping[str, NDArray[Any]]) -> list[Answer]:
-        names = [self._name if name == "point" else name for name in self.manifest.outputs]
-        columns = [_rounded(outputs[name]) for name in self.manifest.outputs]
-        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+        columns = [_rounded(values) for values in outputs.values()]
+        return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def _classified(self, outputs: Mapping[str, NDArray[Any]]) -> list[Answer]:
         shares = np.round(outputs["probability"].astype(float), DECIMALS).tolist()
@@ -106,7 +106,7 @@ class Model:
 
 def _rounded(values: NDArray[Any]) -> list[float]:
     if len(values) == 1:  # NumPy takes ten times as long for one figure
-        return [round(float(values[0]), DECIMALS)]
+        return [round(values.item(), DECIMALS)]
     rounded: list[float] = np.round(values.astype(float), DECIMALS).tolist()
     return rounded
 

@@ -53,6 +53,7 @@ class _State:
     served: dict[str, Served] = field(default_factory=dict)
     looked_at: float = float("-inf")
     failed: bool = False
+    looked: bool = False
 
 
 class ModelStore:
@@ -102,8 +103,8 @@ class ModelStore:
         raise ApiError(404, "no-such-problem", "known problems are listed at /v1/models")
 
     def require_ready(self) -> None:
-        """Raise a 503 while no bundle is loaded."""
-        if not self._state.served:
+        """Raise a 503 while no bundle is loaded, or the first look at all of them is not over."""
+        if not (self._state.served and self._state.looked):
             raise ApiError(503, "not-ready", "no model is loaded yet", headers={"retry-after": "5"})
 
     def start(self) -> None:
@@ -126,6 +127,7 @@ class ModelStore:
             except CabstandError as error:
                 self._state.failed = True
                 logger.warning("store of bundles not read: %s", error)
+            self._state.looked = True
 
     def ages(self) -> dict[Labels, float]:
         """Return the seconds since each champion's bundle was made."""

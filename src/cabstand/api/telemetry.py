@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Protocol, TextIO
 
 from pydantic_core import to_json
 
 from cabstand.api.call import Call
 from cabstand.errors import CabstandError
-from cabstand.io.predictions import PredictionFiles, Record, line
+from cabstand.io.predictions import PredictionFiles, Record, lines
 
 logger = logging.getLogger(__name__)
 
@@ -41,23 +42,28 @@ class Prediction:
 
     def records(self) -> list[Record]:
         """Return one record a predicted row."""
-        call, at = self.call, iso(self.at)
+        common = self._common()
         return [
-            {
-                "request_id": call.request_id,
-                "row": row,
-                "at": at,
-                "problem": call.problem,
-                "version": call.version,
-                "role": self.role,
-                "key": call.key,
-                "latency_ms": round(self.latency_s * 1e3, 3),
-                "trace_id": call.trace_id,
-                "features": features,
-                "answer": answer,
-            }
+            {"request_id": common["request_id"], "row": row, **common, "features": features, "answer": answer}
             for (row, features), answer in zip(self.rows, self.answers, strict=True)
         ]
+
+    def lines(self) -> bytes:
+        """Return one line a predicted row, as `records` tells it."""
+        return lines(self._common(), self.rows, self.answers)
+
+    def _common(self) -> Record:
+        call = self.call
+        return {
+            "request_id": call.request_id,
+            "at": iso(self.at),
+            "problem": call.problem,
+            "version": call.version,
+            "role": self.role,
+            "key": call.key,
+            "latency_ms": round(self.latency_s * 1e3, 3),
+            "trace_id": call.trace_id,
+        }
 
 
 class Telemetry(Protocol):
@@ -203,31 +209,26 @@ class Immediate:
 
     def predicted(self, prediction: Prediction) -> None:
         """Keep one line a predicted row for the request's own line, which follows at once."""
-        self._held += b"".join(line(record) for record in prediction.records())
+        self._held += prediction.lines()
 
     def answered(self, call: Call, method: str, latency_s: float) -> None:
         """Write the request's line with its metrics."""
         at = time.time()
-        metrics: dict[str, tuple[float, str]] = {
-            "Requests": (1, "Count"),
-            "Errors4xx": (400 <= call.status < 500, "Count"),
-            "Errors5xx": (call.status >= 500, "Count"),
-            "LatencyMs": (round(latency_s * 1e3, 3), "Milliseconds"),
-            "Predictions": (call.n_rows, "Count"),
-            "PredictionsDropped": (self.dropped - self._told, "Count"),
-            **{name: (value, "None") for name, value in self._gauges().items()},
+        gauges = self._gauges()
+        content = request_line(call, method, latency_s, at) | {
+            "service": "api",
+            "Requests": 1,
+            "Errors4xx": int(400 <= call.status < 500),
+            "Errors5xx": int(call.status >= 500),
+            "LatencyMs": round(latency_s * 1e3, 3),
+            "Predictions": call.n_rows,
+            "PredictionsDropped": self.dropped - self._told,
+            **gauges,
         }
-        directive = {
-            "Namespace": self.NAMESPACE,
-            "Dimensions": [["service"]],
-            "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in metrics.items()],
-        }
-        content = request_line(call, method, latency_s, at) | {"service": "api"}
-        content |= {name: value + 0 for name, (value, _) in metrics.items()}
-        content["_aws"] = {"Timestamp": int(at * 1000), "CloudWatchMetrics": [directive]}
         self._told = self.dropped
-        lines, self._held = self._held + to_json(content) + b"\n", b""
-        self._write(lines.decode())
+        directive = b',"_aws":{"Timestamp":%d,"CloudWatchMetrics":[%b]}}\n' % (int(at * 1000), _directive(*gauges))
+        told, self._held = self._held + to_json(content)[:-1] + directive, b""
+        self._write(told.decode())
 
     def close(self) -> None:
         """Nothing is pending."""
@@ -238,3 +239,12 @@ class Immediate:
             self._stream.flush()
         except (OSError, ValueError):
             self.dropped += 1
+
+
+@cache
+def _directive(*gauges: str) -> bytes:
+    """Return what tells CloudWatch which items of a request's line are metrics; the same with each line."""
+    units = dict.fromkeys(("Requests", "Errors4xx", "Errors5xx"), "Count") | {"LatencyMs": "Milliseconds"}
+    units |= dict.fromkeys(("Predictions", "PredictionsDropped"), "Count") | dict.fromkeys(gauges, "None")
+    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+    return to_json({"Namespace": Immediate.NAMESPACE, "Dimensions": [["service"]], "Metrics": metrics})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +38,27 @@ Record = dict[str, Any]
 def line(record: Record) -> bytes:
     """Return a predicted row as the line that every log of it holds."""
     return to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, **record}) + b"\n"
+
+
+def lines(common: Record, rows: Sequence[tuple[int, Record]], answers: Sequence[Record]) -> bytes:
+    """Return the lines of one request's rows: what `line` says of each, what they share written once.
+
+    Parameters
+    ----------
+    common : dict
+        A record's items in order, without row, features and answer.
+    rows : sequence of (int, dict)
+        Each row's index in its request, and its features.
+    answers : sequence of dict
+        The answers, in the same order.
+    """
+    (first, request_id), *others = common.items()
+    before = to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, first: request_id})[:-1] + b',"row":'
+    between = b"," + to_json(dict(others))[1:-1] + b',"features":'
+    return b"".join(
+        b'%b%d%b%b,"answer":%b}\n' % (before, index, between, to_json(features), to_json(answer))
+        for (index, features), answer in zip(rows, answers, strict=True)
+    )
 
 
 class PredictionFiles:

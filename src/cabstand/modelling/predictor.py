@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from cabstand.errors import DataError
@@ -40,6 +39,7 @@ class Predictor:
             self.assets = unpack_arrays(check_file(manifest, ASSETS, files[ASSETS]))
         where = f"{manifest.problem} {manifest.version} {MODEL}"
         model = check_file(manifest, MODEL, files[MODEL])
+        self._outputs = list(manifest.outputs)
         self.session = open_session(model, where, manifest.n_features, manifest.outputs)
 
     def predict(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
@@ -48,10 +48,10 @@ class Predictor:
 
     def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
         """Return one array an output for a feature matrix (n, k)."""
-        found = self.session.run(list(self.manifest.outputs), {"features": matrix})
+        found = self.session.run(self._outputs, {"features": matrix})
         return {
-            name: values.reshape(len(matrix)) if name != "probability" else values
-            for name, values in zip(self.manifest.outputs, map(np.asarray, found), strict=True)
+            name: values if name == "probability" else values.reshape(-1)
+            for name, values in zip(self._outputs, found, strict=True)
         }
 
 

@@ -1,7 +1,8 @@
 """`/v1/{problem}/predict` and `/v1/hotspots/nearest`, each for one row and for a batch.
 
-Plain Starlette routes on the validated bytes: what a row must look like is the bundle's to say, and known only once it
-is loaded. `cabstand.api.openapi` describes them.
+What a row must look like is the bundle's to say, and known only once it is loaded, so FastAPI has no part in these
+addresses: they are answered before its router, from the validated bytes to the answer's. `cabstand.api.openapi`
+describes them.
 """
 
 from __future__ import annotations
@@ -11,93 +12,95 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cabstand.api import call as calls
 from cabstand.api import hotspots
 from cabstand.api.call import Call
-from cabstand.api.model import Answer, Model
+from cabstand.api.errors import ApiError
+from cabstand.api.model import Answer
 from cabstand.api.schemas import Row, RowError, RowSchema
 from cabstand.api.service import Service
-from cabstand.api.store import Served
 from cabstand.api.telemetry import Prediction
-from cabstand.clustering.core_index import CoreIndex
 
 ROUTING_KEY = b"x-routing-key"
+NEAREST = "/v1/hotspots/nearest"
+PREDICT = "/v1/{problem}/predict"
+BATCH = "/batch"
 
 
-def routes(service: Service) -> list[Route]:
-    """Return the routes that answer predictions of a service."""
-    answering = _Answering(service)
-    return [
-        Route("/v1/hotspots/nearest", answering.nearest, methods=["POST"]),
-        Route("/v1/hotspots/nearest/batch", answering.nearest_batch, methods=["POST"]),
-        Route("/v1/{problem}/predict", answering.predict, methods=["POST"]),
-        Route("/v1/{problem}/predict/batch", answering.predict_batch, methods=["POST"]),
-    ]
+class Predictions:
+    """Answers predictions, and hands everything else on."""
 
-
-class _Answering:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, app: ASGIApp, *, service: Service) -> None:
+        self._app = app
+        self._store = service.store
+        self._metrics = service.metrics
+        self._telemetry = service.telemetry
         service.metrics.declare("cabstand_predictions_total", "counter", "Predicted rows by problem, version and role.")
 
-    async def predict(self, request: Request) -> Response:
-        call, served = self._begin(request, "/v1/{problem}/predict")
-        model, role = served.choose(_routing_key(request, call))
-        row = model.schema.one(call.body)
-        answer = model.answer([row])[0]
-        self._told(call, model.version, role, [(0, row)], [answer])
-        return _json(self._heading(call, model.version, role) | {"answer": answer})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        found = _place(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        call, (problem, batch) = calls.of(scope), found
+        call.route = (PREDICT if problem else NEAREST) + (BATCH if batch else "")
+        if scope["method"] != "POST":
+            raise ApiError(405, "method-not-allowed", "not with this method", headers={"allow": "POST"})
+        body = self._predict(call, problem, batch, scope) if problem else self._nearest(call, batch)
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-    async def predict_batch(self, request: Request) -> Response:
-        call, served = self._begin(request, "/v1/{problem}/predict/batch")
-        model, role = served.choose(_routing_key(request, call))
-        return self._batch(call, model.version, role, model.schema, model.answer)
+    def _predict(self, call: Call, problem: str, batch: bool, scope: Scope) -> bytes:
+        served = self._store.find(problem)
+        call.problem = served.problem.name
+        model, role = served.choose(_routing_key(scope, call))
+        return (self._many if batch else self._one)(call, model.version, role, model.schema, model.answer)
 
-    async def nearest(self, request: Request) -> Response:
-        call, (model, index) = self._begin_nearest(request, "/v1/hotspots/nearest")
-        row = hotspots.PLACE.one(call.body)
-        answer = hotspots.nearest(index, [row])[0]
-        self._told(call, model.version, "champion", [(0, row)], [answer])
-        return _json(self._heading(call, model.version, "champion") | {"answer": answer})
+    def _nearest(self, call: Call, batch: bool) -> bytes:
+        call.problem = hotspots.NAME
+        model, index = hotspots.champion(self._store)
+        answering = self._many if batch else self._one
+        return answering(call, model.version, "champion", hotspots.PLACE, lambda rows: hotspots.nearest(index, rows))
 
-    async def nearest_batch(self, request: Request) -> Response:
-        call, (model, index) = self._begin_nearest(request, "/v1/hotspots/nearest/batch")
-        return self._batch(call, model.version, "champion", hotspots.PLACE, lambda rows: hotspots.nearest(index, rows))
+    def _one(self, call: Call, version: str, role: str, schema: RowSchema, answer: Answering) -> bytes:
+        row = schema.one(call.body)
+        answers = answer([row])
+        self._told(call, version, role, [(0, row)], answers)
+        return _json(_heading(call, version, role) | {"answer": answers[0]})
 
-    def _batch(
-        self, call: Call, version: str, role: str, schema: RowSchema, answer: Callable[[Sequence[Row]], list[Answer]]
-    ) -> Response:
+    def _many(self, call: Call, version: str, role: str, schema: RowSchema, answer: Answering) -> bytes:
         good, bad = schema.many(call.body)
         answers = answer([row for _, row in good])
         self._told(call, version, role, good, answers)
-        return _json(self._heading(call, version, role) | {"answers": _in_place(good, bad, answers), "errors": bad})
-
-    def _begin(self, request: Request, route: str) -> tuple[Call, Served]:
-        call = calls.of(request.scope)
-        call.route = route
-        served = self._service.store.find(request.path_params["problem"])
-        call.problem = served.problem.name
-        return call, served
-
-    def _begin_nearest(self, request: Request, route: str) -> tuple[Call, tuple[Model, CoreIndex]]:
-        call = calls.of(request.scope)
-        call.route = route
-        call.problem = hotspots.NAME
-        return call, hotspots.champion(self._service.store)
+        return _json(_heading(call, version, role) | {"answers": _in_place(good, bad, answers), "errors": bad})
 
     def _told(self, call: Call, version: str, role: str, rows: list[tuple[int, Row]], answers: list[Answer]) -> None:
         call.version, call.n_rows = version, len(rows)
         labels = (("problem", call.problem), ("version", version), ("role", role))
-        self._service.metrics.add("cabstand_predictions_total", labels, len(rows))
-        self._service.telemetry.predicted(Prediction(call, time.time(), role, call.elapsed_s(), rows, answers))
+        self._metrics.add("cabstand_predictions_total", labels, len(rows))
+        self._telemetry.predicted(Prediction(call, time.time(), role, call.elapsed_s(), rows, answers))
 
-    @staticmethod
-    def _heading(call: Call, version: str, role: str) -> dict[str, Any]:
-        return {"problem": call.problem, "version": version, "role": role, "request_id": call.request_id}
+
+Answering = Callable[[Sequence[Row]], list[Answer]]
+
+
+def _place(path: str) -> tuple[str, bool] | None:
+    """Return the problem of an address (empty for hotspots) and whether it takes a batch; None for other addresses."""
+    parts = path.split("/")
+    batch = len(parts) == 5 and parts[4] == "batch"
+    if not (len(parts) == 4 or batch) or parts[0] or parts[1] != "v1" or not parts[2]:
+        return None
+    if parts[3] == "predict":
+        return parts[2], batch
+    return ("", batch) if parts[2] == "hotspots" and parts[3] == "nearest" else None
+
+
+def _heading(call: Call, version: str, role: str) -> dict[str, Any]:
+    return {"problem": call.problem, "version": version, "role": role, "request_id": call.request_id}
 
 
 def _in_place(good: list[tuple[int, Row]], bad: list[RowError], answers: list[Answer]) -> list[Answer | None]:
@@ -110,14 +113,14 @@ def _in_place(good: list[tuple[int, Row]], bad: list[RowError], answers: list[An
     return placed
 
 
-def _routing_key(request: Request, call: Call) -> bytes:
+def _routing_key(scope: Scope, call: Call) -> bytes:
     """Return what decides between champion and challenger: the caller's header, or else the body."""
-    for name, value in request.scope["headers"]:
+    for name, value in scope["headers"]:
         if name == ROUTING_KEY:
             return bytes(value)
     return call.body
 
 
-def _json(content: dict[str, Any]) -> Response:
+def _json(content: dict[str, Any]) -> bytes:
     # A figure that is not finite has no JSON; null says that there is no answer.
-    return Response(to_json(content, inf_nan_mode="null"), media_type="application/json")
+    return to_json(content, inf_nan_mode="null")
