@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 import time
+import zipfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from bundles import linear_model, point, small_bundle
 from cabstand.api.errors import ApiError
@@ -95,6 +103,31 @@ def onnx_bomb() -> bytes:
     return bytes(helper.make_model(helper.make_graph(nodes, "g", inputs, outputs, [shape])).SerializeToString())
 
 
+@cache
+def npz_bomb() -> bytes:
+    """A third of a megabyte that unpacks to more than a bundle's file may be."""
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("pair_min.npy", "w") as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, {"descr": "<f4", "fortran_order": False, "shape": (80 << 20,)})
+        for _ in range(80):
+            member.write(bytes(4 << 20))
+    return packed.getvalue()
+
+
+def with_pickle() -> bytes:
+    """An npz whose array would run code when unpickled."""
+    packed = io.BytesIO()
+    np.savez(packed, pair_min=np.array([Path("x")], dtype=object), allow_pickle=True)
+    return packed.getvalue()
+
+
+def deep_json(artifacts: Path) -> None:
+    (artifacts / "trip-duration" / "bundles" / "v2" / "manifest.json").write_bytes(b'{"a":' * 200_000)
+
+
 def with_external_data() -> bytes:
     import onnx
 
@@ -126,7 +159,14 @@ FAULTS = {
     "broken assets": lambda a: rewrite(a, "v2", "assets.npz", b"PK" + b"x" * 300),
     "broken hotspots": lambda a: rewrite(a, "v2", "hotspots.npz", hotspots_file()[:-50]),
     "assets of no use": lambda a: rewrite(a, "v2", "assets.npz", bundle.pack_arrays({})),
+    "npz bomb": lambda a: rewrite(a, "v2", "assets.npz", npz_bomb()),
+    "hotspots' npz bomb": lambda a: rewrite(a, "v2", "hotspots.npz", npz_bomb()),
+    "assets with a pickle": lambda a: rewrite(a, "v2", "assets.npz", with_pickle()),
     "broken manifest": break_manifest,
+    "deep manifest": deep_json,
+    "another bundle's manifest": lambda a: shutil.copy(
+        a / "trip-duration/bundles/v1/manifest.json", a / "trip-duration/bundles/v2"
+    ),
     "no manifest": lambda a: (a / "trip-duration" / "bundles" / "v2" / "manifest.json").unlink(),
     "other features": other_features,
     "pointer to nothing": lambda a: point(a, champion="v3"),
@@ -161,12 +201,83 @@ def test_what_is_wrong_is_refused_and_the_old_one_serves_on(
 def test_a_failed_look_is_repeated_sooner(tmp_path: Path) -> None:
     store = ModelStore(str(tmp_path), ["trip-duration"], 60.0, Metrics())
     store.refresh()
-    assert store._state.failed
     store.tick()
     assert not store._wanted.is_set()
     store._state.looked_at = time.time() - 6
     store.tick()
     assert store._wanted.is_set()
+
+
+def test_while_something_serves_a_bad_bundle_is_not_read_sooner(artifacts: Path) -> None:
+    store = ModelStore(str(artifacts), ["trip-duration"], 60.0, Metrics())
+    store.refresh()
+    point(artifacts, champion="nothing")
+    store.refresh()
+    assert store._metrics.total(REFUSED) == 1
+    for age, wanted in ((6, False), (61, True)):
+        store._state.looked_at = time.time() - age
+        store.tick()
+        assert store._wanted.is_set() is wanted
+
+
+def test_a_look_that_could_not_end_is_given_time(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a function that was frozen: only what happens within a request happens at all."""
+    store = ModelStore(str(artifacts), [], 60.0, Metrics())
+    store.refresh()
+    store.start()
+    small_bundle(artifacts, version="v2")
+    point(artifacts, champion="v2")
+    store.spare(5.0)
+    assert champion(store) == "v1"  # looked at a moment ago
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 900)
+    store.spare(5.0)
+    assert champion(store) == "v2"
+    started = time.monotonic()
+    store.spare(5.0)
+    assert time.monotonic() - started < 4  # nothing to wait for
+
+
+def test_what_is_too_large_is_not_read(artifacts: Path) -> None:
+    base = artifacts / "trip-duration" / "bundles" / "v1"
+    with (base / "model.onnx").open("r+b") as file:
+        file.truncate(1 << 40)  # a hole
+    with (artifacts / "trip-duration" / "pointer.json").open("r+b") as file:
+        whole = file.read()
+        file.truncate(1 << 40)
+    store = store_of(artifacts)
+    store.refresh()
+    (artifacts / "trip-duration" / "pointer.json").write_bytes(whole)
+    store.refresh()
+    assert store._metrics.total(REFUSED) == 2
+    assert not store.served
+
+
+@settings_of_hypothesis(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_byte_of_any_file_changed_is_refused_or_serves(artifacts: Path, data: st.DataObject) -> None:
+    """Hashed or not: the thread that looks never dies of it, and what serves answers."""
+    name = data.draw(st.sampled_from(["pointer.json", "manifest.json", "model.onnx", "assets.npz"]))
+    folder = artifacts / "trip-duration"
+    path = folder / name if name == "pointer.json" else folder / "bundles" / "v1" / name
+    whole = path.read_bytes()
+    manifest = (folder / "bundles" / "v1" / "manifest.json").read_bytes()
+    changed = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(changed[: data.draw(st.just(len(changed)) | st.integers(1, len(changed)))])
+    try:
+        if name.endswith("json"):
+            path.write_bytes(cut)
+        else:
+            rewrite(artifacts, "v1", name, cut)
+        store = store_of(artifacts, "trip-duration")
+        store.refresh()
+        for served in store.served.values():
+            assert len(served.champion.answer([ROW])) == 1
+    finally:
+        path.write_bytes(whole)
+        (folder / "bundles" / "v1" / "manifest.json").write_bytes(manifest)
 
 
 def test_not_ready_then_ready(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from cabstand.modelling.problem import Problem
 logger = logging.getLogger(__name__)
 
 RETRY_S = 5.0
+MAX_JSON_BYTES = 16 << 20  # of a pointer or a manifest
 REFUSED = "cabstand_bundle_refused_total"
 
 
@@ -52,7 +53,7 @@ class Served:
 class _State:
     served: dict[str, Served] = field(default_factory=dict)
     looked_at: float = float("-inf")
-    failed: bool = False
+    lacking: bool = False
     looked: bool = False
 
 
@@ -79,6 +80,8 @@ class ModelStore:
         self._state = _State()
         self._one_at_a_time = threading.Lock()
         self._wanted = threading.Event()
+        self._settled = threading.Event()
+        self._settled.set()
         metrics.declare(REFUSED, "counter", "Bundles or pointers that were refused while the old one served on.")
         metrics.gauge("cabstand_bundle_age_seconds", "Age of the champion's bundle.", self.ages)
         metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
@@ -113,21 +116,30 @@ class ModelStore:
 
     def tick(self) -> None:
         """Ask for a look if the last one is old enough: called with each request, and it costs nothing."""
-        wait = min(RETRY_S, self._refresh_s) if self._state.failed else self._refresh_s
+        wait = min(RETRY_S, self._refresh_s) if self._state.lacking else self._refresh_s
         if abs(time.time() - self._state.looked_at) >= wait:  # wall time: a frozen function must notice
+            self._settled.clear()
             self._wanted.set()
+
+    def spare(self, seconds: float) -> None:
+        """Let a look that is due or under way have up to `seconds`: threads of a frozen function stand still."""
+        self.tick()
+        self._settled.wait(seconds)
 
     def refresh(self) -> None:
         """Look at every pointer and load what is new; what is wrong is logged, counted and left out."""
         with self._one_at_a_time:
             self._state.looked_at = time.time()
             try:
-                failed = [spec for spec in self._specs() if not self._follow(spec)]
-                self._state.failed = bool(failed) or not self._state.served
-            except CabstandError as error:
-                self._state.failed = True
+                # What serves waits for the next look; what does not is tried again sooner.
+                lacking = [spec for spec in self._specs() if not self._follow(spec)]
+                self._state.lacking = bool(lacking) or not self._state.served
+            except (CabstandError, OSError) as error:
+                self._state.lacking = not self._state.served
                 logger.warning("store of bundles not read: %s", error)
-            self._state.looked = True
+            finally:
+                self._state.looked = True
+                self._settled.set()
 
     def ages(self) -> dict[Labels, float]:
         """Return the seconds since each champion's bundle was made."""
@@ -159,22 +171,23 @@ class ModelStore:
         return [parts[-2] for parts in found if len(parts) == depth + 1]
 
     def _follow(self, spec: str) -> bool:
+        """Load what a problem's pointer names, if that is new and right; return whether the problem is served."""
         name = spec
         try:
             problem = catalog.find(spec)
             name = problem.name
             before = self._state.served.get(name)
             uri = storage.join(self._artifacts, name, POINTER)
-            found = storage.read_changed(uri, before.tag if before else None)
+            found = storage.read_changed(uri, before.tag if before else None, MAX_JSON_BYTES)
             if found is not None:
                 after = self._load(problem, parse_pointer(found[0], uri), found[1], before)
                 self._state.served = self._state.served | {name: after}
                 logger.info("serving %s: champion %s", name, after.champion.version)
-        except CabstandError as error:
+        except Exception as error:  # whatever a bundle provokes, this thread must look again
+            told = error if isinstance(error, CabstandError) else type(error).__name__
             self._metrics.add(REFUSED, (("problem", name),))
-            logger.warning("refused, the old one serves on: %s", error, extra={"problem": name})
-            return False
-        return True
+            logger.warning("refused, the old one serves on: %s", told, extra={"problem": name})
+        return name in self._state.served
 
     def _load(self, problem: Problem, pointer: Pointer, tag: str, before: Served | None) -> Served:
         if pointer.problem != problem.name:
@@ -190,6 +203,7 @@ class ModelStore:
     def _open(self, problem: Problem, version: str) -> Model:
         base = storage.join(self._artifacts, problem.name, "bundles", version)
         uri = storage.join(base, MANIFEST)
-        return Model(
-            problem, parse_manifest(storage.read(uri), uri), lambda name: storage.read(storage.join(base, name))
-        )
+        manifest = parse_manifest(storage.read(uri, MAX_JSON_BYTES), uri)
+        if manifest.version != version:
+            raise DataError(f"is the manifest of {manifest.problem} {manifest.version}", where=uri)
+        return Model(problem, manifest, lambda name: storage.read(storage.join(base, name), manifest.files[name].size))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from cabstand.errors import ConfigError, ConflictError, StorageError
+from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
 
 TEMPORARY = ".part-"
 
@@ -43,16 +43,19 @@ def exists(uri: str) -> bool:
     return to_path(uri).is_file()
 
 
-def read_tagged(uri: str) -> tuple[bytes, str]:
+def read_tagged(uri: str, at_most: int | None = None) -> tuple[bytes, str]:
     """Return the file's bytes and their tag."""
+    path = to_path(uri)
     with _errors(uri):
-        data = to_path(uri).read_bytes()
+        if at_most is not None and (size := path.stat().st_size) > at_most:
+            raise DataError(f"{size:,} bytes, more than the {at_most:,} allowed", where=uri)
+        data = path.read_bytes()
     return data, _tag(data)
 
 
-def read_changed(uri: str, tag: str | None) -> tuple[bytes, str] | None:
+def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple[bytes, str] | None:
     """Return the file's bytes and tag, or None if it still has `tag`."""
-    data, found = read_tagged(uri)
+    data, found = read_tagged(uri, at_most)
     return None if found == tag else (data, found)
 
 

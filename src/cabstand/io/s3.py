@@ -8,12 +8,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cabstand.errors import ConfigError, ConflictError, StorageError
+from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -41,15 +41,14 @@ def exists(uri: str) -> bool:
     return etag(uri) is not None
 
 
-def read_tagged(uri: str) -> tuple[bytes, str]:
+def read_tagged(uri: str, at_most: int | None = None) -> tuple[bytes, str]:
     """Return the object's bytes and ETag."""
     bucket, key = split(uri)
     with _errors(uri):
-        answer = client().get_object(Bucket=bucket, Key=key)
-        return bytes(answer["Body"].read()), str(answer["ETag"])
+        return _content(client().get_object(Bucket=bucket, Key=key), at_most, uri)
 
 
-def read_changed(uri: str, tag: str | None) -> tuple[bytes, str] | None:
+def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple[bytes, str] | None:
     """Return the object's bytes and ETag, or None if it still has `tag`, by one conditional GET."""
     bucket, key = split(uri)
     condition = {} if tag is None else {"IfNoneMatch": tag}
@@ -60,7 +59,14 @@ def read_changed(uri: str, tag: str | None) -> tuple[bytes, str] | None:
             if _status(error) == 304:
                 return None
             raise
-        return bytes(answer["Body"].read()), str(answer["ETag"])
+        return _content(answer, at_most, uri)
+
+
+def _content(answer: dict[str, Any], at_most: int | None, uri: str) -> tuple[bytes, str]:
+    with closing(answer["Body"]) as body:
+        if at_most is not None and (size := int(answer["ContentLength"])) > at_most:
+            raise DataError(f"{size:,} bytes, more than the {at_most:,} allowed", where=uri)
+        return bytes(body.read()), str(answer["ETag"])
 
 
 def write(uri: str, data: bytes) -> None:
@@ -127,7 +133,9 @@ def client() -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+    # The SDK would wait a minute for each attempt: a service that cannot reach its store has to say so sooner.
+    retries = {"mode": "standard", "max_attempts": 5}
+    return boto3.client("s3", config=Config(retries=retries, connect_timeout=5, read_timeout=20))
 
 
 @contextmanager

@@ -33,26 +33,28 @@ def etag(uri: str) -> str | None:
     return tag
 
 
-def read(uri: str) -> bytes:
+def read(uri: str, at_most: int | None = None) -> bytes:
     """Return the object's bytes.
 
     Raises
     ------
     StorageError
         If it is absent or cannot be read.
+    DataError
+        If it is of more than `at_most` bytes; none of them is read then.
     """
-    return read_tagged(uri)[0]
+    return read_tagged(uri, at_most)[0]
 
 
-def read_tagged(uri: str) -> tuple[bytes, str]:
+def read_tagged(uri: str, at_most: int | None = None) -> tuple[bytes, str]:
     """Return the object's bytes and their tag, for `put_if`."""
-    content: tuple[bytes, str] = _keeper(uri).read_tagged(uri)
+    content: tuple[bytes, str] = _keeper(uri).read_tagged(uri, at_most)
     return content
 
 
-def read_changed(uri: str, tag: str | None) -> tuple[bytes, str] | None:
+def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple[bytes, str] | None:
     """Return the object's bytes and tag, or None if it still has `tag`: one conditional request."""
-    changed: tuple[bytes, str] | None = _keeper(uri).read_changed(uri, tag)
+    changed: tuple[bytes, str] | None = _keeper(uri).read_changed(uri, tag, at_most)
     return changed
 
 
