@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 import socket
-import statistics
-import threading
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,54 +15,10 @@ from bundles import point, small_bundle
 from cabstand.io import keys
 from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
-from serving import PREDICT, ROW, Server, get, make_home, make_key, serving
+from load import Load
+from serving import PREDICT, Server, get, make_home, make_key, serving
 
 pytestmark = pytest.mark.integration
-BODY = json.dumps(ROW)
-
-
-class Load:
-    """Clients that ask without a pause, each on its own connection, and keep what they were told."""
-
-    def __init__(self, server: Server, key: str, n_clients: int = 8) -> None:
-        self.server, self.key = server, key
-        self.answered: list[tuple[int, str, float]] = []
-        self.unanswered: list[str] = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(n_clients)]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def p99(self) -> float:
-        return statistics.quantiles([seconds for *_, seconds in self.answered], n=100)[98]
-
-    def _run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
-        with closing(connection):
-            self._ask(connection)
-
-    def _ask(self, connection: http.client.HTTPConnection) -> None:
-        while not self._stop.is_set():
-            started = time.perf_counter()
-            try:
-                connection.request("POST", PREDICT, BODY, {"x-api-key": self.key})
-                answer = connection.getresponse()
-                told = json.loads(answer.read())
-            except (OSError, http.client.HTTPException) as error:
-                self.unanswered.append(type(error).__name__)
-                connection.close()
-                if self._stop.wait(0.05):
-                    return
-                continue
-            self.answered.append((answer.status, told["request_id"], time.perf_counter() - started))
 
 
 @pytest.fixture(scope="module")

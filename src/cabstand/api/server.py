@@ -1,7 +1,8 @@
 """`cabstand serve`: the application under uvicorn, with the limits uvicorn lacks.
 
 uvicorn waits for ever for the end of a request's head and takes a head of any length; the guard sees a request only
-after that. So the protocol here closes connections whose head is late or long.
+after that, and no more of one that it has refused. So the protocol here closes connections whose head is late or long,
+whose body never ends, and whose client does not take its answers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from cabstand.errors import TaskError
 from cabstand.settings import Settings
 
 HEAD_S = 5.0
+SEND_S = 15.0
 MAX_HEAD_BYTES = 32_768
 MAX_CONNECTIONS = 1_024
 DRAIN_S = 20
@@ -28,11 +30,13 @@ KEEP_ALIVE_S = 10
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol, with a time limit and a size limit for a request's head."""
+    """uvicorn's HTTP/1.1 protocol, with time limits for head, body and answers, and a size limit for the head."""
 
+    body_s = 15.0
     _head_bytes = 0
     _head_open = True
-    _head_timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock of the first head."""
@@ -46,10 +50,25 @@ class Protocol(HttpToolsProtocol):
             self._await_head()
 
     def on_headers_complete(self) -> None:
-        """Stop the clock."""
+        """Start the clock of the body, which a route that does not read it would wait for in vain."""
         self._head_open = False
-        self._stop_timer()
+        self._start(self.body_s)
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop the clock."""
+        self._stop()
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Start the clock of a client that leaves its answers lying."""
+        super().pause_writing()
+        self._send_timer = self.loop.call_later(SEND_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop it."""
+        super().resume_writing()
+        self._stop_send()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head has grown too long."""
@@ -60,23 +79,32 @@ class Protocol(HttpToolsProtocol):
                 self.send_400_response("the request's head is too long")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock for good."""
-        self._stop_timer()
+        """Stop the clocks for good."""
+        self._stop()
+        self._stop_send()
         super().connection_lost(exc)
 
     def _await_head(self) -> None:
         self._head_open, self._head_bytes = True, 0
-        self._stop_timer()
-        self._head_timer = self.loop.call_later(HEAD_S, self._late)
+        self._start(HEAD_S)
+
+    def _start(self, seconds: float) -> None:
+        self._stop()
+        self._timer = self.loop.call_later(seconds, self._late)
 
     def _late(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
 
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _stop_send(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
 
 
 def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
@@ -96,9 +124,11 @@ def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
     """
     app = create_app(settings)
     listener = _listen(host, port)
+    # The guard tells a slow client so; the connection goes a while after.
+    limited = type("Limited", (Protocol,), {"body_s": settings.api_timeout_s + HEAD_S})
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http=limited,
         ws="none",
         log_config=None,
         log_level="warning",

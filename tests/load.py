@@ -1,0 +1,71 @@
+"""Clients that ask a running service without a pause, and keep what they were told."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import threading
+import time
+from contextlib import closing
+
+from serving import PREDICT, ROW, Server
+
+BODY = json.dumps(ROW)
+
+
+class Load:
+    """So many clients for as long as the block, each on its own connection.
+
+    Attributes
+    ----------
+    answered : list of (int, str, float)
+        Status, request id and seconds of each answer.
+    unanswered : list of str
+        Names of the errors of requests that got none.
+    """
+
+    def __init__(self, server: Server, key: str, n_clients: int = 8) -> None:
+        self.server, self.key = server, key
+        self.answered: list[tuple[int, str, float]] = []
+        self.unanswered: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(n_clients)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def statuses(self) -> set[int]:
+        """Return which statuses came, with 0 for a request that got no answer."""
+        return {status for status, *_ in self.answered} | ({0} if self.unanswered else set())
+
+    def p99(self) -> float:
+        """Return the 99th percentile of the answers' seconds."""
+        return statistics.quantiles([seconds for *_, seconds in self.answered], n=100)[98]
+
+    def _run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        with closing(connection):
+            self._ask(connection)
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        while not self._stop.is_set():
+            started = time.perf_counter()
+            try:
+                connection.request("POST", PREDICT, BODY, {"x-api-key": self.key})
+                answer = connection.getresponse()
+                told = json.loads(answer.read())
+            except (OSError, http.client.HTTPException) as error:
+                self.unanswered.append(type(error).__name__)
+                connection.close()
+                if self._stop.wait(0.05):
+                    return
+                continue
+            self.answered.append((answer.status, told["request_id"], time.perf_counter() - started))
