@@ -33,7 +33,7 @@ def main() -> None:
             listed = [one for methods in document["paths"].values() for one in methods.values()]
             # An operation without input is one case, however many are asked for.
             operations = sum("requestBody" in one or "parameters" in one for one in listed)
-            told = fuzz(given.schemathesis, server.url, key, home, given.cases // operations * 3 // 2)
+            told = fuzz(given.schemathesis, server.url, key, home, given.cases // operations * 11 // 10)
             n_requests = sum(int(n) for n in re.findall(rb"seconds_count\S* (\d+)", metrics(server.url, key)))
             lines = [line for line in metrics(server.url, key).splitlines() if b'"/readyz"' not in line]
             failed = [line for line in lines if re.search(rb'requests_total\S*status="5', line)]
