@@ -47,7 +47,7 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def run_key(job: str, inputs: Mapping[str, str], params: Mapping[str, Any]) -> str:
+def run_key(job: str, inputs: Mapping[str, str], params: Mapping[str, Any], code: str | None = None) -> str:
     """Return the key of a result: same job, input hashes, parameters and code, same key.
 
     Parameters
@@ -58,6 +58,8 @@ def run_key(job: str, inputs: Mapping[str, str], params: Mapping[str, Any]) -> s
         SHA-256 by name of the input.
     params : mapping
         What the result depends on; JSON-able.
+    code : str, optional
+        Version of what makes the result; by default the hash of the whole source.
     """
-    text = json.dumps([job, dict(inputs), dict(params), code_version()], sort_keys=True, default=str)
+    text = json.dumps([job, dict(inputs), dict(params), code or code_version()], sort_keys=True, default=str)
     return f"{job}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -22,9 +22,10 @@ from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.engines import Engine
 from cabstand.clustering.hotspots import Hotspots, summarise
 from cabstand.clustering.places import nearest_zones
-from cabstand.io import points, provenance, publish, registry, storage
+from cabstand.io import provenance, publish, registry, storage
 from cabstand.io.points import Points
-from cabstand.jobs import zones
+from cabstand.jobs import slot, zones
+from cabstand.jobs.slot import Shelf
 from cabstand.jobs.usage import Usage, measure
 from cabstand.settings import Settings
 
@@ -36,6 +37,7 @@ LABELS, HOTSPOTS, GEOJSON, CORES, INDEX = (
     "cores.parquet",
     "hotspots.npz",
 )
+SHELF = Shelf("cluster", "hotspots", SCHEMA_VERSION)
 _log = logging.getLogger(__name__)
 
 
@@ -92,7 +94,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     engines.check(params.eps_m, params.min_samples)
     with log.progress("reading"):
-        read = _read(settings, params)
+        read = slot.read_points(settings, params.input, params.end, params.weight_column)
     outlines = zones.outlines(settings)
     settled = {
         "eps_m": float(params.eps_m),
@@ -102,33 +104,26 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "end": params.end,
         "weight_column": params.weight_column,
     }
-    key = provenance.run_key("cluster", {"input": read.sha256, "zones": outlines[1] if outlines else ""}, settled)
-    target = params.out or storage.join(settings.lake_uri, "hotspots", key)
-    found = publish.manifest(target, SCHEMA_VERSION)
-    if found and found.get("run_key") == key:
-        return _result(found, target) | {"reused": True}
+    inputs = {"input": read.sha256, "zones": outlines[1] if outlines else ""}
+    place = SHELF.find(settings, inputs, settled, params.out)
+    if place.found:
+        return _result(place.found, place.target) | {"reused": True}
     if params.dry_run:
-        return {"dry_run": True, "would_write": target, "run_key": key, "n_points": len(read), **settled}
+        return place.planned({"n_points": len(read), **settled})
     source = registry.Source(read.uri, read.sha256)
     with (
         registry.run(settings, "cluster", settled, source=source, enabled=params.track) as tracked,
-        publish.folder(target) as folder,
+        publish.folder(place.target) as folder,
     ):
         engine.warm_up(n_workers)
         with log.progress(f"clustering {len(read):,} points"):
             clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
-        manifest = _manifest(read, clustering, usage, settled | {"run_key": key, "run_id": tracked.id})
+        manifest = _manifest(read, clustering, usage, settled | {"run_key": place.key, "run_id": tracked.id})
         with log.progress("writing"):
             _write(folder, read, clustering, params.eps_m, outlines)
         close(folder, manifest)
         track(tracked, folder, manifest)
-    return _result(manifest, target) | {"reused": False}
-
-
-def _read(settings: Settings, params: Params) -> Points:
-    return points.read(
-        params.input, params.end, weight_column=params.weight_column, zones_uri=zones.table_uri(settings)
-    )
+    return _result(manifest, place.target) | {"reused": False}
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:

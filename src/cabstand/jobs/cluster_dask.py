@@ -92,26 +92,25 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     }
     source = registry.Source(params.input, _sha256(uris))
     outlines = zones.outlines(settings)
-    key = provenance.run_key("cluster", {"input": source.sha256, "zones": outlines[1] if outlines else ""}, settled)
-    target = params.out or storage.join(settings.lake_uri, "hotspots", key)
-    found = publish.manifest(target, SCHEMA_VERSION)
-    if found and found.get("run_key") == key:
-        return _result(found, target) | {"reused": True}
+    inputs = {"input": source.sha256, "zones": outlines[1] if outlines else ""}
+    slot = cluster.SHELF.find(settings, inputs, settled, params.out)
+    if slot.found:
+        return _result(slot.found, slot.target) | {"reused": True}
     if params.dry_run:
-        return {"dry_run": True, "would_write": target, "run_key": key, "n_files": len(uris), **settled}
+        return slot.planned({"n_files": len(uris), **settled})
     with (
         registry.run(settings, "cluster", settled, source=source, enabled=params.track) as tracked,
-        publish.folder(target) as folder,
+        publish.folder(slot.target) as folder,
     ):
         # Workers write where they can: beside the other files on a disk, straight to the bucket in S3.
-        place = target if storage.is_s3(target) else str(folder)
-        outcome, usage = measure(lambda: distributed.run(uris, place, _scratch(settings, target), plan))
+        place = slot.target if storage.is_s3(slot.target) else str(folder)
+        outcome, usage = measure(lambda: distributed.run(uris, place, _scratch(settings, slot.target), plan))
         described = {"source": params.input, "synthetic": outcome.synthetic}
         cluster.write_hotspots(folder, outcome.hotspots, outlines, params.eps_m, described)
-        manifest = _manifest(outcome, usage, settled | {"run_key": key, "run_id": tracked.id}, source)
+        manifest = _manifest(outcome, usage, settled | {"run_key": slot.key, "run_id": tracked.id}, source)
         cluster.close(folder, manifest)
         cluster.track(tracked, folder, manifest, "worker_peak_rss_mb")
-    return _result(manifest, target) | {"reused": False}
+    return _result(manifest, slot.target) | {"reused": False}
 
 
 def _plan(settings: Settings, params: Params) -> distributed.Plan:

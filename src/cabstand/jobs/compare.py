@@ -17,15 +17,17 @@ from cabstand import log
 from cabstand.clustering import engines
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
-from cabstand.io import points, provenance, publish, registry, storage
+from cabstand.io import provenance, publish, registry, storage
 from cabstand.io.points import Points
-from cabstand.jobs import comparison, trials, zones
+from cabstand.jobs import comparison, slot, trials
 from cabstand.jobs.comparison import GIB, Cell
+from cabstand.jobs.slot import Shelf
 from cabstand.jobs.usage import free_bytes
 from cabstand.settings import Settings
 
 SCHEMA_VERSION = 1
 REPORT, TABLE, CSV = "comparison.json", "table.parquet", "table.csv"
+SHELF = Shelf("compare", "comparisons", SCHEMA_VERSION, REPORT)
 
 
 @dataclass(frozen=True)
@@ -78,30 +80,26 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     chosen = _engines(params)
     engines.check(params.eps_m, params.min_samples)
     with log.progress("reading"):
-        read = points.read(
-            params.input, params.end, weight_column=params.weight_column, zones_uri=zones.table_uri(settings)
-        )
+        read = slot.read_points(settings, params.input, params.end, params.weight_column)
     sizes = _sizes(params.sizes, len(read))
     budget = int((params.memory_gib or settings.compare_memory_gib) * GIB) or int(free_bytes() * 0.8)
     settled = _settled(settings, params, chosen, sizes)
-    key = provenance.run_key("compare", {"input": read.sha256}, settled)
-    target = storage.join(settings.lake_uri, "comparisons", key)
-    found = publish.manifest(target, SCHEMA_VERSION, REPORT)
-    if found and found["agree"]:
-        return _result(found, target) | {"reused": True}
+    place = SHELF.find(settings, {"input": read.sha256}, settled)
+    if place.found and place.found["agree"]:
+        return _result(place.found, place.target) | {"reused": True}
     if params.dry_run:
-        return {"dry_run": True, "would_write": target, "run_key": key, **settled}
+        return place.planned(settled)
     source = registry.Source(read.uri, read.sha256)
     with (
         registry.run(settings, "compare", settled, source=source, enabled=params.track) as tracked,
-        publish.folder(target, REPORT) as folder,
+        publish.folder(place.target, REPORT) as folder,
     ):
         drawn = [_draw(read, n_points, params.seed) for n_points in sizes]
         cells, checks = trials.run(drawn, chosen, params.eps_m, params.min_samples, params.repeats, budget)
-        report = _report(read, cells, checks, settled | {"run_key": key, "run_id": tracked.id})
+        report = _report(read, cells, checks, settled | {"run_key": place.key, "run_id": tracked.id})
         _write(folder, report)
         _track(settings, tracked, folder, report)
-    return _result(report, target) | {"reused": False}
+    return _result(report, place.target) | {"reused": False}
 
 
 def _engines(params: Params) -> list[tuple[str, int]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import platform
 import re
@@ -14,7 +12,7 @@ from typing import Any
 
 from cabstand import log
 from cabstand.errors import ConfigError, suggest
-from cabstand.io import download, lake, sources, tlc
+from cabstand.io import download, lake, provenance, sources, tlc
 from cabstand.settings import Settings
 from cabstand.trips import eras, readers
 from cabstand.trips.balance import Contract, write_month
@@ -70,7 +68,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             month
         )
     with sources.local_copy(settings, uri, refresh=params.refresh) as copy:
-        key = run_key(sha256=copy.sha256, dataset=params.dataset, month=params.month, rules=asdict(Rules()))
+        key = run_key(copy.sha256, dataset=params.dataset, month=params.month)
         manifest = None if params.refresh else lake.find_manifest(month, key)
         repeated = manifest is not None
         if manifest is None:
@@ -119,10 +117,13 @@ def check_dataset(dataset: str) -> None:
         raise ConfigError(f"no data set {dataset[:40]!r}", where="--dataset", hint=suggest(dataset, eras.DATASETS))
 
 
-def run_key(**facts: Any) -> str:
-    """Return the name of this work: the same for the same input, parameters and code."""
-    facts |= {"schema_version": SCHEMA_VERSION, "code": version("cabstand")}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+def run_key(sha256: str, **facts: str) -> str:
+    """Return the name of this work: the same for the same input, parameters, rules and release.
+
+    The release and not the source's hash: years of months are not made again for a change elsewhere.
+    """
+    settled = {**facts, "rules": asdict(Rules()), "schema_version": SCHEMA_VERSION}
+    return provenance.run_key("ingest", {"input": sha256}, settled, version("cabstand"))
 
 
 def versions() -> dict[str, str]:

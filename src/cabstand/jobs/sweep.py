@@ -17,14 +17,16 @@ from cabstand import log
 from cabstand.clustering import engines, kdistance, quality
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
-from cabstand.io import points, provenance, publish, registry, storage
+from cabstand.io import provenance, publish, registry, storage
 from cabstand.io.points import Points
-from cabstand.jobs import zones
+from cabstand.jobs import slot
+from cabstand.jobs.slot import Shelf
 from cabstand.jobs.usage import measure
 from cabstand.settings import Settings
 
 SCHEMA_VERSION = 1
 REPORT, TABLE, CSV = "sweep.json", "table.parquet", "table.csv"
+SHELF = Shelf("sweep", "sweeps", SCHEMA_VERSION, REPORT)
 EPS_M = (25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
 MIN_SAMPLES = (10, 20, 50, 100, 200)
 
@@ -74,22 +76,18 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     grid = _grid(params)
     with log.progress("reading"):
-        read = points.read(
-            params.input, params.end, weight_column=params.weight_column, zones_uri=zones.table_uri(settings)
-        )
+        read = slot.read_points(settings, params.input, params.end, params.weight_column)
     settled = asdict(params) | {"engine": engine.name, "n_workers": n_workers}
     settled = {name: value for name, value in settled.items() if name not in {"input", "track", "dry_run"}}
-    key = provenance.run_key("sweep", {"input": read.sha256}, settled)
-    target = storage.join(settings.lake_uri, "sweeps", key)
-    found = publish.manifest(target, SCHEMA_VERSION, REPORT)
-    if found:
-        return _result(found, target) | {"reused": True}
+    place = SHELF.find(settings, {"input": read.sha256}, settled)
+    if place.found:
+        return _result(place.found, place.target) | {"reused": True}
     if params.dry_run:
-        return {"dry_run": True, "would_write": target, "run_key": key, **settled}
+        return place.planned(settled)
     source = registry.Source(read.uri, read.sha256)
     with (
         registry.run(settings, "sweep", settled, source=source, enabled=params.track) as tracked,
-        publish.folder(target, REPORT) as folder,
+        publish.folder(place.target, REPORT) as folder,
     ):
         engine.warm_up(n_workers)
         with log.progress("sweeping", len(grid) + 1) as advance:
@@ -98,10 +96,10 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
                 rows.append(_cell(read, params, engine, n_workers, eps_m, min_samples))
                 advance(1)
             curve = kdistance.k_distances(read.latlon, params.k, sample=params.sample, seed=params.seed)
-        report = _report(read, rows, curve, settled | {"run_key": key, "run_id": tracked.id})
+        report = _report(read, rows, curve, settled | {"run_key": place.key, "run_id": tracked.id})
         _write(folder, report)
         _track(settings, tracked, folder, report)
-    return _result(report, target) | {"reused": False}
+    return _result(report, place.target) | {"reused": False}
 
 
 def _grid(params: Params) -> list[tuple[float, int]]:

@@ -100,7 +100,7 @@ def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> l
     plan = params.plan
     told = asdict(plan) | {"dataset": params.dataset}
     sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    key = ingest.run_key(sha256=sha256, rules=asdict(Rules()))
+    key = ingest.run_key(sha256)
     planted = synth.Planted(plan)
     facts = {"run_key": key, "dataset": params.dataset, "month": plan.month, "synthetic": "true"}
     with log.progress(f"synthetic trips {plan.month}", plan.trips) as advance:
