@@ -94,6 +94,10 @@ bench: $(STAMP)  ## measure the clustering beside its peers: CPU, wall, memory (
 bench-dask: $(STAMP)  ## 5 and 22 million points on Dask workers of 1.5 GB, held against one machine (10 min, 8 GiB)
 	$(BIN)/python tests/benchmarks/bench_dask.py
 
+.PHONY: bench-plan
+bench-plan: $(STAMP)  ## hold what `cabstand plan` predicts against what `cluster` takes (quiet machine, 8 min)
+	$(BIN)/python tests/benchmarks/bench_plan.py
+
 .PHONY: bench-service
 bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
 	$(BIN)/python tests/benchmarks/bench_service.py

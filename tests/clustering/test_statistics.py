@@ -99,4 +99,4 @@ def test_knee_of_a_bent_line() -> None:
 
 def test_predicted_memory_counts_neighbours() -> None:
     points = np.repeat(np.array([[40.7, -74.0], [40.8, -73.9]]), 500, axis=0)
-    assert neighbours.predict_lists_bytes(points, 50.0) == 1000 * (500 * 16 + 32)
+    assert neighbours.lists_bytes(1000, 1000 * neighbours.mean_count(points, 50.0)) == 1000 * (500 * 16 + 32)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import town
+from cabstand.clustering import blocks
 from cabstand.clustering.hotspots import NO_HOUR
 from cabstand.errors import ConfigError, DataError, TaskError
 from cabstand.io import chunks, workers
@@ -125,11 +126,12 @@ def test_a_chunk_in_the_middle_of_a_row_group_is_read_alone(tmp_path: Path) -> N
 
 
 def test_blocks_fit_a_worker_s_memory() -> None:
-    assert distributed.blocks_for(1_000, 3, 2 << 30) == 3
-    many = distributed.blocks_for(200_000_000, 2, 2 << 30)
-    assert distributed.BASE_BYTES + 200_000_000 / many * distributed.POINT_BYTES <= 0.81 * (2 << 30)
-    with pytest.raises(ConfigError, match="no room"):
-        distributed.blocks_for(10, 2, 256 << 20)
+    assert blocks.wanted(1_000, 3, 2 << 30) == 3
+    many = blocks.wanted(200_000_000, 2, 2 << 30)
+    assert blocks.BASE_BYTES + 200_000_000 / many * blocks.POINT_BYTES <= 0.81 * (2 << 30)
+    for little in (-1, 256 << 20):
+        with pytest.raises(ConfigError, match="no room"):
+            blocks.wanted(10, 2, little)
 
 
 def test_the_command_publishes_what_the_single_machine_publishes(

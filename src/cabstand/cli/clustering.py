@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -11,6 +11,9 @@ from cabstand.cli.common import emit, load_settings
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError, TaskError
 from cabstand.settings import Settings
+
+if TYPE_CHECKING:
+    from cabstand.clustering.planner import Prediction
 
 Input = Annotated[
     str,
@@ -37,6 +40,7 @@ WorkerMemory = Annotated[
     float | None, typer.Option("--worker-memory-gib", min=0.5, help="Dask: what each worker may use.")
 ]
 Blocks = Annotated[int | None, typer.Option("--blocks", min=1, help="Dask: blocks of space; by memory by default.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of the points drawn.")]
 Number = TypeVar("Number", int, float)
 Weight = Annotated[str | None, typer.Option("--weight-column", help="Column of weights.")]
 
@@ -71,7 +75,10 @@ def cluster(
 
     end: End = "dropoff" if dropoffs else "pickup"
     if engine == "auto":
-        engine, workers = _planned(settings, input_uri, eps_m, min_samples, workers, end)
+        planned = _planned(settings, input_uri, eps_m, min_samples, workers, end)
+        engine, workers = planned.engine, planned.n_workers
+        if worker_memory_gib is None and planned.worker_mb is not None:
+            worker_memory_gib = planned.worker_mb / 1024
     name, _, asked = engine.partition(":")
     if name == "dask":
         n_workers = _workers(asked, workers)
@@ -112,7 +119,7 @@ def cluster(
 
 def _planned(
     settings: Settings, input_uri: str, eps_m: float, min_samples: int, workers: int | None, end: End
-) -> tuple[str, int]:
+) -> Prediction:
     from cabstand.jobs import plan
 
     return plan.choose(settings, plan.Params(input_uri, eps_m, min_samples, n_workers=workers, end=end))
@@ -151,7 +158,7 @@ def compare(
     memory_gib: Annotated[
         float | None, typer.Option("--memory-gib", help="Memory an engine may take; 80 % of what is free by default.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the points drawn.")] = 0,
+    seed: Seed = 0,
     lake: Lake = None,
     track: Track = True,
     dry_run: DryRun = False,
@@ -193,7 +200,7 @@ def sweep(
     sample: Annotated[int, typer.Option("--sample", help="Points for the silhouette and the curve.")] = 2000,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
-    seed: Annotated[int, typer.Option("--seed", help="Of the points drawn.")] = 0,
+    seed: Seed = 0,
     lake: Lake = None,
     track: Track = True,
     dry_run: DryRun = False,

@@ -16,11 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering.metrics import EARTH_RADIUS_M
+from cabstand.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 OWNED, SHARED = np.uint8(1), np.uint8(2)
+BASE_BYTES = 330 << 20  # a worker with its libraries, measured by `make bench-dask`
+POINT_BYTES = 200  # of a block's points and halo at the worst moment, measured likewise
+LEAST_WORKER_BYTES = 512 << 20
+_SAFETY = 0.8
 _ROUNDING = 1e-12  # of the sphere's radius: far above the rounding of a unit vector, 6 micrometres on the ground
 
 
@@ -45,6 +50,21 @@ def straight_distance(distance_m: float, metric: str) -> float:
     if metric == "euclidean":
         return distance_m
     return 2 * math.sin(min(distance_m / (2 * EARTH_RADIUS_M), math.pi / 2))
+
+
+def wanted(n_points: int, n_workers: int, worker_bytes: int) -> int:
+    """Return the number of blocks that keeps a worker within its memory: a block and its halo at a time.
+
+    Raises
+    ------
+    ConfigError
+        If a worker has hardly room for itself.
+    """
+    if worker_bytes < LEAST_WORKER_BYTES:
+        raise ConfigError(
+            f"a worker with {max(worker_bytes, 0) >> 20} MiB has no room for points", hint="give it 1 GiB or more"
+        )
+    return max(n_workers, math.ceil(n_points * POINT_BYTES / (worker_bytes * _SAFETY - BASE_BYTES)))
 
 
 @dataclass(frozen=True)

@@ -2,39 +2,46 @@
 
 Time is measured, not looked up: the sample is clustered here and now, with eps widened by the square root of the share
 that was left out, so that its neighbourhoods hold as many points as those of the whole. The kernels' time grows in
-proportion to the points, so the whole takes as much longer as it is larger. That covers the machine, the density and
-the parameters at once; what is left to constants is memory, threads, and the start of Dask's workers.
+proportion to the points, so the whole takes as much longer as it is larger. scikit-learn is timed by some queries, and
+Dask's workers by the work on arrays that they do to each point. That covers the machine, the density and the parameters
+at once; what is left to constants is memory, what threads cost, and the start of workers.
 """
 
 from __future__ import annotations
 
 import math
 import time
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.dbscan import EARTH_RADIUS_M, dbscan
+from cabstand.clustering import blocks, neighbours
+from cabstand.clustering.core_index import core_places
+from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering, dbscan
+from cabstand.errors import ConfigError
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 SAMPLE_POINTS = 300_000
 PROBES = 3
 MIB = 1 << 20
 
-# Measured with `cluster` over 0.5 to 2 million pickups with times; MiB, and bytes a point.
-BASE_MB = 320.0  # interpreter, libraries, compiled kernels
-INPUT_BYTES = 58.0  # a row read by `cluster`: coordinates, time, row number, and Arrow's copy
+# Measured with `cluster` over 0.1 to 6 million pickups with times; MiB, and bytes a point.
+BASE_MB = 345.0  # interpreter, libraries, compiled kernels
+INPUT_BYTES = 66.0  # a row read by `cluster`: coordinates, time, row number, label, and Arrow's copy
 KERNEL_BYTES = 24.0
+MEMBER_BYTES = 125.0  # of a clustered point while the hotspots are described
 SERIAL_SHARE = 0.12  # of the kernels' time that more threads do not shorten
-DASK_DRIVER_MB = 330.0
-DASK_WORKER_MB = 400.0
-DASK_BYTES = 160.0
-DASK_BLOCK_POINTS = 4_000_000
-DASK_START_S = 6.0
-DASK_POINT_S = 1.6e-6
-SKLEARN_SAMPLE = 5_000
+THREADS_S = 0.005  # to hand the stages of a run to threads
+DASK_DRIVER_MB = 430.0
+DASK_START_S = 6.0  # workers started, and nine phases handed out
+DASK_PASSES = 10.0  # a worker's time with a point, in times of putting it in the index's order
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,16 @@ class Prediction:
     wall_s : float
         Seconds by the clock, reading not counted except with Dask, whose workers read.
     peak_mb : float
-        Most memory of all its processes together, in MiB.
+        Most memory of all its processes together, reading and writing included, in MiB.
+    worker_mb : float, optional
+        What each of Dask's workers is given, in MiB.
     """
 
     engine: str
     n_workers: int
     wall_s: float
     peak_mb: float
+    worker_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,8 +99,24 @@ class Question:
         """Return the eps with which this share of the points has neighbourhoods as full as the whole."""
         return min(self.eps_m / math.sqrt(share), math.pi * EARTH_RADIUS_M)
 
+    @cached_property
+    def probe(self) -> Probe:
+        """The sample clustered, a few times."""
+        eps_m = self.widened(self.share)
+        dbscan(self.sample, eps_m, self.min_samples)  # the first may compile
+        spent = [_timed(lambda: dbscan(self.sample, eps_m, self.min_samples)) for _ in range(PROBES)]
+        return Probe(spent[0][0], min(seconds for _, seconds in spent))
 
-def predict(question: Question, n_workers: int, *, by_files: bool = True) -> list[Prediction]:
+
+@dataclass(frozen=True)
+class Probe:
+    """What became of the sample, and the processor seconds that took on one thread."""
+
+    found: Clustering
+    seconds: float
+
+
+def predict(question: Question, n_workers: int, memory_mb: float, *, by_files: bool = True) -> list[Prediction]:
     """Predict each engine.
 
     Parameters
@@ -99,29 +125,20 @@ def predict(question: Question, n_workers: int, *, by_files: bool = True) -> lis
         What is to be clustered.
     n_workers : int
         Threads or processes for the engines that can use them.
+    memory_mb : float
+        What may be used; Dask's workers share it, and cut blocks to fit.
     by_files : bool
         Whether the input is Parquet with coordinates, which Dask's workers can read.
     """
-    kernel_s = kernel_seconds(question)
-    working = question.n_points * (INPUT_BYTES + KERNEL_BYTES) / MIB
+    kernel_s = question.probe.seconds / question.share
+    peak_mb = _alone_mb(question)
     found = [
-        Prediction("sequential", 1, kernel_s, BASE_MB + working),
-        Prediction("multicore", n_workers, kernel_s * _with_threads(n_workers), BASE_MB + working),
+        Prediction("sequential", 1, kernel_s, peak_mb),
+        Prediction("multicore", n_workers, _with_threads(kernel_s, n_workers), peak_mb),
     ]
     if by_files:
-        found.append(_dask(question, n_workers))
+        found.append(_dask(question, n_workers, memory_mb))
     return [*found, _sklearn(question)]
-
-
-def kernel_seconds(question: Question) -> float:
-    """Predict the processor seconds of the kernels on one thread, by clustering the sample."""
-    eps_m = question.widened(question.share)
-    best = math.inf
-    for _ in range(1 + PROBES):  # the first may compile
-        started = time.thread_time()
-        dbscan(question.sample, eps_m, question.min_samples)
-        best = min(best, time.thread_time() - started)
-    return best / question.share
 
 
 def neighbour_mass(question: Question) -> float:
@@ -129,35 +146,59 @@ def neighbour_mass(question: Question) -> float:
 
     Those of the points asked are counted exactly among the sample; the whole has as many more as it is denser.
     """
-    from sklearn.neighbors import BallTree
-
-    points = np.radians(question.sample)
-    asked = points[:: max(1, len(points) // 2000)]
-    counts = BallTree(points, metric="haversine").query_radius(asked, question.eps_m / EARTH_RADIUS_M, count_only=True)
-    return question.n_points * (1 + (float(counts.mean()) - 1) / question.share)
+    mean = neighbours.mean_count(question.sample, question.eps_m)
+    return question.n_points * (1 + (mean - 1) / question.share)
 
 
-def _with_threads(n_threads: int) -> float:
-    return SERIAL_SHARE + (1 - SERIAL_SHARE) / n_threads
+def _alone_mb(question: Question) -> float:
+    """Return the peak of one process that reads, clusters, and describes what it found, each after the other."""
+    members = int(np.count_nonzero(question.probe.found.labels >= 0)) / question.share
+    most = question.n_points * INPUT_BYTES + max(question.n_points * KERNEL_BYTES, members * MEMBER_BYTES)
+    return BASE_MB + most / MIB
 
 
-def _dask(question: Question, n_workers: int) -> Prediction:
-    block = min(DASK_BLOCK_POINTS, question.n_points / n_workers)
-    worker_mb = DASK_WORKER_MB + block * DASK_BYTES / MIB
-    wall_s = DASK_START_S + question.n_points * DASK_POINT_S / n_workers
-    return Prediction("dask", n_workers, wall_s, DASK_DRIVER_MB + n_workers * worker_mb)
+def _with_threads(kernel_s: float, n_threads: int) -> float:
+    if n_threads == 1:
+        return kernel_s
+    return THREADS_S + kernel_s * (SERIAL_SHARE + (1 - SERIAL_SHARE) / n_threads)
+
+
+def _dask(question: Question, n_workers: int, memory_mb: float) -> Prediction:
+    worker_mb = (memory_mb - DASK_DRIVER_MB) / n_workers
+    try:
+        n_blocks = blocks.wanted(question.n_points, n_workers, int(worker_mb * MIB))
+    except ConfigError:  # no room for a worker: say what the least would be
+        worker_mb = blocks.LEAST_WORKER_BYTES / MIB
+        n_blocks = blocks.wanted(question.n_points, n_workers, blocks.LEAST_WORKER_BYTES)
+    held_mb = (blocks.BASE_BYTES + question.n_points / n_blocks * blocks.POINT_BYTES) / MIB
+    wall_s = DASK_START_S + _worker_seconds(question) / n_workers + _index_seconds(question)
+    return Prediction("dask", n_workers, wall_s, DASK_DRIVER_MB + n_workers * held_mb, worker_mb)
+
+
+def _worker_seconds(question: Question) -> float:
+    """Predict the processor seconds of the workers: the kernels, and passes over arrays."""
+    _, once = _timed(lambda: core_places(question.sample, question.probe.found.labels))
+    return (question.probe.seconds + DASK_PASSES * once) / question.share
+
+
+def _index_seconds(question: Question) -> float:
+    """Predict the seconds of the one task that packs all core places."""
+    places = question.sample[question.probe.found.core]
+    _, once = _timed(lambda: zlib.compress(places.tobytes(), 1))
+    return once / question.share
 
 
 def _sklearn(question: Question) -> Prediction:
-    """Predict scikit-learn on a ball tree: time by a small sample, widened; memory by the lists it keeps."""
-    from sklearn.cluster import DBSCAN
-
-    sample = question.sample[:: max(1, len(question.sample) // SKLEARN_SAMPLE)]
-    eps = question.widened(len(sample) / question.n_points) / EARTH_RADIUS_M
-    started = time.thread_time()
-    DBSCAN(eps=eps, min_samples=question.min_samples, metric="haversine", algorithm="ball_tree").fit(np.radians(sample))
-    deeper = math.log2(max(question.n_points, 2)) / math.log2(max(len(sample), 2))
-    wall_s = (time.thread_time() - started) * question.n_points / len(sample) * deeper
+    """Predict scikit-learn on a ball tree: time by some queries, widened; memory by the lists it keeps."""
     mass = neighbour_mass(question)
-    peak_mb = BASE_MB + (question.n_points * (INPUT_BYTES + 250) + mass * 8) / MIB
+    each_s = neighbours.query_seconds(question.sample, question.widened(question.share))
+    deeper = math.log2(max(question.n_points, 2)) / math.log2(max(len(question.sample), 2))
+    wall_s = question.n_points * each_s * deeper + mass * neighbours.LINK_S
+    peak_mb = BASE_MB + (question.n_points * INPUT_BYTES + neighbours.lists_bytes(question.n_points, mass)) / MIB
     return Prediction("sklearn", 1, wall_s, peak_mb)
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    """Do the work; return its result and the processor seconds of this thread."""
+    started = time.thread_time()
+    return work(), time.thread_time() - started

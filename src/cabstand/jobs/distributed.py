@@ -16,7 +16,6 @@ The driver sees footers, a sample, and what blocks tell of their boundaries; nev
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,12 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from cabstand.clustering import blockwise, hotspot_parts
-from cabstand.clustering.blocks import Blocks
+from cabstand.clustering import blocks, blockwise, hotspot_parts
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
 from cabstand.clustering.hotspots import Hotspots
-from cabstand.errors import ConfigError, DataError
+from cabstand.errors import DataError
 from cabstand.io import chunks, ecs_workers, scratch, storage, workers
 from cabstand.io.tasks import Fleet
 from cabstand.jobs import distributed_cores
@@ -43,9 +41,6 @@ _log = logging.getLogger(__name__)
 LABELS = "labels"
 CHUNK_ROWS = 1 << 20
 SAMPLE_POINTS = 200_000
-BASE_BYTES = 400 << 20  # a worker with its libraries, measured; see docs/distributed.md
-POINT_BYTES = 160  # of a block's points and halo at the worst moment, measured
-_SAFETY = 0.8
 
 
 @dataclass(frozen=True)
@@ -124,13 +119,13 @@ def run(uris: Sequence[str], folder: str, place: str, plan: Plan) -> Outcome:
 def _phases(crew: Crew, work: Work, uris: Sequence[str], folder: str, plan: Plan) -> Outcome:
     survey = _survey(crew, work, uris[0])
     n_workers, memory = workers.memory_of(crew.client)
-    wanted = plan.n_blocks or blocks_for(survey.n_points, n_workers, memory)
-    blocks = Blocks.balanced(survey.sample, wanted, plan.density.eps_m, plan.density.metric)
-    every = range(blocks.n_blocks)
+    wanted = plan.n_blocks or blocks.wanted(survey.n_points, n_workers, memory)
+    space = blocks.Blocks.balanced(survey.sample, wanted, plan.density.eps_m, plan.density.metric)
+    every = range(space.n_blocks)
     _log.info(
-        "%d points in %d chunks, %d blocks, %d workers", survey.n_points, len(work.chunks), blocks.n_blocks, n_workers
+        "%d points in %d chunks, %d blocks, %d workers", survey.n_points, len(work.chunks), space.n_blocks, n_workers
     )
-    crew.each("partition", tasks.partition, [(work, number, blocks) for number in range(len(work.chunks))])
+    crew.each("partition", tasks.partition, [(work, number, space) for number in range(len(work.chunks))])
     findings = crew.each("cluster", tasks.cluster, [(work, block) for block in every])
     final, n_clusters = blockwise.merge(findings)
     settled = crew.each("settle", tasks.settle_block, [(work, block, final[block]) for block in every])
@@ -139,15 +134,15 @@ def _phases(crew: Crew, work: Work, uris: Sequence[str], folder: str, plan: Plan
     cuts = distributed_cores.cuts(survey.sample, survey.n_points)
     reaches = crew.each("measure", tasks.measure, [(work, block, middles, cuts) for block in every])
     hotspots = hotspot_parts.join(parts, reaches, middles, plan.density.eps_m, timed=survey.n_timed > 0)
-    labels_uris = _label(crew, work, uris, storage.join(folder, LABELS), blocks.n_blocks)
-    _write_cores(crew, work, folder, len(cuts) + 1, blocks.n_blocks)
+    labels_uris = _label(crew, work, uris, storage.join(folder, LABELS), space.n_blocks)
+    _write_cores(crew, work, folder, len(cuts) + 1, space.n_blocks)
     return Outcome(
         n_points=survey.n_points,
         n_rows=sum(chunk.n_rows for chunk in work.chunks),
         n_noise=sum(block.n_noise for block in settled),
         n_core=sum(block.n_core for block in settled),
         hotspots=hotspots,
-        n_blocks=blocks.n_blocks,
+        n_blocks=space.n_blocks,
         n_workers=n_workers,
         worker_peak_rss_mb=crew.peak_rss_mb,
         labels_uris=labels_uris,
@@ -179,22 +174,6 @@ def _write_cores(crew: Crew, work: Work, folder: str, n_stretches: int, n_blocks
     sizes = crew.each("order", distributed_cores.order, [(work, number, n_blocks) for number in range(n_stretches)])
     targets = (storage.join(folder, CORES), storage.join(folder, INDEX))
     crew.each("index", distributed_cores.write, [(work, n_stretches, sum(sizes), *targets)])
-
-
-def blocks_for(n_points: int, n_workers: int, memory_bytes: int) -> int:
-    """Return the number of blocks that keeps a worker within its memory: a block and its halo at a time.
-
-    Raises
-    ------
-    ConfigError
-        If a worker has not even room for itself.
-    """
-    room = memory_bytes * _SAFETY - BASE_BYTES
-    if room <= 0:
-        raise ConfigError(
-            f"a worker with {memory_bytes >> 20} MiB has no room for points", hint="give it 1 GiB or more"
-        )
-    return max(n_workers, math.ceil(n_points * POINT_BYTES / room))
 
 
 def _workers(plan: Plan, folder: str) -> AbstractContextManager[Any]:

@@ -52,6 +52,29 @@ class Params:
     end: End = "pickup"
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What was asked, what each engine would take, and the fastest that fits, if one does."""
+
+    question: Question
+    budget_mb: float
+    engines: list[Prediction]
+    best: Prediction | None
+
+    @property
+    def reason(self) -> str:
+        """Why this one, or why none."""
+        if self.best is not None:
+            return f"the fastest that fits in {self.budget_mb:,.0f} MiB"
+        least = self.least
+        return f"nothing fits in {self.budget_mb:,.0f} MiB: the smallest, {least.engine}, needs {least.peak_mb:,.0f}"
+
+    @property
+    def least(self) -> Prediction:
+        """The engine that needs least memory."""
+        return min(self.engines, key=lambda one: one.peak_mb)
+
+
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Predict each engine and pick the fastest that fits.
 
@@ -60,48 +83,46 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     ConfigError, DataError
         If a parameter or the input is wrong.
     """
-    engines.check(params.eps_m, params.min_samples)
-    n_workers = engines.named("multicore").workers(params.n_workers)
-    budget_mb = params.memory_gib * 1024 if params.memory_gib else free_bytes() * 0.8 / MIB
-    question, by_files = _look(settings, params)
-    table = planner.predict(question, n_workers, by_files=by_files)
-    fitting = [one for one in table if one.peak_mb <= budget_mb]
-    best = min(fitting, key=lambda one: one.wall_s, default=None)
-    least = min(table, key=lambda one: one.peak_mb)
-    size = task_sizes.smallest((best or least).n_workers, (best or least).peak_mb * HEADROOM)
+    plan = _make(settings, params)
+    best, sized = plan.best, plan.best or plan.least
+    size = task_sizes.smallest(sized.n_workers, sized.peak_mb * HEADROOM)
     return {
         "engine": best.engine if best else None,
         "n_workers": best.n_workers if best else None,
         "predicted_wall_s": best.wall_s if best else None,
         "predicted_peak_mb": best.peak_mb if best else None,
-        "reason": _reason(best, least, budget_mb),
+        "reason": plan.reason,
         "task": asdict(size) if size else None,
-        "n_points": question.n_points,
-        "n_sampled": len(question.sample),
-        "neighbour_mass": planner.neighbour_mass(question),
-        "memory_mb": budget_mb,
-        "engines": [asdict(one) | {"fits": one in fitting} for one in table],
+        "n_points": plan.question.n_points,
+        "n_sampled": len(plan.question.sample),
+        "neighbour_mass": planner.neighbour_mass(plan.question),
+        "memory_mb": plan.budget_mb,
+        "engines": [asdict(one) | {"fits": one.peak_mb <= plan.budget_mb} for one in plan.engines],
     }
 
 
-def choose(settings: Settings, params: Params) -> tuple[str, int]:
-    """Return the engine and the number of workers that the plan picks.
+def choose(settings: Settings, params: Params) -> Prediction:
+    """Return the engine that the plan picks, with its number of workers and their memory.
 
     Raises
     ------
     ConfigError
         If none fits, with the reason.
     """
-    plan = run(settings, params)
-    if plan["engine"] is None:
-        raise ConfigError(plan["reason"], where=params.input, hint="give it more memory, or look at `cabstand plan`")
-    return plan["engine"], plan["n_workers"]
+    plan = _make(settings, params)
+    if plan.best is None:
+        raise ConfigError(plan.reason, where=params.input, hint="give it more memory, or look at `cabstand plan`")
+    return plan.best
 
 
-def _reason(best: Prediction | None, least: Prediction, budget_mb: float) -> str:
-    if best is None:
-        return f"nothing fits in {budget_mb:,.0f} MiB: the smallest, {least.engine}, needs {least.peak_mb:,.0f}"
-    return f"the fastest that fits in {budget_mb:,.0f} MiB"
+def _make(settings: Settings, params: Params) -> Plan:
+    engines.check(params.eps_m, params.min_samples)
+    n_workers = engines.named("multicore").workers(params.n_workers)
+    budget_mb = params.memory_gib * 1024 if params.memory_gib else free_bytes() * 0.8 / MIB
+    question, by_files = _look(settings, params)
+    table = planner.predict(question, n_workers, budget_mb, by_files=by_files)
+    fitting = [one for one in table if one.peak_mb <= budget_mb]
+    return Plan(question, budget_mb, table, min(fitting, key=lambda one: one.wall_s, default=None))
 
 
 def _look(settings: Settings, params: Params) -> tuple[Question, bool]:

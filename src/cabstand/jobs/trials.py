@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cabstand import log
 from cabstand.clustering import quality
-from cabstand.clustering.neighbours import predict_lists_bytes
+from cabstand.clustering.neighbours import lists_bytes, mean_count
 from cabstand.jobs import comparison, trial
 from cabstand.jobs.comparison import Cell
 
@@ -79,7 +79,7 @@ def _refuse(group: list[Cell], latlon: NDArray[np.float64], eps_m: float, budget
     """Mark what would not fit memory: scikit-learn keeps every neighbour list."""
     keepers = [cell for cell in group if cell.engine == comparison.BASELINE]
     if keepers:
-        need = predict_lists_bytes(latlon, eps_m)
+        need = lists_bytes(len(latlon), len(latlon) * mean_count(latlon, eps_m))
         for cell in keepers:
             cell.refused_bytes = need if need > budget else None
 
