@@ -125,7 +125,7 @@ deploy: $(RUN)  ## apply infra/ to the account, after a question (ENV=dev)
 
 .PHONY: unlock
 unlock: $(RUN)  ## give back the state that a dead run left locked (ENV=dev LOCK=id, as the refusal names it)
-	$(TERRAFORM) $(ENV) force-unlock -force $(LOCK)
+	$(CABSTAND) unlock --environment $(ENV) $(LOCK)
 
 .PHONY: mlflow-tunnel
 mlflow-tunnel: $(RUN)  ## MLflow on http://localhost:5000 by Session Manager (ENV=dev; needs the AWS CLI with its plugin)
@@ -145,9 +145,10 @@ test-infra: $(STAMP)  ## apply the whole account to the emulator, read it back, 
 test-localstack:  ## apply the buckets to LocalStack (optional; needs Python 3.13)
 	scripts/test-localstack
 
+PLAN ?=
 .PHONY: cost
-cost: $(RUN)  ## price a plan offline (PLAN=plan.json, from `terraform show -json`); fails over 40 USD idle, 9 asleep
-	$(CABSTAND) cost $(PLAN) --limit 40 --asleep-limit 9
+cost: $(RUN)  ## price what `make deploy` would apply (ENV=dev), or a plan (PLAN=plan.json); fails over 40 USD idle, 9 asleep
+	scripts/cost "$(ENV)" "$(PLAN)"
 
 .PHONY: sleep
 sleep: $(RUN)  ## stop what bills while idle: schedules, the MLflow server, its database (ENV=dev)
@@ -160,6 +161,10 @@ wake: $(RUN)  ## start what `make sleep` stopped (ENV=dev)
 .PHONY: destroy
 destroy: $(RUN)  ## leave the account, after a typed sentence; exit 1 while anything billable is left (ENV=dev)
 	$(CABSTAND) destroy --environment $(ENV) $(DESTROY)
+
+.PHONY: leave
+leave: $(RUN)  ## remove what `make bootstrap` made, once no environment is left, after a question (GITHUB_REPOSITORY=owner/name)
+	$(TERRAFORM) leave
 
 # --- containers -------------------------------------------------------------------------------------------------------
 .PHONY: images

@@ -1,15 +1,16 @@
-"""Terraform on infra/: `terraform.py bootstrap [-y]`, or `terraform.py <environment> <command and arguments>`.
+"""Terraform on infra/: `terraform.py bootstrap|leave [-y]`, or `terraform.py <environment> <command and arguments>`.
 
 What each command needs besides is added by `cabstand.io.terraform`: backend, variables, plugins, an emulator.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 
-from cabstand.errors import CabstandError
+from cabstand.errors import CabstandError, ConfigError
 from cabstand.io import account, terraform
 from cabstand.io.terraform import Root
 
@@ -23,6 +24,8 @@ def main(words: list[str]) -> int:
         match words:
             case ["bootstrap", *rest]:
                 return bootstrap(rest)
+            case ["leave", *rest]:
+                return leave(rest)
             case [environment, command, *rest] if (INFRA / f"environments/{environment}.tfvars").is_file():
                 return terraform.run(Root(INFRA, environment), command, *rest)
     except CabstandError as error:
@@ -35,29 +38,92 @@ def main(words: list[str]) -> int:
 def bootstrap(rest: list[str]) -> int:
     """Make what an account needs once, and move the state of that into the bucket it makes; may be run again."""
     root = Root(INFRA / "bootstrap", "bootstrap")
-    override = root.folder / "backend_override.tf"  # not committed: it would stand in the way of the first run
-    repository = os.environ.get("GITHUB_REPOSITORY", "")
-    arguments = [f"-var=github_repository={repository}"] if repository else []
-    arguments += terraform.emulator_variable() + (["-auto-approve"] if rest == ["-y"] else rest)
+    arguments = bootstrap_arguments(rest)
     there = bucket_exists(root.state_bucket)
-    override.unlink(missing_ok=True)
     if there:
         terraform.refuse_locked(root)
-        write_backend(override)
-    code = terraform.execute(root, "init", "-reconfigure", *(terraform.backend(root) if there else []))
-    code = code or terraform.execute(root, "apply", *arguments)
+    code = begin(root, there) or terraform.execute(root, "apply", *arguments)
     if not code and not there:
-        write_backend(override)
+        override(root).write_text(BACKEND, encoding="utf-8")
         code = terraform.execute(root, "init", "-migrate-state", "-force-copy", *terraform.backend(root))
         if not code:
-            for left in root.folder.glob("terraform.tfstate*"):
-                left.unlink()
+            forget_local_state(root)
     return code
 
 
-def write_backend(file: Path) -> None:
-    """Name the kind of backend; where it is, `init` is told."""
-    file.write_text('terraform {\n  backend "s3" {}\n}\n', encoding="utf-8")
+def leave(rest: list[str]) -> int:
+    """Remove what the bootstrap made, states and all, once no environment is left; may be run again."""
+    root = Root(INFRA / "bootstrap", "bootstrap")
+    arguments = [*bootstrap_arguments(rest), "-var=force_destroy_state=true"]
+    there = bucket_exists(root.state_bucket)
+    if there:
+        terraform.refuse_locked(root)
+        refuse_environments(root)
+        code = begin(root, there) or terraform.execute(root, "apply", *arguments)  # so that the bucket may be emptied
+        override(root).unlink(missing_ok=True)
+        code = code or terraform.execute(root, "init", "-migrate-state", "-force-copy")
+    else:
+        code = begin(root, there)
+    code = code or terraform.execute(root, "destroy", *arguments)
+    if not code:
+        forget_local_state(root)
+    return code
+
+
+BACKEND = 'terraform {\n  backend "s3" {}\n}\n'
+
+
+def override(root: Root) -> Path:
+    """Return the file that names the kind of backend; not committed: it would stand in the way of the first run."""
+    return root.folder / "backend_override.tf"
+
+
+def begin(root: Root, there: bool) -> int:
+    """Init where the state is: in its bucket, or here before there is one."""
+    override(root).unlink(missing_ok=True)
+    if there:
+        override(root).write_text(BACKEND, encoding="utf-8")
+    return terraform.execute(root, "init", "-reconfigure", *(terraform.backend(root) if there else []))
+
+
+def bootstrap_arguments(rest: list[str]) -> list[str]:
+    """Return the bootstrap's variables, and what was typed."""
+    repository = os.environ.get("GITHUB_REPOSITORY", "")
+    given = [f"-var=github_repository={repository}"] if repository else []
+    return given + terraform.emulator_variable() + (["-auto-approve"] if rest == ["-y"] else rest)
+
+
+def forget_local_state(root: Root) -> None:
+    """Remove the state that was kept here."""
+    for left in root.folder.glob("terraform.tfstate*"):
+        left.unlink()
+
+
+def refuse_environments(root: Root) -> None:
+    """Refuse to remove the states of what is still there.
+
+    Raises
+    ------
+    ConfigError
+        If an environment's state holds anything.
+    """
+    for file in sorted((INFRA / "environments").glob("*.s3.tfbackend")):
+        environment = file.name.split(".")[0]
+        held = state_of(Root(INFRA, environment, root.project)) if environment not in {"bootstrap", "emulator"} else []
+        if held:
+            hint = f"make destroy ENV={environment} first"
+            raise ConfigError(f"holds {len(held)} resources", where=f"state of {environment}", hint=hint)
+
+
+def state_of(root: Root) -> list[object]:
+    """Return what an environment's state holds."""
+    s3 = account.client("s3")
+    with account.refusals(f"state of {root.environment}"):
+        try:
+            body = s3.get_object(Bucket=root.state_bucket, Key=root.state_key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            return []
+    return [one for one in json.loads(body)["resources"] if one["mode"] == "managed"]
 
 
 def bucket_exists(name: str) -> bool:

@@ -7,6 +7,7 @@ LAKE, ARTIFACTS = f"arn:aws:s3:::cabstand-dev-lake-{A}", f"arn:aws:s3:::cabstand
 STATE = f"arn:aws:s3:::cabstand-state-{A}"
 SECRET = f"arn:aws:secretsmanager:us-east-1:{A}:secret:"
 CLUSTER = {"ecs:cluster": f"arn:aws:ecs:us-east-1:{A}:cluster/cabstand-dev"}
+TASK = f"arn:aws:ecs:us-east-1:{A}:task/cabstand-dev/0123456789abcdef"
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 DEFINITION = f"arn:aws:ecs:us-east-1:{A}:task-definition/cabstand-dev-"
 BOUNDARY = {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"}
@@ -22,9 +23,16 @@ REFUSED = [
     ("dev-task-worker", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
     ("dev-task-distributing", "ecs:RunTask", f"{DEFINITION}pipeline:1", CLUSTER),
     ("dev-task-distributing", "iam:PassRole", f"{ROLE}dev-task-pipeline", TO_TASKS),
+    ("dev-task-distributing", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateCluster"}),
+    ("dev-task-pipeline", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateCluster"}),
     ("dev-task-pipeline", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
     ("dev-api-function", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
     ("dev-api-function", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("dev-api-function", "s3:ListBucket", ARTIFACTS, {"s3:prefix": "mlflow/"}),
+    ("dev-task-training", "s3:ListBucket", ARTIFACTS, {"s3:prefix": "mlflow/"}),
+    ("dev-task-pipeline", "s3:ListBucket", ARTIFACTS, {"s3:prefix": "setup/"}),
+    ("dev-mlflow-server", "s3:ListBucket", ARTIFACTS, {"s3:prefix": "serving/"}),
+    ("dev-stay-asleep", "rds:StopDBInstance", f"arn:aws:rds:us-east-1:{A}:db:cabstand-prod-mlflow", {}),
     ("dev-mlflow-server", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
     ("dev-mlflow-server", "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/EC2"}),
     ("dev-scheduler", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
@@ -40,6 +48,8 @@ REFUSED = [
     ),
     ("deploy", "iam:CreatePolicyVersion", f"arn:aws:iam::{A}:policy/cabstand-boundary", {}),
     ("deploy", "s3:PutObject", f"{STATE}/bootstrap/terraform.tfstate", {}),
+    ("deploy", "s3:GetObject", "arn:aws:s3:::of-somebody-else/data.csv", {}),
+    ("deploy", "s3:DeleteBucketPolicy", STATE, {}),
 ]
 # The same roles at their work, so that a refusal above is not one of everything.
 GRANTED = [
@@ -52,6 +62,7 @@ GRANTED = [
     ("dev-mlflow-server", "s3:PutObject", f"{ARTIFACTS}/mlflow/1/run/artifacts/model.onnx", {}),
     ("dev-mlflow-server", "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "cabstand/dev"}),
     ("dev-scheduler", "ecs:RunTask", f"{DEFINITION}compare:1", CLUSTER),
+    ("dev-stay-asleep", "rds:StopDBInstance", f"arn:aws:rds:us-east-1:{A}:db:cabstand-dev-mlflow", {}),
     ("plan", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
     (
         "deploy",

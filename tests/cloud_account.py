@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -31,7 +32,7 @@ class Account:
         return client(self.url, service)
 
     def terraform(self, *words: str, code: int = 0) -> str:
-        """Run scripts/terraform.py and return what it printed; the test fails where the exit code is another."""
+        """Run scripts/terraform.py and return what it printed, its error where `code` is one; another code fails."""
         run = subprocess.run(
             [sys.executable, str(self.tree / "scripts/terraform.py"), *words],
             env=terraform_environment(self.url),
@@ -41,7 +42,7 @@ class Account:
             cwd=self.tree,
         )
         assert run.returncode == code, f"terraform {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
-        return run.stdout
+        return run.stderr if code else run.stdout
 
     def plan(self, environment: str, *arguments: str) -> dict[str, Any]:
         """Return a plan as JSON; it stays in `<environment>.tfplan` and `plan.json`."""
@@ -66,6 +67,22 @@ class Account:
         assert run.returncode == code, f"cabstand {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
         result = json.loads(run.stdout.splitlines()[-1]) if run.stdout.strip() else {}
         return result, run.stderr.splitlines()[-1] if run.stderr.strip() else ""
+
+    def killed(self, *line: str, when: str) -> None:
+        """Run a Python program and kill it, Terraform and all, as soon as it prints what `when` says."""
+        with subprocess.Popen(
+            [sys.executable, *line],
+            env=terraform_environment(self.url),
+            cwd=self.tree,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as run:
+            assert run.stdout is not None
+            assert any(when in told for told in run.stdout), f"never said: {when}"
+            os.killpg(run.pid, signal.SIGKILL)
+        assert run.returncode == -signal.SIGKILL
 
     @cached_property
     def outputs(self) -> dict[str, Any]:

@@ -7,23 +7,54 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 Document = dict[str, Any]
 Context = Mapping[str, str]
 
 
-def is_allowed(iam: Any, role: str, action: str, resource: str, context: Context | None = None) -> bool:
-    """Return whether a role may do an action on a resource."""
+class Policies(NamedTuple):
+    """What decides of a role's requests."""
+
+    own: list[Document]
+    boundary: list[Document]
+
+
+def policies(iam: Any, role: str) -> Policies:
+    """Read a role's policies and boundary back from the account."""
+    return Policies(identity_policies(iam, role), boundary_policy(iam, role))
+
+
+def is_allowed(found: Policies, action: str, resource: str, context: Context | None = None) -> bool:
+    """Return whether a role with these policies may do an action on a resource."""
     context = context or {}
-    own = identity_policies(iam, role)
-    boundary = boundary_policy(iam, role)
-    if any(verdict(document, action, resource, context) == "Deny" for document in [*own, *boundary]):
+    if any(verdict(document, action, resource, context) == "Deny" for document in [*found.own, *found.boundary]):
         return False
-    inside = not boundary or any(verdict(document, action, resource, context) == "Allow" for document in boundary)
-    return inside and any(verdict(document, action, resource, context) == "Allow" for document in own)
+    inside = not found.boundary or any(verdict(one, action, resource, context) == "Allow" for one in found.boundary)
+    return inside and any(verdict(document, action, resource, context) == "Allow" for document in found.own)
+
+
+def mutants(found: Policies) -> Iterator[tuple[str, Policies]]:
+    """Yield what a careless change makes of the policies: one statement widened or, where it denies, dropped."""
+    for number, document in enumerate(found.own):
+        statements = listed(document["Statement"])
+        for index, statement in enumerate(statements):
+            others = statements[:index] + statements[index + 1 :]
+            for name, put in _mutations(statement):
+                changed = [*found.own[:number], {"Statement": others + put}, *found.own[number + 1 :]]
+                yield f"{statement.get('Sid', number)} {name}", Policies(changed, found.boundary)
+
+
+def _mutations(statement: Document) -> Iterator[tuple[str, list[Document]]]:
+    if statement["Effect"] == "Deny":
+        yield "dropped", []
+        return
+    if statement["Resource"] != "*":
+        yield "of every resource", [statement | {"Resource": "*"}]
+    if "Condition" in statement:
+        yield "without its condition", [statement | {"Condition": {}}]
 
 
 def identity_policies(iam: Any, role: str) -> list[Document]:
@@ -50,7 +81,7 @@ def verdict(document: Document, action: str, resource: str, context: Context) ->
     """Return Allow, Deny, or nothing of one policy."""
     effects = {
         statement["Effect"]
-        for statement in _listed(document["Statement"])
+        for statement in listed(document["Statement"])
         if _matches_any(statement.get("Action", []), action)
         and _matches_resource(statement, resource)
         and _conditions_hold(statement.get("Condition", {}), context)
@@ -70,20 +101,21 @@ def _conditions_hold(conditions: Document, context: Context) -> bool:
         for key, wanted in keys.items():
             given = context.get(key)
             exact = operator in {"StringEquals", "Bool"}
-            if given is None or not any(given == one if exact else _matches(one, given) for one in _listed(wanted)):
+            if given is None or not any(given == one if exact else _matches(one, given) for one in listed(wanted)):
                 return False
     return True
 
 
 def _matches_any(patterns: Any, text: str) -> bool:
-    return any(_matches(pattern, text) for pattern in _listed(patterns))
+    return any(_matches(pattern, text) for pattern in listed(patterns))
 
 
 def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text, re.IGNORECASE) is not None
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """Return what IAM lets stand alone or in a list, in a list."""
     return value if isinstance(value, list) else [value]
 
 

@@ -90,6 +90,21 @@ def log_queries(aws: Clients) -> bool:
     return [(one["name"], one["logGroupNames"]) for one in found] == [("probe", ["/probe"])]
 
 
+def managed_secret(aws: Clients) -> bool:
+    rds = aws("rds")
+    made = rds.create_db_instance(
+        DBInstanceIdentifier="probe",
+        Engine="postgres",
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        MasterUsername="probe",
+        ManageMasterUserPassword=True,
+    )["DBInstance"]
+    changed = rds.modify_db_instance(DBInstanceIdentifier="probe", ManageMasterUserPassword=True)["DBInstance"]
+    rds.delete_db_instance(DBInstanceIdentifier="probe", SkipFinalSnapshot=True)
+    return bool(changed["MasterUserSecret"]["SecretArn"] == made["MasterUserSecret"]["SecretArn"])
+
+
 def rule_descriptions(aws: Clients) -> bool:
     ec2 = aws("ec2")
     group = ec2.create_security_group(GroupName="described", Description="probe")["GroupId"]
@@ -120,7 +135,15 @@ def snap_start(aws: Clients) -> bool:
 
 PROBES = {
     probe.__name__: probe
-    for probe in (budgets, conditional_deny, instance_groups, log_queries, rule_descriptions, snap_start)
+    for probe in (
+        budgets,
+        conditional_deny,
+        instance_groups,
+        log_queries,
+        managed_secret,
+        rule_descriptions,
+        snap_start,
+    )
 }
 
 

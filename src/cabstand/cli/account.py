@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command("cost")(cost)
     app.command("sleep")(sleep)
     app.command("wake")(wake)
+    app.command("unlock")(unlock)
     app.command("destroy")(destroy)
 
 
@@ -85,6 +86,18 @@ def wake(environment: Environment = "dev", project: Project = "cabstand", dry_ru
     from cabstand.jobs import wake as job
 
     emit(job.run(load_settings(), shared.Params(environment, project, dry_run)))
+
+
+def unlock(
+    lock: Annotated[str, typer.Argument(help="The lock's id, as the refusal names it.")],
+    environment: Environment = "dev",
+    project: Project = "cabstand",
+    infra: Annotated[Path, typer.Option(help="Folder of the Terraform root.")] = Path("infra"),
+) -> None:
+    """Give back the state that a dead run of Terraform left locked, and find what it made; `make deploy` goes on."""
+    from cabstand.jobs import unlock as job
+
+    emit(job.run(load_settings(), job.Params(lock, environment, project, infra)))
 
 
 def destroy(

@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,11 @@ class Root:
     def data(self) -> Path:
         """Where Terraform keeps what it knows of the environment: one folder each, so that none is mistaken."""
         return Path(os.environ.get("TF_DATA_DIR") or self.folder / ".terraform" / self.environment).absolute()
+
+    @property
+    def adopted(self) -> Path:
+        """What the next apply imports: resources that a dead run made and could not note."""
+        return self.data / "adopted.tf"
 
     @property
     def environments(self) -> Path:
@@ -94,7 +101,48 @@ def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
     # A saved plan holds its variables already.
     saved_plan = command == "apply" and any(Path(word).is_file() for word in words)
     given = variables(root) if command in _TAKE_VARIABLES and not saved_plan else []
-    return execute(root, command, *given, *words, quiet=quiet)
+    with _adopting(root, command):
+        code = execute(root, command, *given, *words, quiet=quiet)
+    if command == "apply" and code == 0:
+        root.adopted.unlink(missing_ok=True)
+    return code
+
+
+def answer(root: Root, command: str, *words: str) -> str:
+    """Return what a command prints.
+
+    Raises
+    ------
+    TaskError
+        If it fails.
+    """
+    line = ["terraform", f"-chdir={root.folder}", command, *words]
+    environment = os.environ | {"TF_DATA_DIR": str(root.data)}
+    done = subprocess.run(line, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise TaskError(f"terraform {command} failed", where=root.folder, hint="see above")
+    return done.stdout
+
+
+def note_adopted(root: Root, adopted: Mapping[str, str]) -> None:
+    """Have the next plans, and the next apply, import what is there: id by address."""
+    blocks = [f"import {{\n  to = {address}\n  id = {json.dumps(one)}\n}}\n" for address, one in adopted.items()]
+    root.adopted.write_text("\n".join(blocks), encoding="utf-8")
+
+
+@contextmanager
+def _adopting(root: Root, command: str) -> Iterator[None]:
+    """Show Terraform what is noted of this environment while a command runs: the folder is all environments'."""
+    shown = root.folder / "adopted.tf"  # not committed
+    shown.unlink(missing_ok=True)
+    if command not in {"plan", "apply"} or not root.adopted.is_file():
+        yield
+        return
+    shown.write_text(root.adopted.read_text(encoding="utf-8"), encoding="utf-8")
+    try:
+        yield
+    finally:
+        shown.unlink(missing_ok=True)
 
 
 def execute(root: Root, command: str, *words: str, quiet: bool = False) -> int:

@@ -13,6 +13,7 @@ from cabstand.local.emulator.patches import (
     conditional_deny,
     instance_groups,
     log_queries,
+    managed_secret,
     rule_descriptions,
     snap_start,
 )
@@ -23,6 +24,7 @@ ALL: dict[str, Callable[[], None]] = {
     "conditional_deny": conditional_deny.apply,
     "instance_groups": instance_groups.apply,
     "log_queries": log_queries.apply,
+    "managed_secret": managed_secret.apply,
     "rule_descriptions": rule_descriptions.apply,
     "snap_start": snap_start.apply,
 }
