@@ -100,7 +100,7 @@ bench-plan: $(STAMP)  ## hold what `cabstand plan` predicts against what `cluste
 
 .PHONY: bench-service
 bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
-	$(BIN)/python tests/benchmarks/bench_service.py
+	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_service.py
 
 .PHONY: demo
 demo: $(RUN)  ## the main job end to end on synthetic trips: cluster, compare, sweep, report

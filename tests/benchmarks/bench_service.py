@@ -1,8 +1,9 @@
-"""`make bench-service`: the service beside a bare route and beside scikit-learn, in turn, in one run.
+"""`make bench-service`: the service beside a bare route and beside scikit-learn, in turn, with limits that fail.
 
-Three servers, one uvicorn worker each, asked by wrk over 64 connections: a plain FastAPI route that returns a constant;
-the service with keys, logs and metrics on; a plain FastAPI route that asks the same estimators in scikit-learn. Then
-the function's handler in this process: one row, and 1,000 rows.
+The function's handler in this process, one row and 1,000 rows, each paired with a bare route through the same adapter;
+hotspots among a million core points; then three servers, one uvicorn worker each, asked by wrk over 64 connections: a
+plain FastAPI route that returns a constant; the service with keys, logs and metrics on; a plain FastAPI route that asks
+the same estimators in scikit-learn. No two rows that are sent are alike: a processor learns a repeated row by heart.
 """
 
 from __future__ import annotations
@@ -12,30 +13,38 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import service_load
 import service_model
 
-from lambda_events import ROW, event
-from serving import PREDICT, free_port, get, make_key, serving
+from lambda_events import event
+from serving import PREDICT, get, make_key, serving
 
-CONNECTIONS = 64
-PLAIN = ["uvicorn", "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning"]
+N_ROWS = 1_000
+# What each figure may be: (smallest, largest).
+LIMITS = {
+    "one_over_bare": (0.0, 2.5),
+    "batch_over_one": (0.0, 30.0),
+    "hotspot_us_a_point": (0.0, 50.0),
+    "share_of_bare": (0.5, np.inf),
+    "times_sklearn": (10.0, np.inf),
+    "errors": (0, 0),
+}
+Figures = dict[str, float]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--skip-wrk", action="store_true")
+    parser.add_argument("--seconds", type=int, default=30, help="of each load")
+    parser.add_argument("--rounds", type=int, default=5, help="of the three servers in turn")
+    parser.add_argument("--only", choices=["process", "hotspots", "load"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
@@ -43,78 +52,79 @@ def main() -> None:
         from cabstand.settings import Settings
 
         key = make_key(Settings(home=home))
-        told = {} if given.skip_wrk else under_load(home, key, given.seconds)
-        told |= in_process(home, key)
+        told: Figures = {}
+        if given.only in {None, "load"}:
+            told |= under_load(home, key, given.seconds, given.rounds)
+        if given.only in {None, "hotspots"}:
+            told |= hotspots()
+        if given.only in {None, "process"}:
+            told |= in_process(home, key)
     print(json.dumps(told))
-    sys.exit(not told["passed"] if "passed" in told else 0)
+    wrong = [name for name, (low, high) in LIMITS.items() if name in told and not low <= told[name] <= high]
+    for name in wrong:
+        print(f"{name} is {told[name]}, not from {LIMITS[name][0]} to {LIMITS[name][1]}", file=sys.stderr)
+    sys.exit(bool(wrong))
 
 
-def under_load(home: Path, key: str, seconds: int) -> dict[str, object]:
-    """Return requests a second of the three servers."""
-    if shutil.which("wrk") is None:
-        sys.exit("error: wrk is missing (apt-get install wrk)")
+def rows(n: int) -> list[dict[str, Any]]:
+    """Return `n` rides between any zones at any time of a quarter."""
+    rng = np.random.default_rng(1)
+    at = np.datetime64("2023-01-01") + rng.integers(0, 7_000_000, n).astype("m8[s]")
+    zones = rng.integers(1, 264, (n, 2)).tolist()
+    return [
+        {"pickup_zone": pickup, "dropoff_zone": dropoff, "pickup_at": str(moment)}
+        for (pickup, dropoff), moment in zip(zones, at, strict=True)
+    ]
+
+
+def under_load(home: Path, key: str, seconds: int, rounds: int) -> Figures:
+    """Return requests a second of the three servers, medians over the rounds of figures paired within each."""
     script = home / "post.lua"
-    script.write_text(
-        f'wrk.method = "POST"\nwrk.body = [[{json.dumps(ROW)}]]\n'
-        f'wrk.headers["content-type"] = "application/json"\nwrk.headers["x-api-key"] = "{key}"\n'
-    )
-    with plain("bare", home) as bare:
-        bare_rate = wrk(f"{bare}/bare", seconds)
-    with serving(home, home / "server.log") as server:
-        ours = wrk(f"{server.url}{PREDICT}", seconds, script)
-        text = get(f"{server.url}/metrics", x_api_key=key)[1].decode()
-        dropped = int(re.findall(r"^cabstand_log_dropped (\d+)", text, re.MULTILINE)[0])
-        server.stop()
-    with plain("sklearn", home) as slow:
-        slow_rate = wrk(f"{slow}/predict", seconds, script)
-    told = {
-        "bare_per_s": bare_rate["rate"], "ours_per_s": ours["rate"], "sklearn_per_s": slow_rate["rate"],
-        "share_of_bare": round(ours["rate"] / bare_rate["rate"], 2),
-        "times_sklearn": round(ours["rate"] / slow_rate["rate"], 1),
-        "errors": ours["errors"], "p99_ms": ours["p99_ms"], "log_dropped": dropped,
-    }  # fmt: skip
-    return told | {"passed": told["share_of_bare"] >= 0.5 and told["times_sklearn"] >= 10 and not ours["errors"]}
-
-
-@contextmanager
-def plain(which: str, home: Path) -> Iterator[str]:
-    """Run one of the two plain servers of `service_model`."""
-    port = free_port()
-    command = [sys.executable, "-m", *PLAIN, "--port", str(port), f"service_model:{which}"]
-    # Threads of scikit-learn's own would fight for the cores with wrk.
-    env = os.environ | {
-        "BENCH_HOME": str(home),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": f"tests{os.pathsep}tests/benchmarks",
+    service_load.write_script(script, rows(N_ROWS), key)
+    found: dict[str, list[Figures]] = {"bare": [], "ours": [], "sklearn": []}
+    for _ in range(rounds):
+        with service_load.plain("bare", home) as url:
+            found["bare"].append(service_load.wrk(f"{url}/bare", seconds))
+        with serving(home, home / "server.log") as server:
+            found["ours"].append(service_load.wrk(f"{server.url}{PREDICT}", seconds, script))
+            text = get(f"{server.url}/metrics", x_api_key=key)[1].decode()
+            server.stop()
+        with service_load.plain("sklearn", home) as url:
+            found["sklearn"].append(service_load.wrk(f"{url}/predict", seconds, script))
+    rate = {name: [one["rate"] for one in each] for name, each in found.items()}
+    return {f"{name}_per_s": statistics.median(each) for name, each in rate.items()} | {
+        "share_of_bare": round(_ratio(rate["ours"], rate["bare"]), 3),
+        "times_sklearn": round(_ratio(rate["ours"], rate["sklearn"]), 1),
+        "errors": sum(one["errors"] for one in found["ours"]),
+        "p99_ms": statistics.median(one["p99_ms"] for one in found["ours"]),
+        "log_dropped": int(re.findall(r"^cabstand_log_dropped (\d+)", text, re.MULTILINE)[0]),
     }
-    process = subprocess.Popen(command, env=env)
-    try:
-        for _ in range(400):
-            try:
-                get(f"http://127.0.0.1:{port}/")
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
-def wrk(url: str, seconds: int, script: Path | None = None) -> dict[str, float]:
-    """Return rate, errors and p99 of one run, after a short warm-up."""
-    words = ["-t", "1", "-c", str(CONNECTIONS), "--latency", *(["-s", str(script)] if script else []), url]
-    subprocess.run(["wrk", "-d", "2s", *words], capture_output=True, check=True)
-    out = subprocess.run(["wrk", "-d", f"{seconds}s", *words], capture_output=True, text=True, check=True).stdout
-    rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", out)[0])
-    value, unit = re.findall(r"99%\s+([\d.]+)(us|ms|s)", out)[0]
-    refused = re.findall(r"Non-2xx or 3xx responses: (\d+)", out)
-    broken = re.findall(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
-    errors = sum(map(int, refused)) + sum(int(n) for each in broken for n in each)
-    return {"rate": rate, "errors": errors, "p99_ms": float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]}
+def _ratio(above: list[float], below: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
-def in_process(home: Path, key: str) -> dict[str, float]:
+def hotspots() -> Figures:
+    """Return microseconds a point, in batches, among a million core points of 400 crowds and over the whole city."""
+    from cabstand.clustering.core_index import CoreIndex
+
+    rng = np.random.default_rng(0)
+    centres = rng.uniform((40.5, -74.2), (40.9, -73.7), (400, 2))
+    cluster = rng.integers(0, 400, 1_000_000)
+    index = CoreIndex.build(centres[cluster] + rng.normal(0, 0.002, (len(cluster), 2)), cluster, 50.0)
+    near = index.points[rng.integers(0, len(index), 20_000)] + rng.normal(0, 3e-4, (20_000, 2))
+    asked = np.concatenate([near, rng.uniform((40.5, -74.2), (40.9, -73.7), (20_000, 2))])
+    rng.shuffle(asked)
+    times = []
+    for first in range(0, len(asked), N_ROWS):
+        started = time.perf_counter()
+        index.query(asked[first : first + N_ROWS])
+        times.append(time.perf_counter() - started)
+    return {"hotspot_core_points": len(index), "hotspot_us_a_point": round(statistics.median(times) / N_ROWS * 1e6, 2)}
+
+
+def in_process(home: Path, key: str) -> Figures:
     """Return medians of the handler in this process, in microseconds, each paired with a bare route."""
     os.environ |= {"CABSTAND_HOME": str(home), "AWS_LAMBDA_FUNCTION_NAME": "bench", "CABSTAND_LOG_LEVEL": "WARNING"}
     from mangum import Mangum
@@ -130,18 +140,19 @@ def in_process(home: Path, key: str) -> dict[str, float]:
     }  # fmt: skip
 
 
-def medians(handler: Any, bare: Any, key: str) -> dict[str, float]:
+def medians(handler: Any, bare: Any, key: str) -> Figures:
     """Return the median of each kind of call in microseconds."""
-    headers = {"x-api-key": key}
-    one = event("POST", PREDICT, ROW, **headers)
-    many = event("POST", f"{PREDICT}/batch", {"rows": [ROW] * 1000}, **headers)
+    sent = rows(N_ROWS)
+    each = [event("POST", PREDICT, row, **{"x-api-key": key}) for row in sent]
+    many = event("POST", f"{PREDICT}/batch", {"rows": sent}, **{"x-api-key": key})
     get_bare = event("GET", "/bare")
     times: dict[str, list[float]] = {"bare": [], "one": [], "many": []}
-    for n in range(2_200):
-        calls = [("bare", bare, get_bare), ("one", handler, one)] + ([("many", handler, many)] if n % 20 == 0 else [])
-        for name, call, sent in calls:
+    for n in range(4_400):
+        calls = [("bare", bare, get_bare), ("one", handler, each[n % N_ROWS])]
+        for name, call, given in calls + ([("many", handler, many)] if n % 40 == 0 else []):
+            asked = dict(given)
             started = time.perf_counter()
-            assert call(sent, None)["statusCode"] == 200
+            assert call(asked, None)["statusCode"] == 200
             times[name].append(time.perf_counter() - started)
     return {name: statistics.median(values[len(values) // 10 :]) * 1e6 for name, values in times.items()}
 

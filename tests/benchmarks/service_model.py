@@ -40,7 +40,9 @@ def publish(home: Path) -> None:
         return estimators.boosting(0, **parameters).fit(matrix, minutes)
 
     size = {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31}
-    model = fit.Model("boosting", fitted(**size), fitted(quantile=0.05), fitted(quantile=0.95), 0.5, 0.0)
+    model = fit.Model(
+        "boosting", fitted(**size), *(fitted(quantile=level, max_iter=150) for level in (0.05, 0.95)), 0.5, 0.0
+    )
     small_bundle(home / "artifacts")
     base = home / "artifacts" / PROBLEM.name / "bundles" / "v1"
     data = export.to_onnx(model, len(PROBLEM.feature_names))

@@ -35,7 +35,9 @@ class Protocol(HttpToolsProtocol):
     body_s = 15.0
     _head_bytes = 0
     _head_open = True
+    _deadline: float | None = None
     _timer: asyncio.TimerHandle | None = None
+    _wakes_at = 0.0
     _send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -57,7 +59,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Stop the clock."""
-        self._stop()
+        self._deadline = None
         super().on_message_complete()
 
     def pause_writing(self) -> None:
@@ -80,7 +82,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks for good."""
-        self._stop()
+        self._deadline = None
+        self._wake(None)
         self._stop_send()
         super().connection_lost(exc)
 
@@ -89,17 +92,26 @@ class Protocol(HttpToolsProtocol):
         self._start(HEAD_S)
 
     def _start(self, seconds: float) -> None:
-        self._stop()
-        self._timer = self.loop.call_later(seconds, self._late)
+        # The timer stays when a clock stops and looks when it rings: one a request would cost as much as its guard.
+        self._deadline = self.loop.time() + seconds
+        if self._timer is None or self._deadline < self._wakes_at:
+            self._wake(self._deadline)
 
-    def _late(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
-
-    def _stop(self) -> None:
+    def _wake(self, at: float | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if at is not None:
+            self._timer, self._wakes_at = self.loop.call_at(at, self._look), at
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._deadline is None or self.transport.is_closing():
+            return
+        if self._deadline > self.loop.time():
+            self._wake(self._deadline)
+        else:
+            self.transport.close()
 
     def _stop_send(self) -> None:
         if self._send_timer is not None:

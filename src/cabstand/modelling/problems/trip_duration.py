@@ -26,6 +26,7 @@ from cabstand.modelling.problem import (
 )
 
 N_ZONES = 266  # TLC location IDs are 1 to 265; 0 stands for none
+PARALLEL = np.cos(np.radians(40.7))  # a degree along New York's parallel, in degrees along a meridian
 SHRINKAGE = 10.0  # a pair's mean counts this many rides of its zones' means
 
 FIELDS = (
@@ -76,12 +77,14 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
     float32 array (n, 13)
         Columns as `FEATURES` names them; hour is fractional, weekday 0 is Monday; NaN where a zone has no place.
     """
-    pickup, dropoff = columns["pickup_zone"].astype(np.int64), columns["dropoff_zone"].astype(np.int64)
+    pickup = columns["pickup_zone"].astype(np.int64, copy=False)
+    dropoff = columns["dropoff_zone"].astype(np.int64, copy=False)
     hour, weekday, month = calendar(columns["pickup_at"])
     lat, lon = assets["zone_lat"], assets["zone_lon"]
     # A city is flat enough: kilometres along the meridian, and along the parallel of 40.7 degrees north.
-    north = (lat[dropoff] - lat[pickup]) * 111.195
-    east = (lon[dropoff] - lon[pickup]) * 111.195 * np.cos(np.radians(40.7))
+    pickup_lat, pickup_lon, dropoff_lat, dropoff_lon = lat[pickup], lon[pickup], lat[dropoff], lon[dropoff]
+    north = (dropoff_lat - pickup_lat) * 111.195
+    east = (dropoff_lon - pickup_lon) * 111.195 * PARALLEL
     values = (
         pickup,
         dropoff,
@@ -92,10 +95,10 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
         np.hypot(north, east),
         np.abs(north) + np.abs(east),
         np.arctan2(north, east),
-        lat[pickup],
-        lon[pickup],
-        lat[dropoff],
-        lon[dropoff],
+        pickup_lat,
+        pickup_lon,
+        dropoff_lat,
+        dropoff_lon,
     )
     # Filled in place: for the single row of a request this takes a third of the time of stacking thirteen arrays.
     matrix = np.empty((len(pickup), len(values)), np.float32)
@@ -112,11 +115,11 @@ def features_with_distance(columns: Columns, assets: Assets) -> FeatureMatrix:
 
 def calendar(moments: npt.NDArray[np.datetime64]) -> tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return hour of day (fractional), weekday (Monday 0) and month (1 to 12) of local times."""
-    seconds = moments.astype("M8[s]")
-    days = seconds.astype("M8[D]")
-    hour = (seconds - days).astype(np.int64) / 3600.0
-    weekday = (days.astype(np.int64) + 3) % 7  # day 0, 1970-01-01, was a Thursday
-    month = seconds.astype("M8[M]").astype(np.int64) % 12 + 1
+    moments = moments.astype("M8[s]", copy=False)
+    days, seconds = np.divmod(moments.view(np.int64), 86_400)
+    hour = seconds / 3600.0
+    weekday = (days + 3) % 7  # day 0, 1970-01-01, was a Thursday
+    month = moments.astype("M8[M]").view(np.int64) % 12 + 1
     return hour, weekday, month
 
 
