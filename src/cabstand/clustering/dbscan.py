@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cabstand.clustering.kernels import bounds
 from cabstand.clustering.kernels.grid import EARTH_RADIUS_M, make_grid
-from cabstand.clustering.kernels.pipeline import cluster
+from cabstand.clustering.kernels.pipeline import cluster, find_box
 from cabstand.errors import ConfigError, DataError
 
 __all__ = ["EARTH_RADIUS_M", "METRICS", "Clustering", "dbscan"]
@@ -93,8 +92,8 @@ def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: 
     view = np.ascontiguousarray(xy).view()
     view.flags.writeable = False
     earth = metric == "haversine"
-    box = np.empty(4)
-    if bounds.bounds(view, 0, len(view), 90.0 if earth else MOST, MOST, box):
+    box = find_box(view, n_threads)
+    if box is None or np.abs(box[:2]).max() > (90.0 if earth else MOST) or np.abs(box[2:]).max() > MOST:
         raise _bad_point(view, earth)
     if earth and (box[2] < -180 or box[3] > 180):
         return _run(_turned(view), eps_m, min_samples, metric, weight, n_threads)

@@ -1,6 +1,7 @@
 """Third stage: the cells that hold a point, in row-major order, and each thread's places in them.
 
-A *directory* is a set of pages with their slots: one thread's own book, or the sum of several.
+Every kernel here works on a stretch of the common pages, so threads share them out. ``where[t, page]`` is the page of
+book t among all books' pages, or -1: its slots are ``where << page_bits`` and those after it, in all arrays of slots.
 """
 
 from __future__ import annotations
@@ -11,84 +12,135 @@ from cabstand.clustering.kernels.jit import kernel
 
 
 @kernel
-def add_book(ranks, counts, page_bits, totals):
-    """Add one book's points to the slots of the common directory.
+def merge_pages(keys, order, edges, page_keys, where):
+    """Merge the books' pages.
 
     Parameters
     ----------
-    ranks : ndarray of int64
-        The page of the directory for each page of the book.
-    counts, totals : ndarray of int32
-        Points of each slot of the book and of the directory.
+    keys : ndarray of int64, one a page of all books, book after book
+    order : ndarray of int32, same shape
+        The pages of each book by their keys, counted among all books' pages.
+    edges : ndarray of int64, shape (books + 1,)
+        Where each book begins in both.
+    page_keys : ndarray of int64
+    where : ndarray of int32, shape (books, pages or more)
+        Both filled.
+
+    Returns
+    -------
+    int
+        Number of common pages.
     """
-    size = 1 << page_bits
-    for page in range(len(ranks)):
-        there = ranks[page] << page_bits
-        here = page << page_bits
-        for c in range(size):
-            totals[there + c] += counts[here + c]
+    n_books = len(edges) - 1
+    heads = edges[:-1].copy()
+    n = 0
+    left = len(keys)
+    while left > 0:
+        lowest = np.int64(0x7FFFFFFFFFFFFFFF)
+        for t in range(n_books):
+            if heads[t] < edges[t + 1]:
+                lowest = min(lowest, keys[order[heads[t]]])
+        page_keys[n] = lowest
+        for t in range(n_books):
+            where[t, n] = -1
+            if heads[t] < edges[t + 1] and keys[order[heads[t]]] == lowest:
+                where[t, n] = order[heads[t]]
+                heads[t] += 1
+                left -= 1
+        n += 1
+    return n
 
 
 @kernel
-def count_cells(totals):
-    """Count the slots that hold a point."""
-    n_cells = 0
-    for n in totals:
-        n_cells += n > 0
-    return n_cells
-
-
-@kernel
-def list_cells(page_keys, order, totals, page_bits, keys, sizes, cell_of):
-    """Write key and size of every cell in order, and the cell of every slot (-1 where it is empty)."""
-    size = 1 << page_bits
-    cell = 0
-    for page in order:
-        base = page << page_bits
-        for c in range(base, base + size):
-            n = totals[c]
-            if n > 0:
-                keys[cell] = (page_keys[page] << page_bits) | (c - base)
-                sizes[cell] = n
-                cell_of[c] = cell
-                cell += 1
-            else:
-                cell_of[c] = -1
-
-
-@kernel
-def take_places(ranks, counts, page_bits, cell_of, free, ends, pos, end):
-    """Reserve one book's places among the kept points.
+def count_cells(where, counts, page_bits, first, last, filled, cells_in):
+    """Tell which slots of each of the pages ``first:last`` hold a point, and how many do.
 
     Parameters
     ----------
-    free, ends : ndarray of int64, one a cell
-        First place still free, moved on by what this book takes, and end of the cell's places: of a sampled cell only
-        the first few points have one.
-    pos, end : ndarray of int32, one a slot of the book
-        Filled with the first place and the end of the book's share of each cell; `pos` is -1 where it is empty.
+    counts : ndarray of int32
+        Points of all books' slots.
+    filled : ndarray of int32, one a page
+        Filled; bit c stands for slot c.
+    cells_in : ndarray of int32, one a page
+        Filled.
     """
-    size = 1 << page_bits
-    for page in range(len(ranks)):
-        here = page << page_bits
-        there = ranks[page] << page_bits
+    size = np.int64(1) << page_bits
+    for page in range(first, last):
+        bits = np.int64(0)
+        for t in range(len(where)):
+            base = np.int64(where[t, page]) << page_bits
+            if base >= 0:
+                for c in range(size):
+                    bits |= np.int64(counts[np.uint64(base + c)] > 0) << c
+        n = np.int64(0)
         for c in range(size):
-            if counts[here + c] > 0:
-                cell = cell_of[there + c]
-                share = min(np.int64(counts[here + c]), ends[cell] - free[cell])
-                pos[here + c] = free[cell] if share > 0 else -1
-                free[cell] += share
-                end[here + c] = free[cell]
+            n += (bits >> c) & 1
+        filled[page] = bits
+        cells_in[page] = n
 
 
 @kernel
-def spread(ranks, page_bits, cell_of, values, table):
-    """Give every slot of a book the value of its cell."""
-    size = 1 << page_bits
-    for page in range(len(ranks)):
-        here = page << page_bits
-        there = ranks[page] << page_bits
+def list_cells(where, counts, page_bits, page_keys, first_cell, first, last, keys, sizes):
+    """Write key and size of every cell of the pages ``first:last``, each page from its `first_cell` on."""
+    size = np.int64(1) << page_bits
+    for page in range(first, last):
+        cell = np.uint64(first_cell[page])
         for c in range(size):
-            cell = cell_of[there + c]
-            if cell >= 0:
-                table[here + c] = values[cell]
+            total = 0
+            for t in range(len(where)):
+                base = np.int64(where[t, page]) << page_bits
+                if base >= 0:
+                    total += counts[np.uint64(base + c)]
+            if total > 0:
+                keys[cell] = (page_keys[page] << page_bits) | c
+                sizes[cell] = total
+                cell += np.uint64(1)
+
+
+@kernel
+def take_places(where, counts, page_bits, first_cell, filled, starts, first, last, pos, end):
+    """Share the places of the cells of the pages ``first:last`` among the books, in their order.
+
+    Parameters
+    ----------
+    starts : ndarray of int64, one a cell and one more
+        First place of each cell: of a sampled cell only the first few points have one.
+    pos, end : ndarray of int32, one a slot of all books
+        Filled with the first place and the end of a book's share of each cell; `pos` is -1 where it is empty.
+    """
+    size = np.int64(1) << page_bits
+    n_cells = np.int64(len(starts) - 1)
+    free = np.empty(size, np.int64)
+    stop = np.empty(size, np.int64)
+    for page in range(first, last):
+        cell = np.int64(first_cell[page])
+        for c in range(size):  # what an empty slot is given is never looked at
+            free[c] = starts[np.uint64(cell)]
+            stop[c] = starts[np.uint64(min(cell + 1, n_cells))]
+            cell += (filled[page] >> c) & 1
+        for t in range(len(where)):
+            base = np.int64(where[t, page]) << page_bits
+            if base < 0:
+                continue
+            for c in range(size):
+                slot = np.uint64(base + c)
+                share = min(np.int64(counts[slot]), stop[c] - free[c])
+                pos[slot] = free[c] if share > 0 else -1
+                free[c] += share
+                end[slot] = free[c]
+
+
+@kernel
+def spread(where, page_bits, first_cell, filled, first, last, values, table):
+    """Give every slot of the pages ``first:last`` the value of its cell; an empty one gets any."""
+    size = np.int64(1) << page_bits
+    last_cell = np.int64(len(values) - 1)
+    for page in range(first, last):
+        for t in range(len(where)):
+            base = np.int64(where[t, page]) << page_bits
+            if base < 0:
+                continue
+            cell = np.int64(first_cell[page])
+            for c in range(size):
+                table[np.uint64(base + c)] = values[np.uint64(min(cell, last_cell))]
+                cell += (filled[page] >> c) & 1

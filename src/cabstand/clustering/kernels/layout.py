@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.kernels import book, cells, tiles
+from cabstand.clustering.kernels import book, cells, order, tiles
+from cabstand.clustering.kernels.book import PAGE_BITS
 from cabstand.clustering.kernels.grid import Grid
 
-PAGE_BITS = 4  # binary logarithm of the columns of a page
 TILES = (tiles.Tile(PAGE_BITS, 3, 3), tiles.Tile(0, 0, 0))  # the last for points all over the place
 
 Array = NDArray[Any]
@@ -27,13 +28,17 @@ class Book(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """All threads' slots together: its cells, and the page of each page of each book."""
+    """All threads' slots together, and the cells; see :mod:`cabstand.clustering.kernels.cells`."""
 
     page_bits: int
     keys: Array
     sizes: Array
-    cell_of: Array
-    ranks: list[Array]
+    where: Array
+    counts: Array
+    first_cell: Array
+    filled: Array
+    stretches: Chunks  # of pages, to share out
+    own: list[slice]  # the slots of each book
 
 
 def write_books(
@@ -60,7 +65,7 @@ def _write_book(
     page_keys = np.empty(most, np.int64)
     counts = np.zeros(most << PAGE_BITS, np.int32)  # the system hands out its memory as it is touched
     pages = np.zeros(((grid.n_rows >> 3) + 1) * row_tiles << 6, np.int32)
-    n = book.assign(points, start, stop, grid, bands, PAGE_BITS, row_tiles, pages, page_keys, counts, slots)
+    n = book.assign(points, start, stop, grid, bands, row_tiles, pages, page_keys, counts, slots)
     return Book(page_keys[:n].copy(), counts[: n << PAGE_BITS]) if n <= most else None
 
 
@@ -90,21 +95,33 @@ def _write_book_hashed(
         bits += 2 if bits < 18 else 1
 
 
-def order_cells(books: list[Book], page_bits: int) -> Directory:
-    """Put the cells of all books in order."""
+def order_cells(books: list[Book], page_bits: int, run: Map, parts: int) -> Directory:
+    """Put the cells of all books in order; `parts` says into how many stretches of pages the work is cut."""
+    edges = np.cumsum([0, *(len(b.page_keys) for b in books)])
+    orders = run(order.ranked, [(b.page_keys,) for b in books])
     if len(books) == 1:
-        page_keys, totals = books[0]
-        order = np.argsort(page_keys)
-        ranks = [np.arange(len(page_keys))]
+        counts, where = books[0].counts, orders[0].reshape(1, -1)
+        page_keys = books[0].page_keys[orders[0]]
     else:
-        page_keys = np.unique(np.concatenate([b.page_keys for b in books]))
-        totals = np.zeros(len(page_keys) << page_bits, np.int32)
-        order = np.arange(len(page_keys))
-        ranks = [np.searchsorted(page_keys, b.page_keys) for b in books]
-        for b, rank in zip(books, ranks, strict=True):
-            cells.add_book(rank, b.counts, page_bits, totals)
-    n_cells = cells.count_cells(totals)
-    keys, sizes = np.empty(n_cells, np.int64), np.empty(n_cells, np.int32)
-    cell_of = np.empty(len(totals), np.int32)
-    cells.list_cells(page_keys, order, totals, page_bits, keys, sizes, cell_of)
-    return Directory(page_bits, keys, sizes, cell_of, ranks)
+        counts = np.concatenate([b.counts for b in books])
+        all_keys = np.concatenate([b.page_keys for b in books])
+        all_orders = np.concatenate([o + np.int32(a) for o, a in zip(orders, edges[:-1], strict=True)])
+        page_keys, where = np.empty(len(all_keys), np.int64), np.empty((len(books), len(all_keys)), np.int32)
+        n_pages = cells.merge_pages(all_keys, all_orders, edges, page_keys, where)
+        page_keys, where = page_keys[:n_pages], np.ascontiguousarray(where[:, :n_pages])
+    stretches = cut(len(page_keys), parts)
+    first_cell = np.zeros(len(page_keys) + 1, np.int32)
+    filled = np.empty(len(page_keys), np.int32)
+    run(cells.count_cells, [(where, counts, page_bits, a, b, filled, first_cell[1:]) for a, b in stretches])
+    np.cumsum(first_cell, out=first_cell)
+    keys, sizes = np.empty(int(first_cell[-1]), np.int64), np.empty(int(first_cell[-1]), np.int32)
+    ground = (where, counts, page_bits, page_keys, first_cell)
+    run(cells.list_cells, [(*ground, a, b, keys, sizes) for a, b in stretches])
+    own = [slice(a << page_bits, b << page_bits) for a, b in itertools.pairwise(edges.tolist())]
+    return Directory(page_bits, keys, sizes, where, counts, first_cell, filled, stretches, own)
+
+
+def cut(n: int, parts: int) -> Chunks:
+    """Cut ``0:n`` into so many stretches, none of them empty."""
+    edges = [n * i // parts for i in range(parts + 1)]
+    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]

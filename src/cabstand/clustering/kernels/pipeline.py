@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import numpy as np
 
 from cabstand.clustering.kernels import (
     border,
+    bounds,
     cells,
     closest,
     core,
@@ -23,7 +23,7 @@ from cabstand.clustering.kernels import (
     windows,
 )
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.layout import Array, Book, Chunks, Directory, Map, order_cells, write_books
+from cabstand.clustering.kernels.layout import Array, Chunks, Directory, Map, cut, order_cells, write_books
 
 N_SAMPLES = 8  # points that stand for a cell inside a cluster
 LEAST_SAVING = 0.3  # share of the points that sampling must be able to leave out, or it is not tried
@@ -40,7 +40,6 @@ class Work(NamedTuple):
     min_samples: int
     weights: Array | None
     slots: Array
-    books: list[Book]
     found: Directory
     chunks: Chunks
     run: Map
@@ -61,6 +60,18 @@ class Kept(NamedTuple):
     ys: Array
     xs: Array
     rows: Array
+
+
+def find_box(points: Array, n_threads: int) -> Array | None:
+    """Find the bounding box (low and high of each column) of points, at least one; None if a coordinate is NaN."""
+    chunks = cut(len(points), n_threads if len(points) >= SMALL else 1)
+    boxes = np.empty((len(chunks), 4))
+    with _threads(len(chunks)) as run:
+        bad = run(bounds.bounds, [(points, a, b, box) for (a, b), box in zip(chunks, boxes, strict=True)])
+    if any(bad):
+        return None
+    box: Array = np.where([True, False, True, False], boxes.min(axis=0), boxes.max(axis=0))
+    return box
 
 
 def cluster(
@@ -86,11 +97,11 @@ def cluster(
     n = len(points)
     n_threads = n_threads if n >= SMALL else 1
     labels = np.empty(n, np.int32)  # holds the slots first
-    chunks = _cut(n, n_threads)
+    chunks = cut(n, n_threads)
     with _threads(n_threads) as run:
         page_bits, books = write_books(points, grid, bands, chunks, labels, run)
-        found = order_cells(books, page_bits)
-        work = Work(points, grid, bands, min_samples, weights, labels, books, found, chunks, run)
+        found = order_cells(books, page_bits, run, _parts(n_threads))
+        work = Work(points, grid, bands, min_samples, weights, labels, found, chunks, run)
         sparse = _survey(work)
         kept = _bring(work, _choose(work, sparse))
         n_core = _find_core(work, sparse, kept)
@@ -103,13 +114,12 @@ def cluster(
     return labels, is_core, int(n_clusters)
 
 
-def _cut(n: int, parts: int) -> Chunks:
-    edges = [n * i // parts for i in range(parts + 1)]
-    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
-
-
 def _stripes(work: Work, n: int) -> Chunks:
-    return _cut(n, 1 if len(work.chunks) == 1 else STRIPES_A_THREAD * len(work.chunks))
+    return cut(n, _parts(len(work.chunks)))
+
+
+def _parts(n_threads: int) -> int:
+    return 1 if n_threads == 1 else STRIPES_A_THREAD * n_threads
 
 
 @contextmanager
@@ -149,16 +159,14 @@ def _choose(work: Work, sparse: Runs) -> Array:
 
 def _bring(work: Work, starts: Array) -> Kept:
     """Bring points together: as many of each cell as it has places."""
-    rows = np.empty(int(starts[-1]), np.int32)
-    free = starts[:-1].copy()
-    calls = []
-    for (a, b), rank, own in zip(work.chunks, work.found.ranks, work.books, strict=True):
-        pos, end = np.empty(len(own.counts), np.int32), np.empty(len(own.counts), np.int32)
-        cells.take_places(rank, own.counts, work.found.page_bits, work.found.cell_of, free, starts[1:], pos, end)
-        calls.append((a, b, work.slots, pos, end, rows))
-    work.run(scatter.collect, calls)
+    found, rows = work.found, np.empty(int(starts[-1]), np.int32)
+    pos, end = np.empty(len(found.counts), np.int32), np.empty(len(found.counts), np.int32)
+    ground = (found.where, found.counts, found.page_bits, found.first_cell, found.filled, starts)
+    work.run(cells.take_places, [(*ground, a, b, pos, end) for a, b in found.stretches])
+    chunks = zip(work.chunks, found.own, strict=True)
+    work.run(scatter.collect, [(a, b, work.slots, pos[own], end[own], rows) for (a, b), own in chunks])
     ys, xs = np.empty(len(rows)), np.empty(len(rows))
-    work.run(scatter.gather, [(work.points, rows, a, b, ys, xs) for a, b in _cut(len(rows), len(work.chunks))])
+    work.run(scatter.gather, [(work.points, rows, a, b, ys, xs) for a, b in _stripes(work, len(rows))])
     return Kept(starts, ys, xs, rows)
 
 
@@ -204,10 +212,10 @@ def _link(work: Work, kept: Kept, n_core: Array, parent: Array) -> Array:
     pending = work.run(
         stripe, [(filled[places[i] : places[i + 1]], cuts[i], cuts[i + 1]) for i in range(len(cuts) - 1)]
     )
-    for cut in cuts[1:-1]:
-        near = np.searchsorted(keys, ((keys[cut] >> work.grid.col_bits) - work.grid.reach_rows) << work.grid.col_bits)
-        chosen = filled[np.searchsorted(filled, near) : np.searchsorted(filled, cut)]
-        pending.append(stripe(chosen, cut, len(keys)))
+    for low in cuts[1:-1]:
+        near = np.searchsorted(keys, ((keys[low] >> work.grid.col_bits) - work.grid.reach_rows) << work.grid.col_bits)
+        chosen = filled[np.searchsorted(filled, near) : np.searchsorted(filled, low)]
+        pending.append(stripe(chosen, low, len(keys)))
     pairs = np.concatenate(pending)
     return pairs[: link.still_open(parent, pairs)]
 
@@ -232,12 +240,11 @@ def _label(work: Work, sparse: Runs, kept: Kept, n_core: Array, cell_labels: Arr
     """Write the answer: slots become labels in place, then the points of sparse cells; return the core mask."""
     labels, is_core = work.slots, np.empty(len(work.points), np.bool_)
     values = np.where(n_core == work.found.sizes, cell_labels, np.int32(-1))
-    calls = []
-    for (a, b), rank, own in zip(work.chunks, work.found.ranks, work.books, strict=True):
-        table = np.empty(len(own.counts), np.int32)
-        cells.spread(rank, work.found.page_bits, work.found.cell_of, values, table)
-        calls.append((a, b, table, labels, is_core))
-    work.run(border.label_slots, calls)
+    found, table = work.found, np.empty(len(work.found.counts), np.int32)
+    pages = (found.where, found.page_bits, found.first_cell, found.filled)
+    work.run(cells.spread, [(*pages, a, b, values, table) for a, b in found.stretches])
+    chunks = zip(work.chunks, found.own, strict=True)
+    work.run(border.label_slots, [(a, b, table[own], labels, is_core) for (a, b), own in chunks])
     if not n_core.any():
         return is_core
     ground = (work.points, work.grid, work.bands, work.found.keys, *kept, n_core, cell_labels, *sparse)
