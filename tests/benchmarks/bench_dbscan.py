@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dbscan_limits import Figure, figures
+from dbscan_picture import draw
 from dbscan_points import KINDS, WORST
+from first_call import measure
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "docs" / "bench"
 ALONE = {"PARLAY_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 SETTINGS = ((100.0, 100), (25.0, 500), (200.0, 500))
-SUITES = ("peers", "settings", "sklearn", "radix", "threads", "worst", "growth", "reference")
+SUITES = ("first", "peers", "settings", "radix", "threads", "worst", "growth", "sklearn", "reference")
 
 
 class Bench:
@@ -49,10 +52,10 @@ class Bench:
             "threads": threads,
         }
 
-    def compare(self, name: str, tasks: dict[str, dict[str, Any]], rounds: int | None = None) -> dict[str, Any]:
+    def compare(self, name: str, tasks: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Run tasks in turns; store and return, for each, the medians and every round's CPU and wall seconds."""
         trials: dict[str, list[dict[str, Any]]] = {key: [] for key in tasks}
-        for _ in range(rounds or self.rounds):
+        for _ in range(self.rounds):
             for key, task in tasks.items():
                 trials[key].append(run(task))
         result = {
@@ -94,12 +97,6 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def ratio(result: dict[str, Any], above: str, below: str, field: int = 0) -> float:
-    """Median of the paired ratios of two engines' CPU (field 0) or wall (1) seconds."""
-    pairs = zip(result[above]["rounds"], result[below]["rounds"], strict=True)
-    return statistics.median(a[field] / b[field] for a, b in pairs)
-
-
 def suite(bench: Bench, name: str) -> None:  # noqa: C901 (a list of what is measured)
     """Run one suite."""
     if name == "peers":
@@ -109,10 +106,10 @@ def suite(bench: Bench, name: str) -> None:  # noqa: C901 (a list of what is mea
         for n in bench.sizes(100_000, 1_000_000):
             for eps_m, m in SETTINGS:
                 tasks = {e: bench.task(e, n, eps_m=eps_m, min_samples=m) for e in ("cabstand", "dbscan")}
-                bench.compare(f"settings-{n}-{eps_m:g}-{m}", tasks, 3)
+                bench.compare(f"settings-{n}-{eps_m:g}-{m}", tasks)
     elif name == "sklearn":
         n = bench.sizes(100_000, 1_000_000)[-1]
-        bench.compare(f"sklearn-{n}", {e: bench.task(e, n) for e in ("cabstand", "scikit-learn")}, 1)
+        bench.compare(f"sklearn-{n}", {e: bench.task(e, n) for e in ("cabstand", "scikit-learn")})
     elif name in ("radix", "reference"):
         for n in bench.sizes(5_000_000, *([22_000_000] if name == "reference" else [])):
             bench.compare(f"{name}-{n}", {e: bench.task(e, n) for e in ("cabstand", name)})
@@ -121,58 +118,50 @@ def suite(bench: Bench, name: str) -> None:  # noqa: C901 (a list of what is mea
             bench.compare(f"threads-{n}", {f"{t}": bench.task("cabstand", n, threads=t) for t in (1, 2)})
     elif name == "worst":
         n = bench.sizes(100_000, 1_000_000)[-1]
-        bench.compare(f"worst-{n}", {k: bench.task("cabstand", n, kind=k) for k in ("nyc", *WORST)}, 3)
+        bench.compare(f"worst-{n}", {k: bench.task("cabstand", n, kind=k) for k in ("nyc", *WORST)})
     elif name == "growth":
         sizes = bench.sizes(1_000_000, 2_000_000, 5_000_000, 10_000_000, 22_000_000)
-        bench.compare("growth", {str(n): bench.task("cabstand", n, kind="cities") for n in sizes}, 3)
+        bench.compare("growth", {str(n): bench.task("cabstand", n, kind="cities") for n in sizes})
 
 
-def summary(found: dict[str, Any]) -> dict[str, float]:  # noqa: C901 (a list of what is promised)
-    """Boil everything down to the figures that are promised."""
-    out: dict[str, float] = {}
-    for name, result in found.items():
-        if name.startswith(("peers", "settings")):
-            out[f"times less CPU than dbscan: {name}"] = ratio(result, "dbscan", "cabstand")
-        elif name.startswith("sklearn"):
-            out[f"times less CPU than scikit-learn: {name}"] = ratio(result, "scikit-learn", "cabstand")
-        elif name.startswith("radix"):
-            out[f"radix passes: {name}"] = ratio(result, "cabstand", "radix")
-        elif name.startswith("reference"):
-            out[f"share of the reference's CPU: {name}"] = ratio(result, "cabstand", "reference")
-        elif name.startswith("threads"):
-            out[f"two threads, times faster: {name}"] = ratio(result, "1", "2", 1)
-            if result["1"]["sha256"] != result["2"]["sha256"]:
-                raise SystemExit(f"{name}: the labels differ between one and two threads")
-        elif name.startswith("worst"):
-            for kind in WORST:
-                out[f"CPU, times ordinary points: {kind}"] = ratio(result, kind, "nyc")
-                out[f"memory, times ordinary points: {kind}"] = result[kind]["peak_mb"] / result["nyc"]["peak_mb"]
-        elif name == "growth":
-            sizes = np.log([row["n"] for row in result.values()])
-            out["growth exponent"] = float(np.polyfit(sizes, np.log([r["cpu_s"] for r in result.values()]), 1)[0])
-    return out
+def report(file: Path, measured: dict[str, Any]) -> list[Figure]:
+    """Write what was measured beside what other suites measured earlier, and the picture; return the new figures."""
+    earlier = json.loads(file.read_text())["trials"] if file.exists() else {}
+    trials = earlier | measured
+    rows = {
+        f.name: {"value": f.value, "at_least": f.least, "at_most": f.most, "holds": f.holds()} for f in figures(trials)
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"schema_version": 2, "figures": rows, "trials": trials}, indent=1) + "\n")
+    draw(trials, file.with_suffix(".png"))
+    return figures(measured)
 
 
 def main() -> None:
-    """Measure the suites asked for, and keep the others' earlier figures."""
+    """Measure the suites asked for, and keep the others' earlier figures; exit 1 if a limit is not kept."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", default=SUITES[:-1], choices=SUITES)
+    parser.add_argument("suites", nargs="*", default=[], help=f"some of {', '.join(SUITES)}; all if none is named")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--limit", type=int, default=22_000_000, help="leave out larger sizes")
     parser.add_argument("--points", type=Path, help="where to keep the points between runs")
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
+    if unknown := set(chosen.suites) - set(SUITES):
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(chosen.points or Path(folder), chosen.rounds, chosen.limit)
         bench.folder.mkdir(parents=True, exist_ok=True)
-        for name in chosen.suites:
-            suite(bench, name)
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    file = chosen.out / "dbscan.json"
-    earlier = json.loads(file.read_text())["trials"] if file.exists() else {}
-    trials = earlier | bench.found
-    file.write_text(json.dumps({"schema_version": 1, "summary": summary(trials), "trials": trials}, indent=1) + "\n")
-    print(json.dumps(summary(bench.found), indent=1))
+        for name in chosen.suites or [s for s in SUITES if s != "reference" or "BENCH_REFERENCE" in os.environ]:
+            if name == "first":
+                bench.found[name] = measure(bench.rounds)
+            else:
+                suite(bench, name)
+    found = report(chosen.out / "dbscan.json", bench.found)
+    for figure in found:
+        limit = "" if figure.least is None else f"at least {figure.least:g}"
+        limit += "" if figure.most is None else f"at most {figure.most:g}"
+        print(f"{figure.value:10.2f}  {figure.name}  {limit}{'' if figure.holds() else '  DOES NOT HOLD'}")
+    sys.exit(not all(figure.holds() for figure in found))
 
 
 if __name__ == "__main__":

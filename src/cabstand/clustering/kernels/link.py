@@ -139,7 +139,7 @@ def link_cells(grid, bands, keys, starts, n_core, ys, xs, cells, low, high, whol
     for first in range(0, len(cells), BLOCK):
         last = min(first + BLOCK, len(cells))
         for d in range(rows_on + 1):
-            row_runs(grid, bands, keys, cells, first, last, d, 1.0 if whole else 0.0, runs, d * width)
+            row_runs(grid, bands, keys, cells, first, last, d, 1.0 if whole else 0.0, grid.wraps, runs, d * width)
         n_pending = link(
             grid,
             bands,

@@ -46,7 +46,7 @@ class Work(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """The sparse cells (fewer than `min_samples` points; with weights, all) and where their neighbours are."""
+    """Sparse cells (fewer than `min_samples` points; with weights, all) and where their neighbours are."""
 
     sparse: Array
     runs: Array
@@ -132,26 +132,33 @@ def _threads(n_threads: int) -> Iterator[Map]:
         yield lambda function, calls: [job.result() for job in [pool.submit(function, *call) for call in calls]]
 
 
-def _survey(work: Work) -> Runs:
-    """Find the sparse cells and their neighbours."""
+def _survey(work: Work) -> list[Runs]:
+    """Find the sparse cells and their neighbours; those that reach across the antimeridian apart from the others."""
     grid, keys, sizes = work.grid, work.found.keys, work.found.sizes
     few = sizes < work.min_samples if work.weights is None else np.ones(len(sizes), np.bool_)
     sparse = np.flatnonzero(few).astype(np.int32)
-    n_rows = 2 * grid.reach_rows + 1
-    turns = np.tile([0.0, 360.0, -360.0], n_rows) if grid.wraps else np.zeros(n_rows)
-    runs = np.empty((len(sparse), len(turns), 2), np.int32)
-    work.run(windows.all_runs, [(grid, work.bands, keys, sparse, a, b, runs) for a, b in _stripes(work, len(sparse))])
-    return Runs(sparse, runs, turns)
+    across = np.zeros(len(sparse), np.bool_)
+    if grid.wraps:
+        stripes = _stripes(work, len(sparse))
+        work.run(windows.reach_across, [(grid, work.bands, keys, sparse, a, b, across) for a, b in stripes])
+    found = []
+    for chosen, turns in ((sparse[~across], [0.0]), (sparse[across], [0.0, 360.0, -360.0])):
+        all_turns = np.tile(turns, 2 * grid.reach_rows + 1)
+        runs = np.empty((len(chosen), len(all_turns), 2), np.int32)
+        ground, turned = (grid, work.bands, keys, chosen), len(turns) > 1
+        work.run(windows.all_runs, [(*ground, a, b, turned, runs) for a, b in _stripes(work, len(chosen))])
+        found.append(Runs(chosen, runs, all_turns))
+    return found
 
 
-def _choose(work: Work, sparse: Runs) -> Array:
+def _choose(work: Work, sparse: list[Runs]) -> Array:
     """Lay out the kept points: first place of each cell, and the end."""
     sizes = work.found.sizes
     spare = int(np.maximum(sizes[sizes >= work.min_samples] - N_SAMPLES, 0).sum()) if work.weights is None else 0
     sampling = spare > LEAST_SAVING * len(work.points)
     needed = np.zeros(len(sizes), np.uint8) if sampling else np.ones(len(sizes), np.uint8)
-    if sampling:
-        work.run(sample.mark_needed, [(sparse.runs, a, b, needed) for a, b in _stripes(work, len(sparse.sparse))])
+    for some in sparse if sampling else ():
+        work.run(sample.mark_needed, [(some.runs, a, b, needed) for a, b in _stripes(work, len(some.sparse))])
     starts = np.empty(len(sizes) + 1, np.int64)
     sample.places(sizes, needed, work.min_samples, N_SAMPLES, starts)
     return starts
@@ -170,21 +177,21 @@ def _bring(work: Work, starts: Array) -> Kept:
     return Kept(starts, ys, xs, rows)
 
 
-def _find_core(work: Work, sparse: Runs, kept: Kept) -> Array:
+def _find_core(work: Work, sparse: list[Runs], kept: Kept) -> Array:
     """Count the core points of each cell and move them to its front."""
     keys, sizes = work.found.keys, work.found.sizes
     starts, ys, xs, rows = kept
     n_core = sizes.copy()
     flags = np.empty(len(rows), np.uint8)
-    stripes = _stripes(work, len(sparse.sparse))
+    stripes = [(*some, a, b) for some in sparse for a, b in _stripes(work, len(some.sparse))]
     ground = (work.grid, work.bands, keys, starts, ys, xs)
     if work.weights is None:
-        work.run(core.find_core, [(*ground, *sparse, a, b, work.min_samples, flags, n_core) for a, b in stripes])
+        work.run(core.find_core, [(*ground, *stripe, work.min_samples, flags, n_core) for stripe in stripes])
     else:
         own, up, down = work.weights[rows], np.empty(len(keys)), np.empty(len(keys))
         weighted.cell_weights(starts, own, up, down)
-        more = (*ground, own, up, down, sparse.runs, sparse.turns)
-        work.run(weighted.find_core_weighted, [(*more, a, b, work.min_samples, flags, n_core) for a, b in stripes])
+        more = (*ground, own, up, down)
+        work.run(weighted.find_core_weighted, [(*more, *stripe, work.min_samples, flags, n_core) for stripe in stripes])
     work.run(
         core.core_first, [(sizes, starts, ys, xs, rows, flags, n_core, a, b) for a, b in _stripes(work, len(keys))]
     )
@@ -236,7 +243,7 @@ def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array)
     closest.close_pairs(work.grid, work.bands, work.found.keys, pending, begin, n_core, ys, xs, parent)
 
 
-def _label(work: Work, sparse: Runs, kept: Kept, n_core: Array, cell_labels: Array) -> Array:
+def _label(work: Work, sparse: list[Runs], kept: Kept, n_core: Array, cell_labels: Array) -> Array:
     """Write the answer: slots become labels in place, then the points of sparse cells; return the core mask."""
     labels, is_core = work.slots, np.empty(len(work.points), np.bool_)
     values = np.where(n_core == work.found.sizes, cell_labels, np.int32(-1))
@@ -247,6 +254,7 @@ def _label(work: Work, sparse: Runs, kept: Kept, n_core: Array, cell_labels: Arr
     work.run(border.label_slots, [(a, b, table[own], labels, is_core) for (a, b), own in chunks])
     if not n_core.any():
         return is_core
-    ground = (work.points, work.grid, work.bands, work.found.keys, *kept, n_core, cell_labels, *sparse)
-    work.run(border.label_mixed, [(*ground, a, b, labels, is_core) for a, b in _stripes(work, len(sparse.sparse))])
+    ground = (work.points, work.grid, work.bands, work.found.keys, *kept, n_core, cell_labels)
+    stripes = [(*some, a, b) for some in sparse for a, b in _stripes(work, len(some.sparse))]
+    work.run(border.label_mixed, [(*ground, *stripe, labels, is_core) for stripe in stripes])
     return is_core

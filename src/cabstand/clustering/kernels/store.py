@@ -14,7 +14,6 @@ import pickle
 import sys
 import uuid
 from contextlib import suppress
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,15 @@ HERE = Path(__file__).resolve().parent
 DIGEST_BYTES = 32
 
 
-@cache
-def stamp() -> str:
+def stamp(sources: Path) -> str:
     """Digest of everything that all kernels depend on: their sources, the compiler, NumPy and Python."""
-    parts = [file.read_bytes() for file in sorted(HERE.glob("*.py"))]
+    parts = [file.read_bytes() for file in sorted(sources.glob("*.py"))]
     parts += [f"{name} {version(name)}".encode() for name in ("numba", "llvmlite", "numpy")]
     parts.append(sys.version.encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+STAMP = stamp(HERE)  # taken when the sources are loaded: they may change while this process runs
 
 
 def folders() -> list[Path]:
@@ -47,7 +48,7 @@ def folders() -> list[Path]:
     found.append(HERE / "__pycache__")
     with suppress(RuntimeError):  # nobody is at home
         found.append(home.expanduser() / "cabstand")
-    return [folder / f"compiled-{stamp()}" for folder in found]
+    return [folder / f"compiled-{STAMP}" for folder in found]
 
 
 def read(name: str) -> Any:

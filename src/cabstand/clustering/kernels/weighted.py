@@ -49,17 +49,34 @@ def _limits(runs, i, cell, positive, negative):
 
 @kernel
 def find_core_weighted(
-    grid, bands, keys, starts, ys, xs, weights, positive, negative, runs, turns, first, last, min_samples, flags, n_core
+    grid,
+    bands,
+    keys,
+    starts,
+    ys,
+    xs,
+    weights,
+    positive,
+    negative,
+    cells,
+    runs,
+    turns,
+    first,
+    last,
+    min_samples,
+    flags,
+    n_core,
 ):
-    """Set the flag of every core point of cells ``first:last`` and count them; `runs` are those of all cells."""
+    """Set the flag of every core point of ``cells[first:last]`` and count them; `runs` are those of the cells."""
     spans = np.empty((len(turns) + 1, 2), np.int64)
     span_turns = np.empty(len(turns) + 1)
-    for cell in range(first, last):
-        least, most = _limits(runs, cell, cell, positive, negative)
+    for i in range(first, last):
+        cell = np.int64(cells[i])
+        least, most = _limits(runs, i, cell, positive, negative)
         if least >= min_samples or most < min_samples:
             n_core[cell] = starts[cell + 1] - starts[cell] if least >= min_samples else 0
             continue
-        n_spans, _ = spans_of(starts, cell, runs, cell, turns, spans, span_turns)
+        n_spans, _ = spans_of(starts, cell, runs, i, turns, spans, span_turns)
         k, below, above = row_metric(grid, bands, keys[cell] >> grid.col_bits)
         found = 0
         for p in range(starts[cell], starts[cell + 1]):

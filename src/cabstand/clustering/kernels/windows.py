@@ -35,7 +35,7 @@ def _turned_run(keys, base, first, last, runs, i, slot):
 
 
 @kernel
-def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
+def row_runs(grid, bands, keys, cells, first, last, away, share, turned, runs, slot):
     """Find the runs in the row `away` from each of ``cells[first:last]`` within `share` of the reach.
 
     Parameters
@@ -46,8 +46,10 @@ def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
         Which cells, in order.
     share : float
         1 for all cells that can hold a neighbour, 0 for those that touch.
+    turned : bool
+        Whether a run may reach across the antimeridian.
     runs : ndarray of int32, shape (last - first or more, slots, 2)
-        First cell and end of the run, filled at `slot`, and where longitude wraps also at the next two: the parts of
+        First cell and end of the run, filled at `slot`, and if `turned` also at the next two: the parts of
         the run beyond the antimeridian, first westward, then eastward.
     """
     bits = grid.col_bits
@@ -61,7 +63,7 @@ def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
         other = row + away
         runs[i, slot, 0] = 0
         runs[i, slot, 1] = 0
-        if grid.wraps:
+        if turned:
             for side in (slot + 1, slot + 2):
                 runs[i, side, 0] = 0
                 runs[i, side, 1] = 0
@@ -87,19 +89,31 @@ def row_runs(grid, bands, keys, cells, first, last, away, share, runs, slot):
             stop += 1
         runs[i, slot, 0] = start
         runs[i, slot, 1] = stop
-        if low < 0 and grid.wraps:
+        if low < 0 and turned:
             _turned_run(keys, base, max(low + n_cols, high + 1), n_cols - 1, runs, i, slot + 1)
-        if high >= n_cols and grid.wraps:
+        if high >= n_cols and turned:
             _turned_run(keys, base, np.int64(0), min(high - n_cols, low - 1), runs, i, slot + 2)
 
 
 @kernel
-def all_runs(grid, bands, keys, cells, first, last, runs):
+def reach_across(grid, bands, keys, cells, first, last, across):
+    """Tell of each of ``cells[first:last]`` whether a neighbour can be on the other side of the antimeridian."""
+    inside = (np.int64(1) << grid.col_bits) - 1
+    for i in range(first, last):
+        key = keys[cells[i]]
+        band = np.uint64((key >> grid.col_bits) >> grid.band_shift)
+        west = (key & inside) * bands[band, 1]
+        reach = max(bands[band, 2], bands[band, 3]) * (1 + 1e-9) + 1e-9
+        across[i] = west < reach or west + bands[band, 1] + reach > 360.0
+
+
+@kernel
+def all_runs(grid, bands, keys, cells, first, last, turned, runs):
     """Fill ``runs[first:last]`` with all that can hold a neighbour of ``cells[first:last]``, nearest rows first."""
     if first == last:
         return
-    width = 3 if grid.wraps else 1
+    width = 3 if turned else 1
     own = runs[first:last]
     for turn in range(2 * grid.reach_rows + 1):
         away = (turn + 1) >> 1 if turn & 1 else -(turn >> 1)
-        row_runs(grid, bands, keys, cells, first, last, away, 1.0, own, turn * width)
+        row_runs(grid, bands, keys, cells, first, last, away, 1.0, turned, own, turn * width)
