@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,7 @@ from cabstand.io import keys
 from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
 from load import Load
-from serving import PREDICT, Server, get, make_home, make_key, serving
+from serving import PREDICT, ROW, Server, get, make_home, make_key, serving
 
 pytestmark = pytest.mark.integration
 
@@ -110,6 +112,36 @@ def test_a_slow_body_is_told_so(server: tuple[Server, Path, str]) -> None:
     assert b"connection: close" in answer.lower()
 
 
+def test_a_body_that_nobody_reads_does_not_hold_a_connection(server: tuple[Server, Path, str]) -> None:
+    """Refused by its head, answered at once; what follows a byte at a time is not waited for."""
+    head = f"POST {PREDICT} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", server[0].port), timeout=5) as link:
+        link.sendall(head)
+        assert b" 401 " in link.recv(65536).splitlines()[0]
+        started = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() - started < 15:  # 1 s is the limit for bodies here, and 5 s are added to it
+                link.sendall(b"y")
+                time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_a_client_that_takes_no_answers_is_cut_off(server: tuple[Server, Path, str]) -> None:
+    running, _, key = server
+    body = json.dumps({"rows": [ROW] * 1000}).encode()
+    ask = f"POST {PREDICT}/batch HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-length: {len(body)}\r\n\r\n"
+    link = socket.socket()
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    link.connect(("127.0.0.1", running.port))
+    started = time.monotonic()
+    with link, pytest.raises(ConnectionError):
+        while time.monotonic() - started < 60:
+            link.sendall(ask.encode() + body)
+    with Load(running, key, 2) as load:
+        time.sleep(0.5)
+    assert load.statuses() == {200}
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -162,6 +194,34 @@ def test_a_log_disk_that_refuses(tmp_path: Path) -> None:
         running.stop()
     assert {status for status, *_ in load.answered} == {200}
     assert "cabstand_log_dropped 0" not in text
+
+
+def test_a_full_disk_under_the_log(tmp_path: Path) -> None:
+    """A disk of a megabyte for predictions and for the lines of the log: both fill up, answers go on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    try:
+        key = make_home(tmp_path)
+        (tmp_path / "predictions").symlink_to(disk)
+        with serving(tmp_path, disk / "server.log") as running:
+            (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - 100_000))
+            with Load(running, key, 2) as load:
+                time.sleep(4)
+            text = get(f"{running.url}/metrics", x_api_key=key)[1].decode()
+            assert shutil.disk_usage(disk).free < 8192
+            (disk / "ballast").unlink()
+            with Load(running, key, 1) as again:
+                time.sleep(1)
+            time.sleep(1)
+            running.stop()
+        assert load.statuses() == again.statuses() == {200}
+        assert int(re.findall(r"^cabstand_log_dropped (\d+)", text, re.MULTILINE)[0]) > 0
+        logged = {record["request_id"] for record in PredictionFiles(disk).read()}
+        assert {request_id for _, request_id, _ in again.answered} <= logged  # with room again, it is whole again
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_without_bundles_it_starts_and_recovers(tmp_path: Path) -> None:
