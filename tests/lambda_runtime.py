@@ -80,10 +80,14 @@ class Function:
 
     def invoke(self, event: Any) -> dict[str, Any]:
         """Send one event and return the function's answer."""
+        return dict(json.loads(self.send(event)))
+
+    def send(self, event: Any) -> bytes:
+        """Send one event and return what comes back."""
         body = json.dumps(event).encode()
         request = urllib.request.Request(self.url, data=body, method="POST")
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return dict(json.loads(answer.read()))
+            return bytes(answer.read())
 
     def timed(self, event: Any) -> float:
         """Return the seconds an event takes."""
@@ -92,14 +96,29 @@ class Function:
         assert answer.get("statusCode") == 200, answer
         return time.perf_counter() - started
 
+    def pids(self) -> set[int]:
+        """Return the function's own processes."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the function's processes for as long as the block."""
+        stopped = self.pids()
+        assert stopped
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped & self.pids():
+                os.kill(pid, signal.SIGCONT)
+
     def peak_mib(self) -> float:
         """Return the peak resident memory of the function's own process."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            children += (task / "children").read_text().split()
         peaks = [
             int(line.split()[1]) / 1024
-            for pid in set(children)
+            for pid in self.pids()
             for line in Path(f"/proc/{pid}/status").read_text().splitlines()
             if line.startswith("VmHWM:")
         ]

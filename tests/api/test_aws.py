@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,34 @@ def test_a_failure_of_the_adapter_is_a_problem() -> None:
     answer = guarded(fail)(event("GET", "/"), None)
     assert answer["statusCode"] == 500
     assert "secret" not in answer["body"]
+
+
+RESTORED = """
+import json, os, sys
+from cabstand.api.aws import lambda_handler
+handler = lambda_handler()
+for _ in range(3):
+    sys.stdout.flush()
+    if os.fork() == 0:
+        for _ in range(3):
+            answer = handler(json.loads(sys.argv[1]), None)
+            print("answer", json.dumps(answer))
+        os._exit(sys.stdout.flush() or 0)
+    os.wait()
+"""
+
+
+def test_copies_of_one_snapshot_share_no_id(home: tuple[Path, str]) -> None:
+    """What SnapStart does: several copies go on from one initialised process."""
+    sent = event("POST", PREDICT, ROW, **{"x-api-key": home[1]})
+    env = {"CABSTAND_HOME": str(home[0]), "AWS_LAMBDA_FUNCTION_NAME": "cabstand", "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-c", RESTORED, json.dumps(sent)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False, timeout=60)
+    answers = [json.loads(one[7:]) for one in done.stdout.splitlines() if one.startswith("answer ")]
+    assert [one["statusCode"] for one in answers] == [200] * 9, done.stderr
+    assert len({one["headers"]["x-request-id"] for one in answers}) == 9
+    assert len({one["headers"]["traceparent"] for one in answers}) == 9
+    assert len({json.loads(one["body"])["answer"]["duration_min"] for one in answers}) == 1
 
 
 TEXT = st.text(st.characters(), max_size=30)  # lone surrogates among them

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,7 @@ from cabstand.io import keys
 from cabstand.settings import Settings
 from lambda_events import ROW, event
 from lambda_runtime import Function
+from serving import make_key
 
 pytestmark = pytest.mark.lambda_
 
@@ -57,11 +61,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("function")
     small_bundle(folder / "artifacts")
     point(folder / "artifacts")
-    from datetime import UTC, datetime
-
-    key, kept = keys.make("test", keys.SCOPES, datetime.now(UTC))
-    keys.add(Settings(home=folder), kept)
-    return folder, key
+    return folder, make_key(Settings(home=folder))
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,51 @@ def test_odd_events_get_an_answer(function: Function, odd: dict[str, object], st
 def test_request_ids_are_never_repeated(function: Function) -> None:
     ids = [function.invoke(event("GET", "/healthz"))["headers"]["x-request-id"] for _ in range(50)]
     assert len(set(ids)) == 50
+
+
+def test_thawed_it_knows_what_has_changed(python: tuple[str, str], tree: Path, runtime: Path, tmp_path: Path) -> None:
+    """Its first answers, not some later ones, are by the new pointer and the new keys."""
+    small_bundle(tmp_path / "artifacts")
+    small_bundle(tmp_path / "artifacts", version="v2")
+    point(tmp_path / "artifacts")
+    settings = Settings(home=tmp_path)
+    revoked, kept = make_key(settings, "revoked"), make_key(settings, "kept")
+    env = {"CABSTAND_HOME": str(tmp_path), "CABSTAND_API_REFRESH_S": "2", "CABSTAND_API_KEYS_REFRESH_S": "2"}
+    with lambda_runtime.running(python[0], tree, runtime, tmp_path / "function.log", **env) as function:
+
+        def ask(key: str) -> dict[str, Any]:
+            return function.invoke(event("POST", "/v1/trip-duration/predict", ROW, **{"x-api-key": key}))
+
+        before = ask(revoked)
+        assert json.loads(before["body"])["version"] == "v1"
+        with function.frozen():
+            point(tmp_path / "artifacts", champion="v2")
+            keys.revoke(settings, "revoked", datetime.now(UTC))
+            time.sleep(3)
+        assert ask(revoked)["statusCode"] == 401
+        after = ask(kept)
+        assert json.loads(after["body"])["version"] == "v2"
+        assert before["headers"]["x-request-id"] != after["headers"]["x-request-id"]
+
+
+def test_a_time_out_in_the_middle(
+    python: tuple[str, str], tree: Path, runtime: Path, home: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Lambda ends the process and starts another; the answers after it are whole, and so is every line of the log."""
+    log = tmp_path / "function.log"
+    sent = event("POST", "/v1/trip-duration/predict", ROW, **{"x-api-key": home[1]})
+    env = {"CABSTAND_HOME": str(home[0]), "AWS_LAMBDA_FUNCTION_TIMEOUT": "2"}
+    with lambda_runtime.running(python[0], tree, runtime, log, **env) as function:
+        ids = [function.invoke(sent)["headers"]["x-request-id"]]
+        first = function.pids()
+        with function.frozen():
+            assert b"timed out" in function.send(sent)
+        ids += [function.invoke(sent)["headers"]["x-request-id"] for _ in range(5)]
+        assert not first & function.pids()
+    assert len(set(ids)) == 6
+    lines = [json.loads(text) for text in log.read_text().splitlines() if text.startswith("{")]
+    predicted = [one["request_id"] for one in lines if one.get("event") == "prediction"]
+    assert set(ids) <= set(predicted)
 
 
 def test_peak_memory(function: Function, home: tuple[Path, str]) -> None:
