@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from key_watch import KeyWatch
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,9 +26,30 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def key_watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyWatch]:
+    """At the end of the whole run no API key that it made stands in a log or in a text that it left."""
+    from cabstand.io import keys
+
+    watch, make = KeyWatch(), keys.make
+
+    def watched(*given: Any, **named: Any) -> Any:
+        key, kept = make(*given, **named)
+        watch.made(key)
+        return key, kept
+
+    keys.make = watched
+    logging.getLogger().addHandler(watch)
+    yield watch
+    logging.getLogger().removeHandler(watch)
+    keys.make = make
+    assert (watch.told, list(watch.found_below(tmp_path_factory.getbasetemp()))) == ([], [])
+
+
 @pytest.fixture(autouse=True)
-def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_watch: KeyWatch) -> None:
     """No test reads the settings, credentials or home of whoever runs it."""
+    logging.getLogger().addHandler(key_watch)  # a test that set logging up has put it away
     for name in list(os.environ):
         if name.startswith(("CABSTAND_", "AWS_", "MLFLOW_")) and name != "CABSTAND_SHARED":
             monkeypatch.delenv(name)

@@ -1,0 +1,63 @@
+"""Every API key that a test run makes, and whether one of them stands in a log or in a file that the run left."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cabstand.io.keys import MARK
+from cabstand.log import JsonFormatter
+
+# What services and jobs write for people and for pipes; data files hold no text of theirs.
+LOGS = frozenset({".log", ".jsonl", ".json", ".db", ".db-wal", ".txt", ".xml", ".md", ".html", ""})
+MOST_BYTES = 256 << 20
+
+
+class KeyWatch(logging.Handler):
+    """A handler for the root logger that remembers which secrets it was given.
+
+    Attributes
+    ----------
+    secrets : set of bytes
+        The secret part of every key made so far.
+    told : list of str
+        Loggers whose records held one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.secrets: set[bytes] = set()
+        self.told: list[str] = []
+        self.setFormatter(JsonFormatter())
+
+    def made(self, key: str) -> None:
+        """Remember a key."""
+        mark, _, secret = key.split("_", 2)
+        assert mark == MARK
+        assert len(secret) > 40
+        self.secrets.add(secret.encode())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Look into a record, its extra fields and its exception included."""
+        if self.held_in(self.format(record).encode()):
+            self.told.append(record.name)
+
+    def held_in(self, content: bytes) -> bool:
+        """Say whether a secret stands in some bytes."""
+        # Most content has no key at all; and one may have been cut off after its mark.
+        return any(secret in content for secret in self.secrets)
+
+    def found_below(self, folder: Path) -> Iterator[Path]:
+        """Yield the logs and texts below a folder that hold a secret."""
+        for place, _, names in os.walk(folder):
+            for name in names:
+                path = Path(place) / name
+                if path.suffix in LOGS and path.is_file() and path.stat().st_size <= MOST_BYTES:
+                    try:
+                        content = path.read_bytes()
+                    except OSError:
+                        continue
+                    if self.held_in(content):
+                        yield path
