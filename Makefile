@@ -103,7 +103,7 @@ bench-service: $(STAMP)  ## measure the service against a bare route and against
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_service.py
 
 .PHONY: demo
-demo: $(RUN)  ## the main job end to end on synthetic trips: cluster, compare, sweep, report
+demo: $(RUN)  ## the main job end to end on synthetic trips: cluster, compare, sweep, train, report
 	$(CABSTAND) demo
 
 # --- infrastructure ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ import statistics
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
+from bundles import point, small_bundle
 from serving import PREDICT, ROW, Server
 
 BODY = json.dumps(ROW)
@@ -69,3 +71,17 @@ class Load:
                     return
                 continue
             self.answered.append((answer.status, told["request_id"], time.perf_counter() - started))
+
+
+def flap(server: Server, home: Path, key: str, seconds: float, *, moving: bool = True) -> Load:
+    """Ask for so long, and meanwhile move the pointer of a home every second, between `v1` and `v2`."""
+    small_bundle(home / "artifacts", version="v2", bias=20.0)
+    with Load(server, key) as load:
+        end = time.monotonic() + seconds
+        champion = "v2"
+        while time.monotonic() < end:
+            if moving:
+                point(home / "artifacts", champion=champion)
+            champion = "v1" if champion == "v2" else "v2"
+            time.sleep(1.0)
+    return load

@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from serving import make_home, serving
+from serving import free_port, make_home, serving
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "service.md"
 
@@ -43,6 +46,41 @@ def test_the_lines_work_as_printed(tmp_path: Path) -> None:
             else:
                 assert "detail" not in json.loads(done.stdout.splitlines()[-1]), done.stdout
     assert key not in log.read_text()
+
+
+@pytest.mark.integration
+def test_the_front_page_s_lines_work_as_printed(tmp_path: Path) -> None:
+    """One shell types them, its own key and server included; nothing but the port is another."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    make_home(tmp_path)
+    root = PAGE.parents[1]
+    [block] = [
+        one for one in re.findall(r"```sh\n(.*?)```", (root / "README.md").read_text(), re.DOTALL) if "curl" in one
+    ]
+    port, venv = free_port(), Path(sys.executable).parents[1]
+    # What is installed is not installed anew, whatever the dates of the files.
+    make = f"make -o {venv}/.installed-run VENV={venv} serve SERVE='--port {port}'"
+    text = block.replace("make serve", make).replace(".venv/bin/activate", f"{venv}/bin/activate")
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{port}").replace(
+        "predict pick", f"predict --url http://127.0.0.1:{port} pick"
+    )
+    # Each answer on a line of its own; the server ends with the shell.
+    script = "set -e\n" + text.replace("curl -s", "echo; curl -s").replace("cabstand predict", "echo; cabstand predict")
+    with subprocess.Popen(
+        ["bash", "-c", script], cwd=root, env=os.environ | {"CABSTAND_HOME": str(tmp_path)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    ) as shell:  # fmt: skip
+        watch = threading.Timer(100, os.killpg, (shell.pid, signal.SIGKILL))
+        watch.start()
+        assert shell.stdout is not None
+        answers = (json.loads(line) for line in iter(shell.stdout.readline, "") if line.startswith("{"))
+        told = list(islice(answers, 4))
+        os.killpg(shell.pid, signal.SIGTERM)
+        watch.cancel()
+    assert told[0]["status"] == "ready"
+    assert {"low", "duration_min", "high"} == set(told[1]["answer"]) == set(told[3]["answers"][0])
+    assert told[2]["answer"]["hotspot"] == 0
 
 
 def test_every_command_and_setting_that_is_named_exists() -> None:

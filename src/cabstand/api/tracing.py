@@ -34,7 +34,8 @@ class Tracing:
         except ImportError as error:
             hint = "pip install 'cabstand[tracing]', or unset it"
             raise ConfigError("OpenTelemetry is missing", where="OTEL_EXPORTER_OTLP_ENDPOINT", hint=hint) from error
-        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=5)
+        # Where the answer waits for it, a collector that is away must cost little.
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=1 if at_once else 5)
         processor = SimpleSpanProcessor(exporter) if at_once else BatchSpanProcessor(exporter)
         resource = Resource.create({"service.name": "cabstand", "service.version": __version__})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)

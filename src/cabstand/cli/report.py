@@ -39,7 +39,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same trips.")] = 1,
     repeats: Annotated[int, typer.Option("--repeats", help="Trials of each engine and size.")] = 5,
 ) -> None:
-    """Run the main job end to end on synthetic trips: make them, cluster, compare, sweep, report."""
+    """Run the main job end to end on synthetic trips: make them, cluster, compare, sweep, train, report."""
     settings = load_settings()
     from cabstand.jobs.demo import Params, run
 

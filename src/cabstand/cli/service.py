@@ -82,7 +82,7 @@ def predict(
             raise ConfigError(f"not name=value: {name}", hint="pickup_zone=74 dropoff_zone=42")
     row = {name: value for name, _, value in pairs}
     result = job.run(load_settings(), job.Params(url, key, problem, row, file))
-    _table(result["answers"])
+    _table(result["answers"], result["errors"])
     emit(result)
 
 
@@ -125,15 +125,16 @@ def _source(text: str) -> Literal["local", "lake"]:
     raise ConfigError(f"unknown source {text}", hint="local or lake")
 
 
-def _table(answers: list[dict[str, Any] | None]) -> None:
+def _table(answers: list[dict[str, Any] | None], errors: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     shown = answers[:SHOWN]
     names = list(dict.fromkeys(name for answer in shown if answer for name in answer))
-    table = Table("row", *names)
+    wrong = {one["row"]: "; ".join(f"{each['pointer']}: {each['detail']}" for each in one["errors"]) for one in errors}
+    table = Table("row", *names, *(["wrong"] if wrong else []))
     for row, answer in enumerate(shown):
-        table.add_row(str(row), *(str((answer or {}).get(name, "")) for name in names))
+        table.add_row(str(row), *(str((answer or {}).get(name, "")) for name in names), wrong.get(row))
     console = Console(stderr=True)
     console.print(table)
     if len(answers) > SHOWN:

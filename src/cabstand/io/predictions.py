@@ -5,8 +5,10 @@ One line or row is one predicted row. The writer is the service's own thread; `c
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -126,16 +128,21 @@ class PredictionFiles:
     def _delete_rows(self, condition: str, value: str) -> int:
         if not self.database.is_file():
             return 0
-        with self._errors(), closing(self._connect()) as connection, connection:
-            return connection.execute(f"DELETE FROM predictions WHERE {condition}", (value,)).rowcount  # noqa: S608
+        with self._errors(), closing(self._connect()) as connection:
+            with connection:
+                deleted = connection.execute(f"DELETE FROM predictions WHERE {condition}", (value,))  # noqa: S608
+            connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            )  # nor does it stay in the journal of a running service
+            return deleted.rowcount
 
     def _append_lines(self, records: list[Record]) -> None:
         by_day: dict[str, list[bytes]] = {}
         for record in records:
             by_day.setdefault(record["at"][:10], []).append(line(record))
         for day, lines in by_day.items():
-            with (self.folder / f"{day}.jsonl").open("ab") as file, _locked(file):
-                file.write(b"".join(lines))
+            with (self.folder / f"{day}.jsonl").open("ab", buffering=0) as file, _locked(file):
+                _append_whole(file, b"".join(lines))
 
     def _connect(self) -> sqlite3.Connection:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -161,6 +168,17 @@ class PredictionFiles:
 
 def _text(value: Any) -> str:
     return to_json(value).decode()
+
+
+def _append_whole(file: IO[bytes], data: bytes) -> None:
+    """Append all of `data` or nothing: half a line would spoil the next one too."""
+    before = os.fstat(file.fileno()).st_size
+    try:
+        if file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        os.ftruncate(file.fileno(), before)
+        raise
 
 
 @contextmanager

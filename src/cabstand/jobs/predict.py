@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
+import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,16 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     if bool(params.row) == (params.file is not None):
         raise ConfigError("give either fields, as name=value, or --file", where="cabstand predict")
     key = params.key or settings.api_key.get_secret_value()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError("not an API key", where="--key, or CABSTAND_API_KEY", hint="`cabstand keys create` makes one")
     address = params.url.rstrip("/")
     with httpx2.Client(headers={"x-api-key": key} if key else {}, timeout=TIMEOUT_S) as client:
-        kinds = _kinds(_ask(client, "GET", f"{address}/v1/models"), params.problem)
+        models = _ask(client, "GET", f"{address}/v1/models")
+        with _expected(address):
+            kinds = _kinds(models, params.problem)
         rows = [dict(params.row)] if params.row else list(_read(params.file))
+        if not rows:
+            raise DataError("no rows", where=params.file, hint="a head with the fields' names, then one row a line")
         typed = [_typed(row, kinds) for row in rows]
         return _batches(client, f"{address}/v1/{params.problem}/predict/batch", typed)
 
@@ -64,9 +71,10 @@ def _batches(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
     versions: set[str] = set()
     for first in range(0, len(rows), BATCH):
         told = _ask(client, "POST", url, {"rows": rows[first : first + BATCH]})
-        answers += told["answers"]
-        errors += [one | {"row": one["row"] + first} for one in told["errors"]]
-        versions.add(told["version"])
+        with _expected(url):
+            answers += told["answers"]
+            errors += [one | {"row": one["row"] + first} for one in told["errors"]]
+            versions.add(told["version"])
     return {
         "n_rows": len(rows),
         "n_wrong": len(errors),
@@ -86,6 +94,8 @@ def _ask(client: Any, method: str, url: str, content: Any = None) -> Any:
         raise TaskError(f"no answer: {error}", where=url, hint="is `cabstand serve` running there?") from error
     except ValueError as error:
         raise TaskError("the answer is not JSON", where=url, hint="is it the service's address?") from error
+    if not isinstance(told, dict):
+        raise TaskError("not an answer of this service", where=url, hint="is it the service's address?")
     if answer.status_code in {401, 403}:
         raise ConfigError(told.get("detail", "refused"), where=url, hint="--key, or CABSTAND_API_KEY")
     if answer.is_error:
@@ -93,6 +103,15 @@ def _ask(client: Any, method: str, url: str, content: Any = None) -> Any:
         kind = DataError if answer.status_code < 500 else TaskError
         raise kind(f"{answer.status_code} {told.get('detail', 'refused')} {listed}".strip(), where=url)
     return told
+
+
+@contextmanager
+def _expected(where: str) -> Iterator[None]:
+    """Give one line for an answer that some other server gave."""
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise TaskError("not an answer of this service", where=where, hint="is it the service's address?") from error
 
 
 def _kinds(models: Any, problem: str) -> dict[str, str]:
@@ -108,13 +127,17 @@ def _read(path: Path | None) -> Iterator[Row]:
     assert path is not None
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            yield from csv.DictReader(file)
+            lines = csv.DictReader(file, restkey="")
+            for row in lines:
+                if "" in row:
+                    raise DataError("more values than the head has names", where=f"{path}:{lines.line_num}")
+                yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"not a readable CSV: {error}", where=path) from error
 
 
 def _typed(row: Mapping[str, str], kinds: Mapping[str, str]) -> Row:
-    """Return a row of texts with numbers as numbers; what is none goes as it is, for the service to name it."""
+    """Return a row of texts with finite numbers as numbers; what is none goes as text, for the service to name it."""
     return {name: _value(text, kinds.get(name, "")) for name, text in row.items() if text not in {None, ""}}
 
 
@@ -122,6 +145,7 @@ def _value(text: str, kind: str) -> Any:
     if kind not in {"number", "integer"}:
         return text
     try:
-        return json.loads(text) if kind == "number" else int(text)
+        found = float(text) if kind == "number" else int(text)
     except ValueError:
         return text
+    return found if math.isfinite(found) else text

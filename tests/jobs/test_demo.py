@@ -1,0 +1,34 @@
+"""The demo, small: all its parts, and a model that serves in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bundles import point, small_bundle
+from cabstand.jobs import demo
+from cabstand.settings import Settings
+from serving import PREDICT, ROW, client_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_leaves_a_model_that_answers(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    told = demo.run(settings, demo.Params(trips=20_000, repeats=1))
+    client = client_of(Settings(home=tmp_path, api_keys_required=False))
+    answer = client.post(PREDICT, json=ROW).json()
+    assert answer["version"] == told["champion"]
+    assert answer["answer"]["low"] < answer["answer"]["duration_min"] < answer["answer"]["high"]
+    assert client.post("/v1/hotspots/nearest", json={"lat": 40.7527, "lon": -73.9772}).status_code == 200
+    assert len(client.get("/v1/hotspots").json()["features"]) == min(100, told["n_clusters"])
+
+
+def test_what_serves_already_is_left_alone(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    small_bundle(settings.artifacts_uri, version="mine")
+    point(settings.artifacts_uri, champion="mine")
+    before = sorted(tmp_path.rglob("*"))
+    assert demo._champion(settings, 1, "") == "mine"
+    assert sorted(tmp_path.rglob("*")) == before
