@@ -131,7 +131,7 @@ def _security_rule(*, egress: bool) -> Callable[[Values], str | None]:
 
 def _tables(values: Values) -> Iterator[dict[str, Any]]:
     if table := values.get("route_table_id"):
-        yield from client("ec2").describe_route_tables(RouteTableIds=[table])["RouteTables"]
+        yield from (_ask("ec2", "describe_route_tables", RouteTableIds=[table]) or {}).get("RouteTables", [])
 
 
 def _route(values: Values) -> str | None:
@@ -180,7 +180,8 @@ def _http_api(values: Values) -> str | None:
 
 def _http_route(values: Values) -> str | None:
     api = values.get("api_id")
-    routes = client("apigatewayv2").get_routes(ApiId=api)["Items"] if api else []
+    answer = _ask("apigatewayv2", "get_routes", ApiId=api) if api else None
+    routes = answer["Items"] if answer else []
     return _only([f"{api}/{route['RouteId']}" for route in routes if route["RouteKey"] == values["route_key"]])
 
 
