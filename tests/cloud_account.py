@@ -84,6 +84,13 @@ class Account:
             os.killpg(run.pid, signal.SIGKILL)
         assert run.returncode == -signal.SIGKILL
 
+    def unlocked(self, told: str) -> dict[str, str]:
+        """Free the lock that a refusal names, and return what the next apply takes over."""
+        assert "state of dev: is locked by" in told
+        result, _ = self.cabstand("unlock", told.rsplit("LOCK=", 1)[1].rstrip(")\n"))
+        adopted: dict[str, str] = result["adopted"]
+        return adopted
+
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """What the applied dev set-up puts out."""
