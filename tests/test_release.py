@@ -1,0 +1,159 @@
+"""The steps of a release: what answered before it answers again when the new version does not."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from cabstand.errors import TaskError
+from cabstand.io import account
+
+ROOT = Path(__file__).resolve().parents[1]
+FUNCTION = "cabstand-dev-api"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+@pytest.fixture
+def release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("release", ROOT / "scripts/release.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(module, "note_of", lambda name: tmp_path / f"build/{name}.json")
+    return module
+
+
+@pytest.fixture
+def functions(bucket: str, moto_server: str) -> Any:
+    """The account's functions, with one of three versions whose alias points to the second."""
+    account.client.cache_clear()
+    found = account.client("lambda")
+    role = account.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as packed:
+        packed.writestr("handler.py", "")
+    found.create_function(
+        FunctionName=FUNCTION, Role=role, Runtime="python3.13", Handler="handler.x", Code={"ZipFile": code.getvalue()}
+    )
+    for number in range(3):
+        found.update_function_configuration(FunctionName=FUNCTION, Description=str(number))
+        found.publish_version(FunctionName=FUNCTION)
+    yield found
+    found.delete_function(FunctionName=FUNCTION)
+    account.client("iam").delete_role(RoleName="function")
+    account.client.cache_clear()
+
+
+def live(functions: Any) -> str:
+    return str(functions.get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"])
+
+
+def test_undo_points_back_to_what_answered(release: ModuleType, functions: Any) -> None:
+    functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
+    assert "version 2" in release.begin("dev")
+    weights = {"AdditionalVersionWeights": {"1": 0.1}}
+    functions.update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="3", RoutingConfig=weights)
+    for _ in range(2):  # once more does no harm
+        assert "version 2 again" in release.undo("dev")
+        assert live(functions) == "2"
+        routing = functions.get_alias(FunctionName=FUNCTION, Name="live").get("RoutingConfig") or {}
+        assert not routing.get("AdditionalVersionWeights")
+
+
+def test_a_first_release_has_nothing_to_go_back_to(release: ModuleType, functions: Any) -> None:
+    assert "nothing to undo" in release.undo("dev")
+    assert "not there yet" in release.begin("dev")
+    functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="1")
+    assert "nothing to go back to" in release.undo("dev")
+    assert live(functions) == "1"
+
+
+def test_check_wants_life_readiness_and_a_refusal(release: ModuleType, httpserver: HTTPServer) -> None:
+    url = httpserver.url_for("").rstrip("/")
+    with pytest.raises(TaskError, match="answers 500, not 200"):
+        release.check_service(url)
+    httpserver.clear_log()
+    httpserver.expect_request("/healthz").respond_with_json({})
+    with pytest.raises(TaskError, match="readyz"):
+        release.check_service(url)
+    httpserver.expect_request("/readyz").respond_with_json({})
+    with pytest.raises(TaskError, match="predict"):
+        release.check_service(url)
+    httpserver.expect_request("/v1/trip-duration/predict", method="POST").respond_with_json({}, status=401)
+    assert "ready and refuses" in release.check_service(url)
+
+
+def test_a_service_without_a_model_is_told_so(release: ModuleType, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/healthz").respond_with_json({})
+    httpserver.expect_request("/readyz").respond_with_json({}, status=503)
+    assert "no model is published yet" in release.check_service(httpserver.url_for("").rstrip("/"))
+
+
+def test_nobody_at_home(release: ModuleType) -> None:
+    with pytest.raises(TaskError, match="answers nothing"):
+        release.check_service("http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("words", [["begin"], ["dance", "dev"], ["begin", "nowhere"]])
+def test_wrong_words_are_answered_with_the_right_ones(release: ModuleType, words: list[str], capsys: Any) -> None:
+    assert release.main(words) == 2
+    assert "begin | check | undo" in capsys.readouterr().err
+
+
+def push(moto_server: str, folder: Path, tag: str) -> subprocess.CompletedProcess[str]:
+    """Run `scripts/push-images` with an engine that notes what it is told."""
+    engine = folder / "engine"
+    engine.write_text(f'#!/bin/sh\ncat >/dev/null\necho "$@" >> {folder}/told\necho 1000000\n')
+    engine.chmod(0o755)
+    env = os.environ | {
+        "ENGINE": str(engine),
+        "TAG": tag,
+        "AWS_ENDPOINT_URL": moto_server,
+        "BIN": str(Path(sys.executable).parent),
+    }
+    return subprocess.run(
+        [ROOT / "scripts/push-images"], env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def test_images_are_pushed_once(bucket: str, moto_server: str, tmp_path: Path) -> None:
+    account.client.cache_clear()
+    ecr = account.client("ecr")
+    for image in ("batch", "mlflow"):
+        ecr.create_repository(repositoryName=f"cabstand/{image}", imageTagMutability="IMMUTABLE")
+    manifest = json.dumps(
+        {"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": "sha256:" + "0" * 64}, "layers": []}
+    )
+    ecr.put_image(repositoryName="cabstand/batch", imageManifest=manifest, imageTag="abc")
+    done = push(moto_server, tmp_path, "abc")
+    assert done.returncode == 0, done.stderr
+    told = (tmp_path / "told").read_text().splitlines()
+    assert "cabstand/batch:abc is there" in done.stdout
+    assert not any("batch" in line for line in told)
+    registry = f"{account.client('sts').get_caller_identity()['Account']}.dkr.ecr.us-east-1.amazonaws.com"
+    assert told[-1] == f"push {registry}/cabstand/mlflow:abc"
+    assert f"login --username AWS --password-stdin {registry}" in told
+    ecr.put_image(repositoryName="cabstand/mlflow", imageManifest=manifest, imageTag="abc")
+    (tmp_path / "told").unlink()
+    assert push(moto_server, tmp_path, "abc").returncode == 0
+    assert not (tmp_path / "told").exists()
+    account.client.cache_clear()
+
+
+def test_a_tag_that_moves_is_refused(moto_server: str, tmp_path: Path) -> None:
+    done = push(moto_server, tmp_path, "latest")
+    assert done.returncode == 2
+    assert "latest" in done.stderr
