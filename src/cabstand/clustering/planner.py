@@ -37,11 +37,11 @@ BASE_MB = 345.0  # interpreter, libraries, compiled kernels
 INPUT_BYTES = 66.0  # a row read by `cluster`: coordinates, time, row number, label, and Arrow's copy
 KERNEL_BYTES = 24.0
 MEMBER_BYTES = 125.0  # of a clustered point while the hotspots are described
-SERIAL_SHARE = 0.12  # of the kernels' time that more threads do not shorten
-THREADS_S = 0.005  # to hand the stages of a run to threads
-DASK_DRIVER_MB = 430.0
-DASK_START_S = 6.0  # workers started, and nine phases handed out
-DASK_PASSES = 10.0  # a worker's time with a point, in times of putting it in the index's order
+ONCE = 1.25  # a run in a process of its own, over more memory than caches hold, against probes of a sample: 1.0 to 1.6
+DASK_DRIVER_MB = 250.0
+DASK_START_S = 7.0  # workers started, and nine phases handed out
+DASK_PASSES = 9.0  # a worker's time with a point, in times of putting it in the index's order
+DASK_PACKING = 3.7  # writing the core points and their index, in times of compressing their places
 
 
 @dataclass(frozen=True)
@@ -100,20 +100,20 @@ class Question:
         return min(self.eps_m / math.sqrt(share), math.pi * EARTH_RADIUS_M)
 
     @cached_property
-    def probe(self) -> Probe:
-        """The sample clustered, a few times."""
-        eps_m = self.widened(self.share)
-        dbscan(self.sample, eps_m, self.min_samples)  # the first may compile
-        spent = [_timed(lambda: dbscan(self.sample, eps_m, self.min_samples)) for _ in range(PROBES)]
-        return Probe(spent[0][0], min(seconds for _, seconds in spent))
+    def found(self) -> Clustering:
+        """The sample clustered; the first run may compile."""
+        return self.cluster(1, 1)
 
+    @cached_property
+    def kernel_s(self) -> float:
+        """Processor seconds of the kernels on the sample, with one thread."""
+        assert self.found is not None
+        return min(_timed(lambda: self.cluster(1, 1))[1] for _ in range(PROBES))
 
-@dataclass(frozen=True)
-class Probe:
-    """What became of the sample, and the processor seconds that took on one thread."""
-
-    found: Clustering
-    seconds: float
+    def cluster(self, step: int, n_threads: int) -> Clustering:
+        """Cluster each `step`-th point of the sample, with neighbourhoods as full as those of the whole."""
+        eps_m = self.widened(self.share / step)
+        return dbscan(self.sample[::step], eps_m, self.min_samples, n_threads=n_threads)
 
 
 def predict(question: Question, n_workers: int, memory_mb: float, *, by_files: bool = True) -> list[Prediction]:
@@ -130,11 +130,11 @@ def predict(question: Question, n_workers: int, memory_mb: float, *, by_files: b
     by_files : bool
         Whether the input is Parquet with coordinates, which Dask's workers can read.
     """
-    kernel_s = question.probe.seconds / question.share
+    kernel_s = ONCE * question.kernel_s / question.share
     peak_mb = _alone_mb(question)
     found = [
         Prediction("sequential", 1, kernel_s, peak_mb),
-        Prediction("multicore", n_workers, _with_threads(kernel_s, n_workers), peak_mb),
+        Prediction("multicore", n_workers, _with_threads(question, kernel_s, n_workers), peak_mb),
     ]
     if by_files:
         found.append(_dask(question, n_workers, memory_mb))
@@ -152,15 +152,21 @@ def neighbour_mass(question: Question) -> float:
 
 def _alone_mb(question: Question) -> float:
     """Return the peak of one process that reads, clusters, and describes what it found, each after the other."""
-    members = int(np.count_nonzero(question.probe.found.labels >= 0)) / question.share
+    members = int(np.count_nonzero(question.found.labels >= 0)) / question.share
     most = question.n_points * INPUT_BYTES + max(question.n_points * KERNEL_BYTES, members * MEMBER_BYTES)
     return BASE_MB + most / MIB
 
 
-def _with_threads(kernel_s: float, n_threads: int) -> float:
+def _with_threads(question: Question, kernel_s: float, n_threads: int) -> float:
+    """Predict the seconds by the clock with threads: what they cost at all, and what a point takes, by two probes."""
     if n_threads == 1:
         return kernel_s
-    return THREADS_S + kernel_s * (SERIAL_SHARE + (1 - SERIAL_SHARE) / n_threads)
+    n_sample, n_part = len(question.sample), len(question.sample[::4])
+    part_s = _by_the_clock(lambda: question.cluster(4, n_threads))
+    sample_s = _by_the_clock(lambda: question.cluster(1, n_threads))
+    each_s = max(0.0, sample_s - part_s) / max(1, n_sample - n_part)
+    fixed_s = max(0.0, sample_s - each_s * n_sample)
+    return ONCE * (fixed_s + each_s * question.n_points)
 
 
 def _dask(question: Question, n_workers: int, memory_mb: float) -> Prediction:
@@ -177,15 +183,15 @@ def _dask(question: Question, n_workers: int, memory_mb: float) -> Prediction:
 
 def _worker_seconds(question: Question) -> float:
     """Predict the processor seconds of the workers: the kernels, and passes over arrays."""
-    _, once = _timed(lambda: core_places(question.sample, question.probe.found.labels))
-    return (question.probe.seconds + DASK_PASSES * once) / question.share
+    _, once = _timed(lambda: core_places(question.sample, question.found.labels))
+    return (question.kernel_s + DASK_PASSES * once) / question.share
 
 
 def _index_seconds(question: Question) -> float:
     """Predict the seconds of the one task that packs all core places."""
-    places = question.sample[question.probe.found.core]
+    places = question.sample[question.found.core]
     _, once = _timed(lambda: zlib.compress(places.tobytes(), 1))
-    return once / question.share
+    return DASK_PACKING * once / question.share
 
 
 def _sklearn(question: Question) -> Prediction:
@@ -196,6 +202,16 @@ def _sklearn(question: Question) -> Prediction:
     wall_s = question.n_points * each_s * deeper + mass * neighbours.LINK_S
     peak_mb = BASE_MB + (question.n_points * INPUT_BYTES + neighbours.lists_bytes(question.n_points, mass)) / MIB
     return Prediction("sklearn", 1, wall_s, peak_mb)
+
+
+def _by_the_clock(work: Callable[[], object]) -> float:
+    work()
+    spent = []
+    for _ in range(PROBES):
+        started = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - started)
+    return min(spent)
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
