@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import town
+from cabstand import cli
 from cabstand.clustering import blocks
 from cabstand.clustering.hotspots import NO_HOUR
 from cabstand.errors import ConfigError, DataError, TaskError
@@ -123,6 +124,47 @@ def test_a_chunk_in_the_middle_of_a_row_group_is_read_alone(tmp_path: Path) -> N
         assert (week == NO_HOUR).all()
         np.testing.assert_array_equal(row, np.arange(chunk.n_rows))
         np.testing.assert_array_equal(latlon[:, 0], lat[chunk.first_row : chunk.first_row + chunk.n_rows])
+
+
+@pytest.mark.parametrize("where", ["footer", "page", "columns"])
+def test_one_bad_file_among_many_is_named(
+    trips: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    for uri in trips.uris:
+        (tmp_path / Path(uri).name).write_bytes(Path(uri).read_bytes())
+    bad = tmp_path / "1.parquet"
+    content = bytearray(bad.read_bytes())
+    if where == "footer":
+        bad.write_bytes(content[: len(content) // 2])
+    elif where == "page":
+        content[4:60] = b"\x99" * 56
+        bad.write_bytes(content)
+    else:
+        pq.write_table(pa.table({"a": [1]}), bad)
+    words = ["cluster", "--no-track", "--engine", "dask:1", "--input", str(tmp_path / "*.parquet")]
+    assert cli.run([*words, "--lake", str(tmp_path / "lake")]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = [line for line in told.err.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: {bad}: ")
+    assert list(tmp_path.glob("lake/hotspots/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--input", "none/*.parquet"], "none/*.parquet: no such file"),
+        (["--scheduler", "nonsense"], "nonsense: no Dask scheduler"),
+        (["--engine", "dask:x"], "whole number of 1 or more"),
+        (["--weight-column", "n"], "takes no weights"),
+    ],
+)
+def test_the_wrong_thing_gets_a_line(
+    trips: Town, capsys: pytest.CaptureFixture[str], options: list[str], told: str
+) -> None:
+    assert cli.run(["cluster", "--no-track", "--engine", "dask:1", "--input", trips.uris[0], *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
 
 
 def test_blocks_fit_a_worker_s_memory() -> None:

@@ -196,4 +196,7 @@ def reading(uri: str) -> Iterator[None]:
             "not a Parquet file, or a damaged one", where=uri, hint="--engine dask reads Parquet"
         ) from error
     except OSError as error:
-        raise StorageError(str(error).split("\n")[0][:200].lower(), where=uri) from error
+        what = str(error).split("\n")[0][:200]
+        if error.errno is None and "AWS Error" not in what:  # pyarrow's word for content that it cannot make sense of
+            raise DataError(f"a damaged Parquet file: {what}", where=uri, hint="fetch it again") from error
+        raise StorageError(what.lower(), where=uri) from error
