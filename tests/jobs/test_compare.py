@@ -110,11 +110,30 @@ def test_repeats_have_intervals_and_tests() -> None:
     assert rows[0]["speedup_low"] < rows[0]["speedup"] < rows[0]["speedup_high"]
     assert rows[1]["efficiency"] == pytest.approx(1.1 / 0.65 / 2)
     assert rows[0]["cpu_share"] == 1
+    assert [row["note"] for row in rows] == [None, None, None]
     assert rows[1]["score"] == 1
     pairs = {(test["base"], test["engine"]): test for test in comparison.tests(cells)}
     assert len(pairs) == 4
     assert pairs["sklearn:1", "sequential:1"]["mann_whitney_u"] == 9
     assert pairs["sequential:1", "multicore:2"]["cohen_d"] > 0
+
+
+@pytest.mark.parametrize(
+    ("walls", "note"),
+    [
+        ((0.5, 0.6, 0.55), None),
+        ((1.9, 2.1, 2.0), "slower than sequential"),
+        ((0.9, 1.2, 1.1), "not surely faster than sequential"),
+        ((2.0,), "slower than sequential"),
+    ],
+)
+def test_threads_that_bring_nothing_are_said_to(walls: tuple[float, ...], note: str | None) -> None:
+    def cell(engine: str, workers: int, *walls: float) -> Cell:
+        return Cell(engine, workers, 10, [Trial(Usage(s, s, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
+
+    cells = [cell("sequential", 1, 1.0, 1.1, 1.05), cell("multicore", 2, *walls)]
+    rows = comparison.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    assert [row["note"] for row in rows] == [None, note]
 
 
 def test_no_speed_up_over_a_refused_baseline() -> None:

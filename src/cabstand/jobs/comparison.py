@@ -124,7 +124,18 @@ def _row(
     if alone and cell.engine != BASELINE:
         ratio = alone.mean("wall_s") / cell.mean("wall_s")
         row["efficiency"] = statistics.parallel_efficiency(ratio, cell.n_workers)
+        row["note"] = _gain(alone, cell)
     return row
+
+
+def _gain(alone: Cell, cell: Cell) -> str | None:
+    """Say so where more workers than one bring nothing: at few points threads cost more than they save."""
+    found = statistics.speed_up(alone.values("wall_s"), cell.values("wall_s"))
+    low = found.ratio if found.low is None else found.low
+    high = found.ratio if found.high is None else found.high
+    if cell is alone or low > 1:
+        return None
+    return "slower than sequential" if high < 1 else "not surely faster than sequential"
 
 
 def _speed(name: str, found: statistics.SpeedUp) -> dict[str, float | None]:
