@@ -11,7 +11,8 @@ from cabstand.jobs import demo
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of
 
-pytestmark = pytest.mark.slow
+# MLflow says so of the model it wraps.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")]
 
 
 def test_it_leaves_a_model_that_answers(tmp_path: Path) -> None:
