@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gc
 import json
 import logging
 import sys
@@ -38,6 +39,7 @@ def lambda_handler() -> Handler:
         service.keyring.refresh()
     service.store.refresh()
     service.store.start()
+    gc.freeze()  # what stays for good is not searched for garbage again
     answer = Mangum(app, lifespan="off")
 
     def handle(event: Event, context: Any) -> Event:
