@@ -135,7 +135,7 @@ def command(trips: Town, home: Path) -> subprocess.Popen[str]:
 
 
 def wait_for(what: str, home: Path, driver: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not list(home.glob(f"cache/dask/work-*/{what}*")):
         assert driver.poll() is None, f"the driver ended before {what}"
         assert time.monotonic() < until, f"no {what}"
@@ -152,12 +152,30 @@ def test_a_killed_driver_leaves_no_process_and_its_files_to_the_next(trips: Town
     assert gone(workers_of_it)
     assert [path for path in tmp_path.glob("lake/hotspots/*") if not path.name.startswith(".")] == []
     with command(trips, tmp_path) as again:
-        out, told = again.communicate(timeout=120)
+        out, told = again.communicate(timeout=300)
     assert again.returncode == 0, told
     result = json.loads(out.splitlines()[-1])
     assert town.labels(Path(result["labels_uri"]))["label"].to_numpy().tolist() == trips.expected.labels.tolist()
     assert list((tmp_path / "cache" / "dask").iterdir()) == []
     assert list((tmp_path / "lake" / "hotspots").glob(".*")) == []
+
+
+def test_a_frozen_worker_dies_with_its_driver(trips: Town, tmp_path: Path) -> None:
+    with command(trips, tmp_path) as driver:
+        wait_for("found", tmp_path, driver)
+        workers_of_it = psutil.Process(driver.pid).children(recursive=True)
+        for process in workers_of_it:
+            process.suspend()
+        driver.kill()
+    assert len(workers_of_it) >= 2
+    assert gone([process for process in workers_of_it if "resource_tracker" not in " ".join(command_of(process))])
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager

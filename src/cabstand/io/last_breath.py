@@ -1,0 +1,26 @@
+"""Dask calls this in each new worker: it dies with the process that started it, even while it is frozen.
+
+A worker watches its parent by itself, but not while it is stopped (SIGSTOP, a debugger, a frozen container): Linux can
+be told to end it then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def dask_setup(worker: Any) -> None:
+    """Ask Linux for SIGKILL when the parent ends; elsewhere the worker's own watch must do."""
+    del worker
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended in between
+        os.kill(os.getpid(), signal.SIGKILL)
