@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from cabstand.errors import CabstandError, ConfigError
-from cabstand.io import account, terraform
+from cabstand.io import account, emptying, terraform
 from cabstand.io.terraform import Root
 
 INFRA = Path(__file__).resolve().parents[1] / "infra"
@@ -54,20 +54,33 @@ def bootstrap(rest: list[str]) -> int:
 def leave(rest: list[str]) -> int:
     """Remove what the bootstrap made, states and all, once no environment is left; may be run again."""
     root = Root(INFRA / "bootstrap", "bootstrap")
-    arguments = [*bootstrap_arguments(rest), "-var=force_destroy_state=true"]
     there = bucket_exists(root.state_bucket)
+    moved = any(root.folder.glob("terraform.tfstate"))  # by a run that went no further
+    code = 0
     if there:
         terraform.refuse_locked(root)
         refuse_environments(root)
-        code = begin(root, there) or terraform.execute(root, "apply", *arguments)  # so that the bucket may be emptied
+    if there and not moved:
+        code = begin(root, there)
         override(root).unlink(missing_ok=True)
         code = code or terraform.execute(root, "init", "-migrate-state", "-force-copy")
     else:
-        code = begin(root, there)
-    code = code or terraform.execute(root, "destroy", *arguments)
+        code = begin(root, False)
+    # The question comes after all that can be taken back, and before anything is deleted.
+    code = code or terraform.execute(root, "plan", "-destroy", *bootstrap_arguments([]))
+    if code or not confirmed(rest):
+        return code or 1
+    if there:
+        emptying.empty_bucket(root.state_bucket)
+    code = terraform.execute(root, "destroy", "-auto-approve", *bootstrap_arguments([]))
     if not code:
         forget_local_state(root)
     return code
+
+
+def confirmed(rest: list[str]) -> bool:
+    """Return whether the bootstrap's end is meant: `-y`, or the word typed."""
+    return rest == ["-y"] or input("Everything above goes, the states too. Type 'leave': ").strip() == "leave"
 
 
 BACKEND = 'terraform {\n  backend "s3" {}\n}\n'
