@@ -44,9 +44,6 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         return {"revoked": keys.revoke(settings, params.name, now), "in_force_within_s": settings.api_keys_refresh_s}
     if params.expires_days is not None and not 1 <= params.expires_days <= MOST_DAYS:
         raise ConfigError(f"a key lives 1 to {MOST_DAYS} days", where="--expires-days")
-    if any(key.name == params.name and key.valid(now) for key in keys.load(settings)):
-        hint = "another name for the second key, so that the first can be revoked alone"
-        raise ConfigError(f"a key named {params.name} is in force", where=keys.place(settings), hint=hint)
     until = now + timedelta(days=params.expires_days) if params.expires_days else None
     plain, key = keys.make(params.name, params.scopes, now, until)
     keys.add(settings, key)
