@@ -106,6 +106,10 @@ bench-plan: $(STAMP)  ## hold what `cabstand plan` predicts against what `cluste
 bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_service.py
 
+.PHONY: bench-train
+bench-train: $(STAMP)  ## measure training on 3.3 million rides: CPU of the linear path, peak memory of the whole job
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_full_month.py
+
 .PHONY: demo
 demo: $(RUN)  ## the main job end to end on synthetic trips: cluster, compare, sweep, train, report
 	$(CABSTAND) demo

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,3 +100,22 @@ def test_same_seed_same_model() -> None:
     problem = catalog.find("iris")
     answers = [fit.train(problem, iris(), 3).model.answer(problem.matrix(iris().columns, {})) for _ in range(2)]
     np.testing.assert_array_equal(answers[0]["probability"], answers[1]["probability"])
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_every_candidate_learns_without_zones(number: int) -> None:
+    rng = np.random.default_rng(0)
+    n, unknown = 600, np.full(266, np.nan)
+    columns = {
+        "pickup_zone": rng.integers(1, 20, n),
+        "dropoff_zone": rng.integers(1, 20, n),
+        "pickup_at": np.datetime64("2023-01-01", "s") + np.sort(rng.integers(0, 2_000_000, n)).astype("m8[s]"),
+    }
+    minutes = 5 + np.abs(columns["pickup_zone"] - columns["dropoff_zone"]) + rng.normal(0, 0.5, n)
+    assets = {"zone_lat": unknown, "zone_lon": unknown}
+    problem = catalog.find("trip-duration")
+    [chosen] = problem.candidates()[number : number + 1]
+    problem = replace(problem, candidates=lambda: [chosen], coverage=None)
+    trained = fit.train(problem, Examples(columns, minutes, columns["pickup_at"], assets=assets), 0)
+    answer = trained.model.answer(problem.matrix(columns, trained.assets))
+    assert np.isfinite(answer["point"]).all()

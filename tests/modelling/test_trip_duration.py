@@ -61,7 +61,7 @@ def test_later_month_against_the_one_hot_model(name: str, least: float, shared: 
     ours, theirs = judged(problem, problem.load(months[:2], extras), problem.load(months[2:], extras))
     print(f"\n{name}: {ours} against {theirs['mae']:.3f}: {1 - ours['mae'] / theirs['mae']:.1%} lower")
     assert theirs["mae"] == pytest.approx(5.16, abs=0.02)
-    assert ours["mae"] <= (1 - least) * theirs["mae"]
+    assert ours["mae"] <= (1 - least) * theirs["mae"], (ours, theirs)
     assert ours["r2"] >= 0.71
     assert ours["coverage"] == pytest.approx(0.9, abs=0.03)
 
@@ -92,6 +92,20 @@ def test_a_pair_seen_once_is_drawn_to_its_zones() -> None:
     learned = trip_duration.learn(Examples(columns, np.array([10.0] * 99 + [60.0])))["pair_min"]
     assert learned[1, 3] == pytest.approx(10, abs=0.5)
     assert 10 < learned[2, 3] < 25
+
+
+def test_a_pair_never_seen_is_told_by_its_neighbours() -> None:
+    lat, lon = np.full(266, np.nan), np.full(266, -73.9)
+    lat[[1, 2, 3, 9]] = [40.70, 40.703, 40.90, 40.70]  # 2 is 300 m from 1; 9 stands where 1 does
+    rng = np.random.default_rng(0)
+    pickup, dropoff = rng.permuted(np.tile([[1, 3]], (400, 1)), axis=1).T
+    minutes = np.where(pickup == 1, 40.0, 20.0)
+    learned = trip_duration.learn(Examples({"pickup_zone": pickup, "dropoff_zone": dropoff}, minutes,
+                                           assets={"zone_lat": lat, "zone_lon": lon}))["pair_min"]  # fmt: skip
+    assert learned[2, 3] == pytest.approx(40, abs=5)
+    assert learned[3, 2] == pytest.approx(20, abs=5)
+    assert learned.shape == (266, 266)
+    assert np.isfinite(learned).all()
 
 
 def _table(**changes: pa.Array) -> pa.Table:

@@ -1,4 +1,4 @@
-"""MLflow: runs, their parameters, figures and files. The only importer of mlflow.
+"""MLflow: runs, their parameters, figures and files. Only this file and `versions` import mlflow.
 
 A local SQLite store under `Settings.home` by default, or the server that `MLFLOW_TRACKING_URI` names.
 """
@@ -152,7 +152,7 @@ def client(settings: Settings) -> Any:
 @contextmanager
 def errors(settings: Settings) -> Iterator[None]:
     """Turn what MLflow and the libraries under it raise into one clear RegistryError, credentials masked."""
-    _set_defaults()
+    set_defaults()
     import requests
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -218,7 +218,8 @@ def _start(settings: Settings, name: str, params: Mapping[str, Any], parent: Run
     return Run(str(made.info.run_id), settings, store)
 
 
-def _set_defaults() -> None:
+def set_defaults() -> None:
+    """Set what MLflow reads when it is imported, unless whoever runs us has set it."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     # The hundred migrations of a fresh store are nobody's news.
@@ -238,43 +239,3 @@ def _client(uri: str) -> Any:
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def ensure_model(settings: Settings, name: str) -> None:
-    """Make the registered model `name` if there is none."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client(settings).create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-
-
-def save_onnx(folder: Path, model: bytes, example: Any, outputs: Mapping[str, Any]) -> None:
-    """Write an ONNX file as an MLflow model: with signature, input example and requirements.
-
-    Parameters
-    ----------
-    folder : Path
-        Where; it must not exist.
-    model : bytes
-        The file.
-    example : float32 array (n, k)
-        Rows of features.
-    outputs : mapping of str to array
-        What the model answers to them.
-    """
-    _set_defaults()
-    import mlflow.onnx
-    import onnx
-    from mlflow.models import infer_signature
-
-    signature = infer_signature({"features": example}, dict(outputs))
-    mlflow.onnx.save_model(
-        onnx.load_from_string(model),
-        str(folder),
-        signature=signature,
-        pip_requirements=["onnx", "onnxruntime", "numpy"],
-        input_example={"features": example[:1]},
-    )

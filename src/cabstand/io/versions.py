@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cabstand.io import registry
@@ -27,7 +29,7 @@ def register(settings: Settings, problem: str, version: str, run_id: str) -> str
         return number
     store = registry.client(settings)
     with registry.errors(settings):
-        registry.ensure_model(settings, problem)
+        ensure_model(settings, problem)
         source = f"{store.get_run(run_id).info.artifact_uri}/model"
         made = store.create_model_version(problem, source, run_id=run_id, tags={BUNDLE: version})
     return str(made.version)
@@ -85,3 +87,43 @@ def close_stale(settings: Settings, key: str) -> None:
 
 def _age(version: Any) -> int:
     return int(version.version)
+
+
+def ensure_model(settings: Settings, name: str) -> None:
+    """Make the registered model `name` if there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        registry.client(settings).create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def save_onnx(folder: Path, model: bytes, example: Any, outputs: Mapping[str, Any]) -> None:
+    """Write an ONNX file as an MLflow model: with signature, input example and requirements.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; it must not exist.
+    model : bytes
+        The file.
+    example : float32 array (n, k)
+        Rows of features.
+    outputs : mapping of str to array
+        What the model answers to them.
+    """
+    registry.set_defaults()
+    import mlflow.onnx
+    import onnx
+    from mlflow.models import infer_signature
+
+    signature = infer_signature({"features": example}, dict(outputs))
+    mlflow.onnx.save_model(
+        onnx.load_from_string(model),
+        str(folder),
+        signature=signature,
+        pip_requirements=["onnx", "onnxruntime", "numpy"],
+        input_example={"features": example[:1]},
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from cabstand.errors import ConfigError, ConflictError
 from cabstand.io import pointer, provenance, storage
 from cabstand.io.journal import Journal
-from cabstand.jobs import cluster, ingest, promote, train, zones
+from cabstand.jobs import cluster, ingest, promote, report, train, zones
 from cabstand.modelling import catalog
 from cabstand.modelling.pointer import first
 from cabstand.report import run_page
@@ -100,7 +100,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "model_version": journal.results["train"]["model_version"],
         "hotspots_uri": journal.results["cluster"]["hotspots_uri"],
         "manifest_uri": journal.uri,
-        "report_uri": uri,
+        "report_uri": journal.results["report"]["report_uri"],
+        "run_page_uri": uri,
         "steps": journal.times(),
     }
 
@@ -150,7 +151,7 @@ def _cluster(settings: Settings, params: Params, done: Results) -> dict[str, Any
 def _train(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
     uris = tuple(month["trips_uri"] for month in done["ingest"]["months"])
     n = len(params.months)
-    hotspots = storage.join(done["cluster"]["hotspots_uri"].rsplit("/", 1)[0], cluster.INDEX)
+    hotspots = storage.join(_folder(done), cluster.INDEX)
     made = train.run(
         settings, train.Params(params.problem, uris[:n], uris[n:], hotspots, seed=params.seed, track=params.track)
     )
@@ -188,14 +189,21 @@ def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any
 
 
 def _report(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    """Gather the figures that a reader wants first; the page is made of the journal when all steps are done."""
-    del settings, params
+    """Draw the hotspots' report, and gather the figures that a reader wants first."""
+    del params
+    made = report.run(settings, report.Params(hotspots=_folder(done)))
     return {
         "rows": sum(month.get("rows_out", 0) for month in done["ingest"]["months"]),
         "hotspots": done["cluster"]["n_clusters"],
         "metrics": done["train"]["metrics"],
         "champion": done["publish"]["champion"],
+        "report_uri": made["report_uri"],
     }
+
+
+def _folder(done: Results) -> str:
+    """Return where the run's hotspots were published."""
+    return str(done["cluster"]["hotspots_uri"]).rsplit("/", 1)[0]
 
 
 def _trips(settings: Settings, params: Params, month: str) -> str:

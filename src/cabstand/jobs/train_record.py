@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cabstand.io import registry
+from cabstand.io import registry, versions
 from cabstand.modelling import bundle, fit, measures
 from cabstand.modelling.coded import CodedRidge
 from cabstand.modelling.problem import Examples, Problem
@@ -90,7 +90,7 @@ def write(
     for name, picture in _pictures(problem, manifest, holdout, answer, rows).items():
         (folder / name).write_bytes(picture)
         tracked.artifact(folder / name, "pictures")
-    registry.save_onnx(folder / "model", files[bundle.MODEL], matrix[:5], {k: v[:5] for k, v in answer.items()})
+    versions.save_onnx(folder / "model", files[bundle.MODEL], matrix[:5], {k: v[:5] for k, v in answer.items()})
     for path in sorted((folder / "model").rglob("*")):
         if path.is_file():
             tracked.artifact(path, path.parent.relative_to(folder).as_posix())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from cabstand.modelling.problem import Candidate
@@ -80,16 +79,12 @@ def boosting(seed: int, **parameters: Any) -> Any:
 
 
 def boosting_search() -> list[Candidate]:
-    """Return the small search over gradient boosting: two sizes of model."""
-    grid: list[dict[str, Any]] = [
-        {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31},
-        {"max_iter": 300, "learning_rate": 0.08, "max_leaf_nodes": 63},
-    ]
+    """Return the small search over gradient boosting: one of the mean, one of mean and median."""
+    from cabstand.modelling.blend import MeanMedian
+
+    small: dict[str, Any] = {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31}
+    large: dict[str, Any] = {"weight": 0.65, "max_iter": 120, "learning_rate": 0.12, "max_leaf_nodes": 127}
     return [
-        Candidate(f"hist-gradient-boosting-{parameters['max_leaf_nodes']}", _with(parameters), parameters)
-        for n, parameters in enumerate(grid)
+        Candidate("hist-gradient-boosting", lambda seed: boosting(seed, **small), small),
+        Candidate("mean-median-boosting", lambda seed: MeanMedian(**large, random_state=seed), large),
     ]
-
-
-def _with(parameters: dict[str, Any]) -> Callable[[int], Any]:
-    return lambda seed: boosting(seed, **parameters)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cabstand.errors import ConfigError, DataError
+from cabstand.modelling.blend import MeanMedian
 from cabstand.modelling.bundle import MAX_BYTES, OPERATORS
 from cabstand.modelling.coded import CodedRidge
 from cabstand.modelling.coded_graph import coded_graph
@@ -110,6 +111,8 @@ def _converted(estimator: Any, n_features: int, prefix: str) -> Any:
 
     if isinstance(estimator, CodedRidge):
         return coded_graph(estimator, n_features, prefix)
+    if isinstance(estimator, MeanMedian):
+        return _weighted(estimator, n_features, prefix)
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
 
@@ -123,6 +126,29 @@ def _converted(estimator: Any, n_features: int, prefix: str) -> Any:
             options=options,
         )
     return compose.add_prefix(found, prefix, rename_inputs=False)
+
+
+def _weighted(estimator: MeanMedian, n_features: int, prefix: str) -> Any:
+    """Return the parts' graphs side by side, and the sum of their answers by weight."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes: list[Any] = []
+    constants: list[Any] = []
+    terms = [f"{prefix}term{number}" for number in range(len(estimator.parts))]
+    for term, (part, weight) in zip(terms, estimator.parts, strict=True):
+        exported = _converted(part, n_features, f"{term}/")
+        nodes += exported.graph.node
+        constants += [*exported.graph.initializer, numpy_helper.from_array(np.float32(weight), f"{term}/weight")]
+        nodes.append(helper.make_node("Mul", [exported.graph.output[0].name, f"{term}/weight"], [term]))
+    nodes.append(helper.make_node("Add", terms, [f"{prefix}sum"]))
+    graph = helper.make_graph(
+        nodes,
+        "weighted",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, n_features])],
+        [helper.make_tensor_value_info(f"{prefix}sum", TensorProto.FLOAT, None)],
+        constants,
+    )
+    return helper.make_model(graph)
 
 
 def _rounded_down(estimator: Any) -> Any:

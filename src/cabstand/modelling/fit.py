@@ -147,6 +147,10 @@ def _train(problem: Problem, examples: Examples, seed: int) -> Trained:
     assets = dict(examples.assets) | dict(learned)
     known = _cross_fitted(problem, earlier, seed)
     unseen = problem.matrix(later.columns, assets)
+    # A feature that no training row has (no zones in the lake, say): gradient boosting cannot bin it, and a constant is
+    # never split on. Requests may still bring NaN there.
+    empty = np.isnan(known).all(axis=0)
+    known[:, empty] = unseen[:, empty] = 0
     chosen, table = _search(problem, known, earlier.target, unseen, later.target, seed)
     _log.info("chosen: %s", chosen.name)
     everything = np.concatenate([known, unseen])
