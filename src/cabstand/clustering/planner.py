@@ -33,7 +33,7 @@ PROBES = 3
 MIB = 1 << 20
 
 # Measured with `cluster` over 0.1 to 6 million pickups with times; MiB, and bytes a point.
-BASE_MB = 345.0  # interpreter, libraries, compiled kernels
+BASE_MB = 360.0  # interpreter, libraries, compiled kernels
 INPUT_BYTES = 66.0  # a row read by `cluster`: coordinates, time, row number, label, and Arrow's copy
 KERNEL_BYTES = 24.0
 MEMBER_BYTES = 125.0  # of a clustered point while the hotspots are described
