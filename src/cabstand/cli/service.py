@@ -134,7 +134,8 @@ def _table(answers: list[dict[str, Any] | None], errors: list[dict[str, Any]]) -
     wrong = {one["row"]: "; ".join(f"{each['pointer']}: {each['detail']}" for each in one["errors"]) for one in errors}
     table = Table("row", *names, *(["wrong"] if wrong else []))
     for row, answer in enumerate(shown):
-        table.add_row(str(row), *(str((answer or {}).get(name, "")) for name in names), wrong.get(row))
+        cells = [str((answer or {}).get(name, "")) for name in names]
+        table.add_row(str(row), *cells, *([wrong.get(row, "")] if wrong else []))
     console = Console(stderr=True)
     console.print(table)
     if len(answers) > SHOWN:
