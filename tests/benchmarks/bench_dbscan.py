@@ -156,7 +156,7 @@ def main() -> None:
                 bench.found[name] = measure(bench.rounds)
             else:
                 suite(bench, name)
-    found = report(chosen.out / "dbscan.json", bench.found)
+            found = report(chosen.out / "dbscan.json", bench.found)  # after each: a run cut short keeps what it has
     for figure in found:
         limit = "" if figure.least is None else f"at least {figure.least:g}"
         limit += "" if figure.most is None else f"at most {figure.most:g}"
