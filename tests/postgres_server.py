@@ -8,9 +8,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,13 @@ import pytest
 
 @dataclass(frozen=True)
 class Postgres:
-    """Where the server listens, and its master user."""
+    """Where the server listens, its master user, and how to make it start again."""
 
     host: str
     port: int
     user: str
     password: str
+    restart: Callable[[], None]
 
 
 def free_port() -> int:
@@ -49,7 +51,9 @@ def running_postgres() -> Iterator[Postgres]:
         _as(account, [programs / "pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "log", "start"])
         try:
             _make_master(port)
-            yield Postgres("127.0.0.1", port, "cabstand", "test-master")  # pragma: allowlist secret
+            again = [programs / "pg_ctl", "-D", data, "-w", "-m", "fast", "-l", folder / "log", "restart"]
+            restart = partial(_as, account, again)
+            yield Postgres("127.0.0.1", port, "cabstand", "test-master", restart)  # pragma: allowlist secret
         finally:
             _as(account, [programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"])
     finally:

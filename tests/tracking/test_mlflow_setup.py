@@ -17,6 +17,8 @@ import pytest
 
 from tracking_machine import ADMIN, ROOT, SCRIPT, TASKS, Machine
 
+GUEST = {"username": "guest", "password": "guest-pass-for-test"}  # pragma: allowlist secret
+BY_NAME = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=taxi"
 slow = [pytest.mark.slow, pytest.mark.integration]
 
 
@@ -150,10 +152,15 @@ class TestServer:
         assert any(item["Key"].endswith("note.txt") for item in files)
         self._a_stranger_sees_nothing(machine)
 
+        # The database starts again under it: the server reconnects by itself.
+        before = pid(machine)
+        machine.postgres.restart()
+        self._run_is_there(machine, run)
+        assert pid(machine) == before
+
         # It hangs: the third miss restarts it. Meanwhile the administrator's secret was changed.
         new = ADMIN | {"password": "rotated-pass-for-test"}  # pragma: allowlist secret
         machine.client("secretsmanager").put_secret_value(SecretId=machine.arns["server"], SecretString=json.dumps(new))
-        before = pid(machine)
         os.killpg(before, signal.SIGSTOP)
         for _ in range(3):
             assert machine.run("health").returncode == 0
@@ -173,6 +180,7 @@ class TestServer:
         assert "installing" not in done.stderr
         self._run_is_there(machine, run)
         assert call(machine, experiments, new)[0] == 200
+        assert call(machine, BY_NAME, GUEST)[0] == 403  # known, and still without a right; a stranger gets 401
 
     def _log_a_run(self, machine: Machine) -> str:
         program = """
@@ -205,9 +213,7 @@ print(run.info.run_id)
         assert call(machine, artifact, TASKS) == (200, b"kept")
 
     def _a_stranger_sees_nothing(self, machine: Machine) -> None:
-        guest = {"username": "guest", "password": "guest-pass-for-test"}  # pragma: allowlist secret
-        assert call(machine, "/api/2.0/mlflow/users/create", ADMIN, body=guest)[0] in {200, 201}
-        by_name = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=taxi"
-        assert call(machine, by_name, TASKS)[0] == 200
-        assert call(machine, by_name, guest)[0] == 403
-        assert call(machine, "/api/2.0/mlflow/users/create", TASKS, body=guest | {"username": "more"})[0] == 403
+        assert call(machine, "/api/2.0/mlflow/users/create", ADMIN, body=GUEST)[0] in {200, 201}
+        assert call(machine, BY_NAME, TASKS)[0] == 200
+        assert call(machine, BY_NAME, GUEST)[0] == 403
+        assert call(machine, "/api/2.0/mlflow/users/create", TASKS, body=GUEST | {"username": "more"})[0] == 403
