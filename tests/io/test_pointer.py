@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cabstand.errors import ConflictError, StorageError
-from cabstand.io import pointer, storage
+from cabstand.io import pointer, s3, storage
 from cabstand.modelling.pointer import Pointer, first, parse_pointer
 
 STAMP = {"who": "tester", "why": "test"}
@@ -137,3 +137,50 @@ def test_somebody_elses_write_is_never_taken_for_ours(artifacts: str, start: Poi
     # The same content again, by another writer who read the same pointer.
     with pytest.raises(ConflictError):
         pointer.write(artifacts, current.promoted("v1"), current, tag, **STAMP)
+
+
+def _lost_on_the_way(request: Any) -> None:
+    """The store does as asked, and its answer never comes."""
+    from botocore.exceptions import ConnectionClosedError
+    from botocore.httpsession import URLLib3Session
+
+    assert URLLib3Session().send(request).status_code == 200
+    raise ConnectionClosedError(endpoint_url=request.url)
+
+
+def _refusal(status: int, code: str) -> Callable[[Any], Any]:
+    def answer(request: Any) -> Any:
+        from botocore.awsrequest import AWSResponse
+
+        body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+        raw = type("Raw", (), {"stream": lambda self: iter([body])})()
+        return AWSResponse(request.url, status, {"content-type": "application/xml"}, raw)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [_lost_on_the_way],
+        [_refusal(409, "ConditionalRequestConflict")],
+        [_refusal(503, "SlowDown")] * 2,
+        [_refusal(409, "ConditionalRequestConflict"), _refusal(503, "SlowDown"), _lost_on_the_way],
+    ],
+    ids=["lost", "409", "503 twice", "409, 503, lost"],
+)
+def test_what_s3_answers_is_settled(answers: list[Callable[[Any], Any]], bucket: str) -> None:
+    """As above, through the SDK with its own retries."""
+    place, left = f"s3://{bucket}/artifacts", list(answers)
+    pointer.write(place, first("iris", "v0"), None, None, **STAMP)
+    current, tag = pointer.read(place, "iris")
+    assert current is not None
+
+    def misbehave(request: Any, **_: Any) -> Any:
+        return left.pop(0)(request) if left else None
+
+    s3.client().meta.events.register("before-send.s3.PutObject", misbehave)
+    written = pointer.write(place, current.promoted("v1"), current, tag, **STAMP)
+    assert not left
+    assert pointer.read(place, "iris")[0] == written
+    assert (written.sequence, written.champion) == (2, "v1")

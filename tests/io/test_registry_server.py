@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from cabstand.errors import RegistryError
-from cabstand.io import registry
+from cabstand.io import bundles, pointer, registry
+from cabstand.jobs import models, promote, train
+from cabstand.modelling import fit
 from cabstand.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
@@ -76,3 +78,29 @@ def test_runs_reach_the_server_and_its_end_is_one_line(
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         opened.metrics({"wall_s": 1.0})
+
+
+def test_a_server_that_goes_away_in_a_training_or_a_promotion_leaves_the_champion(
+    server: tuple[str, subprocess.Popen[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, process = server
+    settings = Settings(home=tmp_path / "home", mlflow_tracking_uri=uri)  # type: ignore[arg-type]
+    first = train.run(settings, train.Params("iris", track=False))["model_version"]
+    assert promote.run(settings, promote.Params("iris"))["aliases"] == "in step"
+    real = fit.train
+
+    def dying(*args: object) -> fit.Trained:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fit, "train", dying)
+    with pytest.raises(RegistryError, match="does not answer") as caught:
+        train.run(settings, train.Params("iris", seed=1))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(RegistryError, match="does not answer"):
+        promote.run(settings, promote.Params("iris"))
+    assert bundles.versions(settings.artifacts_uri, "iris") == [first]
+    current, _ = pointer.read(settings.artifacts_uri, "iris")
+    assert pointer.state(current)["champion"] == first
+    assert models.inspect(settings, "iris")["version"] == first

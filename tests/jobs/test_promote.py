@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import bundles
-from cabstand.errors import CabstandError, ConflictError, DataError, RegistryError
+from cabstand.errors import CabstandError, ConflictError, DataError, RegistryError, StorageError
 from cabstand.io import bundles as store
 from cabstand.io import pointer, registry, storage, versions
 from cabstand.jobs import models, promote, rollback
+from cabstand.modelling.pointer import Pointer
 from cabstand.settings import Settings, load
 
 PROBLEM = "housing"
@@ -126,6 +130,61 @@ def test_a_promotion_that_came_first_refuses_ours(place: Settings, monkeypatch: 
     assert refused["decision"] == "refused"
     assert "came first" in refused["reason"]
     assert refused["champion"] == "v1"
+
+
+def test_twenty_at_once_one_champion_and_every_decision_on_record(
+    place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All have judged against the same champion before the first of them writes."""
+    training = bundles.holdout(place.artifacts_uri)
+    versions_ = [f"c{number:02d}" for number in range(20)]
+    for version in versions_:
+        bundles.small_bundle(place.artifacts_uri, PROBLEM, version, bias=10.1, training=training)
+    go(place, "v1")
+    barrier, real, done, seen = threading.Barrier(len(versions_)), pointer.write, threading.Event(), []
+
+    def together(*args: Any, **kwargs: Any) -> Pointer:
+        barrier.wait(60)
+        return real(*args, **kwargs)
+
+    def watch() -> None:
+        while not done.is_set():
+            seen.append(pointer.read(place.artifacts_uri, PROBLEM)[0])
+
+    monkeypatch.setattr(pointer, "write", together)
+    with ThreadPoolExecutor(len(versions_) + 1) as pool:
+        watched = pool.submit(watch)
+        try:
+            told = list(pool.map(lambda version: go(place, version), versions_))
+        finally:
+            done.set()
+        watched.result()
+    [won] = [one for one in told if one["decision"] == "promoted"]
+    assert {one["reason"].split(";")[0] for one in told if one is not won} == {"another promotion came first"}
+    assert {one["champion"] for one in told} == {won["version"]}
+    assert {(one.sequence, one.champion) for one in seen if one} <= {(1, "v1"), (2, won["version"])}
+    assert None not in seen
+    assert len(seen) > 1
+    records = storage.list_under(storage.join(place.artifacts_uri, PROBLEM, "decisions"))
+    kept = [json.loads(storage.read(uri)) for uri in records]
+    assert sorted(one["version"] for one in kept if one["judged_against"]) == versions_
+
+
+@pytest.mark.parametrize(("room", "serves"), [(0, "v1"), (600, "v2")], ids=["no pointer", "no record"])
+def test_a_truly_full_disk(room: int, serves: str, place: Settings) -> None:
+    go(place, "v1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(StorageError, match="too large") as caught:
+            go(place, "v2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
+    assert ("v2 is promoted, but the record" in str(caught.value)) == (serves == "v2")
+    assert champion(place) == serves
+    assert not list(place.home.rglob(".part-*"))
+    assert go(place, "v5")["champion"] == "v5"
 
 
 def test_a_registry_that_is_down_changes_nothing(place: Settings) -> None:

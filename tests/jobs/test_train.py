@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cabstand.errors import CabstandError, StorageError
+from cabstand.errors import CabstandError, ConfigError, StorageError
 from cabstand.io import bundles, publish
 from cabstand.jobs import models, train
 from cabstand.modelling import bundle
@@ -75,3 +75,10 @@ def test_a_full_disk_leaves_no_half_bundle(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(StorageError, match="no space"):
         train.run(settings, train.Params("iris", track=False))
     assert bundles.versions(settings.artifacts_uri, "iris") == []
+
+
+def test_a_holdout_that_is_learned_from_too_is_refused(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("the same rows")
+    with pytest.raises(ConfigError, match="--holdout: holds a file"):
+        train.run(load(), train.Params("housing", (str(tmp_path / "a.csv"),), (str(tmp_path / "b.csv"),), track=False))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cabstand.errors import CabstandError, ConfigError, ConflictError, DataError, RegistryError
+from cabstand.errors import CabstandError, ConfigError, ConflictError, DataError, RegistryError, StorageError
 from cabstand.io import bundles, pointer, registry, storage, versions
 from cabstand.modelling import bundle, catalog, gate, measures
 from cabstand.modelling.gate import Rules, Verdict
@@ -94,10 +94,9 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             decision, reason = False, "another promotion came first; judge again against the new champion"
             written, _ = pointer.read(settings.artifacts_uri, problem.name)
     result = result_of(problem, judged, written, decision) | {"reason": reason}
-    result["record_uri"] = record_file(settings, problem, judged, result)
-    if params.track:
-        result["aliases"] = settle(settings, written)
-    return result
+    # The aliases first: a record that cannot be written must not leave them behind.
+    aliases = {"aliases": settle(settings, written)} if params.track else {}
+    return result | {"record_uri": record_file(settings, problem, judged, result)} | aliases
 
 
 def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
@@ -201,13 +200,24 @@ def record_run(settings: Settings, problem: Problem, judged: Judged) -> None:
 
 
 def record_file(settings: Settings, problem: Problem, judged: Judged, result: Mapping[str, Any]) -> str:
-    """Record a decision with its numbers beside the bundles, and return where."""
+    """Record a decision with its numbers beside the bundles, and return where.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; what was decided stands, and the message says so.
+    """
     now = datetime.now(UTC)
     sequence = judged.pointer.sequence if judged.pointer else 0
     name = f"{sequence:06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"
     uri = storage.join(settings.artifacts_uri, problem.name, "decisions", name)
     content = {"schema_version": 1, "when": now.isoformat(), **result}
-    storage.write(uri, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    data = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+    try:
+        storage.write(uri, data)
+    except StorageError as error:
+        told = f"{judged.version} is {result['decision']}, but the record of it cannot be written: {error.what}"
+        raise StorageError(told, where=uri) from error
     return uri
 
 

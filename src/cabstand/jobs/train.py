@@ -84,6 +84,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     problem = catalog.find(params.problem)
     with ExitStack() as stack:
         inputs = _fetch(settings, params, problem, stack)
+        _check_apart(params, inputs.hashes)
         version = _version(problem, params, inputs)
         place = bundles.base(settings.artifacts_uri, problem.name, version)
         if params.dry_run:
@@ -144,6 +145,13 @@ def _fetch(settings: Settings, params: Params, problem: Problem, stack: ExitStac
         hotspots=copy(params.hotspots, "hotspots") if params.hotspots else None,
         hashes=hashes,
     )
+
+
+def _check_apart(params: Params, hashes: Mapping[str, str]) -> None:
+    """Refuse a holdout that is learned from too: it would flatter the model, and freeze that for the gate."""
+    learned = {sha for name, sha in hashes.items() if name.startswith("input")}
+    if any(name.startswith("holdout") and sha in learned for name, sha in hashes.items()):
+        raise ConfigError("holds a file that --input holds too", where="--holdout", hint="judge on other, later data")
 
 
 def _version(problem: Problem, params: Params, inputs: Inputs) -> str:

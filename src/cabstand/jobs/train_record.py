@@ -108,5 +108,5 @@ def _pictures(
         bins = measures.calibration(holdout.target, answer["point"])
         found["calibration.png"] = model_pictures.calibration(bins, problem.target.unit)
     for segment in holdout.segments:
-        found[f"errors_by_{segment}.png"] = model_pictures.errors(rows, segment, problem.metric)
+        found[f"errors_by_{segment}.png"] = model_pictures.errors(rows, segment, problem.metric, problem.target.unit)
     return found

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+FEW = 12  # bars; more have no room for long labels
+
 
 def calibration(rows: Sequence[Mapping[str, float]], unit: str) -> bytes:
     """Return a PNG of mean truth against mean prediction, a bin a point; on the diagonal is calibrated."""
     import altair as alt
 
     top = max(max(row["predicted"], row["actual"]) for row in rows)
-    diagonal = alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": top, "y": top}])).mark_line(strokeDash=[4, 4])
+    ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": top, "y": top}])
+    diagonal = alt.Chart(ends).mark_line(strokeDash=[4, 4], color="gray")
     points = alt.Chart(alt.Data(values=[dict(row) for row in rows])).mark_point(filled=True, size=50)
     return _png(
         diagonal.encode(x="x:Q", y="y:Q")
@@ -23,16 +26,17 @@ def calibration(rows: Sequence[Mapping[str, float]], unit: str) -> bytes:
     )
 
 
-def errors(rows: Sequence[Mapping[str, Any]], segment: str, metric: str) -> bytes:
-    """Return a PNG of the mean loss by value of one segment."""
+def errors(rows: Sequence[Mapping[str, Any]], segment: str, metric: str, unit: str) -> bytes:
+    """Return a PNG of the mean loss by value of one segment; where there is room, with the rows behind each bar."""
     import altair as alt
 
-    values = [dict(row) for row in rows if row["segment"] == segment]
-    chart = alt.Chart(alt.Data(values=values)).mark_bar()
-    return _png(
-        chart.encode(x=alt.X("value:N", title=segment), y=alt.Y("loss:Q", title=f"mean loss ({metric})")),
-        f"Error by {segment}",
-    )
+    values = [row for row in rows if row["segment"] == segment]
+    few = len(values) <= FEW
+    data = [{"value": f"{row['value']} ({row['n']:,})" if few else row["value"], "loss": row["loss"]} for row in values]
+    x = alt.X("value:N", title=f"{segment} (rows)" if few else segment).axis(labelAngle=-30 if few else 0)
+    what = "mean squared error" if metric == "rmse" else f"{metric}, {unit}".rstrip(", ")
+    y = alt.Y("loss:Q", title=f"mean loss ({what})")
+    return _png(alt.Chart(alt.Data(values=data)).mark_bar().encode(x=x, y=y), f"Error by {segment}")
 
 
 def importance(found: Mapping[str, float]) -> bytes:
