@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from cabstand.api import openapi
 from cabstand.api.errors import ApiError
 from cabstand.api.schemas import TIMESTAMP, RowSchema
-from cabstand.modelling.problem import Field
+from cabstand.modelling.fields import Field
 from cabstand.settings import Settings
 from serving import client_of, make_home
 

@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 from bundles import point, small_bundle
 from cabstand.io import storage
 from cabstand.modelling import bundle, catalog
+from cabstand.modelling.fields import columns_of
 from cabstand.modelling.predictor import Predictor
-from cabstand.modelling.problem import columns_of
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, make_home, service_of
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cabstand.modelling import bundle, catalog
+from cabstand.modelling.fields import columns_of
 from cabstand.modelling.pointer import parse_pointer
 from cabstand.modelling.predictor import Predictor
-from cabstand.modelling.problem import columns_of
 
 HERE = Path(__file__).parent
 

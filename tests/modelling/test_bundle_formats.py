@@ -15,8 +15,8 @@ import bundles
 from cabstand.errors import CabstandError, DataError
 from cabstand.io import storage
 from cabstand.modelling import bundle, catalog, pointer
+from cabstand.modelling.fields import columns_of
 from cabstand.modelling.predictor import Predictor
-from cabstand.modelling.problem import columns_of
 
 
 @pytest.mark.parametrize("name", sorted(catalog.BUILT_IN))

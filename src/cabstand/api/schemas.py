@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from cabstand.api.errors import MOST_ERRORS, ApiError
-from cabstand.modelling.problem import KINDS, Field
+from cabstand.modelling.fields import KINDS, Field
 
 MAX_ROWS = 1_000
 Row = dict[str, Any]

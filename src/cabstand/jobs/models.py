@@ -9,8 +9,8 @@ from cabstand.errors import DataError
 from cabstand.io import bundles, pointer
 from cabstand.jobs.promote import heal
 from cabstand.modelling import bundle, catalog
+from cabstand.modelling.fields import columns_of
 from cabstand.modelling.predictor import Predictor
-from cabstand.modelling.problem import columns_of
 from cabstand.settings import Settings
 
 

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cabstand.errors import DataError
-from cabstand.modelling.problem import Field
+from cabstand.modelling.fields import Field
 
 MANIFEST_SCHEMA = 1
 MANIFEST, MODEL, ASSETS, HOTSPOTS, REFERENCE = (

@@ -8,118 +8,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from cabstand.errors import ConfigError, DataError
+from cabstand.errors import ConfigError
+from cabstand.modelling.fields import Columns, Field
 
-Columns = Mapping[str, npt.NDArray[Any]]
 Assets = Mapping[str, npt.NDArray[Any]]
 FeatureMatrix = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
 
+# Whoever declares a problem needs this module alone.
+__all__ = [
+    "Assets",
+    "Candidate",
+    "Columns",
+    "Examples",
+    "FeatureMatrix",
+    "Field",
+    "FloatArray",
+    "Loader",
+    "Problem",
+    "Target",
+]
+
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-KINDS: dict[str, str] = {"number": "f8", "integer": "i8", "category": "U", "timestamp": "M8[s]"}
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a request.
-
-    Parameters
-    ----------
-    name : str
-        Its key in a row.
-    kind : {"number", "integer", "category", "timestamp"}
-        A timestamp is ISO 8601 without a zone (local time of the place).
-    unit : str
-        Unit of the value, empty where there is none.
-    minimum, maximum : float or None
-        Bounds, inclusive; None for categories and timestamps.
-    description : str
-        One line for the API's documentation.
-    choices : tuple of str, optional
-        The values that a category may take.
-    optional : bool
-        Whether a row may leave it out (numbers alone: NaN stands for it).
-    example : object
-        A value for documentation and input examples.
-    """
-
-    name: str
-    kind: Literal["number", "integer", "category", "timestamp"]
-    unit: str
-    minimum: float | None
-    maximum: float | None
-    description: str
-    choices: tuple[str, ...] | None = None
-    optional: bool = False
-    example: Any = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ConfigError(f"unknown kind {self.kind!r}", where=f"field {self.name}", hint=f"one of {list(KINDS)}")
-        if self.optional and self.kind != "number":
-            raise ConfigError("only a number may be optional", where=f"field {self.name}")
-        if self.kind == "category" and not self.choices:
-            raise ConfigError("a category needs its choices", where=f"field {self.name}")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what a manifest keeps of it."""
-        return asdict(self) | {"choices": list(self.choices) if self.choices else None}
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Field:
-        """Return the field that a manifest describes."""
-        choices = told.get("choices")
-        return cls(**(dict(told) | {"choices": tuple(choices) if choices else None}))
-
-    def column(self, values: Sequence[Any]) -> npt.NDArray[Any]:
-        """Return a request's values as the array that feature functions read (float64, int64, str or datetime64[s]).
-
-        Raises
-        ------
-        DataError
-            If a value is missing, of another kind or out of bounds; the message names the first such row.
-        """
-        found = [self._value(value, row) for row, value in enumerate(values)]
-        return np.asarray(found, dtype=KINDS[self.kind])
-
-    def _value(self, value: Any, row: int) -> Any:
-        where = f"row {row}, field {self.name}"
-        if value is None:
-            if self.optional:
-                return np.nan
-            raise DataError("missing", where=where, hint=self.description)
-        try:
-            return self._checked(value, where)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"not a {self.kind}: {str(value)[:60]}", where=where) from error
-
-    def _checked(self, value: Any, where: str) -> Any:
-        if self.kind == "timestamp":
-            moment = np.datetime64(str(value), "s")
-            if np.isnat(moment):
-                raise DataError("not a time", where=where, hint="write 2023-03-01T08:15:00")
-            return moment
-        if self.kind == "category":
-            if value not in (self.choices or ()):
-                raise DataError(
-                    f"unknown value {str(value)[:60]}", where=where, hint=f"one of {list(self.choices or ())}"
-                )
-            return str(value)
-        number = float(value)
-        if not np.isfinite(number) or (self.kind == "integer" and number != int(number)):
-            raise DataError(f"not a finite {self.kind}: {str(value)[:60]}", where=where)
-        if (self.minimum is not None and number < self.minimum) or (self.maximum is not None and number > self.maximum):
-            raise DataError(
-                f"{number:g} is outside {self.minimum:g} to {self.maximum:g} {self.unit}".strip(), where=where
-            )
-        return number
 
 
 @dataclass(frozen=True)
@@ -266,18 +183,3 @@ class Problem:
     def example(self) -> dict[str, Any]:
         """Return a request made of the fields' examples."""
         return {one.name: one.example for one in self.fields if one.example is not None}
-
-
-def columns_of(fields: Sequence[Field], rows: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Return rows as the columns that feature functions read.
-
-    Raises
-    ------
-    DataError
-        If a row has an unknown field, lacks one or holds a value out of bounds.
-    """
-    known = {one.name for one in fields}
-    for number, row in enumerate(rows):
-        if unknown := sorted(set(row) - known):
-            raise DataError(f"unknown field {unknown[0]!r}", where=f"row {number}", hint=f"known: {sorted(known)}")
-    return {one.name: one.column([row.get(one.name) for row in rows]) for one in fields}
