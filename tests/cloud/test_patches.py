@@ -105,6 +105,19 @@ def managed_secret(aws: Clients) -> bool:
     return bool(changed["MasterUserSecret"]["SecretArn"] == made["MasterUserSecret"]["SecretArn"])
 
 
+def rule_changes(aws: Clients) -> bool:
+    ec2 = aws("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="changed", Description="probe", VpcId=vpc)["GroupId"]
+    of_the_group = [{"Name": "group-id", "Values": [group]}]
+    out = ec2.describe_security_group_rules(Filters=of_the_group)["SecurityGroupRules"][0]
+    rule = {"IpProtocol": "-1", "CidrIpv4": "0.0.0.0/0", "Description": "why"}
+    change = {"SecurityGroupRuleId": out["SecurityGroupRuleId"], "SecurityGroupRule": rule}
+    ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[change])
+    found = ec2.describe_security_group_rules(Filters=of_the_group)["SecurityGroupRules"]
+    return [(one["IsEgress"], one["IpProtocol"], one["Description"]) for one in found] == [(True, "-1", "why")]
+
+
 def rule_descriptions(aws: Clients) -> bool:
     ec2 = aws("ec2")
     group = ec2.create_security_group(GroupName="described", Description="probe")["GroupId"]
@@ -141,6 +154,7 @@ PROBES = {
         instance_groups,
         log_queries,
         managed_secret,
+        rule_changes,
         rule_descriptions,
         snap_start,
     )

@@ -14,6 +14,7 @@ from cabstand.local.emulator.patches import (
     instance_groups,
     log_queries,
     managed_secret,
+    rule_changes,
     rule_descriptions,
     snap_start,
 )
@@ -25,6 +26,7 @@ ALL: dict[str, Callable[[], None]] = {
     "instance_groups": instance_groups.apply,
     "log_queries": log_queries.apply,
     "managed_secret": managed_secret.apply,
+    "rule_changes": rule_changes.apply,
     "rule_descriptions": rule_descriptions.apply,
     "snap_start": snap_start.apply,
 }
