@@ -104,6 +104,23 @@ def test_a_pointer_to_nothing_is_told_and_rolled_back(place: Settings) -> None:
     assert champion(place) == "v1"
 
 
+def test_a_damaged_pointer_is_told_and_hides_no_other_problem(place: Settings) -> None:
+    go(place, "v1")
+    bundles.small_bundle(place.artifacts_uri, "iris", "i1")
+    bundles.point(place.artifacts_uri, "iris", "i1")
+    uri = pointer.uri(place.artifacts_uri, PROBLEM)
+    good = storage.read(uri)
+    storage.write(uri, good[:40])
+    for work in (lambda: go(place, "v2"), lambda: rollback.run(place, rollback.Params(PROBLEM, to="v1", track=False))):
+        with pytest.raises(DataError, match="not a pointer"):
+            work()
+    assert storage.read(uri) == good[:40]
+    listed = models.list_all(place, track=False)["problems"]
+    assert "not a pointer" in listed[PROBLEM]["fault"]
+    assert {row["version"] for row in listed[PROBLEM]["versions"]} == set(BIAS)
+    assert (listed["iris"]["champion"], "fault" in listed["iris"]) == ("i1", False)
+
+
 def test_a_holdout_that_changed_is_refused(place: Settings) -> None:
     [uri] = storage.list_under(storage.join(place.artifacts_uri, PROBLEM, "holdouts"))
     storage.write(uri, storage.read(uri) + b"x")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from cabstand.errors import CabstandError, ConfigError, StorageError
+from cabstand.errors import CabstandError, ConfigError, DataError, StorageError
 from cabstand.io import bundles, publish
 from cabstand.jobs import models, train
 from cabstand.modelling import bundle
@@ -49,6 +50,18 @@ def test_inspect_tells_fields_size_and_lineage(trained: Settings) -> None:
     row = {field["name"]: field["example"] for field in told["fields"]}
     [answer] = models.predict(trained, "iris", [row], version)["answers"]
     assert answer["label"] == "setosa"
+
+
+def test_a_damaged_bundle_is_not_taken_for_done(trained: Settings, tmp_path: Path) -> None:
+    settings = load(home=shutil.copytree(trained.home, tmp_path / "copy"))
+    [version] = bundles.versions(settings.artifacts_uri, "iris")
+    place = Path(bundles.base(settings.artifacts_uri, "iris", version))
+    os.truncate(place / bundle.MODEL, 100)
+    with pytest.raises(DataError, match=r"damaged: .*remove that folder") as caught:
+        train.run(settings, train.Params("iris", track=False))
+    assert str(place) in str(caught.value)
+    shutil.rmtree(place)
+    assert train.run(settings, train.Params("iris", track=False))["model_version"] == version
 
 
 @pytest.mark.parametrize(

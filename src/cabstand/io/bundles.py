@@ -77,6 +77,24 @@ def read_files(artifacts: str, manifest: Manifest, names: Iterable[str]) -> dict
     return found
 
 
+def read_whole(artifacts: str, problem: str, version: str) -> Manifest | None:
+    """Return the manifest of a bundle whose every file was checked, or None where there is none.
+
+    Raises
+    ------
+    DataError
+        If a part of it is damaged or missing; the hint says how to make it anew.
+    """
+    try:
+        manifest = read_manifest(artifacts, problem, version)
+        if manifest is not None:
+            read_files(artifacts, manifest, manifest.files)
+    except DataError as error:
+        place = base(artifacts, problem, version)
+        raise DataError(f"damaged: {error.what}", where=place, hint="remove that folder and train again") from error
+    return manifest
+
+
 def write(artifacts: str, manifest: Manifest, files: Mapping[str, bytes]) -> str:
     """Publish a bundle, whole or not at all, and return where it stands.
 

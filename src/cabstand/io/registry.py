@@ -225,6 +225,8 @@ def set_defaults() -> None:
     # The hundred migrations of a fresh store are nobody's news.
     for noisy in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Nor is each retry: the last one's failure is told in one line.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 @lru_cache(maxsize=4)

@@ -15,17 +15,21 @@ from cabstand.settings import Settings
 
 
 def list_all(settings: Settings, problem: str = "", *, track: bool = True) -> dict[str, Any]:
-    """Return the versions of one problem, or of all that have any; a damaged bundle is listed as such."""
+    """Return the versions of one problem, or of all that have any; a damaged bundle or pointer is listed as such."""
     names = [catalog.find(problem).name] if problem else catalog.names()
     found = {}
     for name in names:
         known = bundles.versions(settings.artifacts_uri, name)
         if not known:
             continue
-        current, _ = pointer.read(settings.artifacts_uri, name)
-        aliases = heal(settings, name) if track else "not asked"
+        current, fault = None, {}
+        try:
+            current, _ = pointer.read(settings.artifacts_uri, name)
+        except DataError as error:
+            fault = {"fault": str(error)}
+        aliases = heal(settings, name) if track and not fault else "not asked"
         rows = [_row(settings, name, version, current) for version in known]
-        found[name] = {"versions": rows, **pointer.state(current), "aliases": aliases}
+        found[name] = {"versions": rows, **pointer.state(current), "aliases": aliases, **fault}
     return {"problems": found}
 
 

@@ -89,7 +89,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         place = bundles.base(settings.artifacts_uri, problem.name, version)
         if params.dry_run:
             return {"dry_run": True, "problem": problem.name, "model_version": version, "would_write": place}
-        manifest = bundles.read_manifest(settings.artifacts_uri, problem.name, version)
+        manifest = bundles.read_whole(settings.artifacts_uri, problem.name, version)
         reused = manifest is not None
         if manifest is None:
             import sklearn  # noqa: F401  (its OpenMP must be loaded before it can be limited)

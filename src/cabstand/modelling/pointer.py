@@ -16,6 +16,7 @@ from cabstand.errors import DataError
 from cabstand.modelling.bundle import VERSION, schema
 
 POINTER_SCHEMA = 1
+MEND = "put its last version back, or remove it and promote again"
 POINTER = "pointer.json"
 
 
@@ -107,9 +108,9 @@ def parse_pointer(data: bytes, where: str = POINTER) -> Pointer:
         schema(told, POINTER_SCHEMA, where)
         found = Pointer(**told)
     except (ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"not a pointer: {error}", where=where) from error
+        raise DataError(f"not a pointer: {error}", where=where, hint=MEND) from error
     if problem := _fault(asdict(found)):
-        raise DataError(f"not a pointer: {problem}", where=where)
+        raise DataError(f"not a pointer: {problem}", where=where, hint=MEND)
     return found
 
 
