@@ -1,0 +1,24 @@
+"""The commands of the task definitions, as infra/modules/batch/tasks.tf gives them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+TASKS = Path(__file__).resolve().parents[1] / "infra/modules/batch/tasks.tf"
+# What the expressions of the file stand for.
+VALUES = {
+    "local.clustering_input": '"s3://lake/trips/uber/2014-04.parquet"',
+    "local.training_input": '"s3://lake/trips/green/2023-*.parquet"',
+    "tostring(var.multicore_vcpu)": '"8"',
+    "var.pipeline_dataset], local.pipeline_months": '"green", "--month", "2023-01", "--holdout-month", "2023-03"]',
+}
+
+
+def commands() -> dict[str, list[str]]:
+    """Command by task."""
+    text = TASKS.read_text()
+    for expression, value in VALUES.items():
+        text = text.replace(expression, value)
+    found = re.finditer(r"^    ([a-z-]+) = \{.*?command\s*= (?:concat\()?\[(.*?)\]", text, re.MULTILINE | re.DOTALL)
+    return {one[1]: re.findall(r'"([^"]*)"', one[2]) for one in found}
