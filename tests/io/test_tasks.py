@@ -166,8 +166,11 @@ def test_no_worker_outlives_its_run(ecs: Ecs, bucket: str, tmp_path: Path, end: 
         str(free_port()),
         "0" if end == "well" else "600",
     ]
-    with Runner(ecs, tmp_path / "log") as runner:
-        driver = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=(tmp_path / "driver").open("wb"), text=True)
+    with (
+        Runner(ecs, tmp_path / "log") as runner,
+        (tmp_path / "driver").open("wb") as errors,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True) as driver,
+    ):
         try:
             assert driver.stdout is not None
             assert driver.stdout.readline().strip() == "[2, 1, 3]", (tmp_path / "driver").read_text()
@@ -184,4 +187,3 @@ def test_no_worker_outlives_its_run(ecs: Ecs, bucket: str, tmp_path: Path, end: 
                 assert account.client("s3").list_objects_v2(Bucket=bucket).get("KeyCount") == 0
         finally:
             driver.kill()
-            driver.wait()
