@@ -96,7 +96,7 @@ def test_no_secret_in_history_environment_or_labels(image: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ENV DB_PASSWORD=x1", "--build-arg token=abc", "AKIA" + "A" * 16, "https://me:pw@host/simple"]
+    "text", ["ENV DB_PASSWORD=x1", "--build-arg token=abc", "AKIA" + "A" * 16, "https://me:" + "pw@host/simple"]
 )
 def test_a_secret_would_be_found(text: str) -> None:
     assert SECRET.search(text)
