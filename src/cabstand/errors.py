@@ -6,6 +6,7 @@
     |-- ConfigError      exit 2   a setting, option or argument is wrong
     |-- DataError        exit 2   an input file or value is wrong
     |-- StorageError     exit 1   a disk, bucket or address does not answer or refuses
+    |   |-- AbsentError           there is nothing at that address
     |   `-- ConflictError         somebody else's write came first
     |-- RegistryError    exit 1   MLflow does not answer or refuses
     `-- TaskError        exit 1   a started job, worker or task failed
@@ -66,6 +67,10 @@ class DataError(CabstandError):
 
 class StorageError(CabstandError):
     """A disk, bucket or address does not answer or refuses."""
+
+
+class AbsentError(StorageError):
+    """There is nothing at that address, which the disk or bucket itself says."""
 
 
 class ConflictError(StorageError):

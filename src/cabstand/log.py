@@ -14,6 +14,9 @@ from typing import Protocol
 
 run_id: ContextVar[str] = ContextVar("run_id", default="-")
 
+# Libraries that tell of every request or credential; below a warning none of it is about our work.
+TALKATIVE = ("botocore", "httpx2")
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -52,8 +55,15 @@ def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    hush()
     run_id.set(uuid.uuid4().hex[:12])
     return run_id.get()
+
+
+def hush() -> None:
+    """Let the talkative libraries say warnings alone; call it once the root logger's level is set."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 class Progress(Protocol):

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from bundles import linear_model, point, small_bundle
 from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Metrics
-from cabstand.api.store import REFUSED, ModelStore
+from cabstand.api.store import REFUSED, UNREAD, ModelStore
 from cabstand.io import s3, storage
 from cabstand.modelling import bundle, catalog
 from cabstand.settings import Settings
@@ -196,6 +196,24 @@ def test_what_is_wrong_is_refused_and_the_old_one_serves_on(
     point(artifacts, champion="v4")
     store.refresh()
     assert champion(store) == "v4"
+
+
+def test_a_store_that_cannot_be_read_refuses_nothing(artifacts: Path) -> None:
+    """An outage is not a bad bundle: whoever is told of one looks elsewhere than for the other."""
+    store = store_of(artifacts, "trip-duration")
+    store.refresh()
+    small_bundle(artifacts, version="v2")
+    point(artifacts, champion="v2")
+    manifest = artifacts / "trip-duration" / "bundles" / "v2" / "manifest.json"
+    manifest.rename(manifest.with_suffix(".away"))
+    manifest.mkdir()  # there, and no file system reads it
+    store.refresh()
+    assert champion(store) == "v1"
+    assert (store._metrics.total(REFUSED), store._metrics.total(UNREAD)) == (0, 1)
+    manifest.rmdir()
+    manifest.with_suffix(".away").rename(manifest)
+    store.refresh()
+    assert champion(store) == "v2"
 
 
 def test_a_failed_look_is_repeated_sooner(tmp_path: Path) -> None:

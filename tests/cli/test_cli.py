@@ -20,6 +20,17 @@ def test_a_result_is_one_json_line(cabstand: Run) -> None:
     assert json.loads(done.stdout.splitlines()[-1])["cabstand"]
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_the_libraries_below_tell_nothing_of_theirs(cabstand: Run, bucket: str, level: str) -> None:
+    import boto3
+
+    arn = boto3.client("secretsmanager").create_secret(Name=f"{bucket}-{level}")["ARN"]
+    done = cabstand("keys", "list", CABSTAND_API_KEYS_SECRET=arn, CABSTAND_LOG_LEVEL=level)
+    assert done.returncode == 0
+    assert "botocore" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "hint"), [(["confg"], "config"), (["config", "shw"], "show"), (["config", "show", "--jsn"], "--json")]
 )

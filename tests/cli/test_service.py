@@ -92,6 +92,7 @@ def test_predict_a_row_and_a_file(say: Say, server: tuple[Server, Path, str], tm
     code, told, err = say("predict", *WORDS, "--url", running.url, "--key", key)
     assert code == 0
     assert str(told["answers"][0]["duration_min"]) in err
+    assert "httpx2" not in err
     rows = ["74,42,2023-03-01T08:15:00"] * 1500 + ["0,42,2023-03-01T08:15:00", "74,,2023-03-01T08:15:00"]
     (tmp_path / "rides.csv").write_text("\n".join(["pickup_zone,dropoff_zone,pickup_at", *rows]))
     code, told, err = say("predict", "--file", str(tmp_path / "rides.csv"), "--url", running.url, "--key", key)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cabstand.errors import ConfigError, ConflictError, StorageError
+from cabstand.errors import AbsentError, ConfigError, ConflictError, StorageError
 from cabstand.io import storage
 
 
@@ -31,7 +31,7 @@ def test_what_is_written_is_read(base: str) -> None:
 
 
 def test_absent_is_one_line(base: str) -> None:
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(AbsentError) as caught:
         storage.read(storage.join(base, "nothing"))
     assert "\n" not in str(caught.value)
     assert "nothing" in str(caught.value)

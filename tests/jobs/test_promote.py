@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import bundles
+from cabstand import cli
 from cabstand.errors import CabstandError, ConflictError, DataError, RegistryError, StorageError
 from cabstand.io import bundles as store
 from cabstand.io import pointer, registry, storage, versions
@@ -61,6 +62,13 @@ def test_first_better_equal_worse_and_back(place: Settings) -> None:
     back = rollback.run(place, rollback.Params(PROBLEM, track=False))
     assert (back["champion"], back["previous"]) == ("v1", "v2")
     assert rollback.run(place, rollback.Params(PROBLEM, to="v5", track=False))["champion"] == "v5"
+
+
+def test_a_refusal_is_an_answer(place: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """A retraining that ends in a recorded no has done its work: no alarm on failed jobs may come of it."""
+    go(place, "v2")
+    assert cli.run(["promote", "--problem", PROBLEM, "--version", "v4", "--no-track"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["decision"] == "refused"
 
 
 def test_a_share_makes_a_challenger(place: Settings) -> None:

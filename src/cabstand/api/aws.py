@@ -20,7 +20,7 @@ from mangum import Mangum
 from cabstand import settings
 from cabstand.api.app import create_app
 from cabstand.api.errors import MEDIA_TYPE
-from cabstand.log import JsonFormatter
+from cabstand.log import JsonFormatter, hush
 
 logger = logging.getLogger(__name__)
 
@@ -103,4 +103,5 @@ def _configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [line]
     root.setLevel(level.upper())
+    hush()
     logging.getLogger("mangum").setLevel(logging.ERROR)

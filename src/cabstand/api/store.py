@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Labels, Metrics
 from cabstand.api.model import Model
-from cabstand.errors import CabstandError, DataError
+from cabstand.errors import AbsentError, CabstandError, DataError, StorageError
 from cabstand.io import storage
 from cabstand.modelling import catalog
 from cabstand.modelling.bundle import MANIFEST, parse_manifest
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 RETRY_S = 5.0
 MAX_JSON_BYTES = 16 << 20  # of a pointer or a manifest
 REFUSED = "cabstand_bundle_refused_total"
+UNREAD = "cabstand_store_unread_total"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class ModelStore:
     refresh_s : float
         Least seconds between two looks.
     metrics : Metrics
-        Counts refused bundles.
+        Counts refused bundles, and looks at which the store did not answer.
     """
 
     def __init__(self, artifacts: str, problems: Sequence[str], refresh_s: float, metrics: Metrics) -> None:
@@ -83,6 +84,7 @@ class ModelStore:
         self._settled = threading.Event()
         self._settled.set()
         metrics.declare(REFUSED, "counter", "Bundles or pointers that were refused while the old one served on.")
+        metrics.declare(UNREAD, "counter", "Looks at a store of bundles that could not be read.")
         metrics.gauge("cabstand_bundle_age_seconds", "Age of the champion's bundle.", self.ages)
         metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
 
@@ -136,7 +138,7 @@ class ModelStore:
                 self._state.lacking = bool(lacking) or not self._state.served
             except (CabstandError, OSError) as error:
                 self._state.lacking = not self._state.served
-                logger.warning("store of bundles not read: %s", error)
+                self._unread(error)
             finally:
                 self._state.looked = True
                 self._settled.set()
@@ -183,11 +185,22 @@ class ModelStore:
                 after = self._load(problem, parse_pointer(found[0], uri), found[1], before)
                 self._state.served = self._state.served | {name: after}
                 logger.info("serving %s: champion %s", name, after.champion.version)
+        except AbsentError as error:  # named by a pointer, and not there
+            self._refuse(name, error)
+        except StorageError as error:
+            self._unread(error)
         except Exception as error:  # whatever a bundle provokes, this thread must look again
-            told = error if isinstance(error, CabstandError) else type(error).__name__
-            self._metrics.add(REFUSED, (("problem", name),))
-            logger.warning("refused, the old one serves on: %s", told, extra={"problem": name})
+            self._refuse(name, error)
         return name in self._state.served
+
+    def _unread(self, error: Exception) -> None:
+        self._metrics.add(UNREAD)
+        logger.warning("store of bundles not read: %s", error)
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        told = error if isinstance(error, CabstandError) else type(error).__name__
+        self._metrics.add(REFUSED, (("problem", name),))
+        logger.warning("refused, the old one serves on: %s", told, extra={"problem": name})
 
     def _load(self, problem: Problem, pointer: Pointer, tag: str, before: Served | None) -> Served:
         if pointer.problem != problem.name:

@@ -72,7 +72,10 @@ def promote(
     track: Track = True,
     dry_run: DryRun = False,
 ) -> None:
-    """Let the newest version (or --version) through the gate; it becomes champion, or is refused with its numbers."""
+    """Let the newest version (or --version) through the gate; it becomes champion, or is refused with its numbers.
+
+    Both are answers, exit 0: read `decision`.
+    """
     settings = load_settings(artifacts=artifacts)
     from cabstand.jobs.promote import Params, run
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
+from cabstand.errors import AbsentError, ConfigError, ConflictError, DataError, StorageError
 
 TEMPORARY = ".part-"
 
@@ -110,7 +110,7 @@ def fetched(uri: str) -> Iterator[Path]:
     """Give the file's own path."""
     path = to_path(uri)
     if not path.is_file():
-        raise StorageError("no such file", where=uri)
+        raise AbsentError("no such file", where=uri)
     yield path
 
 
@@ -165,6 +165,6 @@ def _errors(uri: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise StorageError("no such file", where=error.filename or uri) from error
+        raise AbsentError("no such file", where=error.filename or uri) from error
     except OSError as error:
         raise StorageError((error.strerror or str(error)).lower(), where=uri) from error

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
+from cabstand.errors import AbsentError, ConfigError, ConflictError, DataError, StorageError
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -156,7 +156,8 @@ def _errors(uri: str) -> Iterator[None]:
         yield
     except _client_error() as error:
         told = error.response.get("Error", {})
-        raise StorageError(f"S3 refused: {told.get('Message') or told.get('Code')}", where=uri) from error
+        kind = AbsentError if told.get("Code") in {"NoSuchKey", "404"} else StorageError
+        raise kind(f"S3 refused: {told.get('Message') or told.get('Code')}", where=uri) from error
     except (BotoCoreError, Boto3Error) as error:
         raise StorageError(f"S3 does not answer: {error}", where=uri) from error
 

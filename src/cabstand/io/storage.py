@@ -38,8 +38,10 @@ def read(uri: str, at_most: int | None = None) -> bytes:
 
     Raises
     ------
+    AbsentError
+        If there is none.
     StorageError
-        If it is absent or cannot be read.
+        If it cannot be read.
     DataError
         If it is of more than `at_most` bytes; none of them is read then.
     """
