@@ -105,6 +105,16 @@ def managed_secret(aws: Clients) -> bool:
     return bool(changed["MasterUserSecret"]["SecretArn"] == made["MasterUserSecret"]["SecretArn"])
 
 
+def moved_label(aws: Clients) -> bool:
+    secrets = aws("secretsmanager")
+    arn = secrets.create_secret(Name="probe", SecretString="1")["ARN"]
+    first = secrets.get_secret_value(SecretId=arn)["VersionId"]
+    second = secrets.put_secret_value(SecretId=arn, SecretString="2", VersionStages=["NEXT"])["VersionId"]
+    move = {"SecretId": arn, "VersionStage": "AWSCURRENT", "RemoveFromVersionId": first, "MoveToVersionId": second}
+    secrets.update_secret_version_stage(**move)
+    return bool(secrets.get_secret_value(SecretId=arn)["SecretString"] == "2")
+
+
 def rule_changes(aws: Clients) -> bool:
     ec2 = aws("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
@@ -154,6 +164,7 @@ PROBES = {
         instance_groups,
         log_queries,
         managed_secret,
+        moved_label,
         rule_changes,
         rule_descriptions,
         snap_start,

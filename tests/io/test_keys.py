@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cabstand.errors import ConfigError, DataError, StorageError
+from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
 from cabstand.io import keys, secrets
+from cabstand.local.emulator import patches
 from cabstand.settings import Settings
 
 NOW = datetime(2023, 3, 1, tzinfo=UTC)
@@ -59,13 +62,22 @@ def test_the_first_format_is_read_for_ever() -> None:
     assert (kept.id, kept.name, kept.scopes) == ("0a1b2c3d", "ann", ("predict",))
 
 
-@pytest.mark.integration
-def test_in_secrets_manager(bucket: str) -> None:
+@pytest.fixture
+def secret(bucket: str) -> Iterator[str]:
+    """A secret as Terraform makes it: without a value."""
     import boto3
 
+    patches.close("moved_label")
     secrets._client.cache_clear()
-    client = boto3.client("secretsmanager")
-    arn = client.create_secret(Name=f"keys-{bucket}")["ARN"]
+    yield boto3.client("secretsmanager").create_secret(Name=f"keys-{bucket}")["ARN"]
+    secrets._client.cache_clear()
+
+
+@pytest.mark.integration
+def test_in_secrets_manager(secret: str) -> None:
+    import boto3
+
+    client, arn = boto3.client("secretsmanager"), secret
     settings = Settings(api_keys_secret=arn)
     assert keys.load(settings) == []  # made by Terraform, not filled yet
     plain, kept = keys.make("ann", keys.SCOPES, NOW)
@@ -75,11 +87,36 @@ def test_in_secrets_manager(bucket: str) -> None:
     assert json.loads(client.get_secret_value(SecretId=arn)["SecretString"])["schema_version"] == 1
     with pytest.raises(StorageError, match="refused"):
         secrets.read(arn.replace("keys-", "other-"))
-    secrets._client.cache_clear()
 
 
-def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+@pytest.mark.integration
+def test_a_label_that_another_moved(secret: str) -> None:
+    import boto3
+
+    client = boto3.client("secretsmanager")
+
+    def labelled(stage: str) -> Any:
+        return client.get_secret_value(SecretId=secret, VersionStage=stage)["SecretString"]
+
+    secrets.put_if(secret, "one", None)
+    with pytest.raises(ConflictError):  # the first of two that found it empty has won
+        secrets.put_if(secret, "also first", None)
+    found = secrets.read(secret)
+    assert found is not None
+    assert found[0] == "one"
+    secrets.put_if(secret, "two", found[1])
+    with pytest.raises(ConflictError):
+        secrets.put_if(secret, "late", found[1])
+    assert (labelled("AWSCURRENT"), labelled("AWSPREVIOUS")) == ("two", "one")
+    # Our own move, whose answer was lost: asked for again it is refused, and has been done.
+    current = client.get_secret_value(SecretId=secret)["VersionId"]
+    assert secrets._moved(secret, found[1], current)
+
+
+@pytest.mark.parametrize("kept", ["file", pytest.param("secret", marks=pytest.mark.integration)])
+def test_two_at_once_lose_nothing(tmp_path: Path, kept: str, request: pytest.FixtureRequest) -> None:
+    arn = request.getfixturevalue("secret") if kept == "secret" else ""
+    settings = Settings(home=tmp_path, api_keys_secret=arn)
 
     def add(name: str) -> None:
         keys.add(settings, keys.make(name, keys.SCOPES, NOW)[1])

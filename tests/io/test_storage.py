@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cabstand.errors import AbsentError, ConfigError, ConflictError, StorageError
+from cabstand.errors import AbsentError, ConfigError, ConflictError
 from cabstand.io import storage
 
 

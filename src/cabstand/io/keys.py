@@ -95,11 +95,7 @@ def place(settings: Settings) -> str:
 
 def load(settings: Settings) -> list[ApiKey]:
     """Return the keys that are kept; none where there is no file yet."""
-    where = place(settings)
-    if settings.api_keys_secret:
-        text = secrets.read(where)
-        return parse(text, where) if text else []
-    return parse(storage.read(where).decode(), where) if storage.exists(where) else []
+    return _read_tagged(settings)[0]
 
 
 def add(settings: Settings, key: ApiKey) -> None:
@@ -126,18 +122,32 @@ def revoke(settings: Settings, name: str, now: datetime) -> list[str]:
 
 def _change(settings: Settings, change: Any) -> None:
     where = place(settings)
-    if settings.api_keys_secret:
-        secrets.write(where, dump(change(load(settings))))
-        return
     for attempt in range(ATTEMPTS):
-        tag = storage.etag(where)
+        known, tag = _read_tagged(settings)
+        text = dump(change(known))
         try:
-            storage.put_if(where, dump(change(load(settings))).encode(), tag)
+            if settings.api_keys_secret:
+                secrets.put_if(where, text, tag)
+            else:
+                storage.put_if(where, text.encode(), tag)
             return
         except ConflictError:
             if attempt == ATTEMPTS - 1:
                 raise
             time.sleep(0.01 * entropy.randbelow(10))
+
+
+def _read_tagged(settings: Settings) -> tuple[list[ApiKey], str | None]:
+    """Return the keys, and the tag by which a write finds out whether they have changed since."""
+    where = place(settings)
+    if settings.api_keys_secret:
+        found = secrets.read(where)
+    elif storage.exists(where):
+        content, tag = storage.read_tagged(where)
+        found = content.decode(), tag
+    else:
+        found = None
+    return (parse(found[0], where), found[1]) if found else ([], None)
 
 
 def _read(entry: dict[str, Any]) -> ApiKey:

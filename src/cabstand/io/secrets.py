@@ -2,44 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from cabstand.errors import StorageError
+from cabstand.errors import ConflictError, StorageError
+
+PROPOSED = "CABSTAND_PROPOSED"  # staging label of a value that is written and not in force
 
 
-def read(arn: str) -> str | None:
-    """Return the secret's present value, or None while it has none.
+def read(arn: str) -> tuple[str, str] | None:
+    """Return the secret's present value and the id of its version, or None while it has none.
 
     Raises
     ------
     StorageError
         If Secrets Manager refuses or does not answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    with _errors(arn):
+        try:
+            found = _client().get_secret_value(SecretId=arn)
+        except _client_error() as error:
+            told = error.response.get("Error", {})
+            if told.get("Code") == "ResourceNotFoundException" and "staging label" in str(told.get("Message")):
+                return None  # made by Terraform, not filled yet
+            raise
+    return str(found["SecretString"]), str(found["VersionId"])
+
+
+def put_if(arn: str, value: str, version: str | None) -> None:
+    """Make `value` the secret's present value if `version` still is (None: if it has none).
+
+    Secrets Manager has no conditional write, but moves the label of what is in force only from the version that is
+    named with it. The version before stays as the previous one.
+
+    Raises
+    ------
+    ConflictError
+        If somebody else's write came first.
+    StorageError
+        If Secrets Manager refuses or does not answer.
+    """
+    with _errors(arn):
+        ours = _client().put_secret_value(SecretId=arn, SecretString=value, VersionStages=[PROPOSED])
+        # The first of all versions is put in force at once, whatever its label.
+        first = version is None and "AWSCURRENT" in ours["VersionStages"]
+        won = first or (version is not None and _moved(arn, version, ours["VersionId"]))
+    if not won:
+        raise ConflictError("changed by another writer", where=arn, hint="run it again")
+
+
+def _moved(arn: str, before: str, after: str) -> bool:
+    """Move the label of what is in force; say whether `after` has it."""
+    try:
+        _client().update_secret_version_stage(
+            SecretId=arn, VersionStage="AWSCURRENT", RemoveFromVersionId=before, MoveToVersionId=after
+        )
+    except _client_error() as error:
+        if error.response.get("Error", {}).get("Code") != "InvalidParameterException":
+            raise
+        # Moved by another writer, or by our own request, whose answer was lost.
+        return bool(_client().get_secret_value(SecretId=arn)["VersionId"] == after)
+    return True
+
+
+@contextmanager
+def _errors(arn: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError
 
     try:
-        return str(_client().get_secret_value(SecretId=arn)["SecretString"])
-    except ClientError as error:
-        told = error.response.get("Error", {})
-        if told.get("Code") == "ResourceNotFoundException" and "staging label" in str(told.get("Message")):
-            return None  # made by Terraform, not filled yet
-        raise StorageError(f"Secrets Manager refused: {told.get('Code')}", where=arn) from error
-    except BotoCoreError as error:
-        raise StorageError(f"Secrets Manager does not answer: {type(error).__name__}", where=arn) from error
-
-
-def write(arn: str, value: str) -> None:
-    """Make `value` the secret's present value; the one before stays as its previous version."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        _client().put_secret_value(SecretId=arn, SecretString=value)
-    except ClientError as error:
+        yield
+    except _client_error() as error:
         code = error.response.get("Error", {}).get("Code")
         raise StorageError(f"Secrets Manager refused: {code}", where=arn) from error
     except BotoCoreError as error:
         raise StorageError(f"Secrets Manager does not answer: {type(error).__name__}", where=arn) from error
+
+
+def _client_error() -> type[Any]:
+    from botocore.exceptions import ClientError
+
+    return ClientError  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1)

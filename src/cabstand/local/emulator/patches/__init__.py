@@ -14,6 +14,7 @@ from cabstand.local.emulator.patches import (
     instance_groups,
     log_queries,
     managed_secret,
+    moved_label,
     rule_changes,
     rule_descriptions,
     snap_start,
@@ -26,6 +27,7 @@ ALL: dict[str, Callable[[], None]] = {
     "instance_groups": instance_groups.apply,
     "log_queries": log_queries.apply,
     "managed_secret": managed_secret.apply,
+    "moved_label": moved_label.apply,
     "rule_changes": rule_changes.apply,
     "rule_descriptions": rule_descriptions.apply,
     "snap_start": snap_start.apply,
@@ -36,7 +38,12 @@ _applied: set[str] = set()
 
 def apply_all() -> None:
     """Close every gap in this process, once."""
-    for name, apply in ALL.items():
-        if name not in _applied:
-            apply()
-            _applied.add(name)
+    for name in ALL:
+        close(name)
+
+
+def close(name: str) -> None:
+    """Close one gap in this process, once."""
+    if name not in _applied:
+        ALL[name]()
+        _applied.add(name)
