@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cabstand.errors import ConfigError
-from cabstand.modelling import catalog, export, fit
+from cabstand.modelling import catalog, export, fit, interval
 from cabstand.modelling.estimators import boosting
 from cabstand.modelling.predictor import open_session
 from cabstand.modelling.problem import Examples, Problem
@@ -58,10 +58,11 @@ def fitted(name: str, candidate: str) -> tuple[Problem, fit.Model, Any, dict[str
     matrix = problem.matrix(columns, learned)
     [chosen] = [one for one in problem.candidates() if one.name == candidate]
     with fit.one_thread():
-        low, high = (None, None)
+        around = None
         if problem.coverage:
-            low, high = (boosting(0, quantile=level, max_iter=20).fit(matrix, target) for level in (0.05, 0.95))
-        model = fit.Model(candidate, chosen.build(0).fit(matrix, target), low, high, 0.37, problem.target.minimum)
+            error = boosting(0, **interval.TREES).fit(matrix, np.abs(target - target.mean()))
+            around = interval.Interval(error, 0.01, 0.37, 0.73)
+        model = fit.Model(candidate, chosen.build(0).fit(matrix, target), around, problem.target.minimum)
     data = export.to_onnx(model, matrix.shape[1])
     session = open_session(data, name, matrix.shape[1], problem.outputs)
     return problem, model, session, learned, 1e-5 * max(1.0, float(np.abs(target).max()))

@@ -6,13 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cabstand.errors import DataError
 from cabstand.modelling import catalog, fit
 from cabstand.modelling.coded import CodedRidge, fit_one_hot
-from cabstand.modelling.problem import Examples
+from cabstand.modelling.problem import Candidate, Examples
 
 
 def trips(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,19 +49,6 @@ def test_coded_ridge_is_ridge() -> None:
     assert unseen[0] == pytest.approx(model.intercept_)
 
 
-@given(st.integers(30, 400), st.floats(0.5, 0.98), st.integers(0, 2**31))
-def test_the_offset_covers_what_it_was_taken_from(n: int, coverage: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    truth = rng.normal(size=n)
-    low, high = np.full(n, -0.5), np.full(n, 0.4)
-    offset = fit.conformal_offset(low, high, truth, coverage)
-    # The row that sets the offset lies on the border, and low - (low - y) need not round back to y.
-    wide = offset + 1e-12
-    covered = np.mean((truth >= low - wide) & (truth <= high + wide))
-    assert covered >= min(coverage, 1 - 1 / n) - 1e-9
-    assert covered <= coverage + 2.0 / n + 1e-9 or offset <= -0.45
-
-
 def test_later_rows_are_held_out_and_ties_stay_together() -> None:
     time = np.datetime64("2023-01-01", "s") + np.repeat(np.arange(50), 4).astype("m8[h]")
     rows = Examples({"x": np.arange(200.0)}, np.arange(200.0), time=time[::-1])
@@ -73,6 +58,18 @@ def test_later_rows_are_held_out_and_ties_stay_together() -> None:
     assert earlier.time.max() < later.time.min()
     assert len(earlier) + len(later) == 200
     assert 40 <= len(later) <= 44
+
+
+@pytest.mark.parametrize(
+    ("errors", "chosen"), [([5.0, 1.005, 1.0], 1), ([5.0, 1.02, 1.0], 2), ([1.009, 1.0, 1.0], 0), ([0.0, 0.0, 0.0], 0)]
+)
+def test_of_candidates_that_err_alike_the_cheapest_is_chosen(errors: list[float], chosen: int) -> None:
+    candidates = [Candidate(str(cost), lambda seed: seed, cost=cost) for cost in (0, 10, 100)]
+    assert fit._cheapest(candidates, errors) == chosen
+
+
+def test_of_equal_cost_the_best_is_chosen() -> None:
+    assert fit._cheapest([Candidate(name, lambda seed: seed) for name in "abc"], [1.002, 1.0, 1.001]) == 1
 
 
 def iris(**changes: np.ndarray) -> Examples:

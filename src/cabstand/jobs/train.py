@@ -233,7 +233,8 @@ def _export(problem: Problem, trained: fit.Trained, holdout: Examples) -> tuple[
     answer = {name: values.reshape(len(matrix), -1).squeeze(1) if name in ("point", "low", "high") else values
               for name, values in answer.items()}  # fmt: skip
     metrics = measures.summarise(problem.task, holdout.target, answer) | {"parity": worst}
-    interval = {"coverage": problem.coverage, "offset": model.offset} if problem.coverage else {}
+    around = model.interval
+    interval = {"coverage": problem.coverage, "below": around.below, "above": around.above} if around else {}
     return {bundle.MODEL: data}, {"metrics": metrics, "tolerance": tolerance, "interval": interval, "training": {}}
 
 

@@ -79,7 +79,7 @@ class Manifest:
     metrics : mapping of str to float
         Figures on the holdout.
     interval : mapping
-        `coverage` (nominal) and `offset` (the conformal correction, already inside the model); empty without one.
+        `coverage` (nominal), `below` and `above` (conformal constants, already inside the model); empty without one.
     data, training : mapping
         uri and sha256 of the input; seed, spans, holdout, importance and parameters.
     run_id : str

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cabstand.errors import ConfigError, DataError
-from cabstand.modelling.blend import MeanMedian
 from cabstand.modelling.bundle import MAX_BYTES, OPERATORS
 from cabstand.modelling.coded import CodedRidge
 from cabstand.modelling.coded_graph import coded_graph
 from cabstand.modelling.fit import Model
 from cabstand.modelling.problem import FeatureMatrix
+from cabstand.modelling.root import RootBoosting
 
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 
@@ -65,45 +65,61 @@ def to_onnx(model: Model, n_features: int) -> bytes:
 def _regression(model: Model, n_features: int) -> Any:
     from onnx import TensorProto, helper
 
-    parts = {"point": (model.point, 0.0)}
-    if model.low is not None:
-        parts |= {"low": (model.low, -model.offset), "high": (model.high, model.offset)}
-    nodes: list[Any] = []
-    constants: list[Any] = []
-    for name, (estimator, offset) in parts.items():
-        exported = _converted(estimator, n_features, f"{name}/")
-        nodes += exported.graph.node
-        constants += exported.graph.initializer
-        more, further = _finish(name, exported.graph.output[0].name, offset, model.minimum)
-        nodes += more
-        constants += further
+    graph = _Graph()
+    graph.column(graph.take(_converted(model.point, n_features, "point/")), "point/column")
+    least = -np.inf if model.minimum is None else model.minimum
+    graph.add("Max", ["point/column", graph.constant("minimum", least)], "point")
+    names = ["point"]
+    if (around := model.interval) is not None:
+        names += ["low", "high"]
+        graph.column(graph.take(_converted(around.error, n_features, "error/")), "error/column")
+        graph.add("Max", ["error/column", graph.constant("error/least", around.least)], "error")
+        graph.add("Mul", ["error", graph.constant("errors_below", around.below)], "below")
+        graph.add("Mul", ["error", graph.constant("errors_above", around.above)], "above")
+        graph.add("Sub", ["point", "below"], "lower")
+        graph.add("Max", ["lower", "minimum"], "low")
+        graph.add("Add", ["point", "above"], "high")
     return helper.make_graph(
-        nodes,
+        graph.nodes,
         "cabstand",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, n_features])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in parts],
-        constants,
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in names],
+        graph.constants,
     )
 
 
-def _finish(name: str, raw: str, offset: float, minimum: float | None) -> tuple[list[Any], list[Any]]:
-    """Return the nodes that turn an estimator's answer into an output: shift, floor, never across the point."""
-    from onnx import helper, numpy_helper
+class _Graph:
+    """Nodes and constants of a graph in the making."""
 
-    constants = [
-        numpy_helper.from_array(np.array([-1, 1], dtype=np.int64), f"{name}/column"),
-        numpy_helper.from_array(np.float32(offset), f"{name}/offset"),
-        numpy_helper.from_array(np.float32(-np.inf if minimum is None else minimum), f"{name}/minimum"),
-    ]
-    last = name if name == "point" else f"{name}/floored"
-    nodes = [
-        helper.make_node("Reshape", [raw, f"{name}/column"], [f"{name}/reshaped"]),
-        helper.make_node("Add", [f"{name}/reshaped", f"{name}/offset"], [f"{name}/shifted"]),
-        helper.make_node("Max", [f"{name}/shifted", f"{name}/minimum"], [last]),
-    ]
-    if name != "point":
-        nodes.append(helper.make_node("Min" if name == "low" else "Max", [last, "point"], [name]))
-    return nodes, constants
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, kind: str, inputs: list[str], output: str) -> None:
+        """Add a node."""
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(kind, inputs, [output]))
+
+    def constant(self, name: str, value: float) -> str:
+        """Add a constant, float32, and return its name."""
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(np.float32(value), name))
+        return name
+
+    def column(self, raw: str, output: str) -> None:
+        """Add what makes one column of an estimator's answer, whatever its shape."""
+        from onnx import numpy_helper
+
+        self.constants.append(numpy_helper.from_array(np.array([-1, 1], dtype=np.int64), f"{output}/shape"))
+        self.add("Reshape", [raw, f"{output}/shape"], output)
+
+    def take(self, exported: Any) -> str:
+        """Add all of an exported estimator and return the name of its answer."""
+        self.nodes += exported.graph.node
+        self.constants += exported.graph.initializer
+        return str(exported.graph.output[0].name)
 
 
 def _converted(estimator: Any, n_features: int, prefix: str) -> Any:
@@ -111,8 +127,8 @@ def _converted(estimator: Any, n_features: int, prefix: str) -> Any:
 
     if isinstance(estimator, CodedRidge):
         return coded_graph(estimator, n_features, prefix)
-    if isinstance(estimator, MeanMedian):
-        return _weighted(estimator, n_features, prefix)
+    if isinstance(estimator, RootBoosting):
+        return _squared(estimator, n_features, prefix)
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
 
@@ -128,27 +144,24 @@ def _converted(estimator: Any, n_features: int, prefix: str) -> Any:
     return compose.add_prefix(found, prefix, rename_inputs=False)
 
 
-def _weighted(estimator: MeanMedian, n_features: int, prefix: str) -> Any:
-    """Return the parts' graphs side by side, and the sum of their answers by weight."""
-    from onnx import TensorProto, helper, numpy_helper
+def _squared(estimator: RootBoosting, n_features: int, prefix: str) -> Any:
+    """Return the graph of the roots, and their square scaled."""
+    from onnx import TensorProto, helper
 
-    nodes: list[Any] = []
-    constants: list[Any] = []
-    terms = [f"{prefix}term{number}" for number in range(len(estimator.parts))]
-    for term, (part, weight) in zip(terms, estimator.parts, strict=True):
-        exported = _converted(part, n_features, f"{term}/")
-        nodes += exported.graph.node
-        constants += [*exported.graph.initializer, numpy_helper.from_array(np.float32(weight), f"{term}/weight")]
-        nodes.append(helper.make_node("Mul", [exported.graph.output[0].name, f"{term}/weight"], [term]))
-    nodes.append(helper.make_node("Add", terms, [f"{prefix}sum"]))
-    graph = helper.make_graph(
-        nodes,
-        "weighted",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, n_features])],
-        [helper.make_tensor_value_info(f"{prefix}sum", TensorProto.FLOAT, None)],
-        constants,
+    graph = _Graph()
+    root = graph.take(_converted(estimator.root_, n_features, f"{prefix}root/"))
+    graph.add("Mul", [root, root], f"{prefix}square")
+    graph.add("Mul", [f"{prefix}square", graph.constant(f"{prefix}scale", estimator.scale_)], f"{prefix}scaled")
+    graph.add("Add", [f"{prefix}scaled", graph.constant(f"{prefix}floor", estimator.floor_)], f"{prefix}sum")
+    return helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "squared",
+            [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, n_features])],
+            [helper.make_tensor_value_info(f"{prefix}sum", TensorProto.FLOAT, None)],
+            graph.constants,
+        )
     )
-    return helper.make_model(graph)
 
 
 def _rounded_down(estimator: Any) -> Any:

@@ -1,8 +1,4 @@
-"""Training: split in time, search, fit, and put an honest interval around the point.
-
-The interval is conformalised quantile regression (Romano, Patterson, Candes, NeurIPS 2019): two quantile models from
-the earlier rows, and one constant, taken from later rows that neither has seen, that widens or narrows them.
-"""
+"""Training: split in time, search, fit, and put an honest interval around the point."""
 
 from __future__ import annotations
 
@@ -15,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cabstand.errors import DataError
-from cabstand.modelling import measures
+from cabstand.modelling import interval, measures
 from cabstand.modelling.problem import Assets, Candidate, Examples, FeatureMatrix, FloatArray, Problem
 
 SEARCH_ROWS = 200_000  # candidates are compared on a sample; the winner learns from all rows
-QUANTILE_ROWS = 1_000_000
+INTERVAL_ROWS = 1_000_000
+ALIKE = 0.01  # metrics this near to each other, as a share of the best, are told apart by what an answer costs
 N_FOLDS = 5
 MIN_ROWS, MIN_HELD_OUT = 50, 20
 
@@ -34,19 +31,16 @@ class Model:
     ----------
     candidate : str
         Name of the estimator that won.
-    point, low, high : estimator
-        low and high are None where the problem has no interval.
-    offset : float
-        What the interval is widened by on each side, in the target's unit.
+    point : estimator
+    interval : Interval or None
+        None where the problem predicts a point alone.
     minimum : float or None
         No answer is below it.
     """
 
     candidate: str
     point: Any
-    low: Any = None
-    high: Any = None
-    offset: float = 0.0
+    interval: interval.Interval | None = None
     minimum: float | None = None
 
     def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
@@ -55,11 +49,10 @@ class Model:
             probability = self.point.predict_proba(matrix)
             return {"label": np.argmax(probability, axis=1), "probability": probability}
         point = self._floored(self.point.predict(matrix))
-        if self.low is None:
+        if self.interval is None:
             return {"point": point}
-        low = np.minimum(self._floored(self.low.predict(matrix) - self.offset), point)
-        high = np.maximum(self._floored(self.high.predict(matrix) + self.offset), point)
-        return {"point": point, "low": low, "high": high}
+        low, high = self.interval.around(point, matrix)
+        return {"point": point, "low": self._floored(low), "high": high}
 
     def _floored(self, values: FloatArray) -> FloatArray:
         return values if self.minimum is None else np.maximum(values, self.minimum)
@@ -157,8 +150,11 @@ def _train(problem: Problem, examples: Examples, seed: int) -> Trained:
     point = chosen.build(seed).fit(everything, np.concatenate([earlier.target, later.target]))
     if problem.coverage is None:
         return Trained(Model(chosen.name, point, minimum=problem.target.minimum), assets, table)
-    low, high, offset = _interval(known, earlier.target, unseen, later.target, problem.coverage, seed)
-    return Trained(Model(chosen.name, point, low, high, offset, problem.target.minimum), assets, table)
+    # The later rows must be new to the model whose errors on them are looked at.
+    rows = _sample(len(known), INTERVAL_ROWS, seed)
+    before = Model(chosen.name, chosen.build(seed).fit(known[rows], earlier.target[rows]), None, problem.target.minimum)
+    around = interval.fit(unseen, before.answer(unseen)["point"], later.target, problem.coverage, seed)
+    return Trained(Model(chosen.name, point, around, problem.target.minimum), assets, table)
 
 
 def _cross_fitted(problem: Problem, examples: Examples, seed: int) -> FeatureMatrix:
@@ -193,31 +189,14 @@ def _search(
         figures = measures.summarise(problem.task, truth[judged], fitted.answer(unseen[judged]))
         table.append({"candidate": candidate.name, **figures, **candidate.parameters})
         _log.info("%s: %s %.4f", candidate.name, problem.metric, figures[problem.metric])
-    best = min(range(len(table)), key=lambda index: table[index][problem.metric])
+    best = _cheapest(candidates, [row[problem.metric] for row in table])
     return candidates[best], [row | {"chosen": index == best} for index, row in enumerate(table)]
 
 
-def _interval(
-    known: FeatureMatrix, target: FloatArray, unseen: FeatureMatrix, truth: FloatArray, coverage: float, seed: int
-) -> tuple[Any, Any, float]:
-    from cabstand.modelling.estimators import boosting
-
-    rows = _sample(len(known), QUANTILE_ROWS, seed)
-    tail = (1 - coverage) / 2
-    low, high = (
-        boosting(seed, quantile=level, max_iter=150).fit(known[rows], target[rows]) for level in (tail, 1 - tail)
-    )
-    return low, high, conformal_offset(low.predict(unseen), high.predict(unseen), truth, coverage)
-
-
-def conformal_offset(low: FloatArray, high: FloatArray, truth: FloatArray, coverage: float) -> float:
-    """Return what to widen an interval by so that `coverage` of such rows lie in it (negative narrows it).
-
-    The ceil((n + 1) coverage)-th smallest of max(low - y, y - high); Romano et al. 2019, equation 8.
-    """
-    scores = np.sort(np.maximum(low - truth, truth - high))
-    rank = int(np.ceil((len(scores) + 1) * coverage))
-    return float(scores[min(rank, len(scores)) - 1])
+def _cheapest(candidates: list[Candidate], errors: list[float]) -> int:
+    """Return the place of the best candidate, or of one that errs hardly more and answers at less cost."""
+    alike = [index for index, error in enumerate(errors) if error <= min(errors) * (1 + ALIKE)]
+    return min(alike, key=lambda index: (candidates[index].cost, errors[index]))
 
 
 def _sample(n: int, at_most: int, seed: int) -> npt.NDArray[np.int64]:

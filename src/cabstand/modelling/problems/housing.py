@@ -67,7 +67,7 @@ def candidates() -> list[Candidate]:
 
     return [
         Candidate("linear", lambda seed: estimators.imputed_linear()),
-        Candidate("tree", estimators.tree),
+        Candidate("tree", estimators.tree, cost=estimators.TREE_COST),
         *estimators.boosting_search(),
     ]
 

@@ -204,7 +204,7 @@ def _candidates(n_features: int) -> list[Candidate]:
     return [
         Candidate("linear-one-hot", reference),
         Candidate("ridge", ridge, {"alpha": 1.0}),
-        Candidate("random-forest", estimators.forest),
+        Candidate("random-forest", estimators.forest, cost=estimators.FOREST_COST),
         *estimators.boosting_search(),
     ]
 
