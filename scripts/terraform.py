@@ -5,7 +5,6 @@ What each command needs besides is added by `cabstand.io.terraform`: backend, va
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -122,21 +121,11 @@ def refuse_environments(root: Root) -> None:
     """
     for file in sorted((INFRA / "environments").glob("*.s3.tfbackend")):
         environment = file.name.split(".")[0]
-        held = state_of(Root(INFRA, environment, root.project)) if environment not in {"bootstrap", "emulator"} else []
+        of_its_own = environment not in {"bootstrap", "emulator"}
+        held = terraform.held_resources(Root(INFRA, environment, root.project)) if of_its_own else []
         if held:
             hint = f"make destroy ENV={environment} first"
             raise ConfigError(f"holds {len(held)} resources", where=f"state of {environment}", hint=hint)
-
-
-def state_of(root: Root) -> list[object]:
-    """Return what an environment's state holds."""
-    s3 = account.client("s3")
-    with account.refusals(f"state of {root.environment}"):
-        try:
-            body = s3.get_object(Bucket=root.state_bucket, Key=root.state_key)["Body"].read()
-        except s3.exceptions.NoSuchKey:
-            return []
-    return [one for one in json.loads(body)["resources"] if one["mode"] == "managed"]
 
 
 def bucket_exists(name: str) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+STATE = "cabstand-state-123456789012"
 TAGS = {"Project": "cabstand", "Environment": "dev"}
 
 
@@ -85,3 +88,39 @@ def environment(aws: Callable[[str], Any]) -> dict[str, str]:
             },
         )
     return made
+
+
+STAND_IN = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+folder, command, *words = sys.argv[1:]
+folder = pathlib.Path(folder.removeprefix("-chdir="))
+adopted = folder / "adopted.tf"
+if command == "init":
+    os.makedirs(os.environ["TF_DATA_DIR"], exist_ok=True)
+    open(os.environ["TF_DATA_DIR"] + "/terraform.tfstate", "w").close()
+elif command == "plan":
+    (folder / "seen").write_text(adopted.read_text() if adopted.exists() else "")
+elif command == "show":
+    change = {"actions": ["create"], "after": {"bucket": "cabstand-dev-lake"}}
+    if "aws_s3_bucket.lake" in (folder / "seen").read_text():
+        change["importing"] = {"id": "cabstand-dev-lake"}
+    resource = {"address": "aws_s3_bucket.lake", "type": "aws_s3_bucket", "change": change}
+    print(json.dumps({"resource_changes": [resource]}))
+elif command == "apply":
+    (folder / "applied").write_text(adopted.read_text() if adopted.exists() else "")
+    sys.exit(int(os.environ.get("APPLY_FAILS", "0")))
+"""
+
+
+@pytest.fixture
+def root(aws: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Terraform root, a terraform that knows its manners, and the bucket of states; returns the root's folder."""
+    program = tmp_path / "bin/terraform"
+    program.parent.mkdir()
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra/main.tf").write_text("")
+    aws("s3").create_bucket(Bucket=STATE)
+    return tmp_path / "infra"

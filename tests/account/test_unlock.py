@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from account.conftest import STATE
 from cabstand import cli
 from cabstand.errors import ConfigError, TaskError
 from cabstand.io import adoption, terraform
@@ -18,8 +18,6 @@ from cabstand.jobs import unlock
 from cabstand.settings import Settings
 
 Aws = Callable[[str], Any]
-ACCOUNT = "123456789012"
-STATE = f"cabstand-state-{ACCOUNT}"
 
 
 def planned(*resources: tuple[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -105,43 +103,13 @@ def test_what_is_there_in_the_state_or_adopted_is_not_looked_for(aws: Aws) -> No
     assert adoption.find(planned(lake, importing={"id": "cabstand-dev-lake"})) == {}
 
 
-STAND_IN = """#!/usr/bin/env python3
-import json, os, pathlib, sys
-folder, command, *words = sys.argv[1:]
-folder = pathlib.Path(folder.removeprefix("-chdir="))
-adopted = folder / "adopted.tf"
-if command == "init":
-    os.makedirs(os.environ["TF_DATA_DIR"], exist_ok=True)
-    open(os.environ["TF_DATA_DIR"] + "/terraform.tfstate", "w").close()
-elif command == "plan":
-    (folder / "seen").write_text(adopted.read_text() if adopted.exists() else "")
-elif command == "show":
-    change = {"actions": ["create"], "after": {"bucket": "cabstand-dev-lake"}}
-    if "aws_s3_bucket.lake" in (folder / "seen").read_text():
-        change["importing"] = {"id": "cabstand-dev-lake"}
-    resource = {"address": "aws_s3_bucket.lake", "type": "aws_s3_bucket", "change": change}
-    print(json.dumps({"resource_changes": [resource]}))
-elif command == "apply":
-    (folder / "applied").write_text(adopted.read_text())
-    sys.exit(int(os.environ.get("APPLY_FAILS", "0")))
-"""
-
-
 @pytest.fixture
-def locked(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root, a terraform that knows its manners, a bucket that no state knows, and a held lock; returns the root."""
-    program = tmp_path / "bin/terraform"
-    program.parent.mkdir()
-    program.write_text(STAND_IN)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    (tmp_path / "infra").mkdir()
-    (tmp_path / "infra/main.tf").write_text("")
-    aws("s3").create_bucket(Bucket=STATE)
+def locked(aws: Aws, root: Path) -> Path:
+    """The root, a bucket that no state knows, and a held lock."""
     aws("s3").create_bucket(Bucket="cabstand-dev-lake")
     lock = json.dumps({"ID": "1f0c", "Operation": "OperationTypeApply", "Who": "ann@laptop"}).encode()
     aws("s3").put_object(Bucket=STATE, Key="dev/terraform.tfstate.tflock", Body=lock)
-    return tmp_path / "infra"
+    return root
 
 
 @pytest.fixture

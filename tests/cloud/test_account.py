@@ -1,7 +1,7 @@
 """The whole account on the emulator: bootstrap, both plans, dev applied in full, nothing left to change.
 
-The tests run in the order of the file, and test_leaving.py's after them; what a plain read of AWS can show is read back
-with boto3.
+The tests run in the order of the file, those of test_account_roles.py and test_leaving.py after them; what a plain read
+of AWS can show is read back with boto3.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from typing import Any
 
 import pytest
 
-from access_cases import GRANTED, REFUSED
 from cloud_account import Account
-from policy_evaluation import is_allowed, mutants, policies
-from policy_rules import broken_rules
 
 pytestmark = pytest.mark.cloud
 
@@ -86,6 +83,10 @@ def test_a_killed_apply_is_told_and_what_it_made_is_found(account: Account) -> N
     told = account.terraform(*apply[1:], code=1)
     assert len(told.splitlines()) == 1
     assert account.unlocked(told)["module.tracking.aws_db_instance.main"] == "cabstand-dev-mlflow"
+    # As if the provider had been killed a moment earlier: after it made a group, before it took EC2's own rule back.
+    everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    group = security_groups(account)["cabstand-dev-mlflow-database"]
+    account.client("ec2").authorize_security_group_egress(GroupId=group, IpPermissions=[everything])
 
 
 def test_dev_applies_in_full(account: Account) -> None:
@@ -100,6 +101,15 @@ def test_dev_applies_in_full(account: Account) -> None:
     assert imported + added == len(wanted)
     held = set(account.terraform("dev", "state", "list").splitlines())
     assert {address for address in held if not re.search(r"(^|\.)data\.", address)} == managed.keys()
+
+
+def test_groups_let_out_what_terraform_says(account: Account) -> None:
+    state = json.loads(account.terraform("dev", "state", "pull"))["resources"]
+    kind = "aws_vpc_security_group_egress_rule"
+    held = {one["attributes"]["id"] for rule in state if rule["type"] == kind for one in rule["instances"]}
+    only = [{"Name": "group-id", "Values": list(security_groups(account).values())}]
+    rules = account.client("ec2").describe_security_group_rules(Filters=only)["SecurityGroupRules"]
+    assert {rule["SecurityGroupRuleId"] for rule in rules if rule["IsEgress"]} == held
 
 
 def test_second_plan_is_empty(account: Account) -> None:
@@ -198,46 +208,6 @@ def test_predictions_reach_the_lake(account: Account) -> None:
     account.client("s3").delete_object(Bucket=found["buckets"]["lake"], Key=listed["Contents"][0]["Key"])
 
 
-@pytest.mark.parametrize(("role", "action", "resource", "context"), REFUSED, ids=lambda value: str(value)[:40])
-def test_refused(account: Account, role: str, action: str, resource: str, context: dict[str, str]) -> None:
-    assert not is_allowed(policies(account.client("iam"), f"cabstand-{role}"), action, resource, context)
-
-
-@pytest.mark.parametrize(("role", "action", "resource", "context"), GRANTED, ids=lambda value: str(value)[:40])
-def test_granted(account: Account, role: str, action: str, resource: str, context: dict[str, str]) -> None:
-    if resource == "the tasks' secret":  # its name ends in letters of chance
-        resource = account.client("secretsmanager").describe_secret(SecretId="cabstand-dev/mlflow/tasks")["ARN"]
-    assert is_allowed(policies(account.client("iam"), f"cabstand-{role}"), action, resource, context)
-
-
-# A Deny that stands behind nothing that allows it: the second of two locks.
-UNSEEN = {"deploy": ["KeepTheBoundary dropped"]}
-ROLES = sorted({case[0] for case in REFUSED})
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_keeps_to_the_rules(account: Account, role: str) -> None:
-    assert broken_rules(policies(account.client("iam"), f"cabstand-{role}")) == []
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_careless_change_of_a_policy_is_seen(account: Account, role: str) -> None:
-    cases = [case[1:] for case in REFUSED if case[0] == role]
-    changed = list(mutants(policies(account.client("iam"), f"cabstand-{role}")))
-    assert changed
-    unseen = [name for name, one in changed if not broken_rules(one) and not any(is_allowed(one, *c) for c in cases)]
-    assert unseen == UNSEEN.get(role, [])
-
-
-def test_every_role_of_the_set_up_carries_the_boundary(account: Account) -> None:
-    iam = account.client("iam")
-    roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("cabstand-dev-")]
-    assert len(roles) >= 10
-    for role in roles:
-        boundary = iam.get_role(RoleName=role)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
-        assert boundary == "arn:aws:iam::123456789012:policy/cabstand-boundary"
-
-
 # Variable, its new value => what must change in the plan, and nothing else may.
 CHANGES = {
     "multicore_vcpu=4": {'module.batch.aws_ecs_task_definition.main["cluster-multicore"]': ["delete", "create"]},
@@ -266,6 +236,13 @@ def test_a_size_changed_moves_the_price(account: Account) -> None:
     after, _ = account.cabstand("cost", "plan.json")
     assert after["idle_usd_month"] - before["idle_usd_month"] == pytest.approx(730 * 0.0168, abs=0.011)
     assert after["asleep_usd_month"] == before["asleep_usd_month"]
+
+
+def security_groups(account: Account) -> dict[str, str]:
+    """Return the ids of dev's security groups by name."""
+    only = [{"Name": "group-name", "Values": ["cabstand-dev-*"]}]
+    found = account.client("ec2").describe_security_groups(Filters=only)["SecurityGroups"]
+    return {group["GroupName"]: group["GroupId"] for group in found}
 
 
 def kinds_in_code(module: dict[str, Any]) -> set[str]:

@@ -26,6 +26,11 @@ class Scope:
         """The common beginning of names, and the name of the schedule group."""
         return f"{self.project}-{self.environment}"
 
+    @property
+    def keeper(self) -> str:
+        """The schedule that is enabled while the environment sleeps, and stops a database that RDS has started."""
+        return f"{self.name}-stay-asleep"
+
     def owns(self, tags: list[dict[str, str]]) -> bool:
         """Say whether a resource with these tags belongs here."""
         found = {tag["Key"]: tag["Value"] for tag in tags}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cabstand.errors import ConfigError, TaskError
+from cabstand.io import account, stray_rules
 from cabstand.io.account import client, error_code, refusals
 
 _TAKE_VARIABLES = frozenset({"plan", "apply", "destroy", "refresh", "import", "console"})
@@ -90,7 +91,7 @@ def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
     ConfigError
         If Terraform is not installed.
     TaskError
-        If another run holds the state's lock.
+        If another run holds the state's lock, or an apply would wake half of a sleeping environment.
     """
     if command == "init" or not (root.data / "terraform.tfstate").is_file():
         code = execute(root, "init", "-reconfigure", *backend(root), quiet=quiet)
@@ -98,6 +99,8 @@ def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
             return code
     if command in _TAKE_THE_LOCK and "-lock=false" not in words:
         refuse_locked(root)
+    if command == "apply":
+        refuse_asleep(root)
     # A saved plan holds its variables already.
     saved_plan = command == "apply" and any(Path(word).is_file() for word in words)
     given = variables(root) if command in _TAKE_VARIABLES and not saved_plan else []
@@ -105,6 +108,7 @@ def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
         code = execute(root, command, *given, *words, quiet=quiet)
     if command == "apply" and code == 0:
         root.adopted.unlink(missing_ok=True)
+        stray_rules.revoke(held_resources(root))
     return code
 
 
@@ -203,6 +207,30 @@ def refuse_locked(root: Root) -> None:
             where=f"state of {root.environment}",
             hint=f"wait for that run; if it is dead: make unlock ENV={root.environment} LOCK={lock.get('ID', '?')}",
         )
+
+
+def refuse_asleep(root: Root) -> None:
+    """Refuse an apply that would enable the schedules of a sleeping environment, and change machines that stand still.
+
+    Raises
+    ------
+    TaskError
+        If the environment sleeps.
+    """
+    scope = account.Scope(root.project, root.environment)
+    if account.schedules(scope).get(scope.keeper):
+        raise TaskError("is asleep", where=scope.name, hint=f"make wake ENV={root.environment} first")
+
+
+def held_resources(root: Root) -> list[dict[str, Any]]:
+    """Return the managed resources that an environment's state holds, as Terraform wrote them."""
+    s3 = client("s3")
+    with refusals(f"state of {root.environment}"):
+        try:
+            body = s3.get_object(Bucket=root.state_bucket, Key=root.state_key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            return []
+    return [one for one in json.loads(body)["resources"] if one["mode"] == "managed"]
 
 
 def held_lock(root: Root) -> dict[str, Any] | None:

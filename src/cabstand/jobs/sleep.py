@@ -25,11 +25,6 @@ class Params:
         return Scope(self.project, self.environment)
 
 
-def keeper(scope: Scope) -> str:
-    """Return the name of the schedule that stops the database again: RDS starts a stopped one after seven days."""
-    return f"{scope.name}-stay-asleep"
-
-
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Put the environment to sleep; what sleeps already is left alone.
 
@@ -41,7 +36,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     del settings  # the account is found by tags
     scope = params.scope
     known = account.schedules(scope)
-    disable = [name for name, enabled in known.items() if enabled and name != keeper(scope)]
+    disable = [name for name, enabled in known.items() if enabled and name != scope.keeper]
     servers, databases = account.instances(scope), account.databases(scope)
     stop = [server.name for server in servers if server.state in {"pending", "running"}]
     stop_databases = [database.name for database in databases if database.state == "available"]
@@ -49,15 +44,15 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         _disable(scope, disable)
         _stop(stop, stop_databases)
         # Last: from now on a database that RDS started by itself is stopped within a day.
-        if known.get(keeper(scope)) is False:
-            account.set_schedule(scope, keeper(scope), enabled=True)
+        if known.get(scope.keeper) is False:
+            account.set_schedule(scope, scope.keeper, enabled=True)
         _refuse_unfinished(databases)
     return {
         "environment": params.environment,
         "instances_stopped": stop,
         "databases_stopped": stop_databases,
         "schedules_disabled": disable,
-        "stays_asleep": keeper(scope) in known or not databases,
+        "stays_asleep": scope.keeper in known or not databases,
         "dry_run": params.dry_run,
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from cabstand.errors import TaskError
 from cabstand.io import account
-from cabstand.jobs.sleep import Params, keeper
+from cabstand.jobs.sleep import Params
 from cabstand.settings import Settings
 
 
@@ -26,8 +26,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     start = [server.name for server in servers if server.state == "stopped"]
     start_databases = [database.name for database in databases if database.state == "stopped"]
     if not params.dry_run:
-        if known.get(keeper(scope)):
-            account.set_schedule(scope, keeper(scope), enabled=False)
+        if known.get(scope.keeper):
+            account.set_schedule(scope, scope.keeper, enabled=False)
         for name in start_databases:
             with account.refusals(f"database {name}"):
                 account.client("rds").start_db_instance(DBInstanceIdentifier=name)
