@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cabstand.errors import DataError, StorageError
-from cabstand.io import delivered
+from cabstand.io import delivered, predictions
 from cabstand.io.predictions import PredictionFiles, line, lines
 
 FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
@@ -55,12 +58,56 @@ def test_deleted_is_gone_from_both(tmp_path: Path) -> None:
     assert files.delete("feedface01") == 0
 
 
+def test_a_deletion_that_is_killed_loses_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = PredictionFiles(tmp_path)
+    files.append([record("feedface01"), record("other")])
+    day = tmp_path / "2023-03-01.jsonl"
+    before = day.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            files.delete("feedface01")
+    assert day.read_bytes() == before
+    assert files.delete("other") == 1  # what the killed one left aside goes with the next
+    assert b'"other"' not in b"".join(path.read_bytes() for path in tmp_path.glob("*.jsonl*"))
+    assert files.delete("feedface01") == 0
+    assert day.read_bytes() == b""
+
+
+def wait_for_a_waiter(path: Path) -> None:
+    """Return once somebody waits for the lock on a file, which Linux lists with an arrow; or after ten seconds."""
+    deadline, inode = time.monotonic() + 10, f":{path.stat().st_ino} "
+    while time.monotonic() < deadline:
+        if any("->" in lock and inode in lock for lock in Path("/proc/locks").read_text().splitlines()):
+            return
+        time.sleep(0.01)
+
+
+def test_a_writer_that_waited_writes_to_the_file_that_is_there_now(tmp_path: Path) -> None:
+    files = PredictionFiles(tmp_path)
+    files.append([record("deleted"), record("kept")])
+    day = tmp_path / "2023-03-01.jsonl"
+    with ThreadPoolExecutor(1) as pool:
+        with predictions._locked(day, "rb") as file:
+            waiting = pool.submit(files.append, [record("late")])
+            wait_for_a_waiter(day)
+            there = file.read().splitlines(keepends=True)
+            predictions._replace(day, [kept for kept in there if b"deleted" not in kept])
+        waiting.result()
+    assert [json.loads(text)["request_id"] for text in day.read_bytes().splitlines()] == ["kept", "late"]
+
+
 def test_retention(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path)
     files.append([record("old", "2023-01-01T00:00:00.000000+00:00"), record("new")])
+    (tmp_path / "2023-01-01.jsonl.part").write_bytes(b"left by a deletion that was killed")
     files.retain(30, datetime(2023, 3, 15, tzinfo=UTC))
     assert [one["request_id"] for one in files.read()] == ["new"]
-    assert [path.stem for path in tmp_path.glob("*.jsonl")] == ["2023-03-01"]
+    assert [path.stem for path in tmp_path.glob("*.jsonl*")] == ["2023-03-01"]
 
 
 def test_a_disk_that_refuses(tmp_path: Path) -> None:

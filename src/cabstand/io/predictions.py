@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,19 +105,18 @@ class PredictionFiles:
         n_rows = self._delete_rows("request_id = ?", request_id)
         mark = f'"request_id":"{request_id}"'.encode()
         for path in sorted(self.folder.glob("*.jsonl")):
-            with self._errors(), path.open("r+b") as file, _locked(file):
+            with self._errors(), _locked(path, "rb") as file:
+                _aside(path).unlink(missing_ok=True)  # of a deletion that was killed
                 if mark in (content := file.read()):
-                    file.seek(0)
-                    file.writelines(kept for kept in content.splitlines(keepends=True) if mark not in kept)
-                    file.truncate()
+                    _replace(path, (kept for kept in content.splitlines(keepends=True) if mark not in kept))
         return n_rows
 
     def retain(self, days: int, now: datetime) -> None:
         """Delete what is older than `days`."""
         oldest = (now.astimezone(UTC) - timedelta(days=days)).date().isoformat()
         self._delete_rows("at < ?", oldest)
-        for path in self.folder.glob("*.jsonl"):
-            if path.stem < oldest:
+        for path in self.folder.glob("*.jsonl*"):
+            if path.name < oldest:
                 path.unlink(missing_ok=True)
 
     @property
@@ -141,7 +140,7 @@ class PredictionFiles:
         for record in records:
             by_day.setdefault(record["at"][:10], []).append(line(record))
         for day, lines in by_day.items():
-            with (self.folder / f"{day}.jsonl").open("ab", buffering=0) as file, _locked(file):
+            with _locked(self.folder / f"{day}.jsonl", "ab") as file:
                 _append_whole(file, b"".join(lines))
 
     def _connect(self) -> sqlite3.Connection:
@@ -181,11 +180,34 @@ def _append_whole(file: IO[bytes], data: bytes) -> None:
         raise
 
 
-@contextmanager
-def _locked(file: IO[bytes]) -> Iterator[None]:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    try:
-        yield
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _replace(path: Path, kept: Iterable[bytes]) -> None:
+    """Put other lines in a locked file's place, all at once: whoever is killed meanwhile leaves the old ones."""
+    aside = _aside(path)
+    with aside.open("wb") as file:
+        os.fchmod(file.fileno(), path.stat().st_mode)
+        file.writelines(kept)
         file.flush()
-    finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+@contextmanager
+def _locked(path: Path, mode: str) -> Iterator[IO[bytes]]:
+    """Open a file, unbuffered, and hold it alone for the block."""
+    while True:
+        with path.open(mode, buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+            if _stands_at(path, file):  # and has not been replaced while we waited
+                yield file
+                return
+
+
+def _stands_at(path: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
