@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -16,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from cabstand import log
-from cabstand.errors import ConfigError, DataError
-from cabstand.io import bundles, provenance, registry, storage, versions
-from cabstand.jobs import train_record
+from cabstand.errors import ConfigError
+from cabstand.io import bundles, provenance, registry, versions
+from cabstand.jobs import train_inputs, train_record
+from cabstand.jobs.train_inputs import Inputs
 from cabstand.modelling import bundle, catalog, export, fit, measures
 from cabstand.modelling.predictor import open_session
 from cabstand.modelling.problem import Examples, Problem
@@ -26,7 +26,6 @@ from cabstand.settings import Settings
 
 LIBRARIES = ("cabstand", "numpy", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "pyarrow")
 HOLDOUT_ROWS = 200_000  # what the gate judges on; figures of the report come from all held-out rows
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,6 @@ class Params:
     dry_run: bool = False
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """Local copies of all that training reads, and their hashes."""
-
-    paths: list[Path]
-    holdout: list[Path]
-    extras: dict[str, Path]
-    hotspots: Path | None
-    hashes: dict[str, str]
-
-
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Train a problem's best candidate and publish it as a bundle; a version that is there already is not made again.
 
@@ -83,8 +71,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     problem = catalog.find(params.problem)
     with ExitStack() as stack:
-        inputs = _fetch(settings, params, problem, stack)
-        _check_apart(params, inputs.hashes)
+        inputs = train_inputs.fetch(stack, settings.lake_uri, problem, params.input, params.holdout, params.hotspots)
         version = _version(problem, params, inputs)
         place = bundles.base(settings.artifacts_uri, problem.name, version)
         if params.dry_run:
@@ -107,51 +94,6 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "bundle_uri": place,
         "reused": reused,
     }
-
-
-def expand(uris: tuple[str, ...]) -> list[str]:
-    """Return the files that URIs name; a prefix or folder stands for the Parquet files below it."""
-    found: list[str] = []
-    for uri in uris:
-        if storage.exists(uri):
-            found.append(uri)
-            continue
-        below = [one for one in storage.list_under(uri) if one.endswith(".parquet")]
-        if not below:
-            raise DataError("no such file, and no Parquet file below it", where=uri)
-        found += below
-    return found
-
-
-def _fetch(settings: Settings, params: Params, problem: Problem, stack: ExitStack) -> Inputs:
-    hashes: dict[str, str] = {}
-
-    def copy(uri: str, name: str) -> Path:
-        path = stack.enter_context(storage.fetched(uri))
-        hashes[name] = provenance.sha256_file(path)
-        return path
-
-    extras = {}
-    if "zones" in problem.extras:
-        uri = storage.join(settings.lake_uri, "zones", "zones.parquet")
-        if storage.exists(uri):
-            extras["zones"] = copy(uri, "zones")
-        else:
-            _log.warning("no zones in the lake: no centroid distance and no borough (`cabstand zones` gets them)")
-    return Inputs(
-        paths=[copy(uri, f"input{number}") for number, uri in enumerate(expand(params.input))],
-        holdout=[copy(uri, f"holdout{number}") for number, uri in enumerate(expand(params.holdout))],
-        extras=extras,
-        hotspots=copy(params.hotspots, "hotspots") if params.hotspots else None,
-        hashes=hashes,
-    )
-
-
-def _check_apart(params: Params, hashes: Mapping[str, str]) -> None:
-    """Refuse a holdout that is learned from too: it would flatter the model, and freeze that for the gate."""
-    learned = {sha for name, sha in hashes.items() if name.startswith("input")}
-    if any(name.startswith("holdout") and sha in learned for name, sha in hashes.items()):
-        raise ConfigError("holds a file that --input holds too", where="--holdout", hint="judge on other, later data")
 
 
 def _version(problem: Problem, params: Params, inputs: Inputs) -> str:

@@ -1,0 +1,83 @@
+"""What training reads: files of examples and of a holdout, zones and hotspots, copied here and hashed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from cabstand.errors import ConfigError, DataError
+from cabstand.io import provenance, storage
+from cabstand.modelling.problem import Problem
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Local copies of all that training reads, and their hashes."""
+
+    paths: list[Path]
+    holdout: list[Path]
+    extras: dict[str, Path]
+    hotspots: Path | None
+    hashes: dict[str, str]
+
+
+def fetch(
+    stack: ExitStack, lake: str, problem: Problem, uris: tuple[str, ...], holdout: tuple[str, ...], hotspots: str
+) -> Inputs:
+    """Copy all that a problem's training reads, for as long as `stack` stands.
+
+    Raises
+    ------
+    ConfigError
+        If a file is both learned from and held out: that would flatter the model, and freeze it for the gate.
+    DataError
+        If there is nothing at an address.
+    """
+    hashes: dict[str, str] = {}
+
+    def copy(uri: str, name: str) -> Path:
+        path = stack.enter_context(storage.fetched(uri))
+        hashes[name] = provenance.sha256_file(path)
+        return path
+
+    extras = {}
+    if "zones" in problem.extras:
+        uri = storage.join(lake, "zones", "zones.parquet")
+        if storage.exists(uri):
+            extras["zones"] = copy(uri, "zones")
+        else:
+            _log.warning("no zones in the lake: no centroid distance and no borough (`cabstand zones` gets them)")
+    inputs = Inputs(
+        paths=[copy(uri, f"input{number}") for number, uri in enumerate(expand(uris))],
+        holdout=[copy(uri, f"holdout{number}") for number, uri in enumerate(expand(holdout))],
+        extras=extras,
+        hotspots=copy(hotspots, "hotspots") if hotspots else None,
+        hashes=hashes,
+    )
+    _check_apart(hashes)
+    return inputs
+
+
+def expand(uris: tuple[str, ...]) -> list[str]:
+    """Return the files that URIs name; a prefix or folder stands for the Parquet files below it."""
+    found: list[str] = []
+    for uri in uris:
+        if storage.exists(uri):
+            found.append(uri)
+            continue
+        below = [one for one in storage.list_under(uri) if one.endswith(".parquet")]
+        if not below:
+            raise DataError("no such file, and no Parquet file below it", where=uri)
+        found += below
+    return found
+
+
+def _check_apart(hashes: Mapping[str, str]) -> None:
+    learned = {sha for name, sha in hashes.items() if name.startswith("input")}
+    if any(name.startswith("holdout") and sha in learned for name, sha in hashes.items()):
+        raise ConfigError("holds a file that --input holds too", where="--holdout", hint="judge on other, later data")
