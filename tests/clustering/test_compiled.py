@@ -13,28 +13,13 @@ import numpy as np
 import pytest
 
 from cabstand.clustering.kernels import store
+from compiling import FIT
 
 ONLY = """
 import os
 from pathlib import Path
 from cabstand.clustering.kernels import store
 store.folders = lambda: [Path(folder) for folder in os.environ["ONLY"].split(os.pathsep)]
-"""
-FIT = """
-import numpy as np
-from numba.core import event
-
-class Compiled(event.Listener):
-    names = []
-    def on_start(self, found):
-        self.names.append(found.data["dispatcher"].py_func.__name__)
-    def on_end(self, found):
-        pass
-
-event.register("numba:compile", Compiled())
-from cabstand import GeoDBSCAN
-points = np.random.default_rng(0).uniform(0, 0.02, (3000, 2)) + (40.7, -74.0)
-print(int(GeoDBSCAN(eps_m=50, min_samples=10).fit_predict(points).sum()), len(Compiled.names))
 """
 ALL = """
 import importlib, pkgutil

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 import pytest
 
 from batch_tasks import commands
+from compiling import FIT
 from postgres_server import Postgres, free_port, running_postgres
 
 pytestmark = pytest.mark.containers
@@ -27,22 +28,6 @@ AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_
 SECRET = re.compile(r"(?i)(password|secret|token|_key)\w*\s*=\s*\S|AKIA[0-9A-Z]{16}|://[^/\s:]+:[^/\s@]+@")
 # No network but the emulator's: the pipeline finds no trips, a worker no scheduler.
 NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1", "DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:9"}
-FIRST_CALL = """
-import numpy as np
-from numba.core import event
-
-class Compiled(event.Listener):
-    names = []
-    def on_start(self, found):
-        self.names.append(found.data["dispatcher"].py_func.__name__)
-    def on_end(self, found):
-        pass
-
-event.register("numba:compile", Compiled())
-from cabstand import GeoDBSCAN
-points = np.random.default_rng(0).uniform(0, 0.02, (3000, 2)) + (40.7, -74.0)
-print(GeoDBSCAN(eps_m=50, min_samples=10).fit_predict(points).max() + 1, len(Compiled.names))
-"""
 ADMIN = {"MLFLOW_AUTH_ADMIN_USERNAME": "admin", "MLFLOW_AUTH_ADMIN_PASSWORD": "admin-pass-for-test"}
 
 
@@ -103,9 +88,9 @@ def test_a_secret_would_be_found(text: str) -> None:
 
 
 def test_the_first_clustering_compiles_nothing() -> None:
-    done = podman(*RUN, *LIMITS, "--entrypoint", "python3", name_of("batch"), "-c", FIRST_CALL)
-    clusters, compiled = done.stdout.split()
-    assert int(clusters) > 0
+    done = podman(*RUN, *LIMITS, "--entrypoint", "python3", name_of("batch"), "-c", FIT)
+    labels, compiled = done.stdout.split()
+    assert int(labels) > 0
     assert compiled == "0"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,22 +22,6 @@ from cabstand.jobs.distributed import Plan
 from town import DENSITY, Town
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
-
-
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    with town.scheduler() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def trips(tmp_path_factory: pytest.TempPathFactory) -> Town:
-    return town.write(tmp_path_factory.mktemp("trips"))
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "CHUNK_ROWS", 5_000)
 
 
 def test_labels_are_those_of_one_machine(trips: Town, scheduler: str, tmp_path: Path, small_chunks: None) -> None:

@@ -25,23 +25,10 @@ from town import DENSITY, Town
 
 PHASES = ("survey", "partition", "cluster", "settle", "measure", "label", "order", "index")
 GONE_S = 120
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
-
-
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    with town.scheduler() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def trips(tmp_path_factory: pytest.TempPathFactory) -> Town:
-    return town.write(tmp_path_factory.mktemp("trips"))
-
-
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "CHUNK_ROWS", 5_000)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*"),
+    pytest.mark.usefixtures("small_chunks"),
+]
 
 
 def strike(client: Any, phase: str, how: int, mark: Path, back_after_s: int | None = None) -> None:
