@@ -1,4 +1,4 @@
-"""Any points at all: labels and core sets equal scikit-learn's, on one thread and two, weighted or not."""
+"""Any points at all: labels and core sets equal scikit-learn's, on one thread and several, weighted or not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cabstand.clustering.dbscan import dbscan
-from cabstand.clustering.kernels import pipeline
+from cabstand.clustering.kernels import share
 from clustering.oracle import scikit_learn
 
 PLACES = ("town", "rounded", "collinear", "antimeridian", "north", "south", "earth", "single", "outliers", "parallel")
@@ -22,7 +22,7 @@ WEIGHTS = (None, (0.0, 1.0, 2.0), (-1.0, 0.0, 1.0, 3.0), (0.5, 1.0))
 @pytest.fixture(autouse=True, scope="module")
 def _threads_even_for_few() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "SMALL", 0)
+        patch.setattr(share, "SMALL", 0)
         yield
 
 
@@ -72,7 +72,7 @@ def test_equals_scikit_learn(
     if weight is not None:
         weight[0] = weights[-1]  # scikit-learn refuses weights that are all zero
     labels, core = scikit_learn(points, eps_m, min_samples, weight)
-    for threads in (1, 2):
+    for threads in (1, 2, 3, 7):
         found = dbscan(points, eps_m, min_samples, sample_weight=weight, n_threads=threads)
         np.testing.assert_array_equal(found.core, core)
         np.testing.assert_array_equal(found.labels, labels)

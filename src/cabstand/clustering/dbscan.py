@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cabstand.clustering.inputs import read_only
 from cabstand.clustering.kernels.grid import EARTH_RADIUS_M, make_grid
 from cabstand.clustering.kernels.pipeline import cluster, find_box
 from cabstand.errors import ConfigError, DataError
@@ -88,9 +89,7 @@ def dbscan(
 
 
 def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: Any, n_threads: int) -> Clustering:
-    # Read-only and C order, whatever came in: one compiled version of each stage for each float type.
-    view = np.ascontiguousarray(xy).view()
-    view.flags.writeable = False
+    view = read_only(xy)
     earth = metric == "haversine"
     box = find_box(view, n_threads)
     if box is None or np.abs(box[:2]).max() > (90.0 if earth else MOST) or np.abs(box[2:]).max() > MOST:

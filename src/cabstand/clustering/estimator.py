@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import dbscan
-from cabstand.clustering.inputs import as_points, as_weight, column_names
+from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, column_names, read_only
+from cabstand.clustering.kernels.cores import core_points
 from cabstand.errors import CabstandError
 
 
@@ -97,10 +98,11 @@ class GeoDBSCAN:
         ValueError
             If a parameter or a point is not valid; one line that names it.
         """
-        points = as_points(X)
+        points = read_only(as_points(X))
         weight = as_weight(sample_weight, len(points))
         if weight is not None and not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
+        n_threads = _threads(self.n_jobs)
         try:
             found = dbscan(
                 points,
@@ -108,7 +110,7 @@ class GeoDBSCAN:
                 self.min_samples,
                 metric=self.metric,
                 sample_weight=weight,
-                n_threads=_threads(self.n_jobs),
+                n_threads=n_threads,
             )
         except CabstandError as error:
             raise ValueError(str(error)) from error
@@ -116,8 +118,7 @@ class GeoDBSCAN:
         self.n_features_in_ = 2
         self._remember_names(X)
         self.labels_ = found.labels
-        self.core_sample_indices_ = np.flatnonzero(found.core)
-        self.components_ = points[self.core_sample_indices_].copy()
+        self.core_sample_indices_, self.components_ = core_points(points, found.core, n_threads)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> NDArray[np.int32]:  # noqa: N803
@@ -150,7 +151,7 @@ class GeoDBSCAN:
         if not hasattr(self, "labels_"):
             raise _not_fitted(self)
         self._check_names(X)
-        points = as_points(X)
+        points = as_finite_points(X)
         if not self._index:
             clusters = self.labels_[self.core_sample_indices_]
             self._index.append(CoreIndex.build(self.components_, clusters, self.eps_m, metric=self.metric))

@@ -21,7 +21,7 @@ def as_points(x: Any) -> NDArray[Any]:
     TypeError
         If it is a sparse matrix.
     ValueError
-        If it is not a table of two columns of finite numbers.
+        If it is not a table of two columns of numbers.
     """
     if hasattr(x, "tocsr") or hasattr(x, "tocoo"):
         raise TypeError("sparse data was passed, but dense points are required; use X.toarray()")
@@ -36,9 +36,22 @@ def as_points(x: Any) -> NDArray[Any]:
         except ValueError as error:
             raise ValueError(f"points must be numbers: {error}") from error
     _check_shape(array)
-    if not np.isfinite(array).all():
-        raise ValueError("Input X contains NaN or infinity")
     return array
+
+
+def as_finite_points(x: Any) -> NDArray[Any]:
+    """Read points that must be finite; see :func:`as_points`."""
+    points = as_points(x)
+    if not np.isfinite(points).all():
+        raise ValueError("Input X contains NaN or infinity")
+    return points
+
+
+def read_only(points: NDArray[Any]) -> NDArray[Any]:
+    """Look at points in C order and read-only, whatever they are: one compiled version of a kernel for each type."""
+    view = np.ascontiguousarray(points).view()
+    view.flags.writeable = False
+    return view
 
 
 def _check_shape(array: NDArray[Any]) -> None:

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from cabstand.clustering.dbscan import dbscan
+from cabstand.clustering.estimator import GeoDBSCAN
 from cabstand.clustering.kernels import store
 
 CITY = (40.75, -73.98)
@@ -27,8 +27,9 @@ def warm() -> None:
     globe = np.c_[rng.uniform(-80, 80, 40_000), rng.uniform(-180, 180, 40_000)]
     for kind, threads in itertools.product((np.float64, np.float32), (1, 2)):
         for points in (town, globe, edges, np.r_[town, edges]):
-            dbscan(points.astype(kind), 50.0, 10, n_threads=threads)
-            dbscan(points.astype(kind), 50.0, 10, n_threads=threads, sample_weight=np.ones(len(points)))
+            model = GeoDBSCAN(50.0, 10, n_jobs=threads)
+            model.fit(points.astype(kind))
+            model.fit(points.astype(kind), sample_weight=np.ones(len(points)))
 
 
 def main() -> None:

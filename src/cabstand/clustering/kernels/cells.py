@@ -12,18 +12,21 @@ from cabstand.clustering.kernels.jit import kernel
 
 
 @kernel
-def merge_pages(keys, order, edges, page_keys, where):
-    """Merge the books' pages.
+def merge_pages(keys, pages, heads, ends, at, page_keys, where):
+    """Merge one stretch of each book's pages.
 
     Parameters
     ----------
-    keys : ndarray of int64, one a page of all books, book after book
-    order : ndarray of int32, same shape
-        The pages of each book by their keys, counted among all books' pages.
-    edges : ndarray of int64, shape (books + 1,)
-        Where each book begins in both.
+    keys : ndarray of int64
+        Keys of all books' pages, book after book, each book's in order.
+    pages : ndarray of int32, same shape
+        Which page each is, counted among all books' pages.
+    heads, ends : ndarray of int64, one a book
+        The stretches, in `keys`: between them they hold every page whose key is in some range.
+    at : int
+        Where the first common page goes.
     page_keys : ndarray of int64
-    where : ndarray of int32, shape (books, pages or more)
+    where : ndarray of int32, shape (books, pages)
         Both filled.
 
     Returns
@@ -31,24 +34,24 @@ def merge_pages(keys, order, edges, page_keys, where):
     int
         Number of common pages.
     """
-    n_books = len(edges) - 1
-    heads = edges[:-1].copy()
-    n = 0
-    left = len(keys)
-    while left > 0:
+    heads = heads.copy()
+    n = at
+    while True:
         lowest = np.int64(0x7FFFFFFFFFFFFFFF)
-        for t in range(n_books):
-            if heads[t] < edges[t + 1]:
-                lowest = min(lowest, keys[order[heads[t]]])
+        left = False
+        for t in range(len(heads)):
+            if heads[t] < ends[t]:
+                lowest = min(lowest, keys[heads[t]])
+                left = True
+        if not left:
+            return n - at
         page_keys[n] = lowest
-        for t in range(n_books):
+        for t in range(len(heads)):
             where[t, n] = -1
-            if heads[t] < edges[t + 1] and keys[order[heads[t]]] == lowest:
-                where[t, n] = order[heads[t]]
+            if heads[t] < ends[t] and keys[heads[t]] == lowest:
+                where[t, n] = pages[heads[t]]
                 heads[t] += 1
-                left -= 1
         n += 1
-    return n
 
 
 @kernel

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cabstand.clustering.kernels import book, cells, order, tiles
 from cabstand.clustering.kernels.book import PAGE_BITS
 from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.share import Array, Chunks, Map, cut
 
 TILES = (tiles.Tile(PAGE_BITS, 3, 3), tiles.Tile(0, 0, 0))  # the last for points all over the place
-
-Array = NDArray[Any]
-Chunks = list[tuple[int, int]]
-Map = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
+SLOTS_A_POINT = 2  # in one book, beyond which pages are not worth their memory: each may see all of the points' pages
+FULL_BOOKS = 4  # so many books may be as large; more share their room
 
 
 class Book(NamedTuple):
@@ -46,22 +43,23 @@ def write_books(
 ) -> tuple[int, list[Book]]:
     """Give every point its slot, each chunk of points in a book of its own; return the pages' width and the books."""
     row_tiles = (1 << grid.col_bits >> (PAGE_BITS + 3)) + 1
+    most = max(1 << 20, SLOTS_A_POINT * len(points) * min(FULL_BOOKS, len(chunks)) // len(chunks)) >> PAGE_BITS
     if ((grid.n_rows >> 3) + 1) * row_tiles <= max(1 << 17, len(points) >> 6):
-        books = run(_write_book, [(points, a, b, grid, bands, row_tiles, slots) for a, b in chunks])
+        books = run(_write_book, [(points, a, b, grid, bands, row_tiles, most, slots) for a, b in chunks])
         if all(books):
             return PAGE_BITS, books
     for tile in TILES:
-        books = run(_write_book_hashed, [(points, a, b, grid, bands, tile, slots) for a, b in chunks])
+        rooms = [(a, b, most if tile.page_bits else b - a) for a, b in chunks]
+        books = run(_write_book_hashed, [(points, a, b, grid, bands, tile, room, slots) for a, b, room in rooms])
         if all(books):
             return tile.page_bits, books
     raise AssertionError("single slots always fit")
 
 
 def _write_book(
-    points: Array, start: int, stop: int, grid: Grid, bands: Array, row_tiles: int, slots: Array
+    points: Array, start: int, stop: int, grid: Grid, bands: Array, row_tiles: int, most: int, slots: Array
 ) -> Book | None:
-    """Fill a book by a table of all pages of the box; None if there are so few points a page that it wastes memory."""
-    most = max(1 << 20, 2 * (stop - start)) >> PAGE_BITS
+    """Fill a book by a table of all pages of the box; None if it has more than `most`."""
     page_keys = np.empty(most, np.int64)
     counts = np.zeros(most << PAGE_BITS, np.int32)  # the system hands out its memory as it is touched
     pages = np.zeros(((grid.n_rows >> 3) + 1) * row_tiles << 6, np.int32)
@@ -70,10 +68,9 @@ def _write_book(
 
 
 def _write_book_hashed(
-    points: Array, start: int, stop: int, grid: Grid, bands: Array, tile: tiles.Tile, slots: Array
+    points: Array, start: int, stop: int, grid: Grid, bands: Array, tile: tiles.Tile, most: int, slots: Array
 ) -> Book | None:
-    """Fill a book by hashing, growing the hash table; None if tiles of this size would waste memory."""
-    most = stop - start if tile.page_bits == 0 else max(1 << 20, 2 * (stop - start)) >> tile.page_bits
+    """Fill a book of at most so many pages by hashing, growing the table; None if such tiles would waste memory."""
     tile_places = 1 << (tile.row_bits + tile.across_bits)
     page_keys, tile_keys = np.empty(most, np.int64), np.empty(most, np.int64)
     counts = np.zeros(most << tile.page_bits, np.int32)
@@ -90,7 +87,7 @@ def _write_book_hashed(
         n_tiles, n = used.tolist()
         if done == stop:
             return Book(page_keys[:n].copy(), counts[: n << tile.page_bits])
-        if n == most or n_tiles * tile_places > max(1 << 20, 2 * (stop - start)):
+        if n == most or n_tiles * tile_places > max(1 << 20, most << tile.page_bits):
             return None
         bits += 2 if bits < 18 else 1
 
@@ -98,17 +95,15 @@ def _write_book_hashed(
 def order_cells(books: list[Book], page_bits: int, run: Map, parts: int) -> Directory:
     """Put the cells of all books in order; `parts` says into how many stretches of pages the work is cut."""
     edges = np.cumsum([0, *(len(b.page_keys) for b in books)])
-    orders = run(order.ranked, [(b.page_keys,) for b in books])
+    own = [slice(a << page_bits, b << page_bits) for a, b in itertools.pairwise(edges.tolist())]
+    ranks = run(order.ranked, [(b.page_keys,) for b in books])
     if len(books) == 1:
-        counts, where = books[0].counts, orders[0].reshape(1, -1)
-        page_keys = books[0].page_keys[orders[0]]
+        counts, (page_keys, page_order) = books[0].counts, ranks[0]
+        where = page_order.reshape(1, -1)
     else:
-        counts = np.concatenate([b.counts for b in books])
-        all_keys = np.concatenate([b.page_keys for b in books])
-        all_orders = np.concatenate([o + np.int32(a) for o, a in zip(orders, edges[:-1], strict=True)])
-        page_keys, where = np.empty(len(all_keys), np.int64), np.empty((len(books), len(all_keys)), np.int32)
-        n_pages = cells.merge_pages(all_keys, all_orders, edges, page_keys, where)
-        page_keys, where = page_keys[:n_pages], np.ascontiguousarray(where[:, :n_pages])
+        counts = np.empty(int(edges[-1]) << page_bits, np.int32)
+        run(np.copyto, [(counts[place], b.counts) for place, b in zip(own, books, strict=True)])
+        page_keys, where = _merge(ranks, edges, run, parts)
     stretches = cut(len(page_keys), parts)
     first_cell = np.zeros(len(page_keys) + 1, np.int32)
     filled = np.empty(len(page_keys), np.int32)
@@ -117,11 +112,19 @@ def order_cells(books: list[Book], page_bits: int, run: Map, parts: int) -> Dire
     keys, sizes = np.empty(int(first_cell[-1]), np.int64), np.empty(int(first_cell[-1]), np.int32)
     ground = (where, counts, page_bits, page_keys, first_cell)
     run(cells.list_cells, [(*ground, a, b, keys, sizes) for a, b in stretches])
-    own = [slice(a << page_bits, b << page_bits) for a, b in itertools.pairwise(edges.tolist())]
     return Directory(page_bits, keys, sizes, where, counts, first_cell, filled, stretches, own)
 
 
-def cut(n: int, parts: int) -> Chunks:
-    """Cut ``0:n`` into so many stretches, none of them empty."""
-    edges = [n * i // parts for i in range(parts + 1)]
-    return [(a, b) for a, b in itertools.pairwise(edges) if b > a]
+def _merge(ranks: list[tuple[Array, Array]], edges: Array, run: Map, parts: int) -> tuple[Array, Array]:
+    """Merge the pages of several books, one range of keys apart from the others; return keys and `where`."""
+    keys = np.concatenate([keys for keys, _ in ranks])
+    pages = np.concatenate([order + np.int32(a) for (_, order), a in zip(ranks, edges[:-1], strict=True)])
+    longest = max((keys for keys, _ in ranks), key=len)
+    lowest = [longest[a] for a, _ in cut(len(longest), parts)[1:]]
+    heads = np.stack([np.r_[0, np.searchsorted(keys, lowest), len(keys)] for keys, _ in ranks], axis=1)
+    at = heads.sum(axis=1).tolist()  # room for each range, should no two books share a page
+    heads += edges[:-1]
+    page_keys, where = np.empty(len(keys), np.int64), np.empty((len(ranks), len(keys)), np.int32)
+    calls = [(keys, pages, heads[i], heads[i + 1], at[i], page_keys, where) for i in range(len(at) - 1)]
+    filled = [slice(a, a + n) for a, n in zip(at, run(cells.merge_pages, calls), strict=False)]
+    return np.concatenate([page_keys[f] for f in filled]), np.concatenate([where[:, f] for f in filled], axis=1)

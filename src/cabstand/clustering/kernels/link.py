@@ -1,6 +1,8 @@
 """Seventh stage: cells whose core points are within eps of each other belong together.
 
-Union-find over cells. Touching cells are tried first, with a few points each: inside a cluster that joins nearly
+Union-find over cells, by all threads at once. A parent stands before its children and nothing that has one becomes a
+root again, so whatever a thread reads of another's work, old or new, lies on the way to the root; only giving a root a
+parent must not happen twice. Touching cells are tried first, with a few points each: inside a cluster that joins nearly
 everything, and whoever is joined already is never measured. A pair of cells that its samples could not join, and that
 nothing else joined meanwhile, is left open for :mod:`cabstand.clustering.kernels.closest`.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.atomic import swap
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.metric import exactly_near, row_metric
 from cabstand.clustering.kernels.windows import row_runs
@@ -28,11 +31,13 @@ def find(parent, cell):
 
 @inlined
 def unite(parent, a, b):
-    """Join two roots under the lower one, so that the answer does not depend on the order of joins."""
-    if a < b:
-        parent[b] = a
-    else:
-        parent[a] = b
+    """Join the clusters of two roots under the lower one, so that the answer does not depend on the order of joins."""
+    while a != b:
+        low, high = min(a, b), max(a, b)
+        if swap(parent, high, high, low):
+            return
+        a = find(parent, low)  # another thread was quicker
+        b = find(parent, high)
 
 
 @kernel
@@ -62,8 +67,6 @@ def link(
     cells,
     runs,
     turns,
-    low,
-    high,
     whole,
     n_samples,
     parent,
@@ -78,8 +81,6 @@ def link(
         Cells with a core point.
     runs : ndarray of int32, shape (cells, slots, 2)
         Their neighbours in their own row and the next ones.
-    low, high : int
-        Only partners in ``low:high`` are tried: a stripe keeps to itself while others work beside it.
     whole : bool
         Whether to keep pairs that stay open (in the second turn, when all that touch were tried).
     parent : ndarray of int32, one a cell
@@ -96,7 +97,7 @@ def link(
     for i in range(len(cells)):
         cell = np.int64(cells[i])
         for s in range(len(turns)):
-            for other in range(max(np.int64(runs[i, s, 0]), low), min(np.int64(runs[i, s, 1]), high)):
+            for other in range(np.int64(runs[i, s, 0]), np.int64(runs[i, s, 1])):
                 # Pairs of one row are met once; across the antimeridian the lower cell is met last.
                 if parent[other] == parent[cell] or n_core[other] == 0 or (other <= cell and turns[s] == 0.0):
                     continue
@@ -122,7 +123,7 @@ def link(
 
 
 @kernel
-def link_cells(grid, bands, keys, starts, n_core, ys, xs, cells, low, high, whole, n_samples, parent, pending):
+def link_cells(grid, bands, keys, starts, n_core, ys, xs, cells, whole, n_samples, parent, pending):
     """Find the forward neighbours of `cells` block by block and :func:`link` them; see there.
 
     The first turn (`whole` false) tries cells that touch, in this row and the next; the second all within reach.
@@ -151,8 +152,6 @@ def link_cells(grid, bands, keys, starts, n_core, ys, xs, cells, low, high, whol
             cells[first:last],
             runs,
             turns,
-            low,
-            high,
             whole,
             n_samples,
             parent,
@@ -167,17 +166,3 @@ def flatten(parent, cells):
     """Point cells straight at their roots, so that most pairs of one cluster are seen at a glance."""
     for cell in cells:
         parent[cell] = find(parent, np.int64(cell))
-
-
-@kernel
-def still_open(parent, pending):
-    """Keep the pairs that nothing joined meanwhile; return how many."""
-    kept = 0
-    for i in range(len(pending)):
-        a = pending[i, 0]
-        b = pending[i, 1]
-        if find(parent, a) != find(parent, b):
-            pending[kept, 0] = a
-            pending[kept, 1] = b
-            kept += 1
-    return kept

@@ -33,13 +33,14 @@ def one_pass(keys, order, shift, to_keys, to_order):
         to_order[to] = order[i]
 
 
-def ranked(keys: NDArray[np.int64]) -> NDArray[Any]:
-    """Return where the lowest of the keys (none negative) is, where the next, and so on, as int32."""
+def ranked(keys: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return keys (none negative) in order, and where the lowest of them was, where the next, and so on, as int32."""
     if len(keys) < SMALL:
-        return np.argsort(keys).astype(np.int32)
+        order = np.argsort(keys)
+        return keys[order], order.astype(np.int32)
     here, order = keys.copy(), np.arange(len(keys), dtype=np.int32)
     there, other = np.empty_like(here), np.empty_like(order)
     for shift in range(0, int(keys.max()).bit_length(), DIGIT_BITS):
         one_pass(here, order, shift, there, other)
         here, there, order, other = there, here, other, order
-    return order
+    return here, order

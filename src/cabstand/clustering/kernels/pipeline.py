@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +20,12 @@ from cabstand.clustering.kernels import (
     windows,
 )
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.layout import Array, Chunks, Directory, Map, cut, order_cells, write_books
+from cabstand.clustering.kernels.layout import Directory, order_cells, write_books
+from cabstand.clustering.kernels.share import Array, Chunks, Map, cut, threads, worth
 
 N_SAMPLES = 8  # points that stand for a cell inside a cluster
 LEAST_SAVING = 0.3  # share of the points that sampling must be able to leave out, or it is not tried
 STRIPES_A_THREAD = 8
-SMALL = 20_000  # points below which threads cost more than they save
 
 
 class Work(NamedTuple):
@@ -64,9 +61,9 @@ class Kept(NamedTuple):
 
 def find_box(points: Array, n_threads: int) -> Array | None:
     """Find the bounding box (low and high of each column) of points, at least one; None if a coordinate is NaN."""
-    chunks = cut(len(points), n_threads if len(points) >= SMALL else 1)
+    chunks = cut(len(points), worth(len(points), n_threads))
     boxes = np.empty((len(chunks), 4))
-    with _threads(len(chunks)) as run:
+    with threads(len(chunks)) as run:
         bad = run(bounds.bounds, [(points, a, b, box) for (a, b), box in zip(chunks, boxes, strict=True)])
     if any(bad):
         return None
@@ -95,10 +92,10 @@ def cluster(
     n_clusters : int
     """
     n = len(points)
-    n_threads = n_threads if n >= SMALL else 1
+    n_threads = worth(n, n_threads)
     labels = np.empty(n, np.int32)  # holds the slots first
     chunks = cut(n, n_threads)
-    with _threads(n_threads) as run:
+    with threads(n_threads) as run:
         page_bits, books = write_books(points, grid, bands, chunks, labels, run)
         found = order_cells(books, page_bits, run, _parts(n_threads))
         work = Work(points, grid, bands, min_samples, weights, labels, found, chunks, run)
@@ -109,9 +106,11 @@ def cluster(
         pending = _link(work, kept, n_core, parent)
         if len(pending):
             _close(work, kept, n_core, parent, pending)
-        cell_labels, n_clusters = number.number(kept.starts, n_core, kept.rows, parent)
+        cell_labels, n_clusters = number.number(
+            kept.starts, n_core, kept.rows, parent, run, _stripes(work, len(parent))
+        )
         is_core = _label(work, sparse, kept, n_core, cell_labels)
-    return labels, is_core, int(n_clusters)
+    return labels, is_core, n_clusters
 
 
 def _stripes(work: Work, n: int) -> Chunks:
@@ -120,16 +119,6 @@ def _stripes(work: Work, n: int) -> Chunks:
 
 def _parts(n_threads: int) -> int:
     return 1 if n_threads == 1 else STRIPES_A_THREAD * n_threads
-
-
-@contextmanager
-def _threads(n_threads: int) -> Iterator[Map]:
-    """Give a function that runs calls on a pool (or in place) and returns their results in order."""
-    if n_threads == 1:
-        yield lambda function, calls: [function(*call) for call in calls]
-        return
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="dbscan") as pool:
-        yield lambda function, calls: [job.result() for job in [pool.submit(function, *call) for call in calls]]
 
 
 def _survey(work: Work) -> list[Runs]:
@@ -199,32 +188,17 @@ def _find_core(work: Work, sparse: list[Runs], kept: Kept) -> Array:
 
 
 def _link(work: Work, kept: Kept, n_core: Array, parent: Array) -> Array:
-    """Join cells within stripes, then across them; return the pairs that remain open."""
-    keys = work.found.keys
-    ground = (work.grid, work.bands, keys, kept.starts, n_core, kept.ys, kept.xs)
+    """Join cells by their samples, those that touch first; return the pairs that remain open."""
+    ground = (work.grid, work.bands, work.found.keys, kept.starts, n_core, kept.ys, kept.xs)
     filled = np.flatnonzero(n_core > 0).astype(np.int32)
-
-    def stripe(chosen: Array, low: int, high: int) -> Array:
-        none = np.empty((0, 2), np.int32)
-        link.link_cells(*ground, chosen, low, high, False, N_SAMPLES, parent, none)
-        link.flatten(parent, chosen)
-        n = link.link_cells(*ground, chosen, low, high, True, N_SAMPLES, parent, none)
-        if not n:
-            return none
-        pending = np.empty((n, 2), np.int32)  # by now fewer are open, for all were tried
-        return pending[: link.link_cells(*ground, chosen, low, high, True, N_SAMPLES, parent, pending)]
-
-    cuts = [0, *(int(filled[a]) for a, _ in _stripes(work, len(filled))[1:]), len(keys)]
-    places = np.searchsorted(filled, cuts)
-    pending = work.run(
-        stripe, [(filled[places[i] : places[i + 1]], cuts[i], cuts[i + 1]) for i in range(len(cuts) - 1)]
-    )
-    for low in cuts[1:-1]:
-        near = np.searchsorted(keys, ((keys[low] >> work.grid.col_bits) - work.grid.reach_rows) << work.grid.col_bits)
-        chosen = filled[np.searchsorted(filled, near) : np.searchsorted(filled, low)]
-        pending.append(stripe(chosen, low, len(keys)))
-    pairs = np.concatenate(pending)
-    return pairs[: link.still_open(parent, pairs)]
+    stripes, none = [filled[a:b] for a, b in _stripes(work, len(filled))], np.empty((0, 2), np.int32)
+    work.run(link.link_cells, [(*ground, chosen, False, N_SAMPLES, parent, none) for chosen in stripes])
+    work.run(link.flatten, [(parent, chosen) for chosen in stripes])
+    n_open = work.run(link.link_cells, [(*ground, chosen, True, N_SAMPLES, parent, none) for chosen in stripes])
+    # Once more where any stayed open: by now fewer are, for all were tried.
+    again = [(chosen, np.empty((n, 2), np.int32)) for chosen, n in zip(stripes, n_open, strict=True) if n]
+    n_open = work.run(link.link_cells, [(*ground, chosen, True, N_SAMPLES, parent, pairs) for chosen, pairs in again])
+    return np.concatenate([none, *(pairs[:n] for (_, pairs), n in zip(again, n_open, strict=True))])
 
 
 def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array) -> None:

@@ -1,0 +1,172 @@
+"""What threads do together: pages merged, cells joined and clusters numbered as one slow thread would."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from cabstand.clustering.inputs import read_only
+from cabstand.clustering.kernels import layout, number, share
+from cabstand.clustering.kernels.atomic import lower, swap
+from cabstand.clustering.kernels.cores import core_points
+from cabstand.clustering.kernels.grid import make_grid
+from cabstand.clustering.kernels.layout import Book, order_cells, write_books
+from cabstand.clustering.kernels.link import find, unite
+from cabstand.clustering.kernels.share import Map, cut
+
+ANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Map]:
+    with ThreadPoolExecutor(4) as pool:
+        yield lambda function, calls: [job.result() for job in [pool.submit(function, *call) for call in calls]]
+
+
+@njit(nogil=True)
+def _unite_all(pairs: Any, parent: Any) -> None:
+    for i in range(len(pairs)):
+        unite(parent, find(parent, np.int64(pairs[i, 0])), find(parent, np.int64(pairs[i, 1])))
+
+
+@njit
+def _swaps_and_lowers(array: Any) -> tuple[bool, bool]:
+    lower(array, 2, -3)
+    lower(array, 3, 100)
+    return swap(array, 0, 5, 7), swap(array, 1, 1, 9)
+
+
+def lowest_members(n: int, pairs: np.ndarray) -> list[int]:
+    """Lowest member of everybody's set, slowly: by spreading the lower number until nothing changes."""
+    lowest = np.arange(n)
+    while True:
+        before = lowest.copy()
+        np.minimum.at(lowest, pairs[:, 0], before[pairs[:, 1]])
+        np.minimum.at(lowest, pairs[:, 1], before[pairs[:, 0]])
+        if (before == lowest).all():
+            return lowest.tolist()
+
+
+def test_swap_and_lower() -> None:
+    array = np.arange(4, dtype=np.int32)
+    assert _swaps_and_lowers(array) == (False, True)
+    assert array.tolist() == [0, 9, -3, 3]
+
+
+@ANY
+@given(n=st.integers(1, 3000), density=st.sampled_from([0.2, 0.5, 1.0, 3.0]), seed=st.integers(0, 2**32 - 1))
+def test_threads_that_unite_at_once_make_one_thread_s_sets(run: Map, n: int, density: float, seed: int) -> None:
+    pairs = np.random.default_rng(seed).integers(0, n, (int(n * density) + 1, 2)).astype(np.int32)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    parent = np.arange(n, dtype=np.int32)
+    run(_unite_all, [(pairs[i::4].copy(), parent) for i in range(4)])
+    assert (parent <= np.arange(n)).all()
+    root = parent
+    while (root != parent[root]).any():
+        root = parent[root]
+    assert root.tolist() == lowest_members(n, pairs)
+
+
+def test_many_threads_pull_at_one_chain(run: Map) -> None:
+    n = 200_000
+    links = np.c_[np.arange(n - 1), np.arange(1, n)].astype(np.int32)
+    for seed in range(5):
+        mixed = np.random.default_rng(seed).permutation(np.r_[links, links[:, ::-1]])
+        parent = np.arange(n, dtype=np.int32)
+        run(_unite_all, [(mixed[i::4].copy(), parent) for i in range(4)])
+        assert all(find(parent, cell) == 0 for cell in range(0, n, 97))
+
+
+@ANY
+@given(
+    books=st.lists(st.dictionaries(st.integers(0, 40), st.integers(1, 15), min_size=1), min_size=1, max_size=7),
+    parts=st.integers(1, 9),
+    page_bits=st.sampled_from([0, 1, 4]),
+    data=st.data(),
+)
+def test_books_make_one_directory(
+    run: Map, books: list[dict[int, int]], parts: int, page_bits: int, data: st.DataObject
+) -> None:
+    """Each page of each book has its points in one of its slots, said by the page's key."""
+    width = 1 << page_bits
+    written, total = [], dict[int, int]()
+    for pages in books:
+        keys = data.draw(st.permutations(list(pages)))
+        counts = np.zeros((len(keys), width), np.int32)
+        for i, key in enumerate(keys):
+            counts[i, key % width] = pages[key]
+            cell = key * width + key % width
+            total[cell] = total.get(cell, 0) + pages[key]
+        written.append(Book(np.array(keys, np.int64), counts.reshape(-1)))
+    found = order_cells(written, page_bits, run, parts)
+    assert dict(zip(found.keys.tolist(), found.sizes.tolist(), strict=True)) == total
+    assert found.keys.tolist() == sorted(total)
+    common = sorted({key for pages in books for key in pages})
+    for t, pages in enumerate(books):
+        assert [key for key, page in zip(common, found.where[t], strict=True) if page >= 0] == sorted(pages)
+        for key, page in zip(common, found.where[t].tolist(), strict=True):
+            if page >= 0:
+                slots = slice(page * width, page * width + width)
+                assert found.own[t].start <= slots.start < slots.stop <= found.own[t].stop
+                assert found.counts[slots].sum() == pages[key]
+
+
+@ANY
+@given(n=st.integers(1, 400), seed=st.integers(0, 2**32 - 1), parts=st.integers(1, 9))
+def test_clusters_are_numbered_by_their_lowest_core_point(run: Map, n: int, seed: int, parts: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 4, n)
+    n_core = (rng.integers(0, 4, n) % (sizes + 1)).astype(np.int32)
+    starts = np.r_[0, np.cumsum(sizes)]
+    rows = rng.permutation(starts[-1]).astype(np.int32)
+    for a, b in itertools.pairwise(starts):
+        rows[a:b].sort()
+    parent = np.arange(n, dtype=np.int32)
+    core = np.flatnonzero(n_core)
+    for a, b in rng.choice(core, (n // 2, 2)) if len(core) else ():
+        unite(parent, find(parent, int(a)), find(parent, int(b)))
+    firsts: dict[int, int] = {}
+    for cell in core:
+        root = int(find(parent, int(cell)))
+        firsts[root] = min(firsts.get(root, 1 << 30), int(rows[starts[cell]]))
+    ranks = {root: rank for rank, root in enumerate(sorted(firsts, key=firsts.__getitem__))}
+    expected = [ranks[int(find(parent, c))] if n_core[c] else -1 for c in range(n)]
+    labels, n_clusters = number.number(starts, n_core, rows, parent, run, cut(n, parts))
+    assert n_clusters == len(ranks)
+    assert labels.tolist() == expected
+
+
+@ANY
+@given(n=st.integers(1, 300), share_of_core=st.sampled_from([0.0, 0.5, 1.0]), threads=st.integers(1, 9))
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_core_points_are_listed_in_order(n: int, share_of_core: float, threads: int, kind: type) -> None:
+    rng = np.random.default_rng(n)
+    points, core = read_only(rng.normal(0, 1, (n, 2)).astype(kind)), rng.random(n) < share_of_core
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(share, "SMALL", 0)
+        indices, found = core_points(points, core, threads)
+    assert indices.tolist() == [i for i in range(n) if core[i]]
+    assert found.dtype == kind
+    assert found.tolist() == [points[i].tolist() for i in range(n) if core[i]]
+    assert found.flags.writeable
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_sparse_points_stay_in_pages_whatever_the_number_of_threads(threads: int, run: Map) -> None:
+    """Every thread meets nearly all pages, with a share of the points: that is no reason to take them one by one."""
+    n = 1_200_000
+    rng = np.random.default_rng(1)
+    points = rng.uniform([40.5, -74.3], [41.1, -73.6], (n, 2))  # nearly one a cell
+    box = np.array([*sorted(points[:, 0])[:: n - 1], *sorted(points[:, 1])[:: n - 1]])
+    grid, bands = make_grid(box, 60.0, spherical=True)
+    page_bits, books = write_books(points, grid, bands, cut(n, threads), np.empty(n, np.int32), run)
+    assert page_bits == layout.PAGE_BITS
+    assert len(books) == threads
