@@ -48,11 +48,10 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        service_model.publish(home)
+        told: Figures = {**service_model.publish(home)}
         from cabstand.settings import Settings
 
         key = make_key(Settings(home=home))
-        told: Figures = {}
         if given.only in {None, "load"}:
             told |= under_load(home, key, given.seconds, given.rounds)
         if given.only in {None, "hotspots"}:

@@ -16,16 +16,16 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from bundles import point, small_assets, small_bundle
-from cabstand.modelling import bundle, catalog
+from cabstand.modelling import bundle, catalog, export, fit
+from cabstand.modelling.problem import Candidate, Examples
 
 PROBLEM = catalog.find("trip-duration")
-N_ROWS = 5_000
+CANDIDATE = "root-boosting"  # what real months choose
+N_ROWS = 60_000  # enough for trees of their full size
 
 
-def publish(home: Path) -> None:
-    """Fit the shipped gradient boosting with its interval, publish it, and keep the estimators beside it."""
-    from cabstand.modelling import estimators, export, fit
-
+def rides() -> Examples:
+    """Return rides between any zones: by distance, by zone, slow in the rush hours, with a long tail."""
     rng = np.random.default_rng(0)
     columns = {
         "pickup_zone": rng.integers(1, 266, N_ROWS),
@@ -34,24 +34,36 @@ def publish(home: Path) -> None:
     }
     assets = small_assets(PROBLEM)
     matrix = PROBLEM.matrix(columns, assets)
-    minutes = 8 + 3 * matrix[:, 6] + rng.gamma(2, 2, N_ROWS)
+    named = dict(zip(PROBLEM.feature_names, matrix.T.astype(np.float64), strict=True))
+    rush = 1 + 0.4 * np.exp(-np.square(named["hour"] - 17.5) / 8) * (named["weekday"] < 5)
+    slow = rng.uniform(0.8, 1.3, 266)[columns["dropoff_zone"]]
+    minutes = (4 + 1.5 * named["manhattan_km"] * slow * rush) * rng.gamma(8, 1 / 8, N_ROWS)
+    return Examples(columns, minutes, columns["pickup_at"], assets=assets)
 
-    def fitted(**parameters: Any) -> Any:
-        return estimators.boosting(0, **parameters).fit(matrix, minutes)
 
-    size = {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31}
-    model = fit.Model(
-        "boosting", fitted(**size), *(fitted(quantile=level, max_iter=150) for level in (0.05, 0.95)), 0.5, 0.0
-    )
+def publish(home: Path) -> dict[str, int]:
+    """Fit what real months choose, as declared, publish it, keep the estimators beside it; return the trees' size."""
+    trained = fit.train(replace(PROBLEM, candidates=_chosen), rides(), 0)
     small_bundle(home / "artifacts")
     base = home / "artifacts" / PROBLEM.name / "bundles" / "v1"
-    data = export.to_onnx(model, len(PROBLEM.feature_names))
     manifest = bundle.parse_manifest((base / "manifest.json").read_bytes())
-    (base / "model.onnx").write_bytes(data)
-    files = dict(manifest.files) | {"model.onnx": bundle.file_of(data)}
-    (base / "manifest.json").write_bytes(replace(manifest, files=files).to_bytes())
+    files = dict(manifest.files)
+    for name, data in (
+        (bundle.MODEL, export.to_onnx(trained.model, len(PROBLEM.feature_names))),
+        (bundle.ASSETS, bundle.pack_arrays(trained.assets)),
+    ):
+        (base / name).write_bytes(data)
+        files[name] = bundle.file_of(data)
+    (base / bundle.MANIFEST).write_bytes(replace(manifest, files=files).to_bytes())
     point(home / "artifacts")
-    (home / "estimators.pickle").write_bytes(pickle.dumps(model))
+    (home / "estimators.pickle").write_bytes(pickle.dumps((trained.model, trained.assets)))
+    parts = (trained.model.point.root_, trained.model.interval.error)
+    trees = [tree for part in parts for iteration in part._predictors for tree in iteration]
+    return {"trees": len(trees), "leaves": sum(int(tree.get_n_leaf_nodes()) for tree in trees)}
+
+
+def _chosen() -> list[Candidate]:
+    return [one for one in PROBLEM.candidates() if one.name == CANDIDATE]
 
 
 bare = FastAPI()
@@ -71,8 +83,8 @@ class Ride(BaseModel):
 
 def _state() -> tuple[Any, Any]:
     if not hasattr(sklearn.state, "model"):
-        sklearn.state.model = pickle.loads((Path(os.environ["BENCH_HOME"]) / "estimators.pickle").read_bytes())
-        sklearn.state.assets = small_assets(PROBLEM)
+        path = Path(os.environ["BENCH_HOME"]) / "estimators.pickle"
+        sklearn.state.model, sklearn.state.assets = pickle.loads(path.read_bytes())
     return sklearn.state.model, sklearn.state.assets
 
 

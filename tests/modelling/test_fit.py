@@ -61,7 +61,7 @@ def test_later_rows_are_held_out_and_ties_stay_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("errors", "chosen"), [([5.0, 1.005, 1.0], 1), ([5.0, 1.02, 1.0], 2), ([1.009, 1.0, 1.0], 0), ([0.0, 0.0, 0.0], 0)]
+    ("errors", "chosen"), [([5.0, 1.015, 1.0], 1), ([5.0, 1.03, 1.0], 2), ([1.019, 1.0, 1.0], 0), ([0.0, 0.0, 0.0], 0)]
 )
 def test_of_candidates_that_err_alike_the_cheapest_is_chosen(errors: list[float], chosen: int) -> None:
     candidates = [Candidate(str(cost), lambda seed: seed, cost=cost) for cost in (0, 10, 100)]

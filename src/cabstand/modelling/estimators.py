@@ -83,8 +83,8 @@ def boosting_search() -> list[Candidate]:
     from cabstand.modelling.root import RootBoosting
 
     mean: dict[str, Any] = {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31}
-    root: dict[str, Any] = {"max_iter": 40, "learning_rate": 0.2, "max_leaf_nodes": 127}
+    root: dict[str, Any] = {"max_iter": 20, "learning_rate": 0.35, "max_leaf_nodes": 255, "min_samples_leaf": 40}
     return [
         Candidate("hist-gradient-boosting", lambda seed: boosting(seed, **mean), mean, 200 * 5.0),
-        Candidate("root-boosting", lambda seed: RootBoosting(**root, random_state=seed), root, 40 * 7.0),
+        Candidate("root-boosting", lambda seed: RootBoosting(**root, random_state=seed), root, 20 * 8.0),
     ]

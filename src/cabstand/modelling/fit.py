@@ -16,7 +16,7 @@ from cabstand.modelling.problem import Assets, Candidate, Examples, FeatureMatri
 
 SEARCH_ROWS = 200_000  # candidates are compared on a sample; the winner learns from all rows
 INTERVAL_ROWS = 1_000_000
-ALIKE = 0.01  # metrics this near to each other, as a share of the best, are told apart by what an answer costs
+ALIKE = 0.02  # metrics this near to each other, as a share of the best, are told apart by what an answer costs
 N_FOLDS = 5
 MIN_ROWS, MIN_HELD_OUT = 50, 20
 

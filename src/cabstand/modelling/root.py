@@ -32,10 +32,10 @@ class RootBoosting(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        max_iter: int = 40,
-        learning_rate: float = 0.2,
-        max_leaf_nodes: int = 127,
-        min_samples_leaf: int = 60,
+        max_iter: int = 20,
+        learning_rate: float = 0.35,
+        max_leaf_nodes: int = 255,
+        min_samples_leaf: int = 40,
         l2_regularization: float = 10.0,
         random_state: int = 0,
     ) -> None:
