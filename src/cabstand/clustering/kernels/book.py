@@ -3,6 +3,9 @@
 Slots lie in pages of ``2^page_bits`` neighbouring columns of one row, and a page exists only where a point is. Each
 thread writes a book of its own. Here the box is small enough for a table of all its pages; for others see
 :mod:`cabstand.clustering.kernels.tiles`.
+
+Points are taken in blocks that stay in the first-level cache, one short loop after another: what is arithmetic runs
+on vectors, and what jumps about in memory does not wait for it.
 """
 
 from __future__ import annotations
@@ -12,46 +15,67 @@ import numpy as np
 from cabstand.clustering.kernels.jit import inlined, kernel
 
 PAGE_BITS = 4  # binary logarithm of the columns of a page
+BLOCK = 2048  # points
 
 
 @inlined
-def _assign(points, start, stop, grid, bands, wraps, row_tiles, pages, page_keys, counts, slots):
-    origin0, origin1, per_unit0 = grid.origin0, grid.origin1, grid.rows_per_unit
-    last_row = grid.n_rows - 1
-    last_col = (np.int64(1) << grid.col_bits) - 1
-    inside = (1 << PAGE_BITS) - 1
-    n_pages = 0
-    for i in range(np.uint64(start), np.uint64(stop)):  # unsigned: no index counts from the end
-        row = min(np.int64((points[i, 0] - origin0) * per_unit0), last_row)
-        per_unit = bands[np.uint64(row >> grid.band_shift), 0]
-        if wraps:
-            last_col = np.int64(360.0 * per_unit + 0.5) - 1
-        col = min(np.int64((points[i, 1] - origin1) * per_unit), last_col)
-        page_col = col >> PAGE_BITS
+def _rows_of(flat, origin0, origin1, rows_per_unit, last_row, rows, xs):
+    """Find the rows of a block of points, ``y, x, y, x...``, and how far along them they lie."""
+    for j in range(len(flat) >> 1):
+        rows[j] = min(np.int32((flat[2 * j] - origin0) * rows_per_unit), last_row)
+        xs[j] = flat[2 * j + 1] - origin1
+
+
+@inlined
+def _columns_of(n, rows, columns, band_shift, wraps, xs, per_unit, cols):
+    """Find the columns of the first `n` points of a block."""
+    for j in range(n):
+        per_unit[j] = columns[np.uint64(np.int64(rows[j]) >> band_shift)]
+    for j in range(n):
+        cols[j] = np.int32(xs[j] * per_unit[j])
+    if wraps:
+        for j in range(n):
+            cols[j] = min(cols[j], np.int32(360.0 * per_unit[j] + 0.5) - np.int32(1))
+
+
+@inlined
+def _places_of(n, rows, cols, row_tiles, places):
+    """Find where the pages of the first `n` points of a block stand in the table of all pages."""
+    for j in range(n):
+        row = np.int64(rows[j])
+        page_col = np.int64(cols[j]) >> PAGE_BITS
         tile = (row >> 3) * row_tiles + (page_col >> 3)
-        place = np.uint64(tile << 6 | (row & 7) << 3 | page_col & 7)
+        places[j] = tile << 6 | (row & 7) << 3 | page_col & 7
+
+
+@inlined
+def _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, slots):
+    """Turn a block's places into slots, opening the pages that are new; return the pages in use."""
+    for j in range(len(slots)):
+        place = np.uint64(places[j])
         page = np.int64(pages[place])
         if page == 0:
             if n_pages == len(page_keys):
                 return n_pages + 1
-            page_keys[n_pages] = (row << (grid.col_bits - PAGE_BITS)) | page_col
+            page_keys[n_pages] = np.int64(rows[j]) << key_shift | np.int64(cols[j]) >> PAGE_BITS
             n_pages += 1
-            pages[place] = n_pages
             page = n_pages
-        slot = ((page - 1) << PAGE_BITS) | (col & inside)
-        slots[i] = slot
-        counts[np.uint64(slot)] += 1
+            pages[place] = page
+        slots[j] = (page - 1) << PAGE_BITS | np.int64(cols[j]) & ((1 << PAGE_BITS) - 1)
     return n_pages
 
 
 @kernel
-def assign(points, start, stop, grid, bands, row_tiles, pages, page_keys, counts, slots):
+def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, counts, slots):
     """Give points ``start:stop`` their slots and count them.
 
     Parameters
     ----------
+    columns : ndarray of float64, one a band
+        Columns per unit: the first column of the table of bands.
     row_tiles : int
-        Tiles across the box; a tile is 8 rows of 8 pages, which lie together in memory.
+        Tiles across the box; a tile is 8 rows of 8 pages, which lie together in memory. Of all tiles there are less
+        than 2^25, so that rows, columns and places are 32-bit numbers.
     pages : ndarray of int32, shape (tile rows * row_tiles * 64,)
         Number of each page and one more, 0 where there is none; filled.
     page_keys : ndarray of int64
@@ -66,6 +90,21 @@ def assign(points, start, stop, grid, bands, row_tiles, pages, page_keys, counts
     int
         Pages in use; one more than `page_keys` holds if they did not suffice.
     """
-    if grid.wraps:  # two loops: asking at every point costs a tenth
-        return _assign(points, start, stop, grid, bands, True, row_tiles, pages, page_keys, counts, slots)
-    return _assign(points, start, stop, grid, bands, False, row_tiles, pages, page_keys, counts, slots)
+    flat = points.reshape(-1)
+    rows, cols, places = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    xs, per_unit = np.empty(BLOCK), np.empty(BLOCK)
+    last_row = np.int32(grid.n_rows - 1)
+    key_shift = grid.col_bits - PAGE_BITS
+    n_pages = 0
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        own = slots[first:last]
+        _rows_of(flat[2 * first : 2 * last], grid.origin0, grid.origin1, grid.rows_per_unit, last_row, rows, xs)
+        _columns_of(last - first, rows, columns, grid.band_shift, grid.wraps, xs, per_unit, cols)
+        _places_of(last - first, rows, cols, row_tiles, places)
+        n_pages = _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, own)
+        if n_pages > len(page_keys):
+            break
+        for slot in own:
+            counts[np.uint64(slot)] += 1
+    return n_pages

@@ -45,7 +45,8 @@ def write_books(
     row_tiles = (1 << grid.col_bits >> (PAGE_BITS + 3)) + 1
     most = max(1 << 20, SLOTS_A_POINT * len(points) * min(FULL_BOOKS, len(chunks)) // len(chunks)) >> PAGE_BITS
     if ((grid.n_rows >> 3) + 1) * row_tiles <= max(1 << 17, len(points) >> 6):
-        books = run(_write_book, [(points, a, b, grid, bands, row_tiles, most, slots) for a, b in chunks])
+        columns = bands[:, 0].copy()
+        books = run(_write_book, [(points, a, b, grid, columns, row_tiles, most, slots) for a, b in chunks])
         if all(books):
             return PAGE_BITS, books
     for tile in TILES:
@@ -57,13 +58,13 @@ def write_books(
 
 
 def _write_book(
-    points: Array, start: int, stop: int, grid: Grid, bands: Array, row_tiles: int, most: int, slots: Array
+    points: Array, start: int, stop: int, grid: Grid, columns: Array, row_tiles: int, most: int, slots: Array
 ) -> Book | None:
     """Fill a book by a table of all pages of the box; None if it has more than `most`."""
     page_keys = np.empty(most, np.int64)
     counts = np.zeros(most << PAGE_BITS, np.int32)  # the system hands out its memory as it is touched
     pages = np.zeros(((grid.n_rows >> 3) + 1) * row_tiles << 6, np.int32)
-    n = book.assign(points, start, stop, grid, bands, row_tiles, pages, page_keys, counts, slots)
+    n = book.assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, counts, slots)
     return Book(page_keys[:n].copy(), counts[: n << PAGE_BITS]) if n <= most else None
 
 

@@ -10,10 +10,14 @@ import numpy as np
 
 from cabstand.clustering.kernels.jit import kernel
 
+BLOCK = 1024  # points
+
 
 @kernel
 def collect(start, stop, slots, pos, end, rows):
     """Write the numbers of the kept ones of points ``start:stop`` to the places of their cells, in input order.
+
+    Most points are not kept, and which are cannot be guessed: a block is sieved without asking, then written.
 
     Parameters
     ----------
@@ -22,13 +26,20 @@ def collect(start, stop, slots, pos, end, rows):
     rows : ndarray of int32
         Filled with the index of each kept point in the input.
     """
-    for i in range(np.uint64(start), np.uint64(stop)):
-        slot = np.uint64(slots[i])
-        place = np.int64(pos[slot])
-        if place >= 0:
-            rows[np.uint64(place)] = i
-            place += 1
-            pos[slot] = place if place < end[slot] else -1
+    sieved = np.empty(BLOCK, np.int64)
+    for first in range(start, stop, BLOCK):
+        own = slots[first : min(first + BLOCK, stop)]
+        n = np.uint64(0)
+        for j in range(len(own)):
+            sieved[n] = j
+            n += np.uint64(pos[np.uint64(own[j])] >= 0)
+        for j in sieved[:n]:
+            slot = np.uint64(own[np.uint64(j)])
+            place = np.int64(pos[slot])
+            if place >= 0:  # else this block has used up the share
+                rows[np.uint64(place)] = first + j
+                place += 1
+                pos[slot] = place if place < end[slot] else -1
 
 
 @kernel
