@@ -109,14 +109,13 @@ def test_books_make_one_directory(
     found = order_cells(written, page_bits, run, parts)
     assert dict(zip(found.keys.tolist(), found.sizes.tolist(), strict=True)) == total
     assert found.keys.tolist() == sorted(total)
-    common = sorted({key for pages in books for key in pages})
     for t, pages in enumerate(books):
-        assert [key for key, page in zip(common, found.where[t], strict=True) if page >= 0] == sorted(pages)
-        for key, page in zip(common, found.where[t].tolist(), strict=True):
-            if page >= 0:
-                slots = slice(page * width, page * width + width)
-                assert found.own[t].start <= slots.start < slots.stop <= found.own[t].stop
-                assert found.counts[slots].sum() == pages[key]
+        slots = found.slots[t]
+        own = {key * width + key % width: size for key, size in pages.items()}
+        assert found.keys[slots >= 0].tolist() == sorted(own)
+        assert (slots[slots >= 0] >= found.own[t].start).all()
+        assert (slots[slots >= 0] < found.own[t].stop).all()
+        assert found.counts[slots[slots >= 0]].tolist() == [own[cell] for cell in sorted(own)]
 
 
 @ANY

@@ -1,7 +1,8 @@
 """Third stage: the cells that hold a point, in row-major order, and each thread's places in them.
 
-Every kernel here works on a stretch of the common pages, so threads share them out. ``where[t, page]`` is the page of
-book t among all books' pages, or -1: its slots are ``where << page_bits`` and those after it, in all arrays of slots.
+Every kernel here works on a stretch of the common pages or of the cells, so threads share them out. ``where[t, page]``
+is the page of book t among all books' pages, or -1: its slots are ``where << page_bits`` and those after it, in all
+arrays of slots.
 """
 
 from __future__ import annotations
@@ -83,26 +84,39 @@ def count_cells(where, counts, page_bits, first, last, filled, cells_in):
 
 
 @kernel
-def list_cells(where, counts, page_bits, page_keys, first_cell, first, last, keys, sizes):
-    """Write key and size of every cell of the pages ``first:last``, each page from its `first_cell` on."""
-    size = np.int64(1) << page_bits
+def list_cells(where, counts, page_bits, page_keys, filled, first_cell, first, last, keys, sizes, slots):
+    """Write key, size and slots of every cell of the pages ``first:last``, each page from its `first_cell` on.
+
+    Parameters
+    ----------
+    slots : ndarray of int32, shape (books, cells)
+        Filled with the slot of each cell in each book, -1 where the book has no point of it.
+    """
+    columns = np.empty((1 << page_bits) + 1, np.int64)
     for page in range(first, last):
+        n = 0
+        for c in range(np.int64(1) << page_bits):  # no asking: which are filled cannot be guessed
+            columns[n] = c
+            n += (filled[page] >> c) & 1
         cell = np.uint64(first_cell[page])
-        for c in range(size):
+        for c in columns[:n]:
             total = 0
             for t in range(len(where)):
-                base = np.int64(where[t, page]) << page_bits
-                if base >= 0:
-                    total += counts[np.uint64(base + c)]
-            if total > 0:
-                keys[cell] = (page_keys[page] << page_bits) | c
-                sizes[cell] = total
-                cell += np.uint64(1)
+                slot = -1
+                if where[t, page] >= 0:
+                    slot = np.int64(where[t, page]) << page_bits | c
+                    size = counts[np.uint64(slot)]
+                    total += size
+                    slot = slot if size > 0 else -1
+                slots[t, cell] = slot
+            keys[cell] = (page_keys[page] << page_bits) | c
+            sizes[cell] = total
+            cell += np.uint64(1)
 
 
 @kernel
-def take_places(where, counts, page_bits, first_cell, filled, starts, first, last, pos, end):
-    """Share the places of the cells of the pages ``first:last`` among the books, in their order.
+def take_places(slots, counts, starts, first, last, pos, end):
+    """Share the places of the cells ``first:last`` among the books, in their order.
 
     Parameters
     ----------
@@ -111,39 +125,28 @@ def take_places(where, counts, page_bits, first_cell, filled, starts, first, las
     pos, end : ndarray of int32, one a slot of all books
         Filled with the first place and the end of a book's share of each cell; `pos` is -1 where it is empty.
     """
-    size = np.int64(1) << page_bits
-    n_cells = np.int64(len(starts) - 1)
-    free = np.empty(size, np.int64)
-    stop = np.empty(size, np.int64)
-    for page in range(first, last):
-        cell = np.int64(first_cell[page])
-        for c in range(size):  # what an empty slot is given is never looked at
-            free[c] = starts[np.uint64(cell)]
-            stop[c] = starts[np.uint64(min(cell + 1, n_cells))]
-            cell += (filled[page] >> c) & 1
-        for t in range(len(where)):
-            base = np.int64(where[t, page]) << page_bits
-            if base < 0:
-                continue
-            for c in range(size):
-                slot = np.uint64(base + c)
-                share = min(np.int64(counts[slot]), stop[c] - free[c])
-                pos[slot] = free[c] if share > 0 else -1
-                free[c] += share
-                end[slot] = free[c]
+    for cell in range(np.uint64(first), np.uint64(last)):
+        free = starts[cell]
+        for t in range(len(slots)):
+            if slots[t, cell] >= 0:
+                slot = np.uint64(slots[t, cell])
+                share = min(np.int64(counts[slot]), starts[cell + np.uint64(1)] - free)
+                pos[slot] = free if share > 0 else -1
+                free += share
+                end[slot] = free
 
 
 @kernel
-def spread(where, page_bits, first_cell, filled, first, last, values, table):
-    """Give every slot of the pages ``first:last`` the value of its cell; an empty one gets any."""
-    size = np.int64(1) << page_bits
-    last_cell = np.int64(len(values) - 1)
-    for page in range(first, last):
-        for t in range(len(where)):
-            base = np.int64(where[t, page]) << page_bits
-            if base < 0:
-                continue
-            cell = np.int64(first_cell[page])
-            for c in range(size):
-                table[np.uint64(base + c)] = values[np.uint64(min(cell, last_cell))]
-                cell += (filled[page] >> c) & 1
+def take_some_places(slots, counts, starts, cells, pos, end):
+    """Share the places of some cells alone; see :func:`take_places`."""
+    for cell in cells:
+        take_places(slots, counts, starts, cell, cell + 1, pos, end)
+
+
+@kernel
+def spread(slots, first, last, values, table):
+    """Give the slots of cells ``first:last`` the value of their cell."""
+    for cell in range(np.uint64(first), np.uint64(last)):
+        for t in range(len(slots)):
+            if slots[t, cell] >= 0:
+                table[np.uint64(slots[t, cell])] = values[cell]

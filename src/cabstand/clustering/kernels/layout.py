@@ -25,16 +25,12 @@ class Book(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """All threads' slots together, and the cells; see :mod:`cabstand.clustering.kernels.cells`."""
+    """The cells, and all threads' slots together; see :mod:`cabstand.clustering.kernels.cells`."""
 
-    page_bits: int
     keys: Array
     sizes: Array
-    where: Array
+    slots: Array
     counts: Array
-    first_cell: Array
-    filled: Array
-    stretches: Chunks  # of pages, to share out
     own: list[slice]  # the slots of each book
 
 
@@ -110,10 +106,15 @@ def order_cells(books: list[Book], page_bits: int, run: Map, parts: int) -> Dire
     filled = np.empty(len(page_keys), np.int32)
     run(cells.count_cells, [(where, counts, page_bits, a, b, filled, first_cell[1:]) for a, b in stretches])
     np.cumsum(first_cell, out=first_cell)
-    keys, sizes = np.empty(int(first_cell[-1]), np.int64), np.empty(int(first_cell[-1]), np.int32)
-    ground = (where, counts, page_bits, page_keys, first_cell)
-    run(cells.list_cells, [(*ground, a, b, keys, sizes) for a, b in stretches])
-    return Directory(page_bits, keys, sizes, where, counts, first_cell, filled, stretches, own)
+    n_cells = int(first_cell[-1])
+    keys, sizes, slots = (
+        np.empty(n_cells, np.int64),
+        np.empty(n_cells, np.int32),
+        np.empty((len(books), n_cells), np.int32),
+    )
+    ground = (where, counts, page_bits, page_keys, filled, first_cell)
+    run(cells.list_cells, [(*ground, a, b, keys, sizes, slots) for a, b in stretches])
+    return Directory(keys, sizes, slots, counts, own)
 
 
 def _merge(ranks: list[tuple[Array, Array]], edges: Array, run: Map, parts: int) -> tuple[Array, Array]:

@@ -155,11 +155,27 @@ def _choose(work: Work, sparse: list[Runs]) -> Array:
 
 def _bring(work: Work, starts: Array) -> Kept:
     """Bring points together: as many of each cell as it has places."""
-    found, rows = work.found, np.empty(int(starts[-1]), np.int32)
+    found = work.found
     pos, end = np.empty(len(found.counts), np.int32), np.empty(len(found.counts), np.int32)
-    ground = (found.where, found.counts, found.page_bits, found.first_cell, found.filled, starts)
-    work.run(cells.take_places, [(*ground, a, b, pos, end) for a, b in found.stretches])
-    chunks = zip(work.chunks, found.own, strict=True)
+    ground = (found.slots, found.counts, starts)
+    work.run(cells.take_places, [(*ground, a, b, pos, end) for a, b in _stripes(work, len(found.keys))])
+    return _collect(work, starts, pos, end)
+
+
+def _bring_some(work: Work, chosen: Array) -> Kept:
+    """Bring all points of a few cells together."""
+    found = work.found
+    lengths = np.zeros(len(found.keys), np.int64)
+    lengths[chosen] = found.sizes[chosen]
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    pos, end = np.full(len(found.counts), -1, np.int32), np.empty(len(found.counts), np.int32)
+    cells.take_some_places(found.slots, found.counts, starts, chosen, pos, end)
+    return _collect(work, starts, pos, end)
+
+
+def _collect(work: Work, starts: Array, pos: Array, end: Array) -> Kept:
+    rows = np.empty(int(starts[-1]), np.int32)
+    chunks = zip(work.chunks, work.found.own, strict=True) if len(rows) else ()
     work.run(scatter.collect, [(a, b, work.slots, pos[own], end[own], rows) for (a, b), own in chunks])
     ys, xs = np.empty(len(rows)), np.empty(len(rows))
     work.run(scatter.gather, [(work.points, rows, a, b, ys, xs) for a, b in _stripes(work, len(rows))])
@@ -206,9 +222,7 @@ def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array)
     sizes = work.found.sizes
     wanted = np.unique(pending)
     whole = np.diff(kept.starts)[wanted] >= sizes[wanted]
-    lengths = np.zeros(len(sizes), np.int64)
-    lengths[wanted[~whole]] = sizes[wanted[~whole]]
-    again = _bring(work, np.concatenate([[0], np.cumsum(lengths)]))
+    again = _bring_some(work, wanted[~whole])
     extra = n_core[wanted[whole]].astype(np.int64)
     begin = again.starts[:-1].copy()
     begin[wanted[whole]] = again.starts[-1] + np.cumsum(extra) - extra
@@ -222,8 +236,7 @@ def _label(work: Work, sparse: list[Runs], kept: Kept, n_core: Array, cell_label
     labels, is_core = work.slots, np.empty(len(work.points), np.bool_)
     values = np.where(n_core == work.found.sizes, cell_labels, np.int32(-1))
     found, table = work.found, np.empty(len(work.found.counts), np.int32)
-    pages = (found.where, found.page_bits, found.first_cell, found.filled)
-    work.run(cells.spread, [(*pages, a, b, values, table) for a, b in found.stretches])
+    work.run(cells.spread, [(found.slots, a, b, values, table) for a, b in _stripes(work, len(found.keys))])
     chunks = zip(work.chunks, found.own, strict=True)
     work.run(border.label_slots, [(a, b, table[own], labels, is_core) for (a, b), own in chunks])
     if not n_core.any():

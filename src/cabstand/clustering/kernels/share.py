@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,9 +31,29 @@ def worth(n_points: int, n_threads: int) -> int:
 
 @contextmanager
 def threads(n_threads: int) -> Iterator[Map]:
-    """Give a function that runs calls on a pool (or in place) and returns their results in order."""
+    """Give a function that runs calls on so many threads, this one among them, and returns their results in order."""
     if n_threads == 1:
         yield lambda function, calls: [function(*call) for call in calls]
         return
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="dbscan") as pool:
-        yield lambda function, calls: [job.result() for job in [pool.submit(function, *call) for call in calls]]
+    with ThreadPoolExecutor(n_threads - 1, thread_name_prefix="dbscan") as pool:
+        yield lambda function, calls: _run(pool, n_threads - 1, function, list(calls))
+
+
+def _run(pool: Executor, helpers: int, function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> list[Any]:
+    """Let every thread take the next call when it has done one: cheaper than handing each of them to the pool."""
+    results: list[Any] = [None] * len(calls)
+    left = deque(range(len(calls)))
+
+    def work() -> None:
+        while left:
+            try:
+                i = left.popleft()
+            except IndexError:
+                return  # another thread took the last
+            results[i] = function(*calls[i])
+
+    jobs = [pool.submit(work) for _ in range(min(helpers, len(calls) - 1))]
+    work()
+    for job in jobs:
+        job.result()
+    return results
