@@ -99,7 +99,7 @@ bench-dask: $(STAMP)  ## 5 and 22 million points on Dask workers of 1.5 GB, held
 	$(BIN)/python tests/benchmarks/bench_dask.py
 
 .PHONY: bench-plan
-bench-plan: $(STAMP)  ## hold what `cabstand plan` predicts against what `cluster` takes (quiet machine, 8 min)
+bench-plan: $(STAMP)  ## hold what `cabstand plan` predicts against what `cluster` takes (quiet machine, 30 min)
 	$(BIN)/python tests/benchmarks/bench_plan.py
 
 .PHONY: bench-service

@@ -21,6 +21,20 @@ from pathlib import Path
 from cabstand.clustering.kernels import store
 store.folders = lambda: [Path(folder) for folder in os.environ["ONLY"].split(os.pathsep)]
 """
+LATE = """
+import numpy as np
+from cabstand.clustering import engines
+for name, n_workers in (("sequential", 1), ("multicore", 2)):
+    engines.named(name).warm_up(n_workers)
+late, read = [], store.read
+store.read = lambda name: late.append(name) or read(name)
+rng = np.random.default_rng(1)
+thin = rng.uniform((40.5, -74.3), (41.1, -73.6), (30_000, 2))
+for points in (thin, np.r_[thin, thin + (-70, 200)], np.c_[np.full(30_000, 40.7), rng.uniform(-180, 180, 30_000)]):
+    for name, n_workers in (("sequential", 1), ("multicore", 2)):
+        engines.named(name).run(points, 80.0, 8, None, n_workers)
+print(late)
+"""
 ALL = """
 import importlib, pkgutil
 from numba.core.dispatcher import Dispatcher
@@ -63,6 +77,11 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
 def test_a_second_process_compiles_nothing(warmed: tuple[Path, int]) -> None:
     folder, answer = warmed
     assert fit(folder) == (answer, 0)
+
+
+def test_once_an_engine_is_warm_no_shape_makes_it_load_more() -> None:
+    """What it loads later would count as the time of the clustering that is measured."""
+    assert python(LATE, *store.folders()).strip() == "[]"
 
 
 def test_broken_files_are_compiled_again_and_mended(warmed: tuple[Path, int]) -> None:

@@ -74,6 +74,23 @@ def test_the_neighbour_mass_is_exact_where_all_points_are_asked() -> None:
     assert planner.neighbour_mass(planner.Question(points, 1_500, 150.0, 5)) == pytest.approx(exact)
 
 
+def test_lone_places_stay_what_they_are_in_a_sample() -> None:
+    """Fifty points at one place are a cluster, wherever a tenth of all is looked at and however wide eps grows."""
+    places = np.random.default_rng(4).uniform([40.5, -74.3], [41.1, -73.6], (600, 2))
+    points = np.repeat(places, 50, axis=0)[np.random.default_rng(5).permutation(30_000)]
+    whole = planner.Question(points, 30_000, 10.0, 20).found
+    thinned = planner.Question(points[:3_000], 30_000, 10.0, 20)
+    assert whole.core.all()
+    assert thinned.found.core.mean() > 0.8
+
+
+def test_points_at_places_of_their_own_keep_their_min_samples() -> None:
+    points = np.random.default_rng(6).normal([40.75, -73.98], 0.01, (30_000, 2))
+    whole = planner.Question(points, 30_000, 60.0, 40).found
+    thinned = planner.Question(points[:7_500], 30_000, 60.0, 40).found
+    assert thinned.core.mean() == pytest.approx(whole.core.mean(), abs=0.03)
+
+
 def test_a_csv_is_planned_too(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "points.csv"
     path.write_text("lat,lon\n" + "40.75,-73.98\n" * 200)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering import exercise
 from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering, dbscan
 from cabstand.errors import ConfigError, suggest
 
@@ -59,19 +60,12 @@ class Engine:
 
     def warm_up(self, n_workers: int | None = None) -> None:
         """Compile, import and start whatever the first run would otherwise wait for."""
-        rng = np.random.default_rng(0)
-        centres = rng.uniform([40.6, -74.05], [40.85, -73.8], (12, 2))
-        crowds = [rng.normal(centre, spread, (150, 2)) for centre in centres for spread in (2e-4, 1e-3)]
-        # Dense crowds a little more or less than eps apart: whether they touch is the kernels' last question.
-        crowds += [rng.uniform([40.7, lon], [40.7003, lon + 3e-4], (400, 2)) for lon in np.linspace(-74, -73.98, 23)]
-        # Crowds, their edges and strangers, at repeated places: every stage of the kernels has work to do.
-        points = np.round(np.concatenate([*crowds, rng.uniform([40.5, -74.2], [40.9, -73.7], (400, 2))]), 5)
         if not self.compiles:
-            self.run(points[:200], 50.0, 20, None, n_workers)
+            self.run(exercise.shapes()[0][:200], exercise.EPS_M, exercise.MIN_SAMPLES, None, n_workers)
             return
-        for weight in (None, np.ones(len(points))):
-            self.run(points, 50.0, 20, weight, n_workers)
-            self.run(points, 200.0, 5, weight, n_workers)
+        for points in exercise.shapes():
+            for weight in (None, np.ones(len(points))):
+                self.run(points, exercise.EPS_M, exercise.MIN_SAMPLES, weight, n_workers)
 
 
 def available_cores() -> int:

@@ -1,10 +1,11 @@
 """What each engine would take for an input, predicted from a sample of it.
 
 Time is measured, not looked up: the sample is clustered here and now, with eps widened by the square root of the share
-that was left out, so that its neighbourhoods hold as many points as those of the whole. The kernels' time grows in
-proportion to the points, so the whole takes as much longer as it is larger. scikit-learn is timed by some queries, and
-Dask's workers by the work on arrays that they do to each point. That covers the machine, the density and the parameters
-at once; what is left to constants is memory, what threads cost, and the start of workers.
+that was left out, so that its neighbourhoods hold as many points as those of the whole; where places repeat, a lone one
+has lost copies all the same, and `min_samples` falls with them. The kernels' time grows with the points, and a little
+faster once they outgrow the caches. scikit-learn is timed by some queries, and Dask's workers by the work on arrays
+that they do to each point. That covers the machine, the density and the parameters at once; what is left to constants
+is memory, how time grows, and the start of workers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 SAMPLE_POINTS = 300_000
-PROBES = 3
+QUARTER = 4
+PROBES, PROBE_S = 3, 0.3  # a probe is repeated so often, and for so long at least
 MIB = 1 << 20
 
 # Measured with `cluster` over 0.1 to 6 million pickups with times; MiB, and bytes a point.
@@ -37,7 +39,9 @@ BASE_MB = 360.0  # interpreter, libraries, compiled kernels
 INPUT_BYTES = 66.0  # a row read by `cluster`: coordinates, time, row number, label, and Arrow's copy
 KERNEL_BYTES = 24.0
 MEMBER_BYTES = 125.0  # of a clustered point while the hotspots are described
-ONCE = 1.25  # a run in a process of its own, over more memory than caches hold, against probes of a sample: 1.0 to 1.6
+FIRST = 1.05  # of one thread, a run in a process of its own, against the best of some in a process that has warmed up
+FIRST_BESIDE = 1.1  # of several: their memory is new to each of them
+DEEPER = 0.13  # a point among twice as many takes 2 to this power as long: more of what it looks at has left the caches
 DASK_DRIVER_MB = 250.0
 DASK_START_S = 7.0  # workers started, and nine phases handed out
 DASK_PASSES = 9.0  # a worker's time with a point, in times of putting it in the index's order
@@ -100,6 +104,12 @@ class Question:
         return min(self.eps_m / math.sqrt(share), math.pi * EARTH_RADIUS_M)
 
     @cached_property
+    def all_places(self) -> float:
+        """Different places of all points: the sample's, which grow with the points as they do from a quarter of it."""
+        growth = math.log(self.places[1] / self.places[QUARTER], QUARTER)
+        return self.places[1] * float(self.share**-growth)
+
+    @cached_property
     def found(self) -> Clustering:
         """The sample clustered; the first run may compile."""
         return self.cluster(1, 1)
@@ -107,13 +117,28 @@ class Question:
     @cached_property
     def kernel_s(self) -> float:
         """Processor seconds of the kernels on the sample, with one thread."""
-        assert self.found is not None
-        return min(_timed(lambda: self.cluster(1, 1))[1] for _ in range(PROBES))
+        return _probe(lambda: self.cluster(1, 1), time.thread_time)
+
+    @property
+    def alone_s(self) -> float:
+        """Predicted seconds of the kernels on all points, with one thread."""
+        return FIRST * self.kernel_s * float(self.share ** -(1 + DEEPER))
 
     def cluster(self, step: int, n_threads: int) -> Clustering:
-        """Cluster each `step`-th point of the sample, with neighbourhoods as full as those of the whole."""
-        eps_m = self.widened(self.share / step)
-        return dbscan(self.sample[::step], eps_m, self.min_samples, n_threads=n_threads)
+        """Cluster each `step`-th point of the sample (1 or 4), with neighbourhoods as full as those of the whole.
+
+        However wide eps is, a lone place has lost copies of its point: `min_samples` falls by as much.
+        """
+        share = self.share / step
+        copies = min(share * self.all_places / self.places[step], 1.0)  # that are left of those at one place
+        least = max(1, round(self.min_samples * copies))
+        return dbscan(self.sample[::step], self.widened(share), least, n_threads=n_threads)
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Different places of each first and of each fourth point of the sample, by that step."""
+        at = np.ascontiguousarray(self.sample).view(np.complex128)
+        return {step: len(np.unique(at[::step])) for step in (1, QUARTER)}
 
 
 def predict(question: Question, n_workers: int, memory_mb: float, *, by_files: bool = True) -> list[Prediction]:
@@ -130,11 +155,10 @@ def predict(question: Question, n_workers: int, memory_mb: float, *, by_files: b
     by_files : bool
         Whether the input is Parquet with coordinates, which Dask's workers can read.
     """
-    kernel_s = ONCE * question.kernel_s / question.share
     peak_mb = _alone_mb(question)
     found = [
-        Prediction("sequential", 1, kernel_s, peak_mb),
-        Prediction("multicore", n_workers, _with_threads(question, kernel_s, n_workers), peak_mb),
+        Prediction("sequential", 1, question.alone_s, peak_mb),
+        Prediction("multicore", n_workers, _with_threads(question, n_workers), peak_mb),
     ]
     if by_files:
         found.append(_dask(question, n_workers, memory_mb))
@@ -157,16 +181,19 @@ def _alone_mb(question: Question) -> float:
     return BASE_MB + most / MIB
 
 
-def _with_threads(question: Question, kernel_s: float, n_threads: int) -> float:
-    """Predict the seconds by the clock with threads: what they cost at all, and what a point takes, by two probes."""
+def _with_threads(question: Question, n_threads: int) -> float:
+    """Predict the seconds by the clock with threads: what they cost at all, and what they leave of one thread's time.
+
+    Two probes, with a quarter of the sample and with all of it, tell both.
+    """
     if n_threads == 1:
-        return kernel_s
-    n_sample, n_part = len(question.sample), len(question.sample[::4])
-    part_s = _by_the_clock(lambda: question.cluster(4, n_threads))
-    sample_s = _by_the_clock(lambda: question.cluster(1, n_threads))
-    each_s = max(0.0, sample_s - part_s) / max(1, n_sample - n_part)
-    fixed_s = max(0.0, sample_s - each_s * n_sample)
-    return ONCE * (fixed_s + each_s * question.n_points)
+        return question.alone_s
+    part_s = _probe(lambda: question.cluster(QUARTER, 1), time.thread_time)
+    part_beside_s = _probe(lambda: question.cluster(QUARTER, n_threads), time.perf_counter)
+    beside_s = _probe(lambda: question.cluster(1, n_threads), time.perf_counter)
+    more_s = max(question.kernel_s - part_s, 1e-9)
+    left = min(max((beside_s - part_beside_s) / more_s, 1 / n_threads), 1.0)
+    return FIRST_BESIDE * max(0.0, beside_s - left * question.kernel_s) + FIRST_BESIDE / FIRST * left * question.alone_s
 
 
 def _dask(question: Question, n_workers: int, memory_mb: float) -> Prediction:
@@ -204,13 +231,14 @@ def _sklearn(question: Question) -> Prediction:
     return Prediction("sklearn", 1, wall_s, peak_mb)
 
 
-def _by_the_clock(work: Callable[[], object]) -> float:
-    work()
-    spent = []
-    for _ in range(PROBES):
-        started = time.perf_counter()
+def _probe(work: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Do the work again and again; return the least seconds that it took."""
+    work()  # may compile
+    spent: list[float] = []
+    while len(spent) < PROBES or sum(spent) < PROBE_S:
+        started = clock()
         work()
-        spent.append(time.perf_counter() - started)
+        spent.append(clock() - started)
     return min(spent)
 
 

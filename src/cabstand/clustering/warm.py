@@ -12,22 +12,15 @@ import time
 import numpy as np
 
 from cabstand.clustering.estimator import GeoDBSCAN
+from cabstand.clustering.exercise import EPS_M, MIN_SAMPLES, shapes
 from cabstand.clustering.kernels import store
-
-CITY = (40.75, -73.98)
 
 
 def warm() -> None:
     """Cluster a few points in every way that needs machine code of its own."""
-    rng = np.random.default_rng(0)
-    # Enough for threads, dense enough for samples to stand for cells, with suburbs.
-    town = np.r_[rng.uniform(0, 0.008, (28_000, 2)), rng.uniform(0, 0.05, (2_000, 2))] + CITY
-    edges = np.repeat([CITY, (CITY[0] + 50.001 / 111_194.93, CITY[1])], 60, axis=0)
-    edges += rng.normal(0, 1e-9, edges.shape)
-    globe = np.c_[rng.uniform(-80, 80, 40_000), rng.uniform(-180, 180, 40_000)]
     for kind, threads in itertools.product((np.float64, np.float32), (1, 2)):
-        for points in (town, globe, edges, np.r_[town, edges]):
-            model = GeoDBSCAN(50.0, 10, n_jobs=threads)
+        model = GeoDBSCAN(EPS_M, MIN_SAMPLES, n_jobs=threads)
+        for points in shapes():
             model.fit(points.astype(kind))
             model.fit(points.astype(kind), sample_weight=np.ones(len(points)))
 
