@@ -22,7 +22,7 @@ def prediction(n_rows: int = 1) -> Prediction:
     call = calls.begin(None)
     call.problem, call.version = "trip-duration", "v1"
     return Prediction(
-        call, time.time(), "champion", 0.001, [(row, ROW) for row in range(n_rows)], [{"x": 1.0}] * n_rows
+        call, time.time(), "champion", 0.001, [(row, ROW) for row in range(n_rows)], [b'{"x":1.0}'] * n_rows
     )
 
 

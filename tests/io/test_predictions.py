@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic_core import to_json
 
 from cabstand.errors import DataError, StorageError
 from cabstand.io import delivered, predictions
-from cabstand.io.predictions import PredictionFiles, line, lines
+from cabstand.io.predictions import PredictionFiles, each_json, line, lines
 
 FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
 
@@ -45,7 +46,16 @@ def test_the_lines_of_a_request_are_those_of_its_records() -> None:
         {**record('a"%d', row=row), "features": features, "answer": answer}
         for (row, features), answer in zip(rows, answers, strict=True)
     ]
-    assert lines(common, rows, answers) == b"".join(map(line, records))
+    assert lines(common, rows, each_json(answers)) == b"".join(map(line, records))
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [[], [{}], [{}, {}], [{"a": 1}], [{"a": 1}, {}], [{"a": "},{"}, {"b": "\"},{\""}], [{"a": {"b": 1}}, {"c": {}}],
+     [{"a": [{}, {}]}, {"b": 2}], [{"a": float("nan")}, {"\u00e9": "x"}]],
+)  # fmt: skip
+def test_many_at_once_are_each_as_alone(objects: list[dict[str, object]]) -> None:
+    assert each_json(objects) == [to_json(one, inf_nan_mode="null") for one in objects]
 
 
 def test_deleted_is_gone_from_both(tmp_path: Path) -> None:

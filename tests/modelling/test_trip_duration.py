@@ -87,6 +87,22 @@ def test_features_of_one_ride() -> None:
     assert np.isnan(told["centroid_km"][1])
 
 
+def test_the_table_of_pairs_gives_the_same_features() -> None:
+    rng = np.random.default_rng(0)
+    lat, lon = rng.uniform(40.5, 40.9, 266), rng.uniform(-74.2, -73.7, 266)
+    lat[::17] = lon[::17] = np.nan
+    assets = {"zone_lat": lat, "zone_lon": lon, "pair_min": rng.uniform(1, 60, (266, 266)).astype(np.float32)}
+    pickup, dropoff = np.divmod(rng.permutation(266**2), 266)
+    at = np.datetime64("1969-12-31", "s") + rng.integers(0, 4_000_000_000, len(pickup)).astype("m8[s]")
+    columns = {"pickup_zone": pickup, "dropoff_zone": dropoff, "pickup_at": at}
+    slow = trip_duration.features(columns, assets)
+    ready = trip_duration.prepare(assets)
+    np.testing.assert_array_equal(trip_duration.features(columns, ready), slow)
+    one = {name: values[5:6] for name, values in columns.items()}
+    np.testing.assert_array_equal(trip_duration.features(one, ready), slow[5:6])
+    assert not ready["pairs"][:, 2:5].any()  # filled in a copy: the table itself stays
+
+
 def test_a_pair_seen_once_is_drawn_to_its_zones() -> None:
     columns = {"pickup_zone": np.array([1] * 99 + [2]), "dropoff_zone": np.array([3] * 100)}
     learned = trip_duration.learn(Examples(columns, np.array([10.0] * 99 + [60.0])))["pair_min"]

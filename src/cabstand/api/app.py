@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cabstand import __version__
 from cabstand.api import call as calls
@@ -33,7 +34,7 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
         The parts, made from the settings by default.
     """
     parts = service or services.build(settings)
-    app = FastAPI(
+    app = Application(
         title="cabstand",
         version=__version__,
         docs_url=None,
@@ -45,26 +46,44 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     app.state.service = parts
     app.include_router(system.router(parts))
     app.include_router(hotspots.router(parts))
-    app.add_middleware(predict.Predictions, service=parts)
-    _guard(app, settings, parts)
+    app.front = _guarded(predict.Predictions(app.routed, service=parts), settings, parts)
+    app.add_exception_handler(Exception, _answer)
     app.add_exception_handler(ApiError, _answer)
     app.add_exception_handler(CabstandError, _answer)
     app.add_exception_handler(HTTPException, _http)
     return app
 
 
-def _guard(app: FastAPI, settings: Settings, service: Service) -> None:
+class Application(FastAPI):
+    """FastAPI's application behind a front of our own, which answers predictions itself.
+
+    The front stands before FastAPI's middlewares, not among them: they cost each prediction as much as its model.
+    """
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; the lifespan is FastAPI's."""
+        await (self.front if scope["type"] == "http" else self.routed)(scope, receive, send)
+
+    async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by FastAPI's routes."""
+        await super().__call__(scope, receive, send)
+
+
+def _guarded(app: ASGIApp, settings: Settings, service: Service) -> ASGIApp:
     # In front of Lambda the gateway waits for slow clients: a body is there or not.
     timeout_s = None if settings.on_lambda else settings.api_timeout_s
     rules = Rules(settings.api_keys_required, settings.api_max_body_bytes, timeout_s)
     # API Gateway throttles in front of Lambda, where a bucket in memory would count one copy's share alone.
     limit = RateLimit(0.0 if settings.on_lambda else settings.api_rate_per_s, settings.api_burst)
-    app.add_middleware(Guard, rules=rules, limit=limit, service=service)
+    guarded: ASGIApp = Guard(app, rules=rules, limit=limit, service=service)
     if origins := services.listed(settings.api_cors_origins):
         from starlette.middleware.cors import CORSMiddleware
 
         allowed = ["authorization", "content-type", "traceparent", "x-api-key", "x-routing-key"]
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=allowed)
+        guarded = CORSMiddleware(guarded, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=allowed)
+    return guarded
 
 
 def _lifespan(service: Service):  # type: ignore[no-untyped-def]

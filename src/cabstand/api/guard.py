@@ -13,6 +13,7 @@ import re
 import traceback
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -90,7 +91,7 @@ class Guard:
             self._finish(scope, call)
 
     async def _admit(self, scope: Scope, headers: MutableMapping[bytes, bytes], call: Call) -> None:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS_BYTES:
+        if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS_BYTES:
             raise ApiError(431, "headers-too-large", f"the headers exceed {MAX_HEADERS_BYTES} bytes")
         path = scope["path"]
         if path in PUBLIC:
@@ -164,11 +165,8 @@ class _Answer:
             self._call.status = message["status"]
             own = message["headers"]
             policy = [] if any(name == POLICY[0] for name, _ in own) else [POLICY]
-            ids = [
-                (b"x-request-id", self._call.request_id.encode()),
-                (b"traceparent", self._call.traceparent().encode()),
-            ]
-            message["headers"] = [*own, *SECURITY, *policy, *ids]
+            request_id, trace = self._call.request_id.encode(), self._call.traceparent().encode()
+            message["headers"] = [*own, *SECURITY, *policy, (b"x-request-id", request_id), (b"traceparent", trace)]
         await self._send(message)
 
 

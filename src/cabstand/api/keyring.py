@@ -60,4 +60,6 @@ class Keyring:
         mark, _, rest = key.partition("_")
         known = self._keys.get(rest[:8]) if mark == MARK else None
         same = hmac.compare_digest(digest(key), known.sha256 if known else _NOBODY)
-        return known if known is not None and same and known.valid(datetime.now(UTC)) else None
+        if known is None or not same or known.revoked_at is not None:
+            return None
+        return known if known.expires_at is None or known.valid(datetime.now(UTC)) else None

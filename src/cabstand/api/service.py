@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ from cabstand.settings import Settings
 
 if TYPE_CHECKING:
     from cabstand.api.tracing import Tracing
+
+
+GAUGES_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,22 @@ def _telemetry(settings: Settings, store: ModelStore, metrics: Metrics) -> Telem
 
 
 class _Gauges:
-    """What a request's metric line says of the bundles: refusals since the last line, and the oldest champion's age."""
+    """What a request's metric line says of the bundles: refusals since it last did, and the oldest champion's age.
+
+    Once a second is enough; the lines between say nothing of it.
+    """
 
     def __init__(self, store: ModelStore, metrics: Metrics) -> None:
         self._store = store
         self._metrics = metrics
         self._told = 0.0
+        self._next = 0.0
 
     def __call__(self) -> dict[str, float]:
+        now = time.monotonic()
+        if now < self._next:
+            return {}
+        self._next = now + GAUGES_EVERY_S
         refused = self._metrics.total(REFUSED)
         told, self._told = self._told, refused
         return {"BundleRefused": refused - told, "BundleAgeS": round(max(self._store.ages().values(), default=0.0))}

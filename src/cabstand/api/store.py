@@ -126,7 +126,8 @@ class ModelStore:
     def spare(self, seconds: float) -> None:
         """Let a look that is due or under way have up to `seconds`: threads of a frozen function stand still."""
         self.tick()
-        self._settled.wait(seconds)
+        if not self._settled.is_set():
+            self._settled.wait(seconds)
 
     def refresh(self) -> None:
         """Look at every pointer and load what is new; what is wrong is logged, counted and left out."""

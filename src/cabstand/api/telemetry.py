@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, TextIO
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from cabstand.api.call import Call
 from cabstand.errors import CabstandError
@@ -31,20 +31,26 @@ RETAIN_EVERY_S = 3600.0
 
 @dataclass(slots=True, frozen=True)
 class Prediction:
-    """One answered request: `rows` are the fields as they were sent, by their index in it."""
+    """One answered request: `rows` are the fields as they were sent, by their index in it; answers are JSON."""
 
     call: Call
     at: float
     role: str
     latency_s: float
     rows: list[tuple[int, dict[str, Any]]]
-    answers: list[dict[str, Any]]
+    answers: list[bytes]
 
     def records(self) -> list[Record]:
         """Return one record a predicted row."""
         common = self._common()
         return [
-            {"request_id": common["request_id"], "row": row, **common, "features": features, "answer": answer}
+            {
+                "request_id": common["request_id"],
+                "row": row,
+                **common,
+                "features": features,
+                "answer": from_json(answer),
+            }
             for (row, features), answer in zip(self.rows, self.answers, strict=True)
         ]
 
@@ -82,8 +88,14 @@ class Telemetry(Protocol):
 
 
 def iso(at: float) -> str:
-    """Return seconds since the epoch as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
+    """Return seconds since the epoch as ISO 8601 in UTC, with microseconds."""
+    second = int(at // 1)
+    return f"{_second(second)}.{int((at - second) * 1e6):06d}+00:00"
+
+
+@lru_cache(4)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def request_line(call: Call, method: str, latency_s: float, at: float) -> dict[str, Any]:

@@ -35,6 +35,7 @@ CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
 """
 
 Record = dict[str, Any]
+_SEAM = b"},{"
 
 
 def line(record: Record) -> bytes:
@@ -42,7 +43,7 @@ def line(record: Record) -> bytes:
     return to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, **record}) + b"\n"
 
 
-def lines(common: Record, rows: Sequence[tuple[int, Record]], answers: Sequence[Record]) -> bytes:
+def lines(common: Record, rows: Sequence[tuple[int, Record]], answers: Sequence[bytes]) -> bytes:
     """Return the lines of one request's rows: what `line` says of each, what they share written once.
 
     Parameters
@@ -51,16 +52,31 @@ def lines(common: Record, rows: Sequence[tuple[int, Record]], answers: Sequence[
         A record's items in order, without row, features and answer.
     rows : sequence of (int, dict)
         Each row's index in its request, and its features.
-    answers : sequence of dict
-        The answers, in the same order.
+    answers : sequence of bytes
+        The answers' JSON, in the same order.
     """
     (first, request_id), *others = common.items()
     before = to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, first: request_id})[:-1] + b',"row":'
     between = b"," + to_json(dict(others))[1:-1] + b',"features":'
-    return b"".join(
-        b'%b%d%b%b,"answer":%b}\n' % (before, index, between, to_json(features), to_json(answer))
-        for (index, features), answer in zip(rows, answers, strict=True)
-    )
+    pieces = [before, b"", between, b"", b',"answer":', b"", b"}\n"] * len(rows)
+    pieces[1::7] = [b"%d" % index for index, _ in rows]
+    pieces[3::7] = each_json([features for _, features in rows])
+    pieces[5::7] = answers
+    return b"".join(pieces)
+
+
+def each_json(objects: Sequence[Record]) -> list[bytes]:
+    """Return the JSON of each object, null for what is not finite.
+
+    Made in one call where there are many: a call costs as much as a small object.
+    """
+    if len(objects) == 1:
+        return [to_json(objects[0], inf_nan_mode="null")]
+    parts = to_json(objects, inf_nan_mode="null")[2:-2].split(_SEAM)
+    # A seam within a text, or an empty object, would give another number of parts.
+    if len(parts) != len(objects) or b"" in parts:
+        return [to_json(one, inf_nan_mode="null") for one in objects]
+    return [b"{%b}" % part for part in parts]
 
 
 class PredictionFiles:
@@ -83,12 +99,14 @@ class PredictionFiles:
         StorageError
             If the disk refuses, is full, say; none of the rows is in SQLite then.
         """
-        rows = [[*(record[name] for name in COLUMNS[:-2]), _text(record["features"]), _text(record["answer"])]
-                for record in records]  # fmt: skip
+        features = each_json([record["features"] for record in records])
+        answers = each_json([record["answer"] for record in records])
+        told = zip(records, features, answers, strict=True)
+        rows = [(*map(record.get, COLUMNS[:-2]), asked.decode(), answer.decode()) for record, asked, answer in told]
         with self._errors(), closing(self._connect()) as connection, connection:
             connection.executemany(_INSERT, rows)
         with self._errors():
-            self._append_lines(records)
+            self._append_lines(records, features, answers)
 
     def read(self, problem: str | None = None, since: str = "", until: str = "9999") -> Iterator[Record]:
         """Yield the predicted rows of a time span (ISO 8601, UTC; `until` is outside), the oldest first."""
@@ -135,10 +153,18 @@ class PredictionFiles:
             )  # nor does it stay in the journal of a running service
             return deleted.rowcount
 
-    def _append_lines(self, records: list[Record]) -> None:
+    def _append_lines(self, records: list[Record], features: list[bytes], answers: list[bytes]) -> None:
+        heads = each_json(
+            [
+                {"event": "prediction", "schema_version": SCHEMA_VERSION}
+                | {name: record[name] for name in COLUMNS[:-2]}
+                for record in records
+            ]
+        )
         by_day: dict[str, list[bytes]] = {}
-        for record in records:
-            by_day.setdefault(record["at"][:10], []).append(line(record))
+        for record, head, asked, answer in zip(records, heads, features, answers, strict=True):
+            line = b'%b,"features":%b,"answer":%b}\n' % (head[:-1], asked, answer)
+            by_day.setdefault(record["at"][:10], []).append(line)
         for day, lines in by_day.items():
             with _locked(self.folder / f"{day}.jsonl", "ab") as file:
                 _append_whole(file, b"".join(lines))
@@ -163,10 +189,6 @@ class PredictionFiles:
             yield
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"prediction log: {error}", where=self.folder) from error
-
-
-def _text(value: Any) -> str:
-    return to_json(value).decode()
 
 
 def _append_whole(file: IO[bytes], data: bytes) -> None:

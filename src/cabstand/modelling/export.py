@@ -66,14 +66,14 @@ def _regression(model: Model, n_features: int) -> Any:
     from onnx import TensorProto, helper
 
     graph = _Graph()
-    graph.column(graph.take(_converted(model.point, n_features, "point/")), "point/column")
+    raw = graph.column(_converted(model.point, n_features, "point/"), "point/column")
     least = -np.inf if model.minimum is None else model.minimum
-    graph.add("Max", ["point/column", graph.constant("minimum", least)], "point")
+    graph.add("Max", [raw, graph.constant("minimum", least)], "point")
     names = ["point"]
     if (around := model.interval) is not None:
         names += ["low", "high"]
-        graph.column(graph.take(_converted(around.error, n_features, "error/")), "error/column")
-        graph.add("Max", ["error/column", graph.constant("error/least", around.least)], "error")
+        raw = graph.column(_converted(around.error, n_features, "error/"), "error/column")
+        graph.add("Max", [raw, graph.constant("error/least", around.least)], "error")
         graph.add("Mul", ["error", graph.constant("errors_below", around.below)], "below")
         graph.add("Mul", ["error", graph.constant("errors_above", around.above)], "above")
         graph.add("Sub", ["point", "below"], "lower")
@@ -108,12 +108,16 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.float32(value), name))
         return name
 
-    def column(self, raw: str, output: str) -> None:
-        """Add what makes one column of an estimator's answer, whatever its shape."""
+    def column(self, exported: Any, name: str) -> str:
+        """Add an exported estimator, and what makes one column of its answer where it is none yet; return its name."""
         from onnx import numpy_helper
 
-        self.constants.append(numpy_helper.from_array(np.array([-1, 1], dtype=np.int64), f"{output}/shape"))
-        self.add("Reshape", [raw, f"{output}/shape"], output)
+        raw = self.take(exported)
+        if len(exported.graph.output[0].type.tensor_type.shape.dim) == 2:
+            return raw
+        self.constants.append(numpy_helper.from_array(np.array([-1, 1], dtype=np.int64), f"{name}/shape"))
+        self.add("Reshape", [raw, f"{name}/shape"], name)
+        return name
 
     def take(self, exported: Any) -> str:
         """Add all of an exported estimator and return the name of its answer."""
@@ -149,19 +153,32 @@ def _squared(estimator: RootBoosting, n_features: int, prefix: str) -> Any:
     from onnx import TensorProto, helper
 
     graph = _Graph()
-    root = graph.take(_converted(estimator.root_, n_features, f"{prefix}root/"))
-    graph.add("Mul", [root, root], f"{prefix}square")
-    graph.add("Mul", [f"{prefix}square", graph.constant(f"{prefix}scale", estimator.scale_)], f"{prefix}scaled")
-    graph.add("Add", [f"{prefix}scaled", graph.constant(f"{prefix}floor", estimator.floor_)], f"{prefix}sum")
+    # Each node costs one row about as much as a tree does, so the scale goes into the leaves.
+    root = graph.take(_converted(_times(estimator.root_, np.sqrt(estimator.scale_)), n_features, f"{prefix}root/"))
+    last = f"{prefix}square"
+    graph.add("Mul", [root, root], last)
+    if estimator.floor_:
+        last = f"{prefix}sum"
+        graph.add("Add", [f"{prefix}square", graph.constant(f"{prefix}floor", estimator.floor_)], last)
     return helper.make_model(
         helper.make_graph(
             graph.nodes,
             "squared",
             [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, n_features])],
-            [helper.make_tensor_value_info(f"{prefix}sum", TensorProto.FLOAT, None)],
+            [helper.make_tensor_value_info(last, TensorProto.FLOAT, [None, 1])],
             graph.constants,
         )
     )
+
+
+def _times(boosting: Any, factor: float) -> Any:
+    """Return the boosting whose answers are `factor` times those of the one given."""
+    found = copy.deepcopy(boosting)
+    found._baseline_prediction = found._baseline_prediction * factor
+    for trees in found._predictors:
+        for tree in trees:
+            tree.nodes["value"] *= factor
+    return found
 
 
 def _rounded_down(estimator: Any) -> Any:

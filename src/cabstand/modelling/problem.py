@@ -148,6 +148,9 @@ class Problem:
         Raised when `features` changes its meaning.
     learn : callable, optional
         `(examples) -> assets` learned from training rows alone (means by zone pair, say).
+    prepare : callable, optional
+        `(assets) -> assets` with tables that follow from them, so that the features of one row cost little: called once
+        when a bundle is loaded, never in training. `features` must give the same with and without.
     coverage : float or None
         Nominal share of rows whose target lies in the predicted interval; None predicts a point alone.
     extras : tuple of str
@@ -166,6 +169,7 @@ class Problem:
     metric: str
     feature_version: int = 1
     learn: Callable[[Examples], Assets] | None = None
+    prepare: Callable[[Assets], Assets] | None = None
     coverage: float | None = None
     extras: tuple[str, ...] = ()
 

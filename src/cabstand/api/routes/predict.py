@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +21,7 @@ from cabstand.api.model import Answer
 from cabstand.api.schemas import Row, RowError, RowSchema
 from cabstand.api.service import Service
 from cabstand.api.telemetry import Prediction
+from cabstand.io.predictions import each_json
 
 ROUTING_KEY = b"x-routing-key"
 NEAREST = "/v1/hotspots/nearest"
@@ -68,17 +68,18 @@ class Predictions:
 
     def _one(self, call: Call, version: str, role: str, schema: RowSchema, answer: Answering) -> bytes:
         row = schema.one(call.body)
-        answers = answer([row])
+        answers = each_json(answer([row]))
         self._told(call, version, role, [(0, row)], answers)
-        return _json(_heading(call, version, role) | {"answer": answers[0]})
+        return b'%b,"answer":%b}' % (_heading(call, version, role), answers[0])
 
     def _many(self, call: Call, version: str, role: str, schema: RowSchema, answer: Answering) -> bytes:
         good, bad = schema.many(call.body)
-        answers = answer([row for _, row in good])
+        answers = each_json(answer([row for _, row in good]))
         self._told(call, version, role, good, answers)
-        return _json(_heading(call, version, role) | {"answers": _in_place(good, bad, answers), "errors": bad})
+        placed = b",".join(_in_place(good, bad, answers))
+        return b'%b,"answers":[%b],"errors":%b}' % (_heading(call, version, role), placed, to_json(bad))
 
-    def _told(self, call: Call, version: str, role: str, rows: list[tuple[int, Row]], answers: list[Answer]) -> None:
+    def _told(self, call: Call, version: str, role: str, rows: list[tuple[int, Row]], answers: list[bytes]) -> None:
         call.version, call.n_rows = version, len(rows)
         labels = (("problem", call.problem), ("version", version), ("role", role))
         self._metrics.add("cabstand_predictions_total", labels, len(rows))
@@ -99,15 +100,17 @@ def _place(path: str) -> tuple[str, bool] | None:
     return ("", batch) if parts[2] == "hotspots" and parts[3] == "nearest" else None
 
 
-def _heading(call: Call, version: str, role: str) -> dict[str, Any]:
-    return {"problem": call.problem, "version": version, "role": role, "request_id": call.request_id}
+def _heading(call: Call, version: str, role: str) -> bytes:
+    """Return the beginning of an answer's JSON."""
+    told = {"problem": call.problem, "version": version, "role": role, "request_id": call.request_id}
+    return to_json(told)[:-1]
 
 
-def _in_place(good: list[tuple[int, Row]], bad: list[RowError], answers: list[Answer]) -> list[Answer | None]:
+def _in_place(good: list[tuple[int, Row]], bad: list[RowError], answers: list[bytes]) -> list[bytes]:
     """Return the answers at their rows' places, null where a row was bad."""
     if not bad:
-        return list(answers)
-    placed: list[Answer | None] = [None] * (len(good) + len(bad))
+        return answers
+    placed = [b"null"] * (len(good) + len(bad))
     for (index, _), answer in zip(good, answers, strict=True):
         placed[index] = answer
     return placed
@@ -119,8 +122,3 @@ def _routing_key(scope: Scope, call: Call) -> bytes:
         if name == ROUTING_KEY:
             return bytes(value)
     return call.body
-
-
-def _json(content: dict[str, Any]) -> bytes:
-    # A figure that is not finite has no JSON; null says that there is no answer.
-    return to_json(content, inf_nan_mode="null")

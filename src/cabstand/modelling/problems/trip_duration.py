@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,8 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
     columns : mapping
         pickup_zone, dropoff_zone int64 (n,); pickup_at datetime64[s] (n,).
     assets : mapping
-        zone_lat, zone_lon float64 (266,) degrees, NaN where unknown; pair_min float32 (266, 266) minutes.
+        zone_lat, zone_lon float64 (266,) degrees, NaN where unknown; pair_min float32 (266, 266) minutes; or what
+        `prepare` makes of these.
 
     Returns
     -------
@@ -83,17 +85,28 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
     """
     pickup = columns["pickup_zone"].astype(np.int64, copy=False)
     dropoff = columns["dropoff_zone"].astype(np.int64, copy=False)
-    hour, weekday, month = calendar(columns["pickup_at"])
+    table = assets.get("pairs")
+    matrix = _of_pairs(pickup, dropoff, assets) if table is None else table.take(pickup * N_ZONES + dropoff, axis=0)
+    moments = columns["pickup_at"]
+    of_one = _calendar_of_one(moments) if len(moments) == 1 else None
+    matrix[:, 2], matrix[:, 3], matrix[:, 4] = of_one or calendar(moments)
+    return matrix
+
+
+def prepare(assets: Assets) -> Assets:
+    """Return the assets with `pairs`, float32 (266 * 266, 13): the features of every pair of zones, at no time yet."""
+    pickup, dropoff = np.divmod(np.arange(N_ZONES**2), N_ZONES)
+    return dict(assets) | {"pairs": _of_pairs(pickup, dropoff, assets)}
+
+
+def _of_pairs(pickup: npt.NDArray[np.int64], dropoff: npt.NDArray[np.int64], assets: Assets) -> FeatureMatrix:
     lat, lon = assets["zone_lat"], assets["zone_lon"]
     pickup_lat, pickup_lon, dropoff_lat, dropoff_lon = lat[pickup], lon[pickup], lat[dropoff], lon[dropoff]
     north = (dropoff_lat - pickup_lat) * KM_A_DEGREE
     east = (dropoff_lon - pickup_lon) * KM_A_DEGREE * PARALLEL
+    matrix = np.zeros((len(pickup), len(FEATURES)), np.float32)
+    matrix[:, 0], matrix[:, 1] = pickup, dropoff
     values = (
-        pickup,
-        dropoff,
-        hour,
-        weekday,
-        month,
         assets["pair_min"][pickup, dropoff],
         np.hypot(north, east),
         np.abs(north) + np.abs(east),
@@ -103,9 +116,7 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
         dropoff_lat,
         dropoff_lon,
     )
-    # Filled in place: for the single row of a request this takes a third of the time of stacking thirteen arrays.
-    matrix = np.empty((len(pickup), len(values)), np.float32)
-    for place, column in enumerate(values):
+    for place, column in enumerate(values, start=5):
         matrix[:, place] = column
     return matrix
 
@@ -124,6 +135,15 @@ def calendar(moments: npt.NDArray[np.datetime64]) -> tuple[FloatArray, npt.NDArr
     weekday = (days + 3) % 7  # day 0, 1970-01-01, was a Thursday
     month = moments.astype("M8[M]").view(np.int64) % 12 + 1
     return hour, weekday, month
+
+
+def _calendar_of_one(moments: npt.NDArray[np.datetime64]) -> tuple[float, int, int] | None:
+    """Return `calendar` of a single moment, in a tenth of the time that arrays take; None beyond the year 9999."""
+    moment = moments.astype("M8[s]", copy=False).item()
+    if not isinstance(moment, datetime):
+        return None
+    hour = (moment.hour * 3600 + moment.minute * 60 + moment.second) / 3600.0
+    return hour, moment.weekday(), moment.month
 
 
 def learn(examples: Examples) -> dict[str, npt.NDArray[np.float32]]:
@@ -221,6 +241,7 @@ PROBLEM = Problem(
     candidates=candidates,
     metric="mae",
     learn=learn,
+    prepare=prepare,
     coverage=0.9,
     extras=("zones",),
 )
