@@ -25,6 +25,7 @@ from cabstand.io.predictions import PredictionFiles, Record, lines
 logger = logging.getLogger(__name__)
 
 MOST_PENDING = 20_000
+AT_ONCE = 500  # items written in one go: what is made of them to be written stays small, however long the queue
 PAUSE_S = 0.1
 RETAIN_EVERY_S = 3600.0
 
@@ -171,8 +172,16 @@ class Threaded:
         self._drain()
 
     def _drain(self) -> None:
+        while items := self._take():
+            self._tell(items)
+
+    def _take(self) -> list[Prediction | tuple[Call, str, float, float]]:
         with self._lock:
-            items, self._pending, self._n_pending = list(self._pending), deque(), 0
+            items = [self._pending.popleft() for _ in range(min(AT_ONCE, len(self._pending)))]
+            self._n_pending -= sum(len(item.rows) if isinstance(item, Prediction) else 1 for item in items)
+        return items
+
+    def _tell(self, items: list[Prediction | tuple[Call, str, float, float]]) -> None:
         predictions = [item for item in items if isinstance(item, Prediction)]
         requests = [item for item in items if not isinstance(item, Prediction)]
         if requests and self._stream is not None:
