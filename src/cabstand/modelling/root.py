@@ -25,7 +25,7 @@ class RootBoosting(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization : int, float, int, int, float
-        Of the boosting. A served tree costs each row some 30 nanoseconds: few large ones are better than many small.
+        Of the boosting. A served tree costs each row some 30 nanoseconds: few large ones are cheaper than many small.
     random_state : int
         Of the boosting.
     """
