@@ -40,7 +40,7 @@ def write_books(
     """Give every point its slot, each chunk of points in a book of its own; return the pages' width and the books."""
     row_tiles = (1 << grid.col_bits >> (PAGE_BITS + 3)) + 1
     most = max(1 << 20, SLOTS_A_POINT * len(points) * min(FULL_BOOKS, len(chunks)) // len(chunks)) >> PAGE_BITS
-    if ((grid.n_rows >> 3) + 1) * row_tiles <= max(1 << 17, len(points) >> 6):
+    if ((grid.n_rows >> 3) + 1) * row_tiles <= max(1 << 17, len(points) >> 3):
         columns = bands[:, 0].copy()
         books = run(_write_book, [(points, a, b, grid, columns, row_tiles, most, slots) for a, b in chunks])
         if all(books):
