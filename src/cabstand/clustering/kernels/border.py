@@ -1,7 +1,8 @@
 """Last stages: the label of every point.
 
-Points of cells that are all core take their cell's label straight from the slot. The others are looked up among the
-kept points: a border point takes the lowest-numbered cluster with a core point within eps, a lone one is noise.
+A core point has the label of its cell, which its slot tells, and a lone point of a cell without core points has none.
+Only the border points have to be looked up among the kept ones: each takes the lowest-numbered cluster that has a core
+point within eps, and is marked in place of its slot.
 """
 
 from __future__ import annotations
@@ -10,15 +11,6 @@ import numpy as np
 
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import any_near, row_metric
-
-
-@kernel
-def label_slots(start, stop, table, labels, core):
-    """Turn slots into labels in place, for points ``start:stop``: the cell's label, or -1 for now if it is mixed."""
-    for i in range(start, stop):
-        label = table[labels[i]]
-        labels[i] = label
-        core[i] = label >= 0
 
 
 @kernel
@@ -52,10 +44,10 @@ def _has_rival(cell_labels, runs, i, own):
 
 
 @kernel
-def label_mixed(
-    points, grid, bands, keys, starts, ys, xs, rows, n_core, cell_labels, sparse, runs, turns, first, last, labels, core
+def mark_border(
+    points, grid, bands, keys, starts, ys, xs, rows, n_core, cell_labels, sparse, runs, turns, first, last, slots
 ):
-    """Label the points of cells ``sparse[first:last]``; their cells' label stands for core points alone."""
+    """Put the complement of its label, below 0, in place of the slot of each border point of ``sparse[first:last]``."""
     measured_row = np.int64(-1)
     k = below = above = 0.0
     for i in range(first, last):
@@ -63,13 +55,10 @@ def label_mixed(
         own = cell_labels[cell]
         middle = starts[cell] + n_core[cell]
         if middle == starts[cell + 1]:
-            continue  # all core: labelled by its slot
-        for p in range(starts[cell], middle):
-            labels[rows[p]] = own
-            core[rows[p]] = True
+            continue  # all core
         rival = _has_rival(cell_labels, runs, i, own)
         for p in range(middle, starts[cell + 1] if own >= 0 and not rival else middle):
-            labels[rows[p]] = own
+            slots[rows[p]] = ~own
         if not rival:
             continue
         row = keys[cell] >> grid.col_bits
@@ -82,5 +71,25 @@ def label_mixed(
             label = _lowest_label(
                 starts, ys, xs, n_core, cell_labels, runs, i, turns, y, x, own, k, below, above, grid.sin2
             )
-            if label >= 0:  # noise is what it was called at first
-                labels[rows[p]] = label
+            if label >= 0:
+                slots[rows[p]] = ~label
+
+
+@kernel
+def label(start, stop, table, labels, core):
+    """Turn slots and marks into labels in place, for points ``start:stop``, and tell which points are core.
+
+    Parameters
+    ----------
+    table : ndarray of int32, one a slot
+        The label of the cell's core points, -1 if it has none.
+    labels : ndarray of int32
+        Slots, or complements of labels where :func:`mark_border` put them.
+    core : ndarray of bool
+        Filled.
+    """
+    for i in range(np.uint64(start), np.uint64(stop)):
+        slot = labels[i]
+        own = table[np.uint64(max(slot, 0))]
+        labels[i] = own if slot >= 0 else ~slot
+        core[i] = (slot >= 0) & (own >= 0)

@@ -25,6 +25,7 @@ from cabstand.clustering.kernels.share import Array, Chunks, Map, cut, threads, 
 
 N_SAMPLES = 8  # points that stand for a cell inside a cluster
 LEAST_SAVING = 0.3  # share of the points that sampling must be able to leave out, or it is not tried
+MOST_OPEN = 4096  # pairs of cells of a stripe that may stay open before they must be counted first
 STRIPES_A_THREAD = 8
 
 
@@ -109,7 +110,10 @@ def cluster(
         cell_labels, n_clusters = number.number(
             kept.starts, n_core, kept.rows, parent, run, _stripes(work, len(parent))
         )
-        is_core = _label(work, sparse, kept, n_core, cell_labels)
+        if n_clusters:
+            _mark_border(work, sparse, kept, n_core, cell_labels)
+        del sparse, kept  # what they held can hold the mask
+        is_core = _label(work, cell_labels)
     return labels, is_core, n_clusters
 
 
@@ -210,11 +214,17 @@ def _link(work: Work, kept: Kept, n_core: Array, parent: Array) -> Array:
     stripes, none = [filled[a:b] for a, b in _stripes(work, len(filled))], np.empty((0, 2), np.int32)
     work.run(link.link_cells, [(*ground, chosen, False, N_SAMPLES, parent, none) for chosen in stripes])
     work.run(link.flatten, [(parent, chosen) for chosen in stripes])
-    n_open = work.run(link.link_cells, [(*ground, chosen, True, N_SAMPLES, parent, none) for chosen in stripes])
-    # Once more where any stayed open: by now fewer are, for all were tried.
-    again = [(chosen, np.empty((n, 2), np.int32)) for chosen, n in zip(stripes, n_open, strict=True) if n]
-    n_open = work.run(link.link_cells, [(*ground, chosen, True, N_SAMPLES, parent, pairs) for chosen, pairs in again])
-    return np.concatenate([none, *(pairs[:n] for (_, pairs), n in zip(again, n_open, strict=True))])
+    rooms = [np.empty((MOST_OPEN, 2), np.int32) for _ in stripes]
+    calls = [(*ground, chosen, True, N_SAMPLES, parent, room) for chosen, room in zip(stripes, rooms, strict=True)]
+    n_open = work.run(link.link_cells, calls)
+    for i, n in enumerate(n_open):
+        if n > MOST_OPEN:  # once more with room for all: by now fewer are open, for all were tried
+            rooms[i] = np.empty((n, 2), np.int32)
+            n_open[i] = link.link_cells(*ground, stripes[i], True, N_SAMPLES, parent, rooms[i])
+    pairs = np.concatenate([none, *(room[:n] for room, n in zip(rooms, n_open, strict=True))])
+    work.run(link.flatten, [(parent, chosen) for chosen in stripes] if len(pairs) else [])
+    still: Array = pairs[parent[pairs[:, 0]] != parent[pairs[:, 1]]]
+    return still
 
 
 def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array) -> None:
@@ -231,17 +241,18 @@ def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array)
     closest.close_pairs(work.grid, work.bands, work.found.keys, pending, begin, n_core, ys, xs, parent)
 
 
-def _label(work: Work, sparse: list[Runs], kept: Kept, n_core: Array, cell_labels: Array) -> Array:
-    """Write the answer: slots become labels in place, then the points of sparse cells; return the core mask."""
-    labels, is_core = work.slots, np.empty(len(work.points), np.bool_)
-    values = np.where(n_core == work.found.sizes, cell_labels, np.int32(-1))
-    found, table = work.found, np.empty(len(work.found.counts), np.int32)
-    work.run(cells.spread, [(found.slots, a, b, values, table) for a, b in _stripes(work, len(found.keys))])
-    chunks = zip(work.chunks, found.own, strict=True)
-    work.run(border.label_slots, [(a, b, table[own], labels, is_core) for (a, b), own in chunks])
-    if not n_core.any():
-        return is_core
+def _mark_border(work: Work, sparse: list[Runs], kept: Kept, n_core: Array, cell_labels: Array) -> None:
+    """Mark the border points among the slots."""
     ground = (work.points, work.grid, work.bands, work.found.keys, *kept, n_core, cell_labels)
     stripes = [(*some, a, b) for some in sparse for a, b in _stripes(work, len(some.sparse))]
-    work.run(border.label_mixed, [(*ground, *stripe, labels, is_core) for stripe in stripes])
+    work.run(border.mark_border, [(*ground, *stripe, work.slots) for stripe in stripes])
+
+
+def _label(work: Work, cell_labels: Array) -> Array:
+    """Write the answer: slots and marks become labels in place; return the core mask."""
+    found, table = work.found, np.empty(len(work.found.counts), np.int32)
+    work.run(cells.spread, [(found.slots, a, b, cell_labels, table) for a, b in _stripes(work, len(found.keys))])
+    is_core = np.empty(len(work.points), np.bool_)
+    chunks = zip(work.chunks, found.own, strict=True)
+    work.run(border.label, [(a, b, table[own], work.slots, is_core) for (a, b), own in chunks])
     return is_core
