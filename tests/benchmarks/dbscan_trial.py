@@ -36,8 +36,10 @@ def planar(points: np.ndarray) -> np.ndarray:
 
 
 def cabstand_engine(task: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    from cabstand.clustering import engines
     from cabstand.clustering.dbscan import dbscan
 
+    engines.named("multicore").warm_up(task["threads"])
     return lambda p: p, lambda p: dbscan(p, task["eps_m"], task["min_samples"], n_threads=task["threads"]).labels
 
 

@@ -1,4 +1,4 @@
-"""Second stage: every point gets the slot of its cell, and every slot a count.
+"""Second stage: every point gets the slot of its cell, and every slot that holds a point is marked.
 
 Slots lie in pages of ``2^page_bits`` neighbouring columns of one row, and a page exists only where a point is. Each
 thread writes a book of its own. Here the box is small enough for a table of all its pages; for others see
@@ -15,6 +15,7 @@ import numpy as np
 from cabstand.clustering.kernels.jit import inlined, kernel
 
 PAGE_BITS = 4  # binary logarithm of the columns of a page
+TILE_BITS = 5  # binary logarithm of the rows of a tile, and of the pages in one of its rows
 BLOCK = 2048  # points
 
 
@@ -43,9 +44,10 @@ def _places_of(n, rows, cols, row_tiles, places):
     """Find where the pages of the first `n` points of a block stand in the table of all pages."""
     for j in range(n):
         row = np.int64(rows[j])
-        page_col = np.int64(cols[j]) >> PAGE_BITS
-        tile = (row >> 3) * row_tiles + (page_col >> 3)
-        places[j] = tile << 6 | (row & 7) << 3 | page_col & 7
+        across = np.int64(cols[j]) >> PAGE_BITS
+        tile = (row >> TILE_BITS) * row_tiles + (across >> TILE_BITS)
+        patch = (row >> 2 & 7) << 3 | across >> 2 & 7
+        places[j] = tile << (2 * TILE_BITS) | patch << 4 | (row & 3) << 2 | across & 3
 
 
 @inlined
@@ -66,22 +68,23 @@ def _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, slots):
 
 
 @kernel
-def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, counts, slots):
-    """Give points ``start:stop`` their slots and count them.
+def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, filled, slots):
+    """Give points ``start:stop`` their slots and mark these.
 
     Parameters
     ----------
     columns : ndarray of float64, one a band
         Columns per unit: the first column of the table of bands.
     row_tiles : int
-        Tiles across the box; a tile is 8 rows of 8 pages, which lie together in memory. Of all tiles there are less
-        than 2^25, so that rows, columns and places are 32-bit numbers.
-    pages : ndarray of int32, shape (tile rows * row_tiles * 64,)
+        Tiles across the box; a tile is 32 rows of 32 pages and fills a page of memory, 4 rows of 4 a line of the cache:
+        what lies together on the Earth is found together. Of all tiles there are less than 2^21, so that rows, columns
+        and places are 32-bit numbers.
+    pages : ndarray of int32, shape (tile rows * row_tiles * 1024,)
         Number of each page and one more, 0 where there is none; filled.
     page_keys : ndarray of int64
         Key of each page, ``cell key >> page_bits``; filled.
-    counts : ndarray of int32
-        Points of each slot, page after page; added to.
+    filled : ndarray of uint16, one a page
+        Bit c stands for slot c; set where a point is.
     slots : ndarray of int32, shape (n,)
         Filled for ``start:stop``.
 
@@ -106,5 +109,5 @@ def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, coun
         if n_pages > len(page_keys):
             break
         for slot in own:
-            counts[np.uint64(slot)] += 1
+            filled[np.uint64(slot >> PAGE_BITS)] |= np.uint16(1 << (slot & ((1 << PAGE_BITS) - 1)))
     return n_pages

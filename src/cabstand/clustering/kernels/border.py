@@ -1,8 +1,8 @@
 """Last stages: the label of every point.
 
-A core point has the label of its cell, which its slot tells, and a lone point of a cell without core points has none.
-Only the border points have to be looked up among the kept ones: each takes the lowest-numbered cluster that has a core
-point within eps, and is marked in place of its slot.
+A core point has the label of its cell, and a lone point of a cell without core points has none. Only the border points
+have to be looked up among the kept ones: each takes the lowest-numbered cluster that has a core point within eps, and
+is marked in place of its cell.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def _has_rival(cell_labels, runs, i, own):
 
 @kernel
 def mark_border(
-    points, grid, bands, keys, starts, ys, xs, rows, n_core, cell_labels, sparse, runs, turns, first, last, slots
+    points, grid, bands, keys, starts, ys, xs, rows, n_core, cell_labels, sparse, runs, turns, first, last, cells
 ):
-    """Put the complement of its label, below 0, in place of the slot of each border point of ``sparse[first:last]``."""
+    """Put the complement of its label, below 0, in place of the cell of each border point of ``sparse[first:last]``."""
     measured_row = np.int64(-1)
     k = below = above = 0.0
     for i in range(first, last):
@@ -58,7 +58,7 @@ def mark_border(
             continue  # all core
         rival = _has_rival(cell_labels, runs, i, own)
         for p in range(middle, starts[cell + 1] if own >= 0 and not rival else middle):
-            slots[rows[p]] = ~own
+            cells[rows[p]] = ~own
         if not rival:
             continue
         row = keys[cell] >> grid.col_bits
@@ -72,24 +72,24 @@ def mark_border(
                 starts, ys, xs, n_core, cell_labels, runs, i, turns, y, x, own, k, below, above, grid.sin2
             )
             if label >= 0:
-                slots[rows[p]] = ~label
+                cells[rows[p]] = ~label
 
 
 @kernel
-def label(start, stop, table, labels, core):
-    """Turn slots and marks into labels in place, for points ``start:stop``, and tell which points are core.
+def label(start, stop, cell_labels, labels, core):
+    """Turn cells and marks into labels in place, for points ``start:stop``, and tell which points are core.
 
     Parameters
     ----------
-    table : ndarray of int32, one a slot
+    cell_labels : ndarray of int32, one a cell
         The label of the cell's core points, -1 if it has none.
     labels : ndarray of int32
-        Slots, or complements of labels where :func:`mark_border` put them.
+        Cells, or complements of labels where :func:`mark_border` put them.
     core : ndarray of bool
         Filled.
     """
     for i in range(np.uint64(start), np.uint64(stop)):
-        slot = labels[i]
-        own = table[np.uint64(max(slot, 0))]
-        labels[i] = own if slot >= 0 else ~slot
-        core[i] = (slot >= 0) & (own >= 0)
+        cell = labels[i]
+        own = cell_labels[np.uint64(max(cell, 0))]
+        labels[i] = own if cell >= 0 else ~cell
+        core[i] = (cell >= 0) & (own >= 0)

@@ -1,15 +1,22 @@
-"""Third stage: the cells that hold a point, in row-major order, and each thread's places in them.
+"""Third stage: the cells that hold a point, in row-major order, and which of them each point is in.
 
-Every kernel here works on a stretch of the common pages or of the cells, so threads share them out. ``where[t, page]``
-is the page of book t among all books' pages, or -1: its slots are ``where << page_bits`` and those after it, in all
-arrays of slots.
+Every kernel here works on a stretch of the common pages, of the cells or of the points, so threads share them out.
+``where[t, page]`` is the page of book t among all books' pages, or -1.
+
+From a slot to its cell leads one word a page, its first cell and its filled slots: whatever is kept a cell or a page
+fits a cache far longer than what would be kept a slot, of which three in four hold nothing.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.bits import ones
 from cabstand.clustering.kernels.jit import kernel
+
+FILLED_BITS = 16  # of a page's word, below its first cell
+DONE, SAMPLED = -1, -2  # no place left; what the places of a sampled cell are counted down from
+BLOCK = 2048  # points
 
 
 @kernel
@@ -56,41 +63,36 @@ def merge_pages(keys, pages, heads, ends, at, page_keys, where):
 
 
 @kernel
-def count_cells(where, counts, page_bits, first, last, filled, cells_in):
+def fill_pages(where, marks, first, last, filled, cells_in):
     """Tell which slots of each of the pages ``first:last`` hold a point, and how many do.
 
     Parameters
     ----------
-    counts : ndarray of int32
-        Points of all books' slots.
-    filled : ndarray of int32, one a page
-        Filled; bit c stands for slot c.
+    marks : ndarray of uint16
+        Filled slots of all books' pages; bit c stands for slot c.
+    filled : ndarray of uint16, one a page
     cells_in : ndarray of int32, one a page
-        Filled.
+        Both filled.
     """
-    size = np.int64(1) << page_bits
     for page in range(first, last):
-        bits = np.int64(0)
+        bits = np.uint16(0)
         for t in range(len(where)):
-            base = np.int64(where[t, page]) << page_bits
-            if base >= 0:
-                for c in range(size):
-                    bits |= np.int64(counts[np.uint64(base + c)] > 0) << c
-        n = np.int64(0)
-        for c in range(size):
-            n += (bits >> c) & 1
+            if where[t, page] >= 0:
+                bits |= marks[where[t, page]]
         filled[page] = bits
-        cells_in[page] = n
+        cells_in[page] = ones(np.uint64(bits))
 
 
 @kernel
-def list_cells(where, counts, page_bits, page_keys, filled, first_cell, first, last, keys, sizes, slots):
-    """Write key, size and slots of every cell of the pages ``first:last``, each page from its `first_cell` on.
+def list_cells(where, page_bits, page_keys, filled, first_cell, first, last, keys, words):
+    """Write the keys of the cells of the pages ``first:last``, and the word of every book's page.
 
     Parameters
     ----------
-    slots : ndarray of int32, shape (books, cells)
-        Filled with the slot of each cell in each book, -1 where the book has no point of it.
+    first_cell : ndarray of int32, one a page
+    keys : ndarray of int64, one a cell
+    words : ndarray of int64
+        For all books' pages; filled with the first cell, then the filled slots.
     """
     columns = np.empty((1 << page_bits) + 1, np.int64)
     for page in range(first, last):
@@ -98,55 +100,69 @@ def list_cells(where, counts, page_bits, page_keys, filled, first_cell, first, l
         for c in range(np.int64(1) << page_bits):  # no asking: which are filled cannot be guessed
             columns[n] = c
             n += (filled[page] >> c) & 1
-        cell = np.uint64(first_cell[page])
-        for c in columns[:n]:
-            total = 0
-            for t in range(len(where)):
-                slot = -1
-                if where[t, page] >= 0:
-                    slot = np.int64(where[t, page]) << page_bits | c
-                    size = counts[np.uint64(slot)]
-                    total += size
-                    slot = slot if size > 0 else -1
-                slots[t, cell] = slot
-            keys[cell] = (page_keys[page] << page_bits) | c
-            sizes[cell] = total
-            cell += np.uint64(1)
+        cell = np.int64(first_cell[page])
+        for i in range(n):
+            keys[cell + i] = (page_keys[page] << page_bits) | columns[i]
+        word = cell << FILLED_BITS | np.int64(filled[page])
+        for t in range(len(where)):
+            if where[t, page] >= 0:
+                words[where[t, page]] = word
 
 
 @kernel
-def take_places(slots, counts, starts, first, last, pos, end):
-    """Share the places of the cells ``first:last`` among the books, in their order.
+def to_cells(start, stop, page_bits, words, cells, counts):
+    """Turn the slots of points ``start:stop`` into cells in place, and count the points of each cell.
 
     Parameters
     ----------
+    words : ndarray of int64
+        Of this book's pages.
+    cells : ndarray of int32, one a point
+    counts : ndarray of int32, one a cell
+        Added to.
+    """
+    inside = (np.int64(1) << page_bits) - 1
+    for first in range(start, stop, BLOCK):  # two short loops: neither waits for the other's memory
+        own = cells[first : min(first + BLOCK, stop)]
+        for j in range(len(own)):
+            slot = np.int64(own[j])
+            word = words[np.uint64(slot >> page_bits)]
+            before = word & ((np.int64(1) << (slot & inside)) - 1)
+            own[j] = (word >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
+        for cell in own:
+            counts[np.uint64(cell)] += 1
+
+
+@kernel
+def take_places(counts, starts, first, last, pos, end):
+    """Share the places of the cells ``first:last`` among the threads, in their order.
+
+    Parameters
+    ----------
+    counts : ndarray of int32, shape (threads, cells)
+        Points of each thread in each cell.
     starts : ndarray of int64, one a cell and one more
         First place of each cell: of a sampled cell only the first few points have one.
-    pos, end : ndarray of int32, one a slot of all books
-        Filled with the first place and the end of a book's share of each cell; `pos` is -1 where it is empty.
+    pos, end : ndarray of int32, shape (threads, cells)
+        Filled with the first place and the end of a thread's share of each cell. Where only a sample of the cell has
+        places, `pos` is SAMPLED less the place, and whoever takes one must look at `end`; DONE where it is empty.
     """
     for cell in range(np.uint64(first), np.uint64(last)):
         free = starts[cell]
-        for t in range(len(slots)):
-            if slots[t, cell] >= 0:
-                slot = np.uint64(slots[t, cell])
-                share = min(np.int64(counts[slot]), starts[cell + np.uint64(1)] - free)
-                pos[slot] = free if share > 0 else -1
-                free += share
-                end[slot] = free
+        stop = starts[cell + np.uint64(1)]
+        total = np.int64(0)
+        for t in range(len(counts)):
+            total += counts[t, cell]
+        for t in range(len(counts)):
+            share = min(np.int64(counts[t, cell]), stop - free)
+            place = free if total <= stop - starts[cell] else SAMPLED - free
+            pos[t, cell] = place if share > 0 else DONE
+            free += share
+            end[t, cell] = free
 
 
 @kernel
-def take_some_places(slots, counts, starts, cells, pos, end):
+def take_some_places(counts, starts, cells, pos, end):
     """Share the places of some cells alone; see :func:`take_places`."""
     for cell in cells:
-        take_places(slots, counts, starts, cell, cell + 1, pos, end)
-
-
-@kernel
-def spread(slots, first, last, values, table):
-    """Give the slots of cells ``first:last`` the value of their cell."""
-    for cell in range(np.uint64(first), np.uint64(last)):
-        for t in range(len(slots)):
-            if slots[t, cell] >= 0:
-                table[np.uint64(slots[t, cell])] = values[cell]
+        take_places(counts, starts, cell, cell + 1, pos, end)

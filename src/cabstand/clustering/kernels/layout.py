@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cabstand.clustering.kernels import book, cells, order, tiles
-from cabstand.clustering.kernels.book import PAGE_BITS
+from cabstand.clustering.kernels.book import PAGE_BITS, TILE_BITS
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.share import Array, Chunks, Map, cut
 
@@ -18,29 +18,27 @@ FULL_BOOKS = 4  # so many books may be as large; more share their room
 
 
 class Book(NamedTuple):
-    """One thread's slots: the key of each page and the points of each slot."""
+    """One thread's slots: the key of each page, and which of its slots hold a point."""
 
     page_keys: Array
-    counts: Array
+    filled: Array
 
 
 class Directory(NamedTuple):
-    """The cells, and all threads' slots together; see :mod:`cabstand.clustering.kernels.cells`."""
+    """The cells in order: key, points, and points of each thread (shape (threads, cells))."""
 
     keys: Array
     sizes: Array
-    slots: Array
     counts: Array
-    own: list[slice]  # the slots of each book
 
 
 def write_books(
     points: Array, grid: Grid, bands: Array, chunks: Chunks, slots: Array, run: Map
 ) -> tuple[int, list[Book]]:
     """Give every point its slot, each chunk of points in a book of its own; return the pages' width and the books."""
-    row_tiles = (1 << grid.col_bits >> (PAGE_BITS + 3)) + 1
+    row_tiles = (1 << grid.col_bits >> (PAGE_BITS + TILE_BITS)) + 1
     most = max(1 << 20, SLOTS_A_POINT * len(points) * min(FULL_BOOKS, len(chunks)) // len(chunks)) >> PAGE_BITS
-    if ((grid.n_rows >> 3) + 1) * row_tiles <= max(1 << 17, len(points) >> 3):
+    if ((grid.n_rows >> TILE_BITS) + 1) * row_tiles <= max(1 << 13, len(points) >> 7):
         columns = bands[:, 0].copy()
         books = run(_write_book, [(points, a, b, grid, columns, row_tiles, most, slots) for a, b in chunks])
         if all(books):
@@ -58,10 +56,10 @@ def _write_book(
 ) -> Book | None:
     """Fill a book by a table of all pages of the box; None if it has more than `most`."""
     page_keys = np.empty(most, np.int64)
-    counts = np.zeros(most << PAGE_BITS, np.int32)  # the system hands out its memory as it is touched
-    pages = np.zeros(((grid.n_rows >> 3) + 1) * row_tiles << 6, np.int32)
-    n = book.assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, counts, slots)
-    return Book(page_keys[:n].copy(), counts[: n << PAGE_BITS]) if n <= most else None
+    filled = np.zeros(most, np.uint16)  # the system hands out its memory as it is touched
+    pages = np.zeros(((grid.n_rows >> TILE_BITS) + 1) * row_tiles << 2 * TILE_BITS, np.int32)
+    n = book.assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, filled, slots)
+    return Book(page_keys[:n].copy(), filled[:n]) if n <= most else None
 
 
 def _write_book_hashed(
@@ -70,7 +68,7 @@ def _write_book_hashed(
     """Fill a book of at most so many pages by hashing, growing the table; None if such tiles would waste memory."""
     tile_places = 1 << (tile.row_bits + tile.across_bits)
     page_keys, tile_keys = np.empty(most, np.int64), np.empty(most, np.int64)
-    counts = np.zeros(most << tile.page_bits, np.int32)
+    filled = np.zeros(most, np.uint16)
     pages = np.zeros(most * tile_places, np.int32)
     used = np.zeros(2, np.int64)
     # When every point may be a page of its own, make room for all at once.
@@ -79,46 +77,46 @@ def _write_book_hashed(
         table = np.full((1 << bits, 2), tiles.EMPTY, np.int64)
         tiles.rehash(tile_keys, used[0], 64 - bits, table)
         done = tiles.assign_hashed(
-            points, done, stop, grid, bands, tile, 64 - bits, table, tile_keys, pages, page_keys, counts, used, slots
+            points, done, stop, grid, bands, tile, 64 - bits, table, tile_keys, pages, page_keys, filled, used, slots
         )
         n_tiles, n = used.tolist()
         if done == stop:
-            return Book(page_keys[:n].copy(), counts[: n << tile.page_bits])
+            return Book(page_keys[:n].copy(), filled[:n])
         if n == most or n_tiles * tile_places > max(1 << 20, most << tile.page_bits):
             return None
         bits += 2 if bits < 18 else 1
 
 
-def order_cells(books: list[Book], page_bits: int, run: Map, parts: int) -> Directory:
-    """Put the cells of all books in order; `parts` says into how many stretches of pages the work is cut."""
-    edges = np.cumsum([0, *(len(b.page_keys) for b in books)])
-    own = [slice(a << page_bits, b << page_bits) for a, b in itertools.pairwise(edges.tolist())]
+def order_cells(
+    books: list[Book], page_bits: int, chunks: Chunks, slots: Array, run: Map, parts: int
+) -> Directory:
+    """Put the cells of all books in order, and turn every point's slot into its cell, in place.
+
+    `parts` says into how many stretches of pages the work is cut.
+    """
     ranks = run(order.ranked, [(b.page_keys,) for b in books])
-    if len(books) == 1:
-        counts, (page_keys, page_order) = books[0].counts, ranks[0]
-        where = page_order.reshape(1, -1)
-    else:
-        counts = np.empty(int(edges[-1]) << page_bits, np.int32)
-        run(np.copyto, [(counts[place], b.counts) for place, b in zip(own, books, strict=True)])
-        page_keys, where = _merge(ranks, edges, run, parts)
+    edges = np.cumsum([0, *(len(b.page_keys) for b in books)])
+    page_keys, where = _merge(ranks, edges, run, parts)
+    marks = np.concatenate([b.filled for b in books])
     stretches = cut(len(page_keys), parts)
-    first_cell = np.zeros(len(page_keys) + 1, np.int32)
-    filled = np.empty(len(page_keys), np.int32)
-    run(cells.count_cells, [(where, counts, page_bits, a, b, filled, first_cell[1:]) for a, b in stretches])
+    first_cell, filled = np.zeros(len(page_keys) + 1, np.int32), np.empty(len(page_keys), np.uint16)
+    run(cells.fill_pages, [(where, marks, a, b, filled, first_cell[1:]) for a, b in stretches])
     np.cumsum(first_cell, out=first_cell)
-    n_cells = int(first_cell[-1])
-    keys, sizes, slots = (
-        np.empty(n_cells, np.int64),
-        np.empty(n_cells, np.int32),
-        np.empty((len(books), n_cells), np.int32),
-    )
-    ground = (where, counts, page_bits, page_keys, filled, first_cell)
-    run(cells.list_cells, [(*ground, a, b, keys, sizes, slots) for a, b in stretches])
-    return Directory(keys, sizes, slots, counts, own)
+    keys, words = np.empty(int(first_cell[-1]), np.int64), np.empty(len(marks), np.int64)
+    ground = (where, page_bits, page_keys, filled, first_cell)
+    run(cells.list_cells, [(*ground, a, b, keys, words) for a, b in stretches])
+    counts = np.zeros((len(books), len(keys)), np.int32)
+    own = [words[a:b] for a, b in itertools.pairwise(edges)]
+    calls = [(a, b, page_bits, mine, slots, n) for (a, b), mine, n in zip(chunks, own, counts, strict=True)]
+    run(cells.to_cells, calls)
+    return Directory(keys, counts[0] if len(books) == 1 else counts.sum(axis=0, dtype=np.int32), counts)
 
 
 def _merge(ranks: list[tuple[Array, Array]], edges: Array, run: Map, parts: int) -> tuple[Array, Array]:
     """Merge the pages of several books, one range of keys apart from the others; return keys and `where`."""
+    if len(ranks) == 1:
+        keys, pages = ranks[0]
+        return keys, pages.reshape(1, -1)
     keys = np.concatenate([keys for keys, _ in ranks])
     pages = np.concatenate([order + np.int32(a) for (_, order), a in zip(ranks, edges[:-1], strict=True)])
     longest = max((keys for keys, _ in ranks), key=len)

@@ -37,7 +37,7 @@ class Work(NamedTuple):
     bands: Array
     min_samples: int
     weights: Array | None
-    slots: Array
+    cells: Array  # of each point
     found: Directory
     chunks: Chunks
     run: Map
@@ -94,11 +94,11 @@ def cluster(
     """
     n = len(points)
     n_threads = worth(n, n_threads)
-    labels = np.empty(n, np.int32)  # holds the slots first
+    labels = np.empty(n, np.int32)  # holds the slots first, then the cells
     chunks = cut(n, n_threads)
     with threads(n_threads) as run:
         page_bits, books = write_books(points, grid, bands, chunks, labels, run)
-        found = order_cells(books, page_bits, run, _parts(n_threads))
+        found = order_cells(books, page_bits, chunks, labels, run, _parts(n_threads))
         work = Work(points, grid, bands, min_samples, weights, labels, found, chunks, run)
         sparse = _survey(work)
         kept = _bring(work, _choose(work, sparse))
@@ -160,9 +160,8 @@ def _choose(work: Work, sparse: list[Runs]) -> Array:
 def _bring(work: Work, starts: Array) -> Kept:
     """Bring points together: as many of each cell as it has places."""
     found = work.found
-    pos, end = np.empty(len(found.counts), np.int32), np.empty(len(found.counts), np.int32)
-    ground = (found.slots, found.counts, starts)
-    work.run(cells.take_places, [(*ground, a, b, pos, end) for a, b in _stripes(work, len(found.keys))])
+    pos, end = np.empty_like(found.counts), np.empty_like(found.counts)
+    work.run(cells.take_places, [(found.counts, starts, a, b, pos, end) for a, b in _stripes(work, len(found.keys))])
     return _collect(work, starts, pos, end)
 
 
@@ -172,15 +171,15 @@ def _bring_some(work: Work, chosen: Array) -> Kept:
     lengths = np.zeros(len(found.keys), np.int64)
     lengths[chosen] = found.sizes[chosen]
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    pos, end = np.full(len(found.counts), -1, np.int32), np.empty(len(found.counts), np.int32)
-    cells.take_some_places(found.slots, found.counts, starts, chosen, pos, end)
+    pos, end = np.full_like(found.counts, cells.DONE), np.empty_like(found.counts)
+    cells.take_some_places(found.counts, starts, chosen, pos, end)
     return _collect(work, starts, pos, end)
 
 
 def _collect(work: Work, starts: Array, pos: Array, end: Array) -> Kept:
     rows = np.empty(int(starts[-1]), np.int32)
-    chunks = zip(work.chunks, work.found.own, strict=True) if len(rows) else ()
-    work.run(scatter.collect, [(a, b, work.slots, pos[own], end[own], rows) for (a, b), own in chunks])
+    chunks = zip(work.chunks, pos, end, strict=True) if len(rows) else ()
+    work.run(scatter.collect, [(a, b, work.cells, own_pos, own_end, rows) for (a, b), own_pos, own_end in chunks])
     ys, xs = np.empty(len(rows)), np.empty(len(rows))
     work.run(scatter.gather, [(work.points, rows, a, b, ys, xs) for a, b in _stripes(work, len(rows))])
     return Kept(starts, ys, xs, rows)
@@ -242,17 +241,14 @@ def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array)
 
 
 def _mark_border(work: Work, sparse: list[Runs], kept: Kept, n_core: Array, cell_labels: Array) -> None:
-    """Mark the border points among the slots."""
+    """Mark the border points among the cells."""
     ground = (work.points, work.grid, work.bands, work.found.keys, *kept, n_core, cell_labels)
     stripes = [(*some, a, b) for some in sparse for a, b in _stripes(work, len(some.sparse))]
-    work.run(border.mark_border, [(*ground, *stripe, work.slots) for stripe in stripes])
+    work.run(border.mark_border, [(*ground, *stripe, work.cells) for stripe in stripes])
 
 
 def _label(work: Work, cell_labels: Array) -> Array:
-    """Write the answer: slots and marks become labels in place; return the core mask."""
-    found, table = work.found, np.empty(len(work.found.counts), np.int32)
-    work.run(cells.spread, [(found.slots, a, b, cell_labels, table) for a, b in _stripes(work, len(found.keys))])
+    """Write the answer: cells and marks become labels in place; return the core mask."""
     is_core = np.empty(len(work.points), np.bool_)
-    chunks = zip(work.chunks, found.own, strict=True)
-    work.run(border.label, [(a, b, table[own], work.slots, is_core) for (a, b), own in chunks])
+    work.run(border.label, [(a, b, cell_labels, work.cells, is_core) for a, b in _stripes(work, len(work.points))])
     return is_core

@@ -8,38 +8,45 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.cells import DONE, SAMPLED
 from cabstand.clustering.kernels.jit import kernel
 
 BLOCK = 1024  # points
 
 
 @kernel
-def collect(start, stop, slots, pos, end, rows):
+def collect(start, stop, cells, pos, end, rows):
     """Write the numbers of the kept ones of points ``start:stop`` to the places of their cells, in input order.
 
     Most points are not kept, and which are cannot be guessed: a block is sieved without asking, then written.
 
     Parameters
     ----------
-    pos, end : ndarray of int32, one a slot
-        Next place and end of this thread's share of each cell; the place is -1 once the share is used up.
+    cells : ndarray of int32, one a point
+    pos, end : ndarray of int32, one a cell
+        Next place and end of this thread's share of each cell, as :func:`cabstand.clustering.kernels.cells.take_places`
+        writes them; what is used up becomes DONE.
     rows : ndarray of int32
         Filled with the index of each kept point in the input.
     """
     sieved = np.empty(BLOCK, np.int64)
     for first in range(start, stop, BLOCK):
-        own = slots[first : min(first + BLOCK, stop)]
+        own = cells[first : min(first + BLOCK, stop)]
         n = np.uint64(0)
         for j in range(len(own)):
             sieved[n] = j
-            n += np.uint64(pos[np.uint64(own[j])] >= 0)
+            n += np.uint64(pos[np.uint64(own[j])] != DONE)
         for j in sieved[:n]:
-            slot = np.uint64(own[np.uint64(j)])
-            place = np.int64(pos[slot])
-            if place >= 0:  # else this block has used up the share
+            cell = np.uint64(own[np.uint64(j)])
+            place = np.int64(pos[cell])
+            if place >= 0:
+                rows[np.uint64(place)] = first + j
+                pos[cell] = place + 1
+            elif place != DONE:  # else this block has used up the share
+                place = SAMPLED - place
                 rows[np.uint64(place)] = first + j
                 place += 1
-                pos[slot] = place if place < end[slot] else -1
+                pos[cell] = SAMPLED - place if place < end[cell] else DONE
 
 
 @kernel

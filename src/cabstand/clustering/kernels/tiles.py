@@ -26,9 +26,9 @@ class Tile(NamedTuple):
 
 @kernel
 def assign_hashed(
-    points, start, stop, grid, bands, tile, hash_shift, table, tile_keys, pages, page_keys, counts, used, slots
+    points, start, stop, grid, bands, tile, hash_shift, table, tile_keys, pages, page_keys, filled, used, slots
 ):
-    """Give points ``start:stop`` their slots and count them.
+    """Give points ``start:stop`` their slots and mark these.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def assign_hashed(
         Key of each tile.
     pages : ndarray of int32
         For each place in each tile its page and one more; 0 where there is none.
-    page_keys, counts, slots : ndarray
+    page_keys, filled, slots : ndarray
         As in :func:`cabstand.clustering.kernels.book.assign`.
     used : ndarray of int64, shape (2,)
         Tiles and pages in use; updated.
@@ -83,9 +83,9 @@ def assign_hashed(
             page = n_pages
             n_pages += 1
             pages[place] = n_pages
-        slot = (page << page_bits) | (col & ((1 << page_bits) - 1))
-        slots[i] = slot
-        counts[np.uint64(slot)] += 1
+        inside = col & ((1 << page_bits) - 1)
+        slots[i] = (page << page_bits) | inside
+        filled[np.uint64(page)] |= np.uint16(1 << inside)
     else:
         i = np.uint64(stop)
     used[0] = n_tiles
