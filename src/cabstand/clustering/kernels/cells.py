@@ -15,7 +15,6 @@ from cabstand.clustering.kernels.bits import ones
 from cabstand.clustering.kernels.jit import kernel
 
 FILLED_BITS = 16  # of a page's word, below its first cell
-DONE, SAMPLED = -1, -2  # no place left; what the places of a sampled cell are counted down from
 BLOCK = 2048  # points
 
 
@@ -131,38 +130,3 @@ def to_cells(start, stop, page_bits, words, cells, counts):
             own[j] = (word >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
         for cell in own:
             counts[np.uint64(cell)] += 1
-
-
-@kernel
-def take_places(counts, starts, first, last, pos, end):
-    """Share the places of the cells ``first:last`` among the threads, in their order.
-
-    Parameters
-    ----------
-    counts : ndarray of int32, shape (threads, cells)
-        Points of each thread in each cell.
-    starts : ndarray of int64, one a cell and one more
-        First place of each cell: of a sampled cell only the first few points have one.
-    pos, end : ndarray of int32, shape (threads, cells)
-        Filled with the first place and the end of a thread's share of each cell. Where only a sample of the cell has
-        places, `pos` is SAMPLED less the place, and whoever takes one must look at `end`; DONE where it is empty.
-    """
-    for cell in range(np.uint64(first), np.uint64(last)):
-        free = starts[cell]
-        stop = starts[cell + np.uint64(1)]
-        total = np.int64(0)
-        for t in range(len(counts)):
-            total += counts[t, cell]
-        for t in range(len(counts)):
-            share = min(np.int64(counts[t, cell]), stop - free)
-            place = free if total <= stop - starts[cell] else SAMPLED - free
-            pos[t, cell] = place if share > 0 else DONE
-            free += share
-            end[t, cell] = free
-
-
-@kernel
-def take_some_places(counts, starts, cells, pos, end):
-    """Share the places of some cells alone; see :func:`take_places`."""
-    for cell in cells:
-        take_places(counts, starts, cell, cell + 1, pos, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -159,30 +160,30 @@ def _choose(work: Work, sparse: list[Runs]) -> Array:
 
 def _bring(work: Work, starts: Array) -> Kept:
     """Bring points together: as many of each cell as it has places."""
-    found = work.found
-    pos, end = np.empty_like(found.counts), np.empty_like(found.counts)
-    work.run(cells.take_places, [(found.counts, starts, a, b, pos, end) for a, b in _stripes(work, len(found.keys))])
-    return _collect(work, starts, pos, end)
+    counts, n = work.found.counts, int(starts[-1])
+    keep = np.empty(counts.shape, np.uint8)
+    regions = range(-(-counts.shape[1] >> scatter.REGION_BITS))
+    edges = [min(r << scatter.REGION_BITS, counts.shape[1]) for r in (*regions, len(regions))]
+    kept = np.empty((len(regions), len(counts)), np.int64)
+    stretches = zip(itertools.pairwise(edges), kept, strict=True)
+    work.run(scatter.share_places, [(counts, starts, a, b, keep, own) for (a, b), own in stretches])
+    heads = np.cumsum(kept).reshape(kept.shape) - kept  # by region, within it by thread
+    staged, marks = np.empty((n, 2)), np.empty(n, np.int64)
+    calls = [
+        (work.points, a, b, work.cells, keep[t], np.ascontiguousarray(heads[:, t]), staged, marks)
+        for t, (a, b) in enumerate(work.chunks)
+    ]
+    work.run(scatter.collect, calls if n else [])
+    ys, xs, rows = np.empty(n), np.empty(n), np.empty(n, np.int32)
+    work.run(scatter.settle, [(r, starts, staged, marks, ys, xs, rows) for r in regions])
+    return Kept(starts, ys, xs, rows)
 
 
 def _bring_some(work: Work, chosen: Array) -> Kept:
     """Bring all points of a few cells together."""
-    found = work.found
-    lengths = np.zeros(len(found.keys), np.int64)
-    lengths[chosen] = found.sizes[chosen]
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    pos, end = np.full_like(found.counts, cells.DONE), np.empty_like(found.counts)
-    cells.take_some_places(found.counts, starts, chosen, pos, end)
-    return _collect(work, starts, pos, end)
-
-
-def _collect(work: Work, starts: Array, pos: Array, end: Array) -> Kept:
-    rows = np.empty(int(starts[-1]), np.int32)
-    chunks = zip(work.chunks, pos, end, strict=True) if len(rows) else ()
-    work.run(scatter.collect, [(a, b, work.cells, own_pos, own_end, rows) for (a, b), own_pos, own_end in chunks])
-    ys, xs = np.empty(len(rows)), np.empty(len(rows))
-    work.run(scatter.gather, [(work.points, rows, a, b, ys, xs) for a, b in _stripes(work, len(rows))])
-    return Kept(starts, ys, xs, rows)
+    lengths = np.zeros(len(work.found.keys), np.int64)
+    lengths[chosen] = work.found.sizes[chosen]
+    return _bring(work, np.concatenate([[0], np.cumsum(lengths)]))
 
 
 def _find_core(work: Work, sparse: list[Runs], kept: Kept) -> Array:
