@@ -112,6 +112,8 @@ def list_cells(where, page_bits, page_keys, filled, first_cell, first, last, key
 def to_cells(start, stop, page_bits, words, cells, counts):
     """Turn the slots of points ``start:stop`` into cells in place, and count the points of each cell.
 
+    They are counted in bytes, whose carries alone go to `counts` at once: a quarter of the memory to jump about in.
+
     Parameters
     ----------
     words : ndarray of int64
@@ -121,6 +123,7 @@ def to_cells(start, stop, page_bits, words, cells, counts):
         Added to.
     """
     inside = (np.int64(1) << page_bits) - 1
+    few = np.zeros(len(counts), np.uint8)
     for first in range(start, stop, BLOCK):  # two short loops: neither waits for the other's memory
         own = cells[first : min(first + BLOCK, stop)]
         for j in range(len(own)):
@@ -129,4 +132,9 @@ def to_cells(start, stop, page_bits, words, cells, counts):
             before = word & ((np.int64(1) << (slot & inside)) - 1)
             own[j] = (word >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
         for cell in own:
-            counts[np.uint64(cell)] += 1
+            n = np.uint8(few[np.uint64(cell)] + 1)
+            few[np.uint64(cell)] = n
+            if n == 0:
+                counts[np.uint64(cell)] += 256
+    for cell in range(len(counts)):
+        counts[cell] += few[cell]
