@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +19,7 @@ from cabstand.clustering.kernels import layout, number, share
 from cabstand.clustering.kernels.atomic import lower, swap
 from cabstand.clustering.kernels.cores import core_points
 from cabstand.clustering.kernels.grid import make_grid
+from cabstand.clustering.kernels.kept import bring
 from cabstand.clustering.kernels.layout import Book, order_cells, write_books
 from cabstand.clustering.kernels.link import find, unite
 from cabstand.clustering.kernels.share import Map, cut
@@ -87,35 +89,69 @@ def test_many_threads_pull_at_one_chain(run: Map) -> None:
 
 @ANY
 @given(
-    books=st.lists(st.dictionaries(st.integers(0, 40), st.integers(1, 15), min_size=1), min_size=1, max_size=7),
+    books=st.lists(
+        st.dictionaries(st.integers(0, 40), st.lists(st.integers(0, 15), min_size=1, max_size=600), min_size=1),
+        min_size=1,
+        max_size=7,
+    ),
     parts=st.integers(1, 9),
     page_bits=st.sampled_from([0, 1, 4]),
     data=st.data(),
 )
 def test_books_make_one_directory(
-    run: Map, books: list[dict[int, int]], parts: int, page_bits: int, data: st.DataObject
+    run: Map, books: list[dict[int, list[int]]], parts: int, page_bits: int, data: st.DataObject
 ) -> None:
-    """Each page of each book has its points in one of its slots, said by the page's key."""
+    """Each book has points in some slots of its pages; every point learns which of the ordered cells is its own."""
     width = 1 << page_bits
-    written, total = [], dict[int, int]()
+    written, slots, cells, chunks = [], list[int](), list[int](), []
     for pages in books:
         keys = data.draw(st.permutations(list(pages)))
-        counts = np.zeros((len(keys), width), np.int32)
+        filled = np.zeros(len(keys), np.uint16)
+        start = len(slots)
         for i, key in enumerate(keys):
-            counts[i, key % width] = pages[key]
-            cell = key * width + key % width
-            total[cell] = total.get(cell, 0) + pages[key]
-        written.append(Book(np.array(keys, np.int64), counts.reshape(-1)))
-    found = order_cells(written, page_bits, run, parts)
-    assert dict(zip(found.keys.tolist(), found.sizes.tolist(), strict=True)) == total
+            inside = [slot % width for slot in pages[key]]
+            slots += [i * width + slot for slot in inside]
+            cells += [key * width + slot for slot in inside]
+            filled[i] = sum(1 << slot for slot in set(inside))
+        chunks.append((start, len(slots)))
+        written.append(Book(np.array(keys, np.int64), filled))
+    of_points = np.array(slots, np.int32)
+    found = order_cells(written, page_bits, chunks, of_points, run, parts)
+    total = Counter(cells)
     assert found.keys.tolist() == sorted(total)
-    for t, pages in enumerate(books):
-        slots = found.slots[t]
-        own = {key * width + key % width: size for key, size in pages.items()}
-        assert found.keys[slots >= 0].tolist() == sorted(own)
-        assert (slots[slots >= 0] >= found.own[t].start).all()
-        assert (slots[slots >= 0] < found.own[t].stop).all()
-        assert found.counts[slots[slots >= 0]].tolist() == [own[cell] for cell in sorted(own)]
+    assert found.sizes.tolist() == [total[key] for key in sorted(total)]
+    assert found.keys[of_points].tolist() == cells
+    for counts, (a, b) in zip(found.counts, chunks, strict=True):
+        assert counts.tolist() == [Counter(cells[a:b])[key] for key in sorted(total)]
+
+
+@ANY
+@given(
+    n_cells=st.integers(1, 40),
+    n_points=st.integers(0, 900),
+    threads=st.integers(1, 5),
+    region_bits=st.sampled_from([0, 2, 13]),
+    n_samples=st.integers(1, 9),
+    seed=st.integers(0, 2**32 - 1),
+)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_kept_points_are_brought_together_in_input_order(
+    run: Map, n_cells: int, n_points: int, threads: int, region_bits: int, n_samples: int, seed: int, kind: type
+) -> None:
+    """Of a sampled cell the first few points of the input are kept, of some cells all, of others none."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(0, 1, (n_points, 2)).astype(kind)
+    cells = rng.integers(0, n_cells, n_points).astype(np.int32)
+    chunks = cut(n_points, threads)
+    counts = np.array([np.bincount(cells[a:b], minlength=n_cells) for a, b in chunks], np.int32)
+    counts = counts.reshape(-1, n_cells)
+    sizes = counts.sum(axis=0)
+    wanted = np.choose(rng.integers(0, 3, n_cells), [np.zeros_like(sizes), np.minimum(sizes, n_samples), sizes])
+    starts = np.r_[0, np.cumsum(wanted)].astype(np.int64)
+    expected = [row for cell in range(n_cells) for row in np.flatnonzero(cells == cell)[: wanted[cell]].tolist()]
+    kept = bring(read_only(points), cells, counts, starts, chunks, run, region_bits)
+    assert kept.rows.tolist() == expected
+    assert np.c_[kept.ys, kept.xs].tolist() == points[expected].astype(float).tolist()
 
 
 @ANY

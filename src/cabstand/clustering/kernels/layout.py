@@ -87,9 +87,7 @@ def _write_book_hashed(
         bits += 2 if bits < 18 else 1
 
 
-def order_cells(
-    books: list[Book], page_bits: int, chunks: Chunks, slots: Array, run: Map, parts: int
-) -> Directory:
+def order_cells(books: list[Book], page_bits: int, chunks: Chunks, slots: Array, run: Map, parts: int) -> Directory:
     """Put the cells of all books in order, and turn every point's slot into its cell, in place.
 
     `parts` says into how many stretches of pages the work is cut.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -10,17 +9,16 @@ import numpy as np
 from cabstand.clustering.kernels import (
     border,
     bounds,
-    cells,
     closest,
     core,
     link,
     number,
     sample,
-    scatter,
     weighted,
     windows,
 )
 from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.kept import Kept, bring
 from cabstand.clustering.kernels.layout import Directory, order_cells, write_books
 from cabstand.clustering.kernels.share import Array, Chunks, Map, cut, threads, worth
 
@@ -50,15 +48,6 @@ class Runs(NamedTuple):
     sparse: Array
     runs: Array
     turns: Array
-
-
-class Kept(NamedTuple):
-    """The points that were brought together, cell by cell."""
-
-    starts: Array
-    ys: Array
-    xs: Array
-    rows: Array
 
 
 def find_box(points: Array, n_threads: int) -> Array | None:
@@ -160,23 +149,7 @@ def _choose(work: Work, sparse: list[Runs]) -> Array:
 
 def _bring(work: Work, starts: Array) -> Kept:
     """Bring points together: as many of each cell as it has places."""
-    counts, n = work.found.counts, int(starts[-1])
-    keep = np.empty(counts.shape, np.uint8)
-    regions = range(-(-counts.shape[1] >> scatter.REGION_BITS))
-    edges = [min(r << scatter.REGION_BITS, counts.shape[1]) for r in (*regions, len(regions))]
-    kept = np.empty((len(regions), len(counts)), np.int64)
-    stretches = zip(itertools.pairwise(edges), kept, strict=True)
-    work.run(scatter.share_places, [(counts, starts, a, b, keep, own) for (a, b), own in stretches])
-    heads = np.cumsum(kept).reshape(kept.shape) - kept  # by region, within it by thread
-    staged, marks = np.empty((n, 2)), np.empty(n, np.int64)
-    calls = [
-        (work.points, a, b, work.cells, keep[t], np.ascontiguousarray(heads[:, t]), staged, marks)
-        for t, (a, b) in enumerate(work.chunks)
-    ]
-    work.run(scatter.collect, calls if n else [])
-    ys, xs, rows = np.empty(n), np.empty(n), np.empty(n, np.int32)
-    work.run(scatter.settle, [(r, starts, staged, marks, ys, xs, rows) for r in regions])
-    return Kept(starts, ys, xs, rows)
+    return bring(work.points, work.cells, work.found.counts, starts, work.chunks, work.run)
 
 
 def _bring_some(work: Work, chosen: Array) -> Kept:

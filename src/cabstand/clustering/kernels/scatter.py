@@ -11,7 +11,6 @@ import numpy as np
 from cabstand.clustering.kernels.jit import kernel
 
 ALL = 255  # in `keep`: every point of the cell
-REGION_BITS = 13  # binary logarithm of the cells of a region
 BLOCK = 1024  # points
 
 
@@ -45,7 +44,7 @@ def share_places(counts, starts, first, last, keep, kept):
 
 
 @kernel
-def collect(points, start, stop, cells, keep, heads, staged, marks):
+def collect(points, start, stop, cells, region_bits, keep, heads, staged, marks):
     """Append the kept ones of points ``start:stop`` to their regions.
 
     Most points are not kept, and which are cannot be guessed: a block is sieved without asking, then written.
@@ -53,6 +52,8 @@ def collect(points, start, stop, cells, keep, heads, staged, marks):
     Parameters
     ----------
     cells : ndarray of int32, one a point
+    region_bits : int
+        Binary logarithm of the cells of a region.
     keep : ndarray of uint8, one a cell
         What this thread keeps; counted down.
     heads : ndarray of int64, one a region
@@ -75,7 +76,7 @@ def collect(points, start, stop, cells, keep, heads, staged, marks):
             if left == 0:
                 continue  # this block has used up the share
             keep[np.uint64(cell)] = left - np.uint8(left != ALL)
-            region = np.uint64(cell >> REGION_BITS)
+            region = np.uint64(cell >> region_bits)
             to = np.uint64(heads[region])
             heads[region] += 1
             i = np.uint64(first + j)
@@ -85,8 +86,8 @@ def collect(points, start, stop, cells, keep, heads, staged, marks):
 
 
 @kernel
-def settle(region, starts, staged, marks, ys, xs, rows):
-    """Put the kept points of a region in the order of its cells, those of a cell in input order.
+def settle(first, last, starts, staged, marks, ys, xs, rows):
+    """Put the kept points of the cells ``first:last`` in the order of the cells, those of a cell in input order.
 
     Parameters
     ----------
@@ -95,8 +96,6 @@ def settle(region, starts, staged, marks, ys, xs, rows):
     rows : ndarray of int32, shape (kept,)
         Index in the input.
     """
-    first = region << REGION_BITS
-    last = min(first + (1 << REGION_BITS), len(starts) - 1)
     places = starts[first:last].copy()
     for k in range(np.uint64(starts[first]), np.uint64(starts[last])):
         cell = np.uint64((marks[k] >> 32) - first)
