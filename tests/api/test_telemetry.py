@@ -5,25 +5,32 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from cabstand.api import call as calls
 from cabstand.api import telemetry
-from cabstand.api.telemetry import Immediate, Prediction, Threaded
+from cabstand.api.call import Call
+from cabstand.api.telemetry import Immediate, Threaded, iso
 from cabstand.errors import StorageError
-from cabstand.io.predictions import PredictionFiles, Record, line
+from cabstand.io.prediction_lines import Entry, Told, entry
+from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, make_home, service_of
 
 
-def prediction(n_rows: int = 1) -> Prediction:
+def finished(n_rows: int = 1) -> Call:
     call = calls.begin(None)
-    call.problem, call.version = "trip-duration", "v1"
-    return Prediction(
-        call, time.time(), "champion", 0.001, [(row, ROW) for row in range(n_rows)], [b'{"x":1.0}'] * n_rows
-    )
+    call.problem, call.version, call.status, call.n_rows = "trip-duration", "v1", 200, n_rows
+    return call
+
+
+def prediction(n_rows: int = 1, call: Call | None = None) -> Told:
+    call = call or finished(n_rows)
+    common = (call.request_id, iso(time.time()), call.problem, call.version, "champion", call.key, 1.0, call.trace_id)
+    return Told(*common, [(row, ROW) for row in range(n_rows)], [b'{"x":1.0}'] * n_rows)
 
 
 class Held(PredictionFiles):
@@ -33,10 +40,10 @@ class Held(PredictionFiles):
         super().__init__(folder)
         self.full = True
 
-    def append(self, records: list[Record]) -> None:
+    def append(self, entries: Sequence[Entry]) -> None:
         if self.full:
             raise StorageError("no space left on device")
-        super().append(records)
+        super().append(entries)
 
 
 def test_every_row_of_every_request_is_logged(tmp_path: Path) -> None:
@@ -87,11 +94,11 @@ def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_lambda_s_lines_are_whole_and_carry_the_metrics() -> None:
     out = io.StringIO()
     log = Immediate(out, gauges=lambda: {"BundleAgeS": 5.0})
-    answered = prediction(2)
-    log.predicted(answered)
-    answered.call.status = 200
-    log.answered(answered.call, "POST", 0.002)
-    assert out.getvalue().encode().startswith(b"".join(map(line, answered.records())))
+    call = finished(2)
+    told = prediction(2, call)
+    log.predicted(told)
+    log.answered(call, "POST", 0.002)
+    assert out.getvalue().startswith(entry(told).lines)
     lines = [json.loads(text) for text in out.getvalue().splitlines()]
     assert [one["event"] for one in lines] == ["prediction", "prediction", "request"]
     assert (lines[2]["LatencyMs"], lines[2]["Errors5xx"], lines[2]["BundleAgeS"]) == (2.0, 0, 5.0)
@@ -104,5 +111,5 @@ def test_a_closed_stream_is_no_one_s_error() -> None:
     out = io.StringIO()
     log = Immediate(out)
     out.close()
-    log.answered(prediction().call, "GET", 0.1)
+    log.answered(finished(), "GET", 0.1)
     assert log.dropped == 1

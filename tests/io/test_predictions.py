@@ -15,7 +15,8 @@ from pydantic_core import to_json
 
 from cabstand.errors import DataError, StorageError
 from cabstand.io import delivered, predictions
-from cabstand.io.predictions import PredictionFiles, each_json, line, lines
+from cabstand.io.prediction_lines import Entry, Told, each_json, entry, line
+from cabstand.io.predictions import PredictionFiles
 
 FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
 
@@ -27,10 +28,19 @@ def record(request_id: str, at: str = "2023-03-01T08:15:00.000000+00:00", row: i
     }  # fmt: skip
 
 
+def entries(*records: dict[str, object]) -> list[Entry]:
+    """What is written of records, each as a request's only row."""
+    found = []
+    for one in records:
+        rows, answers = [(one["row"], one["features"])], [to_json(one["answer"])]
+        found.append(entry(Told(rows=rows, answers=answers, **{name: one[name] for name in Told._fields[:-2]})))
+    return found
+
+
 def test_round_trip_and_time_span(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path / "log")
     late = record("b", "2023-03-02T00:00:00.000000+00:00")
-    files.append([record("a"), record("a", row=1), late])
+    files.append(entries(record("a"), record("a", row=1), late))
     assert list(files.read("trip-duration")) == [record("a"), record("a", row=1), late]
     assert list(files.read(None, "2023-03-02", "2023-03-03")) == [late]
     assert list(files.read("other")) == []
@@ -39,14 +49,35 @@ def test_round_trip_and_time_span(tmp_path: Path) -> None:
 
 
 def test_the_lines_of_a_request_are_those_of_its_records() -> None:
-    common = {name: value for name, value in record('a"%d').items() if name not in {"row", "features", "answer"}}
+    common = record("0a1b") | {"version": 'v"%d', "key": "\u00e9}"}
     rows = [(0, {"kind": "%b},{"}), (7, {"pickup_zone": 74, "pickup_at": "2023-03-01T08:15:00"})]
     answers = [{"low": 1.5}, {"species": "\u00e9", "probabilities": {"a": 0.1}}]
+    told = Told(rows=rows, answers=each_json(answers), **{name: common[name] for name in Told._fields[:-2]})
     records = [
-        {**record('a"%d', row=row), "features": features, "answer": answer}
+        common | {"row": row, "features": features, "answer": answer}
         for (row, features), answer in zip(rows, answers, strict=True)
     ]
-    assert lines(common, rows, each_json(answers)) == b"".join(map(line, records))
+    assert entry(told).lines.encode() == b"".join(map(line, records))
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 63, 64, 65, 200])
+def test_any_number_of_rows_is_written(tmp_path: Path, n_rows: int) -> None:
+    records = [record("a", row=row) for row in range(n_rows)]
+    PredictionFiles(tmp_path).append(entries(*records))
+    assert list(PredictionFiles(tmp_path).read()) == records
+
+
+def test_a_database_that_is_kept_open_follows_its_file(tmp_path: Path) -> None:
+    files = PredictionFiles(tmp_path, keep_open=True)
+    files.append(entries(record("a")))
+    assert PredictionFiles(tmp_path).delete("a") == 1
+    assert list(PredictionFiles(tmp_path).read()) == []
+    for path in tmp_path.glob("predictions.db*"):  # somebody tidies up under it
+        path.unlink()
+    files.append(entries(record("b")))
+    files.append(entries(record("c")))
+    assert [one["request_id"] for one in PredictionFiles(tmp_path).read()] == ["b", "c"]
+    files.close()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +91,7 @@ def test_many_at_once_are_each_as_alone(objects: list[dict[str, object]]) -> Non
 
 def test_deleted_is_gone_from_both(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path)
-    files.append([record("feedface01"), record("feedface01", row=1), record("other")])
+    files.append(entries(record("feedface01"), record("feedface01", row=1), record("other")))
     assert files.delete("feedface01") == 2
     assert [one["request_id"] for one in files.read()] == ["other"]
     for path in tmp_path.iterdir():
@@ -70,7 +101,7 @@ def test_deleted_is_gone_from_both(tmp_path: Path) -> None:
 
 def test_a_deletion_that_is_killed_loses_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = PredictionFiles(tmp_path)
-    files.append([record("feedface01"), record("other")])
+    files.append(entries(record("feedface01"), record("other")))
     day = tmp_path / "2023-03-01.jsonl"
     before = day.read_bytes()
 
@@ -99,11 +130,11 @@ def wait_for_a_waiter(path: Path) -> None:
 
 def test_a_writer_that_waited_writes_to_the_file_that_is_there_now(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path)
-    files.append([record("deleted"), record("kept")])
+    files.append(entries(record("deleted"), record("kept")))
     day = tmp_path / "2023-03-01.jsonl"
     with ThreadPoolExecutor(1) as pool:
         with predictions._locked(day, "rb") as file:
-            waiting = pool.submit(files.append, [record("late")])
+            waiting = pool.submit(files.append, entries(record("late")))
             wait_for_a_waiter(day)
             there = file.read().splitlines(keepends=True)
             predictions._replace(day, [kept for kept in there if b"deleted" not in kept])
@@ -113,7 +144,7 @@ def test_a_writer_that_waited_writes_to_the_file_that_is_there_now(tmp_path: Pat
 
 def test_retention(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path)
-    files.append([record("old", "2023-01-01T00:00:00.000000+00:00"), record("new")])
+    files.append(entries(record("old", "2023-01-01T00:00:00.000000+00:00"), record("new")))
     (tmp_path / "2023-01-01.jsonl.part").write_bytes(b"left by a deletion that was killed")
     files.retain(30, datetime(2023, 3, 15, tzinfo=UTC))
     assert [one["request_id"] for one in files.read()] == ["new"]
@@ -123,7 +154,7 @@ def test_retention(tmp_path: Path) -> None:
 def test_a_disk_that_refuses(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
-        PredictionFiles(tmp_path / "file" / "log").append([record("a")])
+        PredictionFiles(tmp_path / "file" / "log").append(entries(record("a")))
 
 
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
@@ -132,7 +163,7 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "predictions.db") as database:
         database.execute("PRAGMA user_version = 9")
     with pytest.raises(StorageError, match="newer"):
-        PredictionFiles(tmp_path).append([record("a")])
+        PredictionFiles(tmp_path).append(entries(record("a")))
 
 
 def envelope(*messages: str) -> bytes:

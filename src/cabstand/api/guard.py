@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import re
 import traceback
 from collections.abc import MutableMapping
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ SECURITY = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+WHOLE = "cabstand.whole"  # in a scope: the server has the whole body, so there is nothing to wait for
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Guard:
         try:
             await self._admit(scope, headers, call)
             if scope["method"] == "POST":
-                call.body = await self._body(headers, receive)
+                call.body = await self._body(scope, headers, receive)
             await self._app(scope, receive, answer)
         except Exception as error:
             if not isinstance(error, ApiError):
@@ -118,17 +117,16 @@ class Guard:
             raise ApiError(403, "forbidden", f"this API key lacks the scope `{scope}`")
         return key
 
-    async def _body(self, headers: MutableMapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, headers: MutableMapping[bytes, bytes], receive: Receive) -> bytes:
         limit = self._rules.max_body_bytes
-        too_large = ApiError(413, "body-too-large", f"the body exceeds {limit} bytes", headers={"connection": "close"})
         declared = headers.get(b"content-length", b"0")
-        if not _LENGTH.fullmatch(declared) or int(declared) > limit:
-            raise too_large
-        if self._rules.timeout_s is None:
-            return await _read(receive, limit, too_large)
+        if not declared.isdigit() or len(declared) > 18 or int(declared) > limit:
+            raise _too_large(limit)
+        if self._rules.timeout_s is None or WHOLE in scope:
+            return await _read(receive, limit)
         try:
             async with asyncio.timeout(self._rules.timeout_s):
-                return await _read(receive, limit, too_large)
+                return await _read(receive, limit)
         except TimeoutError as error:
             late = {"connection": "close"}
             raise ApiError(408, "too-slow", "the request did not arrive in time", headers=late) from error
@@ -170,7 +168,7 @@ class _Answer:
         await self._send(message)
 
 
-async def _read(receive: Receive, limit: int, too_large: ApiError) -> bytes:
+async def _read(receive: Receive, limit: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
@@ -178,9 +176,13 @@ async def _read(receive: Receive, limit: int, too_large: ApiError) -> bytes:
             raise ApiError(400, "incomplete", "the client left before its request was whole")
         body += message.get("body", b"")
         if len(body) > limit:
-            raise too_large
+            raise _too_large(limit)
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, "body-too-large", f"the body exceeds {limit} bytes", headers={"connection": "close"})
 
 
 def _bearer(value: bytes) -> bytes:

@@ -48,6 +48,7 @@ class RowSchema:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = tuple(fields)
+        self._columns = [(one.name, np.dtype(KINDS[one.kind]), one.optional) for one in fields]
         row = core_schema.typed_dict_schema(
             {one.name: core_schema.typed_dict_field(_value(one), required=not one.optional) for one in fields},
             extra_behavior="forbid",
@@ -90,10 +91,8 @@ class RowSchema:
     def columns(self, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         """Return valid rows as the columns that feature functions read, (n,) each."""
         return {
-            one.name: np.array([_present(row.get(one.name)) for row in rows], KINDS[one.kind])
-            if one.optional
-            else np.array([row[one.name] for row in rows], KINDS[one.kind])
-            for one in self.fields
+            name: np.array([_present(row.get(name)) for row in rows] if optional else [row[name] for row in rows], kind)
+            for name, kind, optional in self._columns
         }
 
     def json_schema(self) -> dict[str, Any]:

@@ -19,6 +19,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cabstand.api.app import create_app
+from cabstand.api.guard import WHOLE
+from cabstand.api.outbox import Held, Outbox
 from cabstand.errors import TaskError
 from cabstand.settings import Settings
 
@@ -35,6 +37,7 @@ class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, with time limits for head, body and answers, and a size limit for the head."""
 
     body_s = 15.0
+    outbox: Outbox | None = None
     _head_bytes = 0
     _head_open = True
     _deadline: float | None = None
@@ -45,6 +48,10 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock of the first head."""
         super().connection_made(transport)
+        kind = type(self)
+        if kind.outbox is None or kind.outbox.loop is not self.loop:
+            kind.outbox = Outbox(self.loop)
+        self.transport = Held(transport, kind.outbox)
         self._await_head()
 
     def on_message_begin(self) -> None:
@@ -60,8 +67,9 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, and say that the body is there."""
         self._deadline = None
+        self.scope[WHOLE] = True  # type: ignore[literal-required]
         super().on_message_complete()
 
     def pause_writing(self) -> None:

@@ -70,7 +70,7 @@ def _telemetry(settings: Settings, store: ModelStore, metrics: Metrics) -> Telem
     kind = settings.prediction_log
     if kind == "stdout" or (kind == "auto" and settings.on_lambda):
         return Immediate(gauges=_Gauges(store, metrics))
-    files = PredictionFiles(settings.home / "predictions") if kind != "off" else None
+    files = PredictionFiles(settings.home / "predictions", keep_open=True) if kind != "off" else None
     quiet = settings.log_level.upper() not in {"DEBUG", "INFO"}
     return Threaded(files, None if quiet else sys.stderr, settings.prediction_retention_days)
 

@@ -9,68 +9,24 @@ import logging
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, Protocol, TextIO
+from typing import Protocol, TextIO
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from cabstand.api.call import Call
 from cabstand.errors import CabstandError
-from cabstand.io.predictions import PredictionFiles, Record, lines
+from cabstand.io.prediction_lines import Entry, Told, entry
+from cabstand.io.predictions import PredictionFiles
 
 logger = logging.getLogger(__name__)
 
 MOST_PENDING = 20_000
-AT_ONCE = 500  # items written in one go: what is made of them to be written stays small, however long the queue
-PAUSE_S = 0.1
+# A thread that writes takes the interpreter's lock from the one that answers: seldom and much costs less than often.
+PAUSE_S = 0.25
 RETAIN_EVERY_S = 3600.0
-
-
-@dataclass(slots=True, frozen=True)
-class Prediction:
-    """One answered request: `rows` are the fields as they were sent, by their index in it; answers are JSON."""
-
-    call: Call
-    at: float
-    role: str
-    latency_s: float
-    rows: list[tuple[int, dict[str, Any]]]
-    answers: list[bytes]
-
-    def records(self) -> list[Record]:
-        """Return one record a predicted row."""
-        common = self._common()
-        return [
-            {
-                "request_id": common["request_id"],
-                "row": row,
-                **common,
-                "features": features,
-                "answer": from_json(answer),
-            }
-            for (row, features), answer in zip(self.rows, self.answers, strict=True)
-        ]
-
-    def lines(self) -> bytes:
-        """Return one line a predicted row, as `records` tells it."""
-        return lines(self._common(), self.rows, self.answers)
-
-    def _common(self) -> Record:
-        call = self.call
-        return {
-            "request_id": call.request_id,
-            "at": iso(self.at),
-            "problem": call.problem,
-            "version": call.version,
-            "role": self.role,
-            "key": call.key,
-            "latency_ms": round(self.latency_s * 1e3, 3),
-            "trace_id": call.trace_id,
-        }
 
 
 class Telemetry(Protocol):
@@ -78,7 +34,7 @@ class Telemetry(Protocol):
 
     dropped: int
 
-    def predicted(self, prediction: Prediction) -> None:
+    def predicted(self, told: Told) -> None:
         """Take an answered prediction."""
 
     def answered(self, call: Call, method: str, latency_s: float) -> None:
@@ -99,22 +55,19 @@ def _second(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def request_line(call: Call, method: str, latency_s: float, at: float) -> dict[str, Any]:
-    """Return what the log says of a request: never its body, its key or its address."""
-    return {
-        "event": "request",
-        "time": iso(at),
-        "request_id": call.request_id,
-        "trace_id": call.trace_id,
-        "method": method,
-        "route": call.route,
-        "status": call.status,
-        "latency_ms": round(latency_s * 1e3, 3),
-        "key": call.key,
-        "problem": call.problem,
-        "version": call.version,
-        "rows": call.n_rows,
-    }
+def request_line(call: Call, method: str, latency_s: float, at: float) -> str:
+    """Return what the log says of a request, as JSON: never its body, its key or its address."""
+    what, who = _named(method, call.route, call.key, call.problem, call.version)
+    ids = f'"request_id":"{call.request_id}","trace_id":"{call.trace_id}"'
+    figures = f'"status":{call.status},"latency_ms":{round(latency_s * 1e3, 3)!r}'
+    return f'{{"event":"request","time":"{iso(at)}",{ids},{what},{figures},{who},"rows":{call.n_rows}}}'
+
+
+@lru_cache(512)
+def _named(method: str, route: str, key: str, problem: str, version: str) -> tuple[str, str]:
+    """Return those parts of a request's line that are the same for many, each from a bounded set."""
+    what, who = {"method": method, "route": route}, {"key": key, "problem": problem, "version": version}
+    return to_json(what)[1:-1].decode(), to_json(who)[1:-1].decode()
 
 
 class Threaded:
@@ -135,7 +88,7 @@ class Threaded:
         self._files = files
         self._stream = stream
         self._retention_days = retention_days
-        self._pending: deque[Prediction | tuple[Call, str, float, float]] = deque()
+        self._pending: list[str | Entry] = []
         self._n_pending = 0
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -143,22 +96,23 @@ class Threaded:
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._thread.start()
 
-    def predicted(self, prediction: Prediction) -> None:
+    def predicted(self, told: Told) -> None:
         """Queue an answered prediction, or count its rows as dropped."""
+        # Written out at once, while all of it is at hand: the thread would take the interpreter's lock for it.
         if self._files is not None:
-            self._put(prediction, len(prediction.rows))
+            self._put(entry(told), len(told.rows))
 
     def answered(self, call: Call, method: str, latency_s: float) -> None:
         """Queue a finished request."""
         if self._stream is not None:
-            self._put((call, method, latency_s, time.time()), 1)
+            self._put(request_line(call, method, latency_s, time.time()), 1)
 
     def close(self) -> None:
         """Write what is pending and stop."""
         self._stopped.set()
         self._thread.join(timeout=30)
 
-    def _put(self, item: Any, size: int) -> None:
+    def _put(self, item: str | Entry, size: int) -> None:
         with self._lock:
             if self._n_pending + size > MOST_PENDING:
                 self.dropped += size
@@ -170,35 +124,27 @@ class Threaded:
         while not self._stopped.wait(PAUSE_S):
             self._drain()
         self._drain()
+        if self._files is not None:
+            self._files.close()
 
     def _drain(self) -> None:
-        while items := self._take():
-            self._tell(items)
-
-    def _take(self) -> list[Prediction | tuple[Call, str, float, float]]:
         with self._lock:
-            items = [self._pending.popleft() for _ in range(min(AT_ONCE, len(self._pending)))]
-            self._n_pending -= sum(len(item.rows) if isinstance(item, Prediction) else 1 for item in items)
-        return items
-
-    def _tell(self, items: list[Prediction | tuple[Call, str, float, float]]) -> None:
-        predictions = [item for item in items if isinstance(item, Prediction)]
-        requests = [item for item in items if not isinstance(item, Prediction)]
-        if requests and self._stream is not None:
-            lines = [to_json(request_line(*item)).decode() for item in requests]
+            items, self._pending, self._n_pending = self._pending, [], 0
+        lines = [item for item in items if isinstance(item, str)]
+        entries = [item for item in items if isinstance(item, Entry)]
+        if lines:
             self._attempt(lambda: self._write("\n".join(lines) + "\n"), len(lines))
-        if predictions and self._files is not None:
-            records = [record for one in predictions for record in one.records()]
-            self._attempt(lambda: self._store(records), len(records))
+        if entries:
+            self._attempt(lambda: self._store(entries), sum(len(one.values) for one in entries))
 
     def _write(self, text: str) -> None:
         assert self._stream is not None
         self._stream.write(text)
         self._stream.flush()
 
-    def _store(self, records: list[Record]) -> None:
+    def _store(self, entries: list[Entry]) -> None:
         assert self._files is not None
-        self._files.append(records)
+        self._files.append(entries)
         if time.monotonic() - self._retained_at > RETAIN_EVERY_S:
             self._retained_at = time.monotonic()
             self._files.retain(self._retention_days, datetime.now(UTC))
@@ -226,17 +172,17 @@ class Immediate:
         self._stream = stream or sys.stdout
         self._gauges = gauges
         self._told = 0
-        self._held = b""
+        self._held = ""
 
-    def predicted(self, prediction: Prediction) -> None:
+    def predicted(self, told: Told) -> None:
         """Keep one line a predicted row for the request's own line, which follows at once."""
-        self._held += prediction.lines()
+        self._held += entry(told).lines
 
     def answered(self, call: Call, method: str, latency_s: float) -> None:
         """Write the request's line with its metrics."""
         at = time.time()
         gauges = self._gauges()
-        content = request_line(call, method, latency_s, at) | {
+        content = {
             "service": "api",
             "Requests": 1,
             "Errors4xx": int(400 <= call.status < 500),
@@ -247,9 +193,9 @@ class Immediate:
             **gauges,
         }
         self._told = self.dropped
-        directive = b',"_aws":{"Timestamp":%d,"CloudWatchMetrics":[%b]}}\n' % (int(at * 1000), _directive(*gauges))
-        told, self._held = self._held + to_json(content)[:-1] + directive, b""
-        self._write(told.decode())
+        directive = f',"_aws":{{"Timestamp":{int(at * 1000)},"CloudWatchMetrics":[{_directive(*gauges)}]}}}}\n'
+        told, self._held = self._held + request_line(call, method, latency_s, at)[:-1], ""
+        self._write(f"{told},{to_json(content)[1:-1].decode()}{directive}")
 
     def close(self) -> None:
         """Nothing is pending."""
@@ -263,9 +209,9 @@ class Immediate:
 
 
 @cache
-def _directive(*gauges: str) -> bytes:
+def _directive(*gauges: str) -> str:
     """Return what tells CloudWatch which items of a request's line are metrics; the same with each line."""
     units = dict.fromkeys(("Requests", "Errors4xx", "Errors5xx"), "Count") | {"LatencyMs": "Milliseconds"}
     units |= dict.fromkeys(("Predictions", "PredictionsDropped"), "Count") | dict.fromkeys(gauges, "None")
     metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
-    return to_json({"Namespace": Immediate.NAMESPACE, "Dimensions": [["service"]], "Metrics": metrics})
+    return to_json({"Namespace": Immediate.NAMESPACE, "Dimensions": [["service"]], "Metrics": metrics}).decode()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cabstand.errors import DataError
-from cabstand.io.predictions import SCHEMA_VERSION, Record
+from cabstand.io.prediction_lines import SCHEMA_VERSION, Record
 
 GZIP = b"\x1f\x8b"
 _DECODER = json.JSONDecoder()

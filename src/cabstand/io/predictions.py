@@ -13,18 +13,18 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic_core import to_json
-
 from cabstand.errors import StorageError
+from cabstand.io.prediction_lines import INSERTED, SCHEMA_VERSION, Entry, Record
 
-SCHEMA_VERSION = 1
 COLUMNS = (
     "request_id", "row", "at", "problem", "version", "role", "key", "latency_ms", "trace_id", "features", "answer",
 )  # fmt: skip
-_INSERT = "INSERT INTO predictions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+AT_ONCE = 64  # rows of one statement
 _TABLE = """
 CREATE TABLE IF NOT EXISTS predictions (
   request_id TEXT NOT NULL, row INTEGER NOT NULL, at TEXT NOT NULL, problem TEXT NOT NULL, version TEXT NOT NULL,
@@ -34,49 +34,24 @@ CREATE INDEX IF NOT EXISTS predictions_by_request ON predictions (request_id);
 CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
 """
 
-Record = dict[str, Any]
-_SEAM = b"},{"
+
+@cache
+def _insert(n_rows: int) -> str:
+    row = f"({', '.join('?' * len(INSERTED))})"
+    return f"INSERT INTO predictions ({', '.join(INSERTED)}) VALUES {', '.join([row] * n_rows)}"  # noqa: S608
 
 
-def line(record: Record) -> bytes:
-    """Return a predicted row as the line that every log of it holds."""
-    return to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, **record}) + b"\n"
+def _stretches(n_rows: int) -> Iterator[tuple[int, int]]:
+    """Yield first and last (outside) of stretches whose lengths are powers of two, so that few statements do for all.
 
-
-def lines(common: Record, rows: Sequence[tuple[int, Record]], answers: Sequence[bytes]) -> bytes:
-    """Return the lines of one request's rows: what `line` says of each, what they share written once.
-
-    Parameters
-    ----------
-    common : dict
-        A record's items in order, without row, features and answer.
-    rows : sequence of (int, dict)
-        Each row's index in its request, and its features.
-    answers : sequence of bytes
-        The answers' JSON, in the same order.
+    A row a statement would give the interpreter's lock away, and ask for it again, with each row: a server under load
+    spends more time on that than on the rows.
     """
-    (first, request_id), *others = common.items()
-    before = to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, first: request_id})[:-1] + b',"row":'
-    between = b"," + to_json(dict(others))[1:-1] + b',"features":'
-    pieces = [before, b"", between, b"", b',"answer":', b"", b"}\n"] * len(rows)
-    pieces[1::7] = [b"%d" % index for index, _ in rows]
-    pieces[3::7] = each_json([features for _, features in rows])
-    pieces[5::7] = answers
-    return b"".join(pieces)
-
-
-def each_json(objects: Sequence[Record]) -> list[bytes]:
-    """Return the JSON of each object, null for what is not finite.
-
-    Made in one call where there are many: a call costs as much as a small object.
-    """
-    if len(objects) == 1:
-        return [to_json(objects[0], inf_nan_mode="null")]
-    parts = to_json(objects, inf_nan_mode="null")[2:-2].split(_SEAM)
-    # A seam within a text, or an empty object, would give another number of parts.
-    if len(parts) != len(objects) or b"" in parts:
-        return [to_json(one, inf_nan_mode="null") for one in objects]
-    return [b"{%b}" % part for part in parts]
+    first = 0
+    while first < n_rows:
+        last = first + min(AT_ONCE, 1 << (n_rows - first).bit_length() - 1)
+        yield first, last
+        first = last
 
 
 class PredictionFiles:
@@ -86,27 +61,39 @@ class PredictionFiles:
     ----------
     folder : path
         Holds `predictions.db` and one `<date>.jsonl` a day (UTC).
+    keep_open : bool
+        Whether the database stays open from one `append` to the next, all from one thread, until `close`: to open and
+        close it, which empties its journal, costs as much as a thousand rows.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep_open: bool = False) -> None:
         self.folder = folder
+        self._keep_open = keep_open
+        self._writer: sqlite3.Connection | None = None
+        self._written: os.stat_result | None = None
 
-    def append(self, records: list[Record]) -> None:
-        """Write predicted rows to both.
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write the predicted rows of requests to both.
 
         Raises
         ------
         StorageError
             If the disk refuses, is full, say; none of the rows is in SQLite then.
         """
-        features = each_json([record["features"] for record in records])
-        answers = each_json([record["answer"] for record in records])
-        told = zip(records, features, answers, strict=True)
-        rows = [(*map(record.get, COLUMNS[:-2]), asked.decode(), answer.decode()) for record, asked, answer in told]
-        with self._errors(), closing(self._connect()) as connection, connection:
-            connection.executemany(_INSERT, rows)
+        by_day: dict[str, list[str]] = {}
+        for one in entries:
+            by_day.setdefault(one.day, []).append(one.lines)
         with self._errors():
-            self._append_lines(records, features, answers)
+            self._insert([values for one in entries for values in one.values])
+            for day, texts in by_day.items():
+                with _locked(self.folder / f"{day}.jsonl", "ab") as file:
+                    _append_whole(file, "".join(texts).encode())
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def read(self, problem: str | None = None, since: str = "", until: str = "9999") -> Iterator[Record]:
         """Yield the predicted rows of a time span (ISO 8601, UTC; `until` is outside), the oldest first."""
@@ -153,21 +140,25 @@ class PredictionFiles:
             )  # nor does it stay in the journal of a running service
             return deleted.rowcount
 
-    def _append_lines(self, records: list[Record], features: list[bytes], answers: list[bytes]) -> None:
-        heads = each_json(
-            [
-                {"event": "prediction", "schema_version": SCHEMA_VERSION}
-                | {name: record[name] for name in COLUMNS[:-2]}
-                for record in records
-            ]
-        )
-        by_day: dict[str, list[bytes]] = {}
-        for record, head, asked, answer in zip(records, heads, features, answers, strict=True):
-            line = b'%b,"features":%b,"answer":%b}\n' % (head[:-1], asked, answer)
-            by_day.setdefault(record["at"][:10], []).append(line)
-        for day, lines in by_day.items():
-            with _locked(self.folder / f"{day}.jsonl", "ab") as file:
-                _append_whole(file, b"".join(lines))
+    def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        kept = False
+        try:
+            with self._open() as connection:
+                for first, last in _stretches(len(rows)):
+                    connection.execute(_insert(last - first), [*chain.from_iterable(rows[first:last])])
+            kept = self._keep_open
+        finally:
+            if not kept:
+                self.close()
+
+    def _open(self) -> sqlite3.Connection:
+        """Return a connection to the database that is there now: somebody may have removed the one written before."""
+        if self._writer is not None and not _stands_at(self.database, self._written):
+            self.close()
+        if self._writer is None:
+            self._writer = self._connect()
+            self._written = self.database.stat()
+        return self._writer
 
     def _connect(self) -> sqlite3.Connection:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -223,13 +214,13 @@ def _locked(path: Path, mode: str) -> Iterator[IO[bytes]]:
     while True:
         with path.open(mode, buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
-            if _stands_at(path, file):  # and has not been replaced while we waited
+            if _stands_at(path, os.fstat(file.fileno())):  # and has not been replaced while we waited
                 yield file
                 return
 
 
-def _stands_at(path: Path, file: IO[bytes]) -> bool:
+def _stands_at(path: Path, file: os.stat_result | None) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return file is not None and os.path.samestat(file, path.stat())
     except FileNotFoundError:
         return False

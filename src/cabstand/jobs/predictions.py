@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import delivered, storage
-from cabstand.io.predictions import PredictionFiles, Record
+from cabstand.io.prediction_lines import Record
+from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
 
 META = ("request_id", "row", "at", "problem", "version", "role", "key", "latency_ms", "trace_id")

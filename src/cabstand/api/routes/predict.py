@@ -20,8 +20,8 @@ from cabstand.api.errors import ApiError
 from cabstand.api.model import Answer
 from cabstand.api.schemas import Row, RowError, RowSchema
 from cabstand.api.service import Service
-from cabstand.api.telemetry import Prediction
-from cabstand.io.predictions import each_json
+from cabstand.api.telemetry import iso
+from cabstand.io.prediction_lines import Told, each_json
 
 ROUTING_KEY = b"x-routing-key"
 NEAREST = "/v1/hotspots/nearest"
@@ -83,7 +83,9 @@ class Predictions:
         call.version, call.n_rows = version, len(rows)
         labels = (("problem", call.problem), ("version", version), ("role", role))
         self._metrics.add("cabstand_predictions_total", labels, len(rows))
-        self._telemetry.predicted(Prediction(call, time.time(), role, call.elapsed_s(), rows, answers))
+        at, ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
+        shared = (call.request_id, at, call.problem, version, role, call.key, ms, call.trace_id)
+        self._telemetry.predicted(Told(*shared, rows, answers))
 
 
 Answering = Callable[[Sequence[Row]], list[Answer]]

@@ -86,10 +86,14 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
     pickup = columns["pickup_zone"].astype(np.int64, copy=False)
     dropoff = columns["dropoff_zone"].astype(np.int64, copy=False)
     table = assets.get("pairs")
-    matrix = _of_pairs(pickup, dropoff, assets) if table is None else table.take(pickup * N_ZONES + dropoff, axis=0)
     moments = columns["pickup_at"]
-    of_one = _calendar_of_one(moments) if len(moments) == 1 else None
-    matrix[:, 2], matrix[:, 3], matrix[:, 4] = of_one or calendar(moments)
+    if len(moments) == 1 and table is not None and (of_one := _calendar_of_one(moments)):
+        pair = pickup.item() * N_ZONES + dropoff.item()
+        matrix = table[pair : pair + 1].copy()
+        matrix[0, 2:5] = of_one
+        return matrix
+    matrix = _of_pairs(pickup, dropoff, assets) if table is None else table.take(pickup * N_ZONES + dropoff, axis=0)
+    matrix[:, 2], matrix[:, 3], matrix[:, 4] = calendar(moments)
     return matrix
 
 
