@@ -1,9 +1,11 @@
 """`make bench-service`: the service beside a bare route and beside scikit-learn, in turn, with limits that fail.
 
 The function's handler in this process, one row and 1,000 rows, each paired with a bare route through the same adapter;
-hotspots among a million core points; then three servers, one uvicorn worker each, asked by wrk over 64 connections: a
-plain FastAPI route that returns a constant; the service with keys, logs and metrics on; a plain FastAPI route that asks
-the same estimators in scikit-learn. No two rows that are sent are alike: a processor learns a repeated row by heart.
+hotspots among a million core points; then four servers, one uvicorn worker each, asked by wrk over 64 connections: a
+plain FastAPI route that returns a constant; the service with keys, logs and metrics on; and two plain FastAPI routes
+that give the same answers by the same estimators in scikit-learn, once as it is usually served (`service_sklearn`: a
+pipeline whose features pandas makes), which has a limit, and once with nothing but the estimators (`direct`), which is
+a figure alone. No two rows that are sent are alike: a processor learns a repeated row by heart.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from lambda_events import event
 from serving import PREDICT, get, make_key, serving
 
 N_ROWS = 1_000
+N_COMPARED, TOLERANCE_MIN = 50, 1e-3
+SKLEARN = {"sklearn": "service_sklearn:app", "sklearn_direct": "service_model:direct"}
 # What each figure may be: (smallest, largest).
 LIMITS = {
     "one_over_bare": (0.0, 2.5),
@@ -43,7 +47,7 @@ Figures = dict[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=30, help="of each load")
-    parser.add_argument("--rounds", type=int, default=5, help="of the three servers in turn")
+    parser.add_argument("--rounds", type=int, default=5, help="of the servers in turn")
     parser.add_argument("--only", choices=["process", "hotspots", "load"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -77,23 +81,28 @@ def rows(n: int) -> list[dict[str, Any]]:
 
 
 def under_load(home: Path, key: str, seconds: int, rounds: int) -> Figures:
-    """Return requests a second of the three servers, medians over the rounds of figures paired within each."""
+    """Return requests a second of the four servers, medians over the rounds of figures paired within each."""
     script = home / "post.lua"
     service_load.write_script(script, rows(N_ROWS), key)
-    found: dict[str, list[Figures]] = {"bare": [], "ours": [], "sklearn": []}
+    found: dict[str, list[Figures]] = {name: [] for name in ("bare", "ours", *SKLEARN)}
     for _ in range(rounds):
-        with service_load.plain("bare", home) as url:
+        with service_load.plain("service_model:bare", home) as url:
             found["bare"].append(service_load.wrk(f"{url}/bare", seconds))
         with serving(home, home / "server.log") as server:
+            ours = service_load.answers(f"{server.url}{PREDICT}", rows(N_COMPARED), key)
             found["ours"].append(service_load.wrk(f"{server.url}{PREDICT}", seconds, script))
             text = get(f"{server.url}/metrics", x_api_key=key)[1].decode()
             server.stop()
-        with service_load.plain("sklearn", home) as url:
-            found["sklearn"].append(service_load.wrk(f"{url}/predict", seconds, script))
+        for name, which in SKLEARN.items():
+            with service_load.plain(which, home) as url:
+                theirs = service_load.answers(f"{url}/predict", rows(N_COMPARED), key)
+                np.testing.assert_allclose(theirs, ours, atol=TOLERANCE_MIN)
+                found[name].append(service_load.wrk(f"{url}/predict", seconds, script))
     rate = {name: [one["rate"] for one in each] for name, each in found.items()}
     return {f"{name}_per_s": statistics.median(each) for name, each in rate.items()} | {
         "share_of_bare": round(_ratio(rate["ours"], rate["bare"]), 3),
         "times_sklearn": round(_ratio(rate["ours"], rate["sklearn"]), 1),
+        "times_sklearn_direct": round(_ratio(rate["ours"], rate["sklearn_direct"]), 1),
         "errors": sum(one["errors"] for one in found["ours"]),
         "p99_ms": statistics.median(one["p99_ms"] for one in found["ours"]),
         "log_dropped": int(re.findall(r"^cabstand_log_dropped (\d+)", text, re.MULTILINE)[0]),

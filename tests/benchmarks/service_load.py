@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from serving import free_port, get
+from serving import PREDICT, free_port, get
 
 CONNECTIONS = 64
 WARM_UP_S = 2
@@ -43,9 +44,9 @@ def write_script(path: Path, rows: Sequence[dict[str, Any]], key: str) -> None:
 
 @contextmanager
 def plain(which: str, home: Path) -> Iterator[str]:
-    """Run one of the two plain servers of `service_model`."""
+    """Run a plain server, named as uvicorn does (`module:app`)."""
     port = free_port()
-    command = [sys.executable, "-m", *PLAIN, "--port", str(port), f"service_model:{which}"]
+    command = [sys.executable, "-m", *PLAIN, "--port", str(port), which]
     # Threads of scikit-learn's own would fight for the cores with wrk.
     env = os.environ | {
         "BENCH_HOME": str(home),
@@ -64,6 +65,19 @@ def plain(which: str, home: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def answers(url: str, rows: Sequence[dict[str, Any]], key: str) -> list[list[float]]:
+    """Return point, low and high of each row."""
+    found = []
+    headers = {"content-type": "application/json", "x-api-key": key}
+    for row in rows:
+        request = urllib.request.Request(url, json.dumps(row).encode(), headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            told = json.loads(answer.read())
+        told = told["answer"] if url.endswith(PREDICT) else told
+        found.append([told.get("point", told.get("duration_min")), told["low"], told["high"]])
+    return found
 
 
 def wrk(url: str, seconds: int, script: Path | None = None) -> dict[str, float]:
