@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import interpreters  # noqa: E402
+import lambda_package  # noqa: E402
 
+USUAL = Path(__file__).parent / "lambda_function" / "usual_handler.py"
 WANTED = ("3.13", "3.12")
 INVOKE = "/2015-03-31/functions/function/invocations"
 
@@ -51,10 +53,7 @@ def install_runtime(version: str) -> Path:
     if (target / ".lock").is_file() and (target / ".lock").read_bytes() == lock.read_bytes():
         return target
     shutil.rmtree(target, ignore_errors=True)
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    common = ["--target", str(target), "--python-version", version, "--no-deps", "--only-binary", ":all:", "--quiet"]
-    tool = [uv, "pip", "install"] if uv else [sys.executable, "-m", "pip", "install"]
-    subprocess.run([*tool, *common, "--require-hashes", "-r", str(lock)], check=True)
+    _install(target, version, "--no-deps", "--require-hashes", "-r", str(lock))
     emulator = target / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{platform.machine()}"
     if not emulator.is_file():
         emulator = emulator.with_name("aws-lambda-rie-arm64")
@@ -62,6 +61,30 @@ def install_runtime(version: str) -> Path:
     emulator.rename(target / "aws-lambda-rie")
     (target / ".lock").write_bytes(lock.read_bytes())
     return target
+
+
+def usual_tree(python: str, version: str, tree: Path) -> Path:
+    """Return a copy of the tree with scikit-learn and pandas in the locked versions, and the usual service of them.
+
+    Compiled as ours is, NumPy whole: SciPy imports what ours leaves out of it.
+    """
+    target = ROOT / "build" / f"lambda-usual-{version}"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(tree, target, ignore=shutil.ignore_patterns("numpy*"))
+    _install(target, version, "-c", str(ROOT / "requirements" / "dev.txt"), "scikit-learn", "pandas", "joblib")
+    shutil.copy(USUAL, target)
+    lambda_package.compile_tree(target, python)
+    return target
+
+
+def _install(target: Path, version: str, *what: str) -> None:
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    # A copy, not a link into the cache: what is there is compiled in place.
+    tool = (
+        [uv, "pip", "install", "--link-mode", "copy"] if uv else [sys.executable, "-m", "pip", "install", "--upgrade"]
+    )
+    common = ["--target", str(target), "--python-version", version, "--only-binary", ":all:", "--quiet"]
+    subprocess.run([*tool, *common, *what], check=True)
 
 
 def free_port() -> int:

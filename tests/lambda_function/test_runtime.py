@@ -1,9 +1,8 @@
-"""The packed function in Lambda's own runtime: whole, odd and repeated events, and what it costs to start."""
+"""The packed function in Lambda's own runtime: whole, odd and repeated events."""
 
 from __future__ import annotations
 
 import json
-import statistics
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,47 +20,6 @@ from lambda_runtime import Function
 from serving import make_key
 
 pytestmark = pytest.mark.lambda_
-
-BARE = """
-from fastapi import FastAPI
-from mangum import Mangum
-
-app = FastAPI()
-
-
-@app.get("/bare")
-async def bare():
-    return {"ok": True}
-
-
-handler = Mangum(app, lifespan="off")
-"""
-
-
-@pytest.fixture(scope="module")
-def python() -> tuple[str, str]:
-    path, version = lambda_runtime.choose_python()
-    print(f"\nthe function runs under Python {version} ({'Lambda has it' if version != '3.11' else 'the running one'})")
-    return path, version
-
-
-@pytest.fixture(scope="module")
-def tree(python: tuple[str, str]) -> Path:
-    return lambda_runtime.build_tree(python[1])
-
-
-@pytest.fixture(scope="module")
-def runtime(python: tuple[str, str]) -> Path:
-    return lambda_runtime.install_runtime(python[1])
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A home with a bundle and a key."""
-    folder = tmp_path_factory.mktemp("function")
-    small_bundle(folder / "artifacts")
-    point(folder / "artifacts")
-    return folder, make_key(Settings(home=folder))
 
 
 @pytest.fixture(scope="module")
@@ -165,27 +123,3 @@ def test_peak_memory(function: Function, home: tuple[Path, str]) -> None:
     peak = function.peak_mib()
     print(f"\npeak memory of the function: {peak:.0f} MiB")
     assert peak < 128
-
-
-def test_a_cold_start_costs_little_more_than_a_bare_one(
-    python: tuple[str, str], tree: Path, runtime: Path, home: tuple[Path, str], tmp_path: Path
-) -> None:
-    """Ten pairs, in turn: from the event to the first answer, process start included."""
-    (tmp_path / "bare_handler.py").write_text(BARE)
-    ours, bare = [], []
-    predict = event("POST", "/v1/trip-duration/predict", ROW, **{"x-api-key": home[1]})
-    for _ in range(11):
-        bare_env = {"PYTHONPATH": f"{tree}:{runtime}:{tmp_path}"}
-        with lambda_runtime.running(
-            python[0], tree, runtime, tmp_path / "bare.log", "bare_handler.handler", **bare_env
-        ) as found:
-            bare.append(found.timed(event("GET", "/bare")))
-        with lambda_runtime.running(
-            python[0], tree, runtime, tmp_path / "ours.log", CABSTAND_HOME=str(home[0])
-        ) as found:
-            ours.append(found.timed(predict))
-    # The first pair fills the page cache.
-    ratio = statistics.median(a / b for a, b in zip(ours[1:], bare[1:], strict=True))
-    told = f"cold start: ours {statistics.median(ours[1:]):.3f} s, bare {statistics.median(bare[1:]):.3f} s, "
-    print(f"\n{told}paired ratio {ratio:.2f} (at most 1.7)")
-    assert ratio <= 1.7
