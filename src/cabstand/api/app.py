@@ -15,15 +15,14 @@ from cabstand import __version__
 from cabstand.api import call as calls
 from cabstand.api import service as services
 from cabstand.api.errors import ApiError, translate
-from cabstand.api.guard import Guard, Rules
-from cabstand.api.limits import RateLimit
-from cabstand.api.routes import hotspots, predict, system
+from cabstand.api.front import front
+from cabstand.api.routes import hotspots, system
 from cabstand.api.service import Service
 from cabstand.errors import CabstandError
 from cabstand.settings import Settings
 
 
-def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
+def create_app(settings: Settings, service: Service | None = None) -> Application:
     """Return the application; its models are loaded when its lifespan begins, or by whoever calls `store.refresh`.
 
     Parameters
@@ -46,7 +45,7 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     app.state.service = parts
     app.include_router(system.router(parts))
     app.include_router(hotspots.router(parts))
-    app.front = _guarded(predict.Predictions(app.routed, service=parts), settings, parts)
+    app.front = front(app.routed, settings, parts)
     app.add_exception_handler(Exception, _answer)
     app.add_exception_handler(ApiError, _answer)
     app.add_exception_handler(CabstandError, _answer)
@@ -69,21 +68,6 @@ class Application(FastAPI):
     async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by FastAPI's routes."""
         await super().__call__(scope, receive, send)
-
-
-def _guarded(app: ASGIApp, settings: Settings, service: Service) -> ASGIApp:
-    # In front of Lambda the gateway waits for slow clients: a body is there or not.
-    timeout_s = None if settings.on_lambda else settings.api_timeout_s
-    rules = Rules(settings.api_keys_required, settings.api_max_body_bytes, timeout_s)
-    # API Gateway throttles in front of Lambda, where a bucket in memory would count one copy's share alone.
-    limit = RateLimit(0.0 if settings.on_lambda else settings.api_rate_per_s, settings.api_burst)
-    guarded: ASGIApp = Guard(app, rules=rules, limit=limit, service=service)
-    if origins := services.listed(settings.api_cors_origins):
-        from starlette.middleware.cors import CORSMiddleware
-
-        allowed = ["authorization", "content-type", "traceparent", "x-api-key", "x-routing-key"]
-        guarded = CORSMiddleware(guarded, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=allowed)
-    return guarded
 
 
 def _lifespan(service: Service):  # type: ignore[no-untyped-def]

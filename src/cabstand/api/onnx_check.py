@@ -21,8 +21,8 @@ _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
 _ATTRIBUTE_SPARSE = (22, 23)
 _TENSOR_EXTERNAL, _TENSOR_LOCATION = 13, 14
-# An attribute's `floats` of 4 bytes, its `ints` as varints, its `strings` that say BRANCH_LEQ or LEAF. Trees are made of
-# them, 100,000 values and more, which as runs cost a twentieth of what they cost one by one.
+# What trees are made of: an attribute's `floats`, its `ints`, and its `strings` that say BRANCH_LEQ or LEAF. As runs,
+# 100,000 values cost a twentieth of what they cost one by one.
 _LISTS = re.compile(
     rb"(?:\x3d.{4})++|(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])++|(?:\x4a(?:\x0aBRANCH_LEQ|\x04LEAF))++", re.DOTALL
 )
