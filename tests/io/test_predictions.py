@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from cabstand.errors import DataError, StorageError
 from cabstand.io import delivered, predictions
-from cabstand.io.prediction_lines import Entry, Told, each_json, entry, line
+from cabstand.io.prediction_lines import Entry, Told, each_json, entry, line, lines
 from cabstand.io.predictions import PredictionFiles
 
 FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
@@ -57,7 +57,7 @@ def test_the_lines_of_a_request_are_those_of_its_records() -> None:
         common | {"row": row, "features": features, "answer": answer}
         for (row, features), answer in zip(rows, answers, strict=True)
     ]
-    assert entry(told).lines.encode() == b"".join(map(line, records))
+    assert lines(told).encode() == entry(told).lines.encode() == b"".join(map(line, records))
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 63, 64, 65, 200])

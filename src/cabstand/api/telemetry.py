@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from cabstand.api.call import Call
 from cabstand.errors import CabstandError
-from cabstand.io.prediction_lines import Entry, Told, entry
+from cabstand.io.prediction_lines import Entry, Told, entry, lines
 from cabstand.io.predictions import PredictionFiles
 
 logger = logging.getLogger(__name__)
@@ -130,10 +130,10 @@ class Threaded:
     def _drain(self) -> None:
         with self._lock:
             items, self._pending, self._n_pending = self._pending, [], 0
-        lines = [item for item in items if isinstance(item, str)]
+        requests = [item for item in items if isinstance(item, str)]
         entries = [item for item in items if isinstance(item, Entry)]
-        if lines:
-            self._attempt(lambda: self._write("\n".join(lines) + "\n"), len(lines))
+        if requests:
+            self._attempt(lambda: self._write("\n".join(requests) + "\n"), len(requests))
         if entries:
             self._attempt(lambda: self._store(entries), sum(len(one.values) for one in entries))
 
@@ -176,7 +176,7 @@ class Immediate:
 
     def predicted(self, told: Told) -> None:
         """Keep one line a predicted row for the request's own line, which follows at once."""
-        self._held += entry(told).lines
+        self._held += lines(told)
 
     def answered(self, call: Call, method: str, latency_s: float) -> None:
         """Write the request's line with its metrics."""

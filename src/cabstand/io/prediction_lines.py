@@ -60,18 +60,30 @@ class Entry(NamedTuple):
 
 
 def entry(told: Told) -> Entry:
-    """Return what is to be written of one request; each line is what `line` says of its row."""
-    common = told[:-2]
+    """Return what is to be written of one request."""
+    features, common = _features(told), told[:-2]
+    pieces = zip(told.rows, features, told.answers, strict=True)
+    values = [(*common, index, asked, answer.decode()) for (index, _), asked, answer in pieces]
+    return Entry(told.at[:10], _lines(told, features), values)
+
+
+def lines(told: Told) -> str:
+    """Return a line for each row of a request: what `line` says of it."""
+    return _lines(told, _features(told))
+
+
+def _features(told: Told) -> list[str]:
+    return [text.decode() for text in each_json([features for _, features in told.rows])]
+
+
+def _lines(told: Told, features: Sequence[str]) -> str:
     shared = _shared(told.problem, told.version, told.role, told.key)
     before = f'{_EVENT}"request_id":"{told.request_id}","row":'
     between = f',"at":"{told.at}",{shared},"latency_ms":{told.latency_ms!r},"trace_id":"{told.trace_id}","features":'
-    texts, values = [], []
-    features = each_json([features for _, features in told.rows])
-    for (index, _), asked_json, answer_json in zip(told.rows, features, told.answers, strict=True):
-        asked, answer = asked_json.decode(), answer_json.decode()
-        texts.append(f'{before}{index}{between}{asked},"answer":{answer}}}\n')
-        values.append((*common, index, asked, answer))
-    return Entry(told.at[:10], "".join(texts), values)
+    pieces = zip(told.rows, features, told.answers, strict=True)
+    return "".join(
+        [f'{before}{index}{between}{asked},"answer":{answer.decode()}}}\n' for (index, _), asked, answer in pieces]
+    )
 
 
 @lru_cache(256)
