@@ -62,7 +62,7 @@ class Guard:
         self._tracing = service.tracing
         self._tick = service.store.tick
         metrics.declare("cabstand_requests_total", "counter", "Requests by route and status.")
-        metrics.declare("cabstand_request_seconds", "histogram", "Time from arrival to the answer's last byte.")
+        metrics.declare("cabstand_request_seconds", "histogram", "Time from arrival until the answer is written.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass on what is not one."""

@@ -45,10 +45,12 @@ class Held(asyncio.Transport):
     """
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox) -> None:
+        super().__init__()
         self._transport = transport
         self._outbox = outbox
         self._pieces: list[bytes] = []
         self._n_bytes = 0
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
         self.is_closing = transport.is_closing  # type: ignore[method-assign]
         self.abort = transport.abort  # type: ignore[method-assign]
 
