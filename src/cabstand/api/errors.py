@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
-from starlette.responses import Response
 
 from cabstand.errors import CabstandError, ConfigError, DataError, RegistryError, StorageError, TaskError
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 100
@@ -62,6 +64,8 @@ class ApiError(Exception):
 
     def response(self, request_id: str) -> Response:
         """Return the problem as a response."""
+        from starlette.responses import Response  # which a start without an error need not wait for
+
         content: dict[str, Any] = {
             "type": f"urn:cabstand:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,

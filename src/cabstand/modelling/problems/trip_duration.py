@@ -99,8 +99,8 @@ def features(columns: Columns, assets: Assets) -> FeatureMatrix:
 
 def prepare(assets: Assets) -> Assets:
     """Return the assets with `pairs`, float32 (266 * 266, 13): the features of every pair of zones, at no time yet."""
-    pickup, dropoff = np.divmod(np.arange(N_ZONES**2), N_ZONES)
-    return dict(assets) | {"pairs": _of_pairs(pickup, dropoff, assets)}
+    zones = np.arange(N_ZONES)
+    return dict(assets) | {"pairs": _of_pairs(zones[:, None], zones, assets).reshape(-1, len(FEATURES))}
 
 
 def _of_pairs(pickup: npt.NDArray[np.int64], dropoff: npt.NDArray[np.int64], assets: Assets) -> FeatureMatrix:
@@ -108,8 +108,8 @@ def _of_pairs(pickup: npt.NDArray[np.int64], dropoff: npt.NDArray[np.int64], ass
     pickup_lat, pickup_lon, dropoff_lat, dropoff_lon = lat[pickup], lon[pickup], lat[dropoff], lon[dropoff]
     north = (dropoff_lat - pickup_lat) * KM_A_DEGREE
     east = (dropoff_lon - pickup_lon) * KM_A_DEGREE * PARALLEL
-    matrix = np.zeros((len(pickup), len(FEATURES)), np.float32)
-    matrix[:, 0], matrix[:, 1] = pickup, dropoff
+    matrix = np.zeros((*north.shape, len(FEATURES)), np.float32)
+    matrix[..., 0], matrix[..., 1] = pickup, dropoff
     values = (
         assets["pair_min"][pickup, dropoff],
         np.hypot(north, east),
@@ -121,7 +121,7 @@ def _of_pairs(pickup: npt.NDArray[np.int64], dropoff: npt.NDArray[np.int64], ass
         dropoff_lon,
     )
     for place, column in enumerate(values, start=5):
-        matrix[:, place] = column
+        matrix[..., place] = column
     return matrix
 
 
