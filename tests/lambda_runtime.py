@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +26,8 @@ import interpreters  # noqa: E402
 import lambda_package  # noqa: E402
 
 USUAL = Path(__file__).parent / "lambda_function" / "usual_handler.py"
+USUAL_NEEDS = ("scikit-learn", "scipy", "joblib", "cloudpickle", "threadpoolctl", "narwhals")
+USUAL_NEEDS += ("pandas", "numpy", "python-dateutil", "six", "pytz", "tzdata")
 WANTED = ("3.13", "3.12")
 INVOKE = "/2015-03-31/functions/function/invocations"
 
@@ -71,10 +74,18 @@ def usual_tree(python: str, version: str, tree: Path) -> Path:
     target = ROOT / "build" / f"lambda-usual-{version}"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(tree, target, ignore=shutil.ignore_patterns("numpy*"))
-    _install(target, version, "-c", str(ROOT / "requirements" / "dev.txt"), "scikit-learn", "pandas", "joblib")
+    lock = target / "usual.txt"
+    lock.write_text(_locked(USUAL_NEEDS))
+    _install(target, version, "--no-deps", "--require-hashes", "-r", str(lock))
     shutil.copy(USUAL, target)
     lambda_package.compile_tree(target, python)
     return target
+
+
+def _locked(names: tuple[str, ...]) -> str:
+    """Return the lines of some packages, hashes included, from the lock of everything."""
+    blocks = re.split(r"^(?=[a-z])", (ROOT / "requirements" / "dev.txt").read_text(), flags=re.MULTILINE)
+    return "".join(block for block in blocks if block.partition("==")[0] in names)
 
 
 def _install(target: Path, version: str, *what: str) -> None:
