@@ -1,10 +1,5 @@
 """The prediction function."""
 
-import gc
-
-# Until the handler is whole: imports leave next to no garbage, and looking for it takes a twentieth of a cold start.
-gc.disable()
-
-from cabstand.api.aws import lambda_handler  # noqa: E402
+from cabstand.api.start import lambda_handler
 
 handler = lambda_handler()

@@ -47,7 +47,6 @@ def lambda_handler() -> Handler:
     if effective.lambda_initialization == SNAPSHOT:
         routes.load()
     gc.freeze()  # what stays for good is not searched for garbage again
-    gc.enable()
     answer = Mangum(front(routes, effective, service), lifespan="off")
 
     def handle(event: Event, context: Any) -> Event:
