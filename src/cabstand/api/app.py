@@ -33,6 +33,13 @@ def create_app(settings: Settings, service: Service | None = None) -> Applicatio
         The parts, made from the settings by default.
     """
     parts = service or services.build(settings)
+    app = with_routes(parts)
+    app.front = front(app.routed, settings, parts)
+    return app
+
+
+def with_routes(parts: Service) -> Application:
+    """Return the application without its front: what answers all but predictions."""
     app = Application(
         title="cabstand",
         version=__version__,
@@ -45,7 +52,6 @@ def create_app(settings: Settings, service: Service | None = None) -> Applicatio
     app.state.service = parts
     app.include_router(system.router(parts))
     app.include_router(hotspots.router(parts))
-    app.front = front(app.routed, settings, parts)
     app.add_exception_handler(Exception, _answer)
     app.add_exception_handler(ApiError, _answer)
     app.add_exception_handler(CabstandError, _answer)

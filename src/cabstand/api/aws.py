@@ -24,7 +24,6 @@ from cabstand.api.errors import MEDIA_TYPE
 from cabstand.api.front import front
 from cabstand.api.service import Service
 from cabstand.log import JsonFormatter, hush
-from cabstand.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ def lambda_handler() -> Handler:
     effective = settings.load()
     _configure(effective.log_level)
     service = services.build(effective)
-    routes = Routes(effective, service)
+    routes = Routes(service)
     if effective.api_keys_required:
         service.keyring.refresh()
     service.store.refresh()
@@ -63,17 +62,16 @@ class Routes:
     A snapshot has it from the start, where time costs nothing.
     """
 
-    def __init__(self, effective: Settings, service: Service) -> None:
-        self._settings = effective
+    def __init__(self, service: Service) -> None:
         self._service = service
         self._routed: ASGIApp | None = None
 
     def load(self) -> ASGIApp:
         """Return the application of the routes."""
         if self._routed is None:
-            from cabstand.api.app import create_app
+            from cabstand.api.app import with_routes
 
-            self._routed = create_app(self._settings, self._service).routed
+            self._routed = with_routes(self._service).routed
         return self._routed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 SCHEMA_VERSION = 1
-INSERTED = (
-    "request_id", "at", "problem", "version", "role", "key", "latency_ms", "trace_id", "row", "features", "answer",
+COLUMNS = (
+    "request_id", "row", "at", "problem", "version", "role", "key", "latency_ms", "trace_id", "features", "answer",
 )  # fmt: skip
 
 Record = dict[str, Any]
@@ -52,7 +52,7 @@ class Told(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What both logs keep of one request: its lines, all of one day, and its rows' values in `INSERTED`'s order."""
+    """What both logs keep of one request: its lines, all of one day, and its rows' values in the order of `COLUMNS`."""
 
     day: str
     lines: str
@@ -61,9 +61,9 @@ class Entry(NamedTuple):
 
 def entry(told: Told) -> Entry:
     """Return what is to be written of one request."""
-    features, common = _features(told), told[:-2]
+    features, shared = _features(told), told[1:-2]
     pieces = zip(told.rows, features, told.answers, strict=True)
-    values = [(*common, index, asked, answer.decode()) for (index, _), asked, answer in pieces]
+    values = [(told.request_id, index, *shared, asked, answer.decode()) for (index, _), asked, answer in pieces]
     return Entry(told.at[:10], _lines(told, features), values)
 
 

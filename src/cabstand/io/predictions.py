@@ -19,11 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from cabstand.errors import StorageError
-from cabstand.io.prediction_lines import INSERTED, SCHEMA_VERSION, Entry, Record
+from cabstand.io.prediction_lines import COLUMNS, SCHEMA_VERSION, Entry, Record
 
-COLUMNS = (
-    "request_id", "row", "at", "problem", "version", "role", "key", "latency_ms", "trace_id", "features", "answer",
-)  # fmt: skip
 AT_ONCE = 64  # rows of one statement
 _TABLE = """
 CREATE TABLE IF NOT EXISTS predictions (
@@ -37,8 +34,8 @@ CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
 
 @cache
 def _insert(n_rows: int) -> str:
-    row = f"({', '.join('?' * len(INSERTED))})"
-    return f"INSERT INTO predictions ({', '.join(INSERTED)}) VALUES {', '.join([row] * n_rows)}"  # noqa: S608
+    row = f"({', '.join('?' * len(COLUMNS))})"
+    return f"INSERT INTO predictions ({', '.join(COLUMNS)}) VALUES {', '.join([row] * n_rows)}"  # noqa: S608
 
 
 def _stretches(n_rows: int) -> Iterator[tuple[int, int]]:
