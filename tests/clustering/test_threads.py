@@ -106,7 +106,7 @@ def test_books_make_one_directory(
     written, slots, cells, chunks = [], list[int](), list[int](), []
     for pages in books:
         keys = data.draw(st.permutations(list(pages)))
-        filled = np.zeros(len(keys), np.uint16)
+        filled = np.zeros(len(keys), np.uint32)
         start = len(slots)
         for i, key in enumerate(keys):
             inside = [slot % width for slot in pages[key]]

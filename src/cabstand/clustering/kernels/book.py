@@ -14,8 +14,9 @@ import numpy as np
 
 from cabstand.clustering.kernels.jit import inlined, kernel
 
-PAGE_BITS = 4  # binary logarithm of the columns of a page
+PAGE_BITS = 5  # binary logarithm of the columns of a page
 TILE_BITS = 5  # binary logarithm of the rows of a tile, and of the pages in one of its rows
+PATCH_BITS = 2  # of the rows of a patch, which fills a line of the cache, and of the pages across it
 BLOCK = 2048  # points
 
 
@@ -42,12 +43,14 @@ def _columns_of(n, rows, columns, band_shift, wraps, xs, per_unit, cols):
 @inlined
 def _places_of(n, rows, cols, row_tiles, places):
     """Find where the pages of the first `n` points of a block stand in the table of all pages."""
+    of_tile = TILE_BITS - PATCH_BITS
     for j in range(n):
         row = np.int64(rows[j])
         across = np.int64(cols[j]) >> PAGE_BITS
         tile = (row >> TILE_BITS) * row_tiles + (across >> TILE_BITS)
-        patch = (row >> 2 & 7) << 3 | across >> 2 & 7
-        places[j] = tile << (2 * TILE_BITS) | patch << 4 | (row & 3) << 2 | across & 3
+        patch = (row >> PATCH_BITS & (1 << of_tile) - 1) << of_tile | across >> PATCH_BITS & (1 << of_tile) - 1
+        inside = (row & (1 << PATCH_BITS) - 1) << PATCH_BITS | across & (1 << PATCH_BITS) - 1
+        places[j] = (tile << 2 * of_tile | patch) << 2 * PATCH_BITS | inside
 
 
 @inlined
@@ -76,14 +79,14 @@ def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, fill
     columns : ndarray of float64, one a band
         Columns per unit: the first column of the table of bands.
     row_tiles : int
-        Tiles across the box; a tile is 32 rows of 32 pages and fills a page of memory, 4 rows of 4 a line of the cache:
-        what lies together on the Earth is found together. Of all tiles there are less than 2^21, so that rows, columns
-        and places are 32-bit numbers.
+        Tiles across the box; a tile is 32 rows of 32 pages and fills a page of memory, a patch of it a line of the
+        cache: what lies together on the Earth is found together. Of all tiles there are less than 2^21, so that rows,
+        columns and places are 32-bit numbers.
     pages : ndarray of int32, shape (tile rows * row_tiles * 1024,)
         Number of each page and one more, 0 where there is none; filled.
     page_keys : ndarray of int64
         Key of each page, ``cell key >> page_bits``; filled.
-    filled : ndarray of uint16, one a page
+    filled : ndarray of uint32, one a page
         Bit c stands for slot c; set where a point is.
     slots : ndarray of int32, shape (n,)
         Filled for ``start:stop``.
@@ -109,5 +112,5 @@ def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, fill
         if n_pages > len(page_keys):
             break
         for slot in own:
-            filled[np.uint64(slot >> PAGE_BITS)] |= np.uint16(1 << (slot & ((1 << PAGE_BITS) - 1)))
+            filled[np.uint64(slot >> PAGE_BITS)] |= np.uint32(1 << (slot & ((1 << PAGE_BITS) - 1)))
     return n_pages

@@ -14,7 +14,7 @@ import numpy as np
 from cabstand.clustering.kernels.bits import ones
 from cabstand.clustering.kernels.jit import kernel
 
-FILLED_BITS = 16  # of a page's word, below its first cell
+FILLED_BITS = 32  # of a page's word, below its first cell
 BLOCK = 2048  # points
 
 
@@ -67,14 +67,14 @@ def fill_pages(where, marks, first, last, filled, cells_in):
 
     Parameters
     ----------
-    marks : ndarray of uint16
+    marks : ndarray of uint32
         Filled slots of all books' pages; bit c stands for slot c.
-    filled : ndarray of uint16, one a page
+    filled : ndarray of uint32, one a page
     cells_in : ndarray of int32, one a page
         Both filled.
     """
     for page in range(first, last):
-        bits = np.uint16(0)
+        bits = np.uint32(0)
         for t in range(len(where)):
             if where[t, page] >= 0:
                 bits |= marks[where[t, page]]

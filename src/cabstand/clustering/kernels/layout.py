@@ -56,7 +56,7 @@ def _write_book(
 ) -> Book | None:
     """Fill a book by a table of all pages of the box; None if it has more than `most`."""
     page_keys = np.empty(most, np.int64)
-    filled = np.zeros(most, np.uint16)  # the system hands out its memory as it is touched
+    filled = np.zeros(most, np.uint32)  # the system hands out its memory as it is touched
     pages = np.zeros(((grid.n_rows >> TILE_BITS) + 1) * row_tiles << 2 * TILE_BITS, np.int32)
     n = book.assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, filled, slots)
     return Book(page_keys[:n].copy(), filled[:n]) if n <= most else None
@@ -68,7 +68,7 @@ def _write_book_hashed(
     """Fill a book of at most so many pages by hashing, growing the table; None if such tiles would waste memory."""
     tile_places = 1 << (tile.row_bits + tile.across_bits)
     page_keys, tile_keys = np.empty(most, np.int64), np.empty(most, np.int64)
-    filled = np.zeros(most, np.uint16)
+    filled = np.zeros(most, np.uint32)
     pages = np.zeros(most * tile_places, np.int32)
     used = np.zeros(2, np.int64)
     # When every point may be a page of its own, make room for all at once.
@@ -97,7 +97,7 @@ def order_cells(books: list[Book], page_bits: int, chunks: Chunks, slots: Array,
     page_keys, where = _merge(ranks, edges, run, parts)
     marks = np.concatenate([b.filled for b in books])
     stretches = cut(len(page_keys), parts)
-    first_cell, filled = np.zeros(len(page_keys) + 1, np.int32), np.empty(len(page_keys), np.uint16)
+    first_cell, filled = np.zeros(len(page_keys) + 1, np.int32), np.empty(len(page_keys), np.uint32)
     run(cells.fill_pages, [(where, marks, a, b, filled, first_cell[1:]) for a, b in stretches])
     np.cumsum(first_cell, out=first_cell)
     keys, words = np.empty(int(first_cell[-1]), np.int64), np.empty(len(marks), np.int64)

@@ -85,7 +85,7 @@ def assign_hashed(
             pages[place] = n_pages
         inside = col & ((1 << page_bits) - 1)
         slots[i] = (page << page_bits) | inside
-        filled[np.uint64(page)] |= np.uint16(1 << inside)
+        filled[np.uint64(page)] |= np.uint32(1 << inside)
     else:
         i = np.uint64(stop)
     used[0] = n_tiles
