@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from cabstand.errors import DataError, StorageError
 from cabstand.io import delivered, predictions
-from cabstand.io.prediction_lines import Entry, Told, each_json, entry, line, lines
+from cabstand.io.prediction_lines import SCHEMA_VERSION, Entry, Told, each_json, entry, lines
 from cabstand.io.predictions import PredictionFiles
 
 FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
@@ -26,6 +26,11 @@ def record(request_id: str, at: str = "2023-03-01T08:15:00.000000+00:00", row: i
         "request_id": request_id, "row": row, "at": at, "problem": "trip-duration", "version": "v1", "role": "champion",
         "key": "0a1b2c3d", "latency_ms": 0.5, "trace_id": "t", "features": {"pickup_zone": 74}, "answer": {"low": 1.5},
     }  # fmt: skip
+
+
+def line(one: dict[str, object]) -> bytes:
+    """The line that every log holds of a record."""
+    return to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, **one}) + b"\n"
 
 
 def entries(*records: dict[str, object]) -> list[Entry]:
@@ -140,6 +145,17 @@ def test_a_writer_that_waited_writes_to_the_file_that_is_there_now(tmp_path: Pat
             predictions._replace(day, [kept for kept in there if b"deleted" not in kept])
         waiting.result()
     assert [json.loads(text)["request_id"] for text in day.read_bytes().splitlines()] == ["kept", "late"]
+
+
+def test_one_at_a_time_makes_the_database(tmp_path: Path) -> None:
+    files, lock = PredictionFiles(tmp_path), tmp_path / ".predictions.lock"
+    with ThreadPoolExecutor(1) as pool:
+        with predictions._locked(lock, "ab"):  # as one who is making it: SQLite would refuse the second at once
+            waiting = pool.submit(files.append, entries(record("a")))
+            wait_for_a_waiter(lock)
+            assert not files.database.exists()
+        waiting.result()
+    assert list(files.read()) == [record("a")]
 
 
 def test_retention(tmp_path: Path) -> None:

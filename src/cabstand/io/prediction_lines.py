@@ -21,11 +21,6 @@ _SEAM = b"},{"
 _EVENT = f'{{"event":"prediction","schema_version":{SCHEMA_VERSION},'
 
 
-def line(record: Record) -> bytes:
-    """Return a predicted row as the line that every log of it holds."""
-    return to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, **record}) + b"\n"
-
-
 class Told(NamedTuple):
     """One request's predicted rows.
 
@@ -68,7 +63,7 @@ def entry(told: Told) -> Entry:
 
 
 def lines(told: Told) -> str:
-    """Return a line for each row of a request: what `line` says of it."""
+    """Return a line for each row of a request: what every log of it holds."""
     return _lines(told, _features(told))
 
 

@@ -159,17 +159,25 @@ class PredictionFiles:
 
     def _connect(self) -> sqlite3.Connection:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = sqlite3.connect(self.database, timeout=30)
+        # One at a time: SQLite does not wait for another who is making the same file.
+        with _locked(self.folder / ".predictions.lock", "ab"):
+            connection = sqlite3.connect(self.database, timeout=30)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")  # deleted means gone
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
-            connection.close()
             raise StorageError(f"a newer cabstand wrote it (schema {version})", where=self.database)
         if version < SCHEMA_VERSION:
             connection.executescript(f"{_TABLE}PRAGMA user_version = {SCHEMA_VERSION};")
-        return connection
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
