@@ -1,8 +1,8 @@
-"""One measurement in a process of its own: ``python dbscan_trial.py '{"engine": ..., "file": ...}'`` prints JSON.
+"""One measurement in a process of its own: ``echo | python dbscan_trial.py '{"engine": ...}'`` prints JSON.
 
 A small warm-up comes first (compiled code is loaded, pools are started), then as much memory as the engine may want is
-touched and given back, the peak of the resident memory is reset, and one call is measured: CPU seconds of all threads,
-wall seconds, and how far memory rose above where it stood with the points already in it.
+touched and given back, a line is waited for, the peak of the resident memory is reset, and one call is measured: CPU
+seconds of all threads, wall seconds, and how far memory rose above where it stood with the points already in it.
 
 The touching is for virtual machines, whose host may back a page only when it is first used: up to 20 times what the
 machine's own first touch costs, by chance on some pages and not on others, and no engine's doing. What a fresh page
@@ -124,6 +124,8 @@ def main() -> None:
     for _ in range(2):
         call(points[:30_000].copy())
     touch(TOUCHED.get(task["engine"], TOUCHED_ELSE) * len(points))
+    print("ready", flush=True)
+    sys.stdin.readline()  # others may be measured at the same time
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before_kb = memory_kb("VmRSS")
     usage, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
