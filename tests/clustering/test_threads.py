@@ -149,7 +149,7 @@ def test_kept_points_are_brought_together_in_input_order(
     wanted = np.choose(rng.integers(0, 3, n_cells), [np.zeros_like(sizes), np.minimum(sizes, n_samples), sizes])
     starts = np.r_[0, np.cumsum(wanted)].astype(np.int64)
     expected = [row for cell in range(n_cells) for row in np.flatnonzero(cells == cell)[: wanted[cell]].tolist()]
-    kept = bring(read_only(points), cells, counts, starts, chunks, run, region_bits)
+    kept = bring(read_only(points), cells, counts, starts, chunks, run, 3, region_bits)
     assert kept.rows.tolist() == expected
     assert np.c_[kept.ys, kept.xs].tolist() == points[expected].astype(float).tolist()
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cabstand.clustering.kernels import scatter
-from cabstand.clustering.kernels.share import Array, Chunks, Map
+from cabstand.clustering.kernels.share import Array, Chunks, Map, cut
 
 REGION_BITS = 13  # binary logarithm of the cells of a region
 
@@ -23,7 +23,14 @@ class Kept(NamedTuple):
 
 
 def bring(
-    points: Array, cells: Array, counts: Array, starts: Array, chunks: Chunks, run: Map, bits: int = REGION_BITS
+    points: Array,
+    cells: Array,
+    counts: Array,
+    starts: Array,
+    chunks: Chunks,
+    run: Map,
+    parts: int,
+    bits: int = REGION_BITS,
 ) -> Kept:
     """Bring points together: as many of each cell as it has places, the first of the input.
 
@@ -38,17 +45,19 @@ def bring(
         First place of each cell, and the end: places for all of its points or for less than `scatter.ALL`.
     chunks : list of (int, int)
         Each thread's points.
+    parts : int
+        Into how many stretches the regions are cut.
     """
     n, n_cells = int(starts[-1]), counts.shape[1]
-    edges = [*range(0, n_cells, 1 << bits), n_cells]
+    edges = np.array([*range(0, n_cells, 1 << bits), n_cells])
     keep, kept = np.empty(counts.shape, np.uint8), np.empty((len(edges) - 1, len(counts)), np.int64)
-    stretches = zip(itertools.pairwise(edges), kept, strict=True)
+    stretches = zip(itertools.pairwise(edges.tolist()), kept, strict=True)
     run(scatter.share_places, [(counts, starts, a, b, keep, own) for (a, b), own in stretches])
     # A thread's places in a region come after those of the threads before it.
     heads = np.ascontiguousarray((np.cumsum(kept).reshape(kept.shape) - kept).T)
-    staged, marks = np.empty((n, 2)), np.empty(n, np.int64)
+    found, marks = Kept(starts, np.empty(n), np.empty(n), np.empty(n, np.int32)), np.empty(n, np.int64)
     own = zip(chunks, keep, heads, strict=True) if n else ()
-    run(scatter.collect, [(points, a, b, cells, bits, left, to, staged, marks) for (a, b), left, to in own])
-    found = Kept(starts, np.empty(n), np.empty(n), np.empty(n, np.int32))
-    run(scatter.settle, [(a, b, starts, staged, marks, *found[1:]) for a, b in itertools.pairwise(edges)])
+    ground = (found.ys, found.xs, marks)
+    run(scatter.collect, [(points, a, b, cells, bits, left, to, *ground) for (a, b), left, to in own])
+    run(scatter.settle, [(edges, a, b, starts, *ground, found.rows) for a, b in cut(len(kept), parts)])
     return found

@@ -149,7 +149,7 @@ def _choose(work: Work, sparse: list[Runs]) -> Array:
 
 def _bring(work: Work, starts: Array) -> Kept:
     """Bring points together: as many of each cell as it has places."""
-    return bring(work.points, work.cells, work.found.counts, starts, work.chunks, work.run)
+    return bring(work.points, work.cells, work.found.counts, starts, work.chunks, work.run, _parts(len(work.chunks)))
 
 
 def _bring_some(work: Work, chosen: Array) -> Kept:

@@ -44,7 +44,7 @@ def share_places(counts, starts, first, last, keep, kept):
 
 
 @kernel
-def collect(points, start, stop, cells, region_bits, keep, heads, staged, marks):
+def collect(points, start, stop, cells, region_bits, keep, heads, ys, xs, marks):
     """Append the kept ones of points ``start:stop`` to their regions.
 
     Most points are not kept, and which are cannot be guessed: a block is sieved without asking, then written.
@@ -58,8 +58,8 @@ def collect(points, start, stop, cells, region_bits, keep, heads, staged, marks)
         What this thread keeps; counted down.
     heads : ndarray of int64, one a region
         This thread's next place in each region; moved on.
-    staged : ndarray of float64, shape (kept, 2)
-        Filled with coordinates as they came, not projected.
+    ys, xs : ndarray of float64, shape (kept,)
+        Filled with the coordinates, region by region.
     marks : ndarray of int64, shape (kept,)
         Filled with the cell, 32 bits up, and the index in the input.
     """
@@ -80,27 +80,40 @@ def collect(points, start, stop, cells, region_bits, keep, heads, staged, marks)
             to = np.uint64(heads[region])
             heads[region] += 1
             i = np.uint64(first + j)
-            staged[to, 0] = points[i, 0]
-            staged[to, 1] = points[i, 1]
+            ys[to] = points[i, 0]
+            xs[to] = points[i, 1]
             marks[to] = cell << 32 | np.int64(i)
 
 
 @kernel
-def settle(first, last, starts, staged, marks, ys, xs, rows):
-    """Put the kept points of the cells ``first:last`` in the order of the cells, those of a cell in input order.
+def settle(edges, first, last, starts, ys, xs, marks, rows):
+    """Put the kept points of regions ``first:last`` in the order of their cells, those of a cell in input order.
 
     Parameters
     ----------
+    edges : ndarray of int64, one a region and one more
+        First cell of each region, and the end.
     ys, xs : ndarray of float64, shape (kept,)
-        Coordinates.
+        Coordinates; reordered within each region.
     rows : ndarray of int32, shape (kept,)
-        Index in the input.
+        Filled with the index in the input.
     """
-    places = starts[first:last].copy()
-    for k in range(np.uint64(starts[first]), np.uint64(starts[last])):
-        cell = np.uint64((marks[k] >> 32) - first)
-        place = np.uint64(places[cell])
-        places[cell] += 1
-        ys[place] = staged[k, 0]
-        xs[place] = staged[k, 1]
-        rows[place] = marks[k] & 0x7FFFFFFF
+    begins = starts[edges[first : last + 1]]
+    most = 0
+    for r in range(last - first):
+        most = max(most, begins[r + 1] - begins[r])
+    own_ys, own_xs = np.empty(most), np.empty(most)
+    for r in range(last - first):
+        begin, end = begins[r], begins[r + 1]
+        own_ys[: end - begin] = ys[begin:end]
+        own_xs[: end - begin] = xs[begin:end]
+        cells = edges[first + r]
+        places = starts[cells : edges[first + r + 1]].copy()
+        for k in range(np.uint64(end - begin)):
+            mark = marks[np.uint64(begin) + k]
+            cell = np.uint64((mark >> 32) - cells)
+            place = np.uint64(places[cell])
+            places[cell] += 1
+            ys[place] = own_ys[k]
+            xs[place] = own_xs[k]
+            rows[place] = mark & 0x7FFFFFFF
