@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels import book, cells, order, tiles
+from cabstand.clustering.kernels import book, cells, order, singles, tiles
 from cabstand.clustering.kernels.book import PAGE_BITS, TILE_BITS
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.share import Array, Chunks, Map, cut
 
-TILES = (tiles.Tile(PAGE_BITS, 3, 3), tiles.Tile(0, 0, 0))  # the last for points all over the place
+TILE = tiles.Tile(PAGE_BITS, 3, 3)
 SLOTS_A_POINT = 2  # in one book, beyond which pages are not worth their memory: each may see all of the points' pages
 FULL_BOOKS = 4  # so many books may be as large; more share their room
 
@@ -43,12 +43,10 @@ def write_books(
         books = run(_write_book, [(points, a, b, grid, columns, row_tiles, most, slots) for a, b in chunks])
         if all(books):
             return PAGE_BITS, books
-    for tile in TILES:
-        rooms = [(a, b, most if tile.page_bits else b - a) for a, b in chunks]
-        books = run(_write_book_hashed, [(points, a, b, grid, bands, tile, room, slots) for a, b, room in rooms])
-        if all(books):
-            return tile.page_bits, books
-    raise AssertionError("single slots always fit")
+    books = run(_write_book_hashed, [(points, a, b, grid, bands, most, slots) for a, b in chunks])
+    if all(books):
+        return PAGE_BITS, books
+    return 0, run(_write_book_of_singles, [(points, a, b, grid, bands, slots) for a, b in chunks])
 
 
 def _write_book(
@@ -63,28 +61,36 @@ def _write_book(
 
 
 def _write_book_hashed(
-    points: Array, start: int, stop: int, grid: Grid, bands: Array, tile: tiles.Tile, most: int, slots: Array
+    points: Array, start: int, stop: int, grid: Grid, bands: Array, most: int, slots: Array
 ) -> Book | None:
-    """Fill a book of at most so many pages by hashing, growing the table; None if such tiles would waste memory."""
-    tile_places = 1 << (tile.row_bits + tile.across_bits)
+    """Fill a book of at most so many pages by hashing, growing the table; None if tiles would waste memory."""
+    tile_places = 1 << (TILE.row_bits + TILE.across_bits)
     page_keys, tile_keys = np.empty(most, np.int64), np.empty(most, np.int64)
     filled = np.zeros(most, np.uint32)
     pages = np.zeros(most * tile_places, np.int32)
     used = np.zeros(2, np.int64)
-    # When every point may be a page of its own, make room for all at once.
-    done, bits = start, 12 if tile.page_bits else max(12, most.bit_length() + 1)
+    done, bits = start, 12
     while True:
         table = np.full((1 << bits, 2), tiles.EMPTY, np.int64)
         tiles.rehash(tile_keys, used[0], 64 - bits, table)
         done = tiles.assign_hashed(
-            points, done, stop, grid, bands, tile, 64 - bits, table, tile_keys, pages, page_keys, filled, used, slots
+            points, done, stop, grid, bands, TILE, 64 - bits, table, tile_keys, pages, page_keys, filled, used, slots
         )
         n_tiles, n = used.tolist()
         if done == stop:
             return Book(page_keys[:n].copy(), filled[:n])
-        if n == most or n_tiles * tile_places > max(1 << 20, most << tile.page_bits):
+        if n == most or n_tiles * tile_places > max(1 << 20, most << PAGE_BITS):
             return None
         bits += 2 if bits < 18 else 1
+
+
+def _write_book_of_singles(points: Array, start: int, stop: int, grid: Grid, bands: Array, slots: Array) -> Book:
+    """Fill a book whose pages are single cells, in order."""
+    keys = np.empty(stop - start, np.int64)
+    singles.write_keys(points, start, stop, grid, bands, keys)
+    keys, of = order.ranked(keys)
+    n = singles.number_keys(keys, of, slots[start:stop])
+    return Book(keys[:n], np.ones(n, np.uint32))
 
 
 def order_cells(books: list[Book], page_bits: int, chunks: Chunks, slots: Array, run: Map, parts: int) -> Directory:

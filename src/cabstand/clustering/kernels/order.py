@@ -34,7 +34,12 @@ def one_pass(keys, order, shift, to_keys, to_order):
 
 
 def ranked(keys: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return keys (none negative) in order, and where the lowest of them was, where the next, and so on, as int32."""
+    """Return keys (none negative) in order, and where the lowest of them was, where the next, and so on, as int32.
+
+    Keys that are in order already are returned themselves, not a copy.
+    """
+    if not np.any(keys[1:] < keys[:-1]):
+        return keys, np.arange(len(keys), dtype=np.int32)
     if len(keys) < SMALL:
         order = np.argsort(keys)
         return keys[order], order.astype(np.int32)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.jit import inlined, kernel
 
 EMPTY = -1
 SPREAD = 0x9E3779B97F4A7C15  # Fibonacci hashing
@@ -22,6 +22,15 @@ class Tile(NamedTuple):
     page_bits: int
     row_bits: int
     across_bits: int
+
+
+@inlined
+def cell_of(points, i, grid, bands):
+    """Return the row and the column of a point's cell."""
+    row = min(np.int64((points[i, 0] - grid.origin0) * grid.rows_per_unit), grid.n_rows - 1)
+    per_unit = bands[np.uint64(row >> grid.band_shift), 0]
+    last_col = np.int64(360.0 * per_unit + 0.5) - 1 if grid.wraps else (np.int64(1) << grid.col_bits) - 1
+    return row, min(np.int64((points[i, 1] - grid.origin1) * per_unit), last_col)
 
 
 @kernel
@@ -53,14 +62,9 @@ def assign_hashed(
     """
     page_bits, row_bits, across_bits = tile
     mask = np.uint64(len(table) - 1)
-    last_col = (np.int64(1) << grid.col_bits) - 1
     n_tiles, n_pages = used
     for i in range(np.uint64(start), np.uint64(stop)):
-        row = min(np.int64((points[i, 0] - grid.origin0) * grid.rows_per_unit), grid.n_rows - 1)
-        per_unit = bands[np.uint64(row >> grid.band_shift), 0]
-        if grid.wraps:
-            last_col = np.int64(360.0 * per_unit + 0.5) - 1
-        col = min(np.int64((points[i, 1] - grid.origin1) * per_unit), last_col)
+        row, col = cell_of(points, i, grid, bands)
         page_col = col >> page_bits
         tile_key = ((row >> row_bits) << grid.col_bits) | (page_col >> across_bits)
         h = (np.uint64(tile_key) * np.uint64(SPREAD)) >> np.uint64(hash_shift)
