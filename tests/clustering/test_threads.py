@@ -90,12 +90,12 @@ def test_many_threads_pull_at_one_chain(run: Map) -> None:
 @ANY
 @given(
     books=st.lists(
-        st.dictionaries(st.integers(0, 40), st.lists(st.integers(0, 15), min_size=1, max_size=600), min_size=1),
+        st.dictionaries(st.integers(0, 40), st.lists(st.integers(0, 31), min_size=1, max_size=600), min_size=1),
         min_size=1,
         max_size=7,
     ),
     parts=st.integers(1, 9),
-    page_bits=st.sampled_from([0, 1, 4]),
+    page_bits=st.sampled_from([0, 1, 4, layout.PAGE_BITS]),
     data=st.data(),
 )
 def test_books_make_one_directory(

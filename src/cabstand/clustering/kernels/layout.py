@@ -12,7 +12,6 @@ from cabstand.clustering.kernels.book import PAGE_BITS, TILE_BITS
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.share import Array, Chunks, Map, cut
 
-TILE = tiles.Tile(PAGE_BITS, 3, 3)
 SLOTS_A_POINT = 2  # in one book, beyond which pages are not worth their memory: each may see all of the points' pages
 FULL_BOOKS = 4  # so many books may be as large; more share their room
 
@@ -64,7 +63,7 @@ def _write_book_hashed(
     points: Array, start: int, stop: int, grid: Grid, bands: Array, most: int, slots: Array
 ) -> Book | None:
     """Fill a book of at most so many pages by hashing, growing the table; None if tiles would waste memory."""
-    tile_places = 1 << (TILE.row_bits + TILE.across_bits)
+    tile_places = 1 << (tiles.ROW_BITS + tiles.ACROSS_BITS)
     page_keys, tile_keys = np.empty(most, np.int64), np.empty(most, np.int64)
     filled = np.zeros(most, np.uint32)
     pages = np.zeros(most * tile_places, np.int32)
@@ -74,7 +73,7 @@ def _write_book_hashed(
         table = np.full((1 << bits, 2), tiles.EMPTY, np.int64)
         tiles.rehash(tile_keys, used[0], 64 - bits, table)
         done = tiles.assign_hashed(
-            points, done, stop, grid, bands, TILE, 64 - bits, table, tile_keys, pages, page_keys, filled, used, slots
+            points, done, stop, grid, bands, 64 - bits, table, tile_keys, pages, page_keys, filled, used, slots
         )
         n_tiles, n = used.tolist()
         if done == stop:

@@ -1,27 +1,21 @@
 """Second stage for points spread far and wide: the pages of a book are found by hashing.
 
 Pages lie in tiles of a few rows and columns of pages, so that what lies together on the Earth lies together in
-memory, and tiles in a hash table: neither far outliers nor points all over the Earth cost a table of the whole box.
+memory, and tiles in a hash table: far outliers do not cost a table of the whole box. For points that hardly share a
+page see :mod:`cabstand.clustering.kernels.singles`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from cabstand.clustering.kernels.book import PAGE_BITS
 from cabstand.clustering.kernels.jit import inlined, kernel
 
+ROW_BITS = 3  # binary logarithm of the rows of a tile
+ACROSS_BITS = 3  # and of the pages in one of its rows
 EMPTY = -1
 SPREAD = 0x9E3779B97F4A7C15  # Fibonacci hashing
-
-
-class Tile(NamedTuple):
-    """Binary logarithms: the columns of a page, the rows of a tile and the pages in one of its rows."""
-
-    page_bits: int
-    row_bits: int
-    across_bits: int
 
 
 @inlined
@@ -35,13 +29,12 @@ def cell_of(points, i, grid, bands):
 
 @kernel
 def assign_hashed(
-    points, start, stop, grid, bands, tile, hash_shift, table, tile_keys, pages, page_keys, filled, used, slots
+    points, start, stop, grid, bands, hash_shift, table, tile_keys, pages, page_keys, filled, used, slots
 ):
     """Give points ``start:stop`` their slots and mark these.
 
     Parameters
     ----------
-    tile : Tile
     hash_shift : int
         64 minus the binary logarithm of the hash table's size.
     table : ndarray of int64, shape (size, 2)
@@ -60,13 +53,12 @@ def assign_hashed(
     int
         The first point that was not done: `stop` if all were, else a table is full.
     """
-    page_bits, row_bits, across_bits = tile
     mask = np.uint64(len(table) - 1)
     n_tiles, n_pages = used
     for i in range(np.uint64(start), np.uint64(stop)):
         row, col = cell_of(points, i, grid, bands)
-        page_col = col >> page_bits
-        tile_key = ((row >> row_bits) << grid.col_bits) | (page_col >> across_bits)
+        page_col = col >> PAGE_BITS
+        tile_key = ((row >> ROW_BITS) << grid.col_bits) | (page_col >> ACROSS_BITS)
         h = (np.uint64(tile_key) * np.uint64(SPREAD)) >> np.uint64(hash_shift)
         while table[h, 0] != tile_key and table[h, 0] != EMPTY:
             h = (h + np.uint64(1)) & mask
@@ -77,18 +69,18 @@ def assign_hashed(
             table[h, 1] = n_tiles
             tile_keys[n_tiles] = tile_key
             n_tiles += 1
-        place = (row & ((1 << row_bits) - 1)) << across_bits | page_col & ((1 << across_bits) - 1)
-        place |= table[h, 1] << (row_bits + across_bits)
+        place = (row & ((1 << ROW_BITS) - 1)) << ACROSS_BITS | page_col & ((1 << ACROSS_BITS) - 1)
+        place |= table[h, 1] << (ROW_BITS + ACROSS_BITS)
         page = np.int64(pages[np.uint64(place)]) - 1
         if page < 0:
             if n_pages == len(page_keys):
                 break
-            page_keys[n_pages] = (row << (grid.col_bits - page_bits)) | page_col
+            page_keys[n_pages] = (row << (grid.col_bits - PAGE_BITS)) | page_col
             page = n_pages
             n_pages += 1
             pages[place] = n_pages
-        inside = col & ((1 << page_bits) - 1)
-        slots[i] = (page << page_bits) | inside
+        inside = col & ((1 << PAGE_BITS) - 1)
+        slots[i] = (page << PAGE_BITS) | inside
         filled[np.uint64(page)] |= np.uint32(1 << inside)
     else:
         i = np.uint64(stop)
