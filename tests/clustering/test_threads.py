@@ -14,14 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.inputs import read_only
-from cabstand.clustering.kernels import layout, number, share
+from cabstand.clustering.kernels import layout, meet, number, pipeline, share
 from cabstand.clustering.kernels.atomic import lower, swap
 from cabstand.clustering.kernels.cores import core_points
 from cabstand.clustering.kernels.grid import make_grid
 from cabstand.clustering.kernels.kept import bring
 from cabstand.clustering.kernels.layout import Book, order_cells, write_books
 from cabstand.clustering.kernels.link import find, unite
+from cabstand.clustering.kernels.meet import met, next_block, sides
 from cabstand.clustering.kernels.share import Map, cut
 
 ANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -44,6 +46,18 @@ def _swaps_and_lowers(array: Any) -> tuple[bool, bool]:
     lower(array, 2, -3)
     lower(array, 3, 100)
     return swap(array, 0, 5, 7), swap(array, 1, 1, 9)
+
+
+@njit(nogil=True)
+def _take(start: int, stop: int, down: bool, taken: Any, times: Any, by: Any, who: int) -> int:
+    done = 0
+    while True:
+        first, last = next_block(start, stop, down, taken, done)
+        if first == last:
+            return done
+        done += 1
+        times[first:last] += 1
+        by[first:last] = who
 
 
 def lowest_members(n: int, pairs: np.ndarray) -> list[int]:
@@ -88,6 +102,33 @@ def test_many_threads_pull_at_one_chain(run: Map) -> None:
 
 
 @ANY
+@given(edges=st.lists(st.integers(0, 20 * meet.BLOCK), min_size=2, max_size=8).map(sorted), at_once=st.booleans())
+def test_threads_that_meet_take_every_point_once(run: Map, edges: list[int], at_once: bool) -> None:
+    """Each has one piece of the stretch, before or after the other's, even if it comes when all is done."""
+    ways, n = sides(list(itertools.pairwise(edges))), edges[-1]
+    times, by = np.zeros(n, np.int64), np.full(n, -1)
+    calls = [(*way, times, by, i) for i, way in enumerate(ways)]
+    chunks = met(ways, run(_take, calls) if at_once else [_take(*call) for call in calls])
+    assert times.tolist() == [0] * edges[0] + [1] * (n - edges[0])
+    assert [a for a, _ in chunks] + [n] == [edges[0]] + [b for _, b in chunks]
+    for i, (a, b) in enumerate(chunks):
+        assert (by[a:b] == i).all()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_a_thread_that_comes_too_late_changes_nothing(threads: int) -> None:
+    rng = np.random.default_rng(3)
+    points = rng.normal((40.75, -73.98), 0.01, (60_000, 2))
+    alone = dbscan(points, 40.0, 12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "threads", lambda _: share.threads(1))
+        late = dbscan(points, 40.0, 12, n_threads=threads)
+    assert alone.n_clusters > 1
+    assert late.labels.tolist() == alone.labels.tolist()
+    assert late.core.tolist() == alone.core.tolist()
+
+
+@ANY
 @given(
     books=st.lists(
         st.dictionaries(st.integers(0, 40), st.lists(st.integers(0, 31), min_size=1, max_size=600), min_size=1),
@@ -121,7 +162,7 @@ def test_books_make_one_directory(
     assert found.keys.tolist() == sorted(total)
     assert found.sizes.tolist() == [total[key] for key in sorted(total)]
     assert found.keys[of_points].tolist() == cells
-    for counts, (a, b) in zip(found.counts, chunks, strict=True):
+    for counts, (a, b) in zip(found.counts, found.chunks, strict=True):
         assert counts.tolist() == [Counter(cells[a:b])[key] for key in sorted(total)]
 
 
@@ -202,6 +243,6 @@ def test_sparse_points_stay_in_pages_whatever_the_number_of_threads(threads: int
     points = rng.uniform([40.5, -74.3], [41.1, -73.6], (n, 2))  # nearly one a cell
     box = np.array([*sorted(points[:, 0])[:: n - 1], *sorted(points[:, 1])[:: n - 1]])
     grid, bands = make_grid(box, 60.0, spherical=True)
-    page_bits, books = write_books(points, grid, bands, cut(n, threads), np.empty(n, np.int32), run)
+    page_bits, books, _ = write_books(points, grid, bands, cut(n, threads), np.empty(n, np.int32), run)
     assert page_bits == layout.PAGE_BITS
     assert len(books) == threads

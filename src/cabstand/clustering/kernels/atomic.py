@@ -36,3 +36,14 @@ def lower(typing: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(array, types.uint64, types.int32), code
+
+
+@intrinsic
+def advance(typing: Any, array: Any, index: Any) -> Any:
+    """Add 1 to ``array[index]`` (int64) and return what stood there."""
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        place = _place(context, builder, signature.args[0], values[0], values[1])
+        return builder.atomic_rmw("add", place, context.get_constant(types.int64, 1), "monotonic")
+
+    return types.int64(array, types.uint64), code

@@ -13,11 +13,11 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.meet import BLOCK, next_block
 
 PAGE_BITS = 5  # binary logarithm of the columns of a page
 TILE_BITS = 5  # binary logarithm of the rows of a tile, and of the pages in one of its rows
 PATCH_BITS = 2  # of the rows of a patch, which fills a line of the cache, and of the pages across it
-BLOCK = 2048  # points
 
 
 @inlined
@@ -71,11 +71,13 @@ def _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, slots):
 
 
 @kernel
-def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, filled, slots):
-    """Give points ``start:stop`` their slots and mark these.
+def assign(points, start, stop, down, taken, grid, columns, row_tiles, pages, page_keys, filled, slots):
+    """Give points of ``start:stop`` their slots and mark these, as many as the other thread leaves.
 
     Parameters
     ----------
+    start, stop, down, taken
+        A :class:`cabstand.clustering.kernels.meet.Side`.
     columns : ndarray of float64, one a band
         Columns per unit: the first column of the table of bands.
     row_tiles : int
@@ -89,28 +91,32 @@ def assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, fill
     filled : ndarray of uint32, one a page
         Bit c stands for slot c; set where a point is.
     slots : ndarray of int32, shape (n,)
-        Filled for ``start:stop``.
+        Filled for the points that were taken.
 
     Returns
     -------
-    int
+    n_pages : int
         Pages in use; one more than `page_keys` holds if they did not suffice.
+    done : int
+        Blocks taken.
     """
     flat = points.reshape(-1)
     rows, cols, places = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
     xs, per_unit = np.empty(BLOCK), np.empty(BLOCK)
     last_row = np.int32(grid.n_rows - 1)
     key_shift = grid.col_bits - PAGE_BITS
-    n_pages = 0
-    for first in range(start, stop, BLOCK):
-        last = min(first + BLOCK, stop)
+    n_pages = done = 0
+    while n_pages <= len(page_keys):
+        first, last = next_block(start, stop, down, taken, done)
+        if first == last:
+            break
+        done += 1
         own = slots[first:last]
         _rows_of(flat[2 * first : 2 * last], grid.origin0, grid.origin1, grid.rows_per_unit, last_row, rows, xs)
         _columns_of(last - first, rows, columns, grid.band_shift, grid.wraps, xs, per_unit, cols)
         _places_of(last - first, rows, cols, row_tiles, places)
         n_pages = _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, own)
-        if n_pages > len(page_keys):
-            break
-        for slot in own:
-            filled[np.uint64(slot >> PAGE_BITS)] |= np.uint32(1 << (slot & ((1 << PAGE_BITS) - 1)))
-    return n_pages
+        if n_pages <= len(page_keys):
+            for slot in own:
+                filled[np.uint64(slot >> PAGE_BITS)] |= np.uint32(1 << (slot & ((1 << PAGE_BITS) - 1)))
+    return n_pages, done

@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.bits import ones
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.meet import next_block
 
 FILLED_BITS = 32  # of a page's word, below its first cell
-BLOCK = 2048  # points
 
 
 @kernel
@@ -108,33 +108,57 @@ def list_cells(where, page_bits, page_keys, filled, first_cell, first, last, key
                 words[where[t, page]] = word
 
 
-@kernel
-def to_cells(start, stop, page_bits, words, cells, counts):
-    """Turn the slots of points ``start:stop`` into cells in place, and count the points of each cell.
+@inlined
+def _turn(cells, page_bits, words, at, few, counts):
+    """Turn the slots of a block, or of a part of one, into cells, and count them."""
+    inside = (np.int64(1) << page_bits) - 1
+    for j in range(len(cells)):  # two short loops: neither waits for the other's memory
+        slot = np.int64(cells[j])
+        word = words[np.uint64(at + (slot >> page_bits))]
+        before = word & ((np.int64(1) << (slot & inside)) - 1)
+        cells[j] = (word >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
+    for cell in cells:
+        n = np.uint8(few[np.uint64(cell)] + 1)
+        few[np.uint64(cell)] = n
+        if n == 0:
+            counts[np.uint64(cell)] += 256
 
-    They are counted in bytes, whose carries alone go to `counts` at once: a quarter of the memory to jump about in.
+
+@kernel
+def to_cells(start, stop, down, taken, page_bits, middle, words, before, after, cells, counts):
+    """Turn the slots of points of ``start:stop`` into cells in place, as many as the other thread leaves.
+
+    The points of each cell are counted in bytes, whose carries alone go to `counts` at once: a quarter of the memory
+    to jump about in.
 
     Parameters
     ----------
+    start, stop, down, taken
+        A :class:`cabstand.clustering.kernels.meet.Side`.
+    middle : int
+        The first point whose slot is in the other book of the stretch.
     words : ndarray of int64
-        Of this book's pages.
+        Of all books' pages.
+    before, after : int
+        Where in `words` the pages of the one book begin, and those of the other.
     cells : ndarray of int32, one a point
     counts : ndarray of int32, one a cell
         Added to.
+
+    Returns
+    -------
+    int
+        Blocks taken.
     """
-    inside = (np.int64(1) << page_bits) - 1
     few = np.zeros(len(counts), np.uint8)
-    for first in range(start, stop, BLOCK):  # two short loops: neither waits for the other's memory
-        own = cells[first : min(first + BLOCK, stop)]
-        for j in range(len(own)):
-            slot = np.int64(own[j])
-            word = words[np.uint64(slot >> page_bits)]
-            before = word & ((np.int64(1) << (slot & inside)) - 1)
-            own[j] = (word >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
-        for cell in own:
-            n = np.uint8(few[np.uint64(cell)] + 1)
-            few[np.uint64(cell)] = n
-            if n == 0:
-                counts[np.uint64(cell)] += 256
+    done = 0
+    while True:
+        first, last = next_block(start, stop, down, taken, done)
+        if first == last:
+            break
+        done += 1
+        _turn(cells[first : min(last, middle)], page_bits, words, before, few, counts)
+        _turn(cells[max(first, middle) : last], page_bits, words, after, few, counts)
     for cell in range(len(counts)):
         counts[cell] += few[cell]
+    return done

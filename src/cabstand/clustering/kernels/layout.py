@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from cabstand.clustering.kernels import book, cells, order, singles, tiles
 from cabstand.clustering.kernels.book import PAGE_BITS, TILE_BITS
 from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.meet import Side, met, sides
 from cabstand.clustering.kernels.share import Array, Chunks, Map, cut
 
 SLOTS_A_POINT = 2  # in one book, beyond which pages are not worth their memory: each may see all of the points' pages
@@ -24,39 +24,44 @@ class Book(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """The cells in order: key, points, and points of each thread (shape (threads, cells))."""
+    """The cells in order: key, points, and the points (shape (threads, cells)) of each thread's chunk of the input."""
 
     keys: Array
     sizes: Array
     counts: Array
+    chunks: Chunks
 
 
 def write_books(
     points: Array, grid: Grid, bands: Array, chunks: Chunks, slots: Array, run: Map
-) -> tuple[int, list[Book]]:
-    """Give every point its slot, each chunk of points in a book of its own; return the pages' width and the books."""
+) -> tuple[int, list[Book], Chunks]:
+    """Give every point its slot, each thread's in a book of its own.
+
+    `chunks` says what each thread is to do; returned are the pages' width, the books, and what each has done.
+    """
     row_tiles = (1 << grid.col_bits >> (PAGE_BITS + TILE_BITS)) + 1
     most = max(1 << 20, SLOTS_A_POINT * len(points) * min(FULL_BOOKS, len(chunks)) // len(chunks)) >> PAGE_BITS
     if ((grid.n_rows >> TILE_BITS) + 1) * row_tiles <= max(1 << 13, len(points) >> 7):
-        columns = bands[:, 0].copy()
-        books = run(_write_book, [(points, a, b, grid, columns, row_tiles, most, slots) for a, b in chunks])
-        if all(books):
-            return PAGE_BITS, books
+        columns, ways = bands[:, 0].copy(), sides(chunks)
+        done = run(_write_book, [(points, way, grid, columns, row_tiles, most, slots) for way in ways])
+        books = [book for book, _ in done if book]
+        if len(books) == len(done):
+            return PAGE_BITS, books, met(ways, [n for _, n in done])
     books = run(_write_book_hashed, [(points, a, b, grid, bands, most, slots) for a, b in chunks])
     if all(books):
-        return PAGE_BITS, books
-    return 0, run(_write_book_of_singles, [(points, a, b, grid, bands, slots) for a, b in chunks])
+        return PAGE_BITS, books, chunks
+    return 0, run(_write_book_of_singles, [(points, a, b, grid, bands, slots) for a, b in chunks]), chunks
 
 
 def _write_book(
-    points: Array, start: int, stop: int, grid: Grid, columns: Array, row_tiles: int, most: int, slots: Array
-) -> Book | None:
-    """Fill a book by a table of all pages of the box; None if it has more than `most`."""
+    points: Array, way: Side, grid: Grid, columns: Array, row_tiles: int, most: int, slots: Array
+) -> tuple[Book | None, int]:
+    """Fill a book (None if it takes more than `most` pages) by a table of all pages of the box; count its blocks."""
     page_keys = np.empty(most, np.int64)
     filled = np.zeros(most, np.uint32)  # the system hands out its memory as it is touched
     pages = np.zeros(((grid.n_rows >> TILE_BITS) + 1) * row_tiles << 2 * TILE_BITS, np.int32)
-    n = book.assign(points, start, stop, grid, columns, row_tiles, pages, page_keys, filled, slots)
-    return Book(page_keys[:n].copy(), filled[:n]) if n <= most else None
+    n, done = book.assign(points, *way, grid, columns, row_tiles, pages, page_keys, filled, slots)
+    return Book(page_keys[:n].copy(), filled[:n]) if n <= most else None, done
 
 
 def _write_book_hashed(
@@ -109,10 +114,13 @@ def order_cells(books: list[Book], page_bits: int, chunks: Chunks, slots: Array,
     ground = (where, page_bits, page_keys, filled, first_cell)
     run(cells.list_cells, [(*ground, a, b, keys, words) for a, b in stretches])
     counts = np.zeros((len(books), len(keys)), np.int32)
-    own = [words[a:b] for a, b in itertools.pairwise(edges)]
-    calls = [(a, b, page_bits, mine, slots, n) for (a, b), mine, n in zip(chunks, own, counts, strict=True)]
-    run(cells.to_cells, calls)
-    return Directory(keys, counts[0] if len(books) == 1 else counts.sum(axis=0, dtype=np.int32), counts)
+    ways, ends, calls = sides(chunks), [b for _, b in chunks], []
+    for t, way in enumerate(ways):
+        before = t - way.down  # the book of the stretch's first points
+        calls.append((*way, page_bits, ends[before], words, *edges[before : before + 2], slots, counts[t]))
+    done = run(cells.to_cells, calls)
+    sizes = counts[0] if len(books) == 1 else counts.sum(axis=0, dtype=np.int32)
+    return Directory(keys, sizes, counts, met(ways, done))
 
 
 def _merge(ranks: list[tuple[Array, Array]], edges: Array, run: Map, parts: int) -> tuple[Array, Array]:

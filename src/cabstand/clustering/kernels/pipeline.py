@@ -38,7 +38,6 @@ class Work(NamedTuple):
     weights: Array | None
     cells: Array  # of each point
     found: Directory
-    chunks: Chunks
     run: Map
 
 
@@ -52,10 +51,11 @@ class Runs(NamedTuple):
 
 def find_box(points: Array, n_threads: int) -> Array | None:
     """Find the bounding box (low and high of each column) of points, at least one; None if a coordinate is NaN."""
-    chunks = cut(len(points), worth(len(points), n_threads))
-    boxes = np.empty((len(chunks), 4))
-    with threads(len(chunks)) as run:
-        bad = run(bounds.bounds, [(points, a, b, box) for (a, b), box in zip(chunks, boxes, strict=True)])
+    n_threads = worth(len(points), n_threads)
+    stripes = cut(len(points), _parts(n_threads))
+    boxes = np.empty((len(stripes), 4))
+    with threads(n_threads) as run:
+        bad = run(bounds.bounds, [(points, a, b, box) for (a, b), box in zip(stripes, boxes, strict=True)])
     if any(bad):
         return None
     box: Array = np.where([True, False, True, False], boxes.min(axis=0), boxes.max(axis=0))
@@ -85,11 +85,11 @@ def cluster(
     n = len(points)
     n_threads = worth(n, n_threads)
     labels = np.empty(n, np.int32)  # holds the slots first, then the cells
-    chunks = cut(n, n_threads)
     with threads(n_threads) as run:
-        page_bits, books = write_books(points, grid, bands, chunks, labels, run)
+        page_bits, books, chunks = write_books(points, grid, bands, cut(n, n_threads), labels, run)
         found = order_cells(books, page_bits, chunks, labels, run, _parts(n_threads))
-        work = Work(points, grid, bands, min_samples, weights, labels, found, chunks, run)
+        del books
+        work = Work(points, grid, bands, min_samples, weights, labels, found, run)
         sparse = _survey(work)
         kept = _bring(work, _choose(work, sparse))
         n_core = _find_core(work, sparse, kept)
@@ -108,7 +108,7 @@ def cluster(
 
 
 def _stripes(work: Work, n: int) -> Chunks:
-    return cut(n, _parts(len(work.chunks)))
+    return cut(n, _parts(len(work.found.chunks)))
 
 
 def _parts(n_threads: int) -> int:
@@ -118,8 +118,7 @@ def _parts(n_threads: int) -> int:
 def _survey(work: Work) -> list[Runs]:
     """Find the sparse cells and their neighbours; those that reach across the antimeridian apart from the others."""
     grid, keys, sizes = work.grid, work.found.keys, work.found.sizes
-    few = sizes < work.min_samples if work.weights is None else np.ones(len(sizes), np.bool_)
-    sparse = np.flatnonzero(few).astype(np.int32)
+    sparse = sample.listed(sizes < work.min_samples if work.weights is None else np.ones(len(sizes), np.bool_))
     across = np.zeros(len(sparse), np.bool_)
     if grid.wraps:
         stripes = _stripes(work, len(sparse))
@@ -137,8 +136,8 @@ def _survey(work: Work) -> list[Runs]:
 def _choose(work: Work, sparse: list[Runs]) -> Array:
     """Lay out the kept points: first place of each cell, and the end."""
     sizes = work.found.sizes
-    spare = int(np.maximum(sizes[sizes >= work.min_samples] - N_SAMPLES, 0).sum()) if work.weights is None else 0
-    sampling = spare > LEAST_SAVING * len(work.points)
+    spared = sample.spared(sizes, work.min_samples, N_SAMPLES) if work.weights is None else 0
+    sampling = spared > LEAST_SAVING * len(work.points)
     needed = np.zeros(len(sizes), np.uint8) if sampling else np.ones(len(sizes), np.uint8)
     for some in sparse if sampling else ():
         work.run(sample.mark_needed, [(some.runs, a, b, needed) for a, b in _stripes(work, len(some.sparse))])
@@ -149,7 +148,8 @@ def _choose(work: Work, sparse: list[Runs]) -> Array:
 
 def _bring(work: Work, starts: Array) -> Kept:
     """Bring points together: as many of each cell as it has places."""
-    return bring(work.points, work.cells, work.found.counts, starts, work.chunks, work.run, _parts(len(work.chunks)))
+    counts, chunks = work.found.counts, work.found.chunks
+    return bring(work.points, work.cells, counts, starts, chunks, work.run, _parts(len(chunks)))
 
 
 def _bring_some(work: Work, chosen: Array) -> Kept:
@@ -183,7 +183,7 @@ def _find_core(work: Work, sparse: list[Runs], kept: Kept) -> Array:
 def _link(work: Work, kept: Kept, n_core: Array, parent: Array) -> Array:
     """Join cells by their samples, those that touch first; return the pairs that remain open."""
     ground = (work.grid, work.bands, work.found.keys, kept.starts, n_core, kept.ys, kept.xs)
-    filled = np.flatnonzero(n_core > 0).astype(np.int32)
+    filled = sample.listed(n_core > 0)
     stripes, none = [filled[a:b] for a, b in _stripes(work, len(filled))], np.empty((0, 2), np.int32)
     work.run(link.link_cells, [(*ground, chosen, False, N_SAMPLES, parent, none) for chosen in stripes])
     work.run(link.flatten, [(parent, chosen) for chosen in stripes])
@@ -202,15 +202,17 @@ def _link(work: Work, kept: Kept, n_core: Array, parent: Array) -> Array:
 
 def _close(work: Work, kept: Kept, n_core: Array, parent: Array, pending: Array) -> None:
     """Settle the open pairs with all core points of their cells; sampled cells are read from the input again."""
-    sizes = work.found.sizes
-    wanted = np.unique(pending)
-    whole = np.diff(kept.starts)[wanted] >= sizes[wanted]
-    again = _bring_some(work, wanted[~whole])
-    extra = n_core[wanted[whole]].astype(np.int64)
-    begin = again.starts[:-1].copy()
-    begin[wanted[whole]] = again.starts[-1] + np.cumsum(extra) - extra
-    ys, xs = np.concatenate([again.ys, np.empty(extra.sum())]), np.concatenate([again.xs, np.empty(extra.sum())])
-    closest.copy_core(wanted[whole], begin, kept.starts, n_core, kept.ys, kept.xs, ys, xs)
+    wanted, begin = np.unique(pending), np.empty(len(parent), np.int64)
+    whole = kept.starts[wanted + 1] - kept.starts[wanted] >= work.found.sizes[wanted]
+    here, gone = wanted[whole], wanted[~whole]
+    extra = n_core[here].astype(np.int64)
+    begin[here] = np.cumsum(extra) - extra
+    ys, xs = np.empty(extra.sum()), np.empty(extra.sum())
+    closest.copy_core(here, begin, kept.starts, n_core, kept.ys, kept.xs, ys, xs)
+    if len(gone):
+        again = _bring_some(work, gone)
+        begin[gone] = len(ys) + again.starts[gone]
+        ys, xs = np.concatenate([ys, again.ys]), np.concatenate([xs, again.xs])
     closest.close_pairs(work.grid, work.bands, work.found.keys, pending, begin, n_core, ys, xs, parent)
 
 

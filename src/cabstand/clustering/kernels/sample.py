@@ -12,6 +12,26 @@ from cabstand.clustering.kernels.jit import kernel
 
 
 @kernel
+def listed(chosen):
+    """List the cells that are chosen, as int32."""
+    found = np.empty(len(chosen), np.int32)
+    n = 0
+    for cell in range(np.uint64(len(chosen))):  # no asking: which are chosen cannot be guessed
+        found[n] = cell
+        n += chosen[cell]
+    return found[:n]
+
+
+@kernel
+def spared(sizes, min_samples, n_samples):
+    """Count the points that could be left out if `n_samples` stood for every cell that is all core."""
+    total = np.int64(0)
+    for n in sizes:
+        total += max(n - n_samples, 0) if n >= min_samples else 0
+    return total
+
+
+@kernel
 def mark_needed(runs, first, last, needed):
     """Set ``needed`` of every cell in the runs of sparse cells ``first:last``."""
     for i in range(first, last):
