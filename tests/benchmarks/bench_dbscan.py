@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "docs" / "bench"
 ALONE = {"PARLAY_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 SETTINGS = ((100.0, 100), (25.0, 500), (200.0, 500))
-PATIENCE = 3  # times the rounds, where a figure is of an idle machine
+PATIENCE = 3  # times the rounds, where a busy machine would decide whether a figure keeps its limit
 SUITES = ("first", "peers", "settings", "radix", "threads", "worst", "growth", "sklearn", "reference")
 
 
@@ -150,7 +150,7 @@ def suite(bench: Bench, name: str) -> None:  # noqa: C901 (a list of what is mea
         bench.compare(f"sklearn-{n}", {e: bench.task(e, n) for e in ("cabstand", "scikit-learn")})
     elif name in ("radix", "reference"):
         for n in bench.sizes(5_000_000, *([22_000_000] if name == "reference" else [])):
-            bench.compare(f"{name}-{n}", {e: bench.task(e, n) for e in ("cabstand", name)})
+            bench.compare(f"{name}-{n}", {e: bench.task(e, n) for e in ("cabstand", name)}, PATIENCE)
     elif name == "threads":
         for n in bench.sizes(1_000_000, 5_000_000, 22_000_000):
             tasks = {f"{t}": bench.task("cabstand", n, threads=t) for t in (1, 2)}
@@ -161,7 +161,7 @@ def suite(bench: Bench, name: str) -> None:  # noqa: C901 (a list of what is mea
         bench.compare(f"worst-{n}", {k: bench.task("cabstand", n, kind=k) for k in ("nyc", *WORST)})
     elif name == "growth":
         sizes = bench.sizes(1_000_000, 2_000_000, 5_000_000, 10_000_000, 22_000_000)
-        bench.compare("growth", {str(n): bench.task("cabstand", n, kind="cities") for n in sizes})
+        bench.compare("growth", {str(n): bench.task("cabstand", n, kind="cities") for n in sizes}, PATIENCE)
 
 
 def report(file: Path, measured: dict[str, Any]) -> list[Figure]:

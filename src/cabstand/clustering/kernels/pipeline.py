@@ -26,6 +26,7 @@ N_SAMPLES = 8  # points that stand for a cell inside a cluster
 LEAST_SAVING = 0.3  # share of the points that sampling must be able to leave out, or it is not tried
 MOST_OPEN = 4096  # pairs of cells of a stripe that may stay open before they must be counted first
 STRIPES_A_THREAD = 8
+STRIPE_BITS = 18  # binary logarithm of the points of a stripe, where that makes more of them
 
 
 class Work(NamedTuple):
@@ -52,7 +53,7 @@ class Runs(NamedTuple):
 def find_box(points: Array, n_threads: int) -> Array | None:
     """Find the bounding box (low and high of each column) of points, at least one; None if a coordinate is NaN."""
     n_threads = worth(len(points), n_threads)
-    stripes = cut(len(points), _parts(n_threads))
+    stripes = _cut(len(points), n_threads)
     boxes = np.empty((len(stripes), 4))
     with threads(n_threads) as run:
         bad = run(bounds.bounds, [(points, a, b, box) for (a, b), box in zip(stripes, boxes, strict=True)])
@@ -108,7 +109,12 @@ def cluster(
 
 
 def _stripes(work: Work, n: int) -> Chunks:
-    return cut(n, _parts(len(work.found.chunks)))
+    return _cut(n, len(work.found.chunks))
+
+
+def _cut(n: int, n_threads: int) -> Chunks:
+    """Cut points or cells into stripes that threads take one after another, small enough to end at about one time."""
+    return cut(n, 1 if n_threads == 1 else max(_parts(n_threads), n >> STRIPE_BITS))
 
 
 def _parts(n_threads: int) -> int:
@@ -119,12 +125,13 @@ def _survey(work: Work) -> list[Runs]:
     """Find the sparse cells and their neighbours; those that reach across the antimeridian apart from the others."""
     grid, keys, sizes = work.grid, work.found.keys, work.found.sizes
     sparse = sample.listed(sizes < work.min_samples if work.weights is None else np.ones(len(sizes), np.bool_))
-    across = np.zeros(len(sparse), np.bool_)
+    found, groups = [], [(sparse, [0.0])]
     if grid.wraps:
+        across = np.zeros(len(sparse), np.bool_)
         stripes = _stripes(work, len(sparse))
         work.run(windows.reach_across, [(grid, work.bands, keys, sparse, a, b, across) for a, b in stripes])
-    found = []
-    for chosen, turns in ((sparse[~across], [0.0]), (sparse[across], [0.0, 360.0, -360.0])):
+        groups = [(sparse[~across], [0.0]), (sparse[across], [0.0, 360.0, -360.0])]
+    for chosen, turns in groups:
         all_turns = np.tile(turns, 2 * grid.reach_rows + 1)
         runs = np.empty((len(chosen), len(all_turns), 2), np.int32)
         ground, turned = (grid, work.bands, keys, chosen), len(turns) > 1
