@@ -1,4 +1,5 @@
-"""Tells whether the machine does something else: how long a fixed piece of work takes, against its best.
+"""Tells whether the machine does something else: how long a fixed piece of work takes, against its best, and how much
+time the host of a virtual machine takes away.
 
 The work is none of what is measured: each of two threads reads from all over 2 MB, which other tenants of a processor
 and of its caches slow down as they slow down a clustering, by up to a half and for seconds or minutes.
@@ -6,9 +7,11 @@ and of its caches slow down as they slow down a clustering, by up to a half and 
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numba import njit
@@ -48,6 +51,12 @@ class Gauge:
     def is_quiet(self, seconds: float) -> bool:
         """Tell whether a reading was near the best."""
         return seconds <= QUIET * self.best
+
+
+def stolen_s() -> float:
+    """Return the seconds for which processors of this virtual machine wanted to run and its host ran something else."""
+    stat = Path("/proc/stat")
+    return int(stat.read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK") if stat.exists() else 0.0
 
 
 def _timed(words: NDArray[np.uint64]) -> float:
