@@ -179,7 +179,7 @@ def test_books_make_one_directory(
 def test_kept_points_are_brought_together_in_input_order(
     run: Map, n_cells: int, n_points: int, threads: int, region_bits: int, n_samples: int, seed: int, kind: type
 ) -> None:
-    """Of a sampled cell the first few points of the input are kept, of some cells all, of others none."""
+    """Of a sampled cell its first point and a few more are kept, of some cells all, of others none."""
     rng = np.random.default_rng(seed)
     points = rng.normal(0, 1, (n_points, 2)).astype(kind)
     cells = rng.integers(0, n_cells, n_points).astype(np.int32)
@@ -189,10 +189,15 @@ def test_kept_points_are_brought_together_in_input_order(
     sizes = counts.sum(axis=0)
     wanted = np.choose(rng.integers(0, 3, n_cells), [np.zeros_like(sizes), np.minimum(sizes, n_samples), sizes])
     starts = np.r_[0, np.cumsum(wanted)].astype(np.int64)
-    expected = [row for cell in range(n_cells) for row in np.flatnonzero(cells == cell)[: wanted[cell]].tolist()]
     kept = bring(read_only(points), cells, counts, starts, chunks, run, 3, region_bits)
-    assert kept.rows.tolist() == expected
-    assert np.c_[kept.ys, kept.xs].tolist() == points[expected].astype(float).tolist()
+    assert np.c_[kept.ys, kept.xs].tolist() == points[kept.rows].astype(float).tolist()
+    for cell in range(n_cells):
+        own = kept.rows[starts[cell] : starts[cell + 1]].tolist()
+        inside = [(np.flatnonzero(cells[a:b] == cell) + a).tolist() for a, b in chunks]
+        shares = [sum(a <= row < b for row in own) for a, b in chunks]
+        assert own == [row for rows, share in zip(inside, shares, strict=True) for row in rows[:share]]
+        assert own[:1] == np.flatnonzero(cells == cell)[: min(1, len(own))].tolist()  # its cluster's number rests on it
+        assert all(share >= min(len(rows), len(own) // threads) for rows, share in zip(inside, shares, strict=True))
 
 
 @ANY

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.fetch import soon_read
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.meet import BLOCK, next_block
 
@@ -54,9 +55,13 @@ def _places_of(n, rows, cols, row_tiles, places):
 
 
 @inlined
-def _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, slots):
-    """Turn a block's places into slots, opening the pages that are new; return the pages in use."""
+def _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, slots, flat, ahead):
+    """Turn a block's places into slots, opening the pages that are new; return the pages in use.
+
+    Meanwhile the block of points from `ahead` on is fetched.
+    """
     for j in range(len(slots)):
+        soon_read(flat, np.uint64(2 * (ahead + j)))
         place = np.uint64(places[j])
         page = np.int64(pages[place])
         if page == 0:
@@ -112,10 +117,11 @@ def assign(points, start, stop, down, taken, grid, columns, row_tiles, pages, pa
             break
         done += 1
         own = slots[first:last]
+        ahead = first - BLOCK if down else first + BLOCK
         _rows_of(flat[2 * first : 2 * last], grid.origin0, grid.origin1, grid.rows_per_unit, last_row, rows, xs)
         _columns_of(last - first, rows, columns, grid.band_shift, grid.wraps, xs, per_unit, cols)
         _places_of(last - first, rows, cols, row_tiles, places)
-        n_pages = _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, own)
+        n_pages = _slots_of(rows, cols, places, key_shift, pages, page_keys, n_pages, own, flat, ahead)
         if n_pages <= len(page_keys):
             for slot in own:
                 filled[np.uint64(slot >> PAGE_BITS)] |= np.uint32(1 << (slot & ((1 << PAGE_BITS) - 1)))

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.fetch import AHEAD, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import any_near, row_metric
+
+CELLS_AHEAD = 8
 
 
 @kernel
@@ -50,7 +53,12 @@ def mark_border(
     """Put the complement of its label, below 0, in place of the cell of each border point of ``sparse[first:last]``."""
     measured_row = np.int64(-1)
     k = below = above = 0.0
+    flat = points.reshape(-1)
     for i in range(first, last):
+        ahead = np.int64(sparse[min(i + CELLS_AHEAD, last - 1)])
+        for p in range(starts[ahead] + n_core[ahead], starts[ahead + 1]):
+            soon_read(flat, np.uint64(2 * np.int64(rows[p])))
+            soon_written(cells, np.uint64(rows[p]))
         cell = np.int64(sparse[i])
         own = cell_labels[cell]
         middle = starts[cell] + n_core[cell]
@@ -89,6 +97,7 @@ def label(start, stop, cell_labels, labels, core):
         Filled.
     """
     for i in range(np.uint64(start), np.uint64(stop)):
+        soon_written(labels, i + np.uint64(AHEAD))
         cell = labels[i]
         own = cell_labels[np.uint64(max(cell, 0))]
         labels[i] = own if cell >= 0 else ~cell

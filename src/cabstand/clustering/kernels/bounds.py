@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.fetch import AHEAD, soon_read
 from cabstand.clustering.kernels.jit import kernel
 
 
@@ -20,7 +21,9 @@ def bounds(points, start, stop, box):
     low0 = low1 = np.inf
     high0 = high1 = -np.inf
     bad = False
+    flat = points.reshape(-1)
     for i in range(np.uint64(start), np.uint64(stop)):
+        soon_read(flat, np.uint64(2) * (i + np.uint64(AHEAD)))
         u = np.float64(points[i, 0])
         v = np.float64(points[i, 1])
         low0 = min(low0, u)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.bits import ones
+from cabstand.clustering.kernels.fetch import AHEAD, soon_written
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.meet import next_block
 
@@ -113,6 +114,7 @@ def _turn(cells, page_bits, words, at, few, counts):
     """Turn the slots of a block, or of a part of one, into cells, and count them."""
     inside = (np.int64(1) << page_bits) - 1
     for j in range(len(cells)):  # two short loops: neither waits for the other's memory
+        soon_written(cells, np.uint64(j + AHEAD))
         slot = np.int64(cells[j])
         word = words[np.uint64(at + (slot >> page_bits))]
         before = word & ((np.int64(1) << (slot & inside)) - 1)

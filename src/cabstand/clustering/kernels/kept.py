@@ -10,7 +10,7 @@ import numpy as np
 from cabstand.clustering.kernels import scatter
 from cabstand.clustering.kernels.share import Array, Chunks, Map, cut
 
-REGION_BITS = 13  # binary logarithm of the cells of a region
+REGION_BITS = 12  # binary logarithm of the cells of a region
 
 
 class Kept(NamedTuple):
@@ -32,7 +32,7 @@ def bring(
     parts: int,
     bits: int = REGION_BITS,
 ) -> Kept:
-    """Bring points together: as many of each cell as it has places, the first of the input.
+    """Bring points together: as many of each cell as it has places, the first of the input among them.
 
     Parameters
     ----------
@@ -57,7 +57,6 @@ def bring(
     heads = np.ascontiguousarray((np.cumsum(kept).reshape(kept.shape) - kept).T)
     found, marks = Kept(starts, np.empty(n), np.empty(n), np.empty(n, np.int32)), np.empty(n, np.int64)
     own = zip(chunks, keep, heads, strict=True) if n else ()
-    ground = (found.ys, found.xs, marks)
-    run(scatter.collect, [(points, a, b, cells, bits, left, to, *ground) for (a, b), left, to in own])
-    run(scatter.settle, [(edges, a, b, starts, *ground, found.rows) for a, b in cut(len(kept), parts)])
+    run(scatter.collect, [(a, b, cells, bits, left, to, marks) for (a, b), left, to in own])
+    run(scatter.settle, [(points, edges, a, b, starts, marks, *found[1:]) for a, b in cut(len(kept), parts)])
     return found

@@ -40,20 +40,24 @@ def threads(n_threads: int) -> Iterator[Map]:
 
 
 def _run(pool: Executor, helpers: int, function: Callable[..., Any], calls: list[tuple[Any, ...]]) -> list[Any]:
-    """Let every thread take the next call when it has done one: cheaper than handing each of them to the pool."""
+    """Let every thread take another call when it has done one: cheaper than handing each of them to the pool.
+
+    This thread comes from the front, the others from the back: two seldom touch a new page of memory at once, which
+    both would clear.
+    """
     results: list[Any] = [None] * len(calls)
     left = deque(range(len(calls)))
 
-    def work() -> None:
+    def work(take: Callable[[], int]) -> None:
         while left:
             try:
-                i = left.popleft()
+                i = take()
             except IndexError:
                 return  # another thread took the last
             results[i] = function(*calls[i])
 
-    jobs = [pool.submit(work) for _ in range(min(helpers, len(calls) - 1))]
-    work()
+    jobs = [pool.submit(work, left.pop) for _ in range(min(helpers, len(calls) - 1))]
+    work(left.popleft)
     for job in jobs:
         job.result()
     return results

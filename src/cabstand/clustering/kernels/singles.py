@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.fetch import AHEAD, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.tiles import cell_of
+
+POINTS_AHEAD = np.uint64(32)
 
 
 @kernel
@@ -17,7 +20,9 @@ def write_keys(points, start, stop, grid, bands, keys):
     keys : ndarray of int64, shape (stop - start,)
         Filled.
     """
+    flat = points.reshape(-1)
     for i in range(np.uint64(start), np.uint64(stop)):
+        soon_read(flat, np.uint64(2) * (i + np.uint64(AHEAD)))
         row, col = cell_of(points, i, grid, bands)
         keys[i - np.uint64(start)] = row << grid.col_bits | col
 
@@ -42,6 +47,7 @@ def number_keys(keys, order, slots):
     """
     n = np.int64(0)
     for i in range(np.uint64(len(keys))):
+        soon_written(slots, np.uint64(order[min(i + POINTS_AHEAD, np.uint64(len(order) - 1))]))
         key = keys[i]
         if n == 0 or keys[np.uint64(n - 1)] != key:
             keys[np.uint64(n)] = key

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.book import PAGE_BITS
+from cabstand.clustering.kernels.fetch import AHEAD, soon_read
 from cabstand.clustering.kernels.jit import inlined, kernel
 
 ROW_BITS = 3  # binary logarithm of the rows of a tile
@@ -55,7 +56,9 @@ def assign_hashed(
     """
     mask = np.uint64(len(table) - 1)
     n_tiles, n_pages = used
+    flat = points.reshape(-1)
     for i in range(np.uint64(start), np.uint64(stop)):
+        soon_read(flat, np.uint64(2) * (i + np.uint64(AHEAD)))
         row, col = cell_of(points, i, grid, bands)
         page_col = col >> PAGE_BITS
         tile_key = ((row >> ROW_BITS) << grid.col_bits) | (page_col >> ACROSS_BITS)
