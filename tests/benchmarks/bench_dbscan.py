@@ -69,15 +69,16 @@ class Bench:
     def compare(self, name: str, tasks: dict[str, dict[str, Any]], patience: int = 1) -> dict[str, Any]:
         """Run tasks in turns; store and return, for each, the medians and every round's CPU and wall seconds.
 
-        With patience rounds are repeated until enough were quiet, up to so many times; the quietest count.
+        With patience rounds are repeated until enough were quiet, up to so many times as many; the quietest two thirds
+        count.
         """
         rounds: list[tuple[float, dict[str, dict[str, Any]]]] = []
         while len(rounds) < self.rounds * patience and self.quiet(rounds) < self.rounds:
             trials = {key: run(task, self.gauge) for key, task in tasks.items()}
             rounds.append((max(t["noise"] for t in trials.values()), trials))
-        left_out = len(rounds) - self.rounds
         rounds.sort(key=lambda found: found[0])
-        chosen = [trials for _, trials in rounds[: self.rounds]]
+        chosen = [trials for _, trials in rounds[: max(self.rounds, 2 * len(rounds) // 3)]]
+        left_out = len(rounds) - len(chosen)
         result = {key: self.row(task, [trials[key] for trials in chosen], left_out) for key, task in tasks.items()}
         self.found[name] = result
         for key, row in result.items():
