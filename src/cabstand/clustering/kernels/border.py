@@ -13,7 +13,7 @@ from cabstand.clustering.kernels.fetch import AHEAD, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import any_near, row_metric
 
-CELLS_AHEAD = 8
+CELLS_AHEAD = 8  # their points are asked for before it is their turn
 
 
 @kernel

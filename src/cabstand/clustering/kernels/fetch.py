@@ -13,6 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 AHEAD = 512  # points (or what there is one of a point) before a loop that takes them in order: beyond the page's end
+JUMPS_AHEAD = 32  # before a loop that jumps about
 BYTE, WORD = ir.IntType(8), ir.IntType(32)
 EVERY_CACHE, DATA = WORD(3), WORD(1)
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.fetch import AHEAD, soon_read, soon_written
+from cabstand.clustering.kernels.fetch import AHEAD, JUMPS_AHEAD, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 
 ALL = 255  # in `keep`: every point of the cell
 BLOCK = 1024  # points
 LINE = np.uint64(8)  # numbers of a line of the cache
-POINTS_AHEAD = np.uint64(32)
 
 
 @kernel
@@ -118,7 +117,7 @@ def settle(points, edges, first, last, starts, marks, ys, xs, rows):
         cells = edges[first + r]
         places = starts[cells : edges[first + r + 1]].copy()
         for k in range(np.uint64(begin), np.uint64(end)):
-            later = marks[min(k + POINTS_AHEAD, np.uint64(end - 1))]
+            later = marks[min(k + np.uint64(JUMPS_AHEAD), np.uint64(end - 1))]
             soon_read(flat, np.uint64(2 * (later & 0x7FFFFFFF)))
             about = np.uint64(places[np.uint64((later >> 32) - cells)])
             soon_written(ys, about)

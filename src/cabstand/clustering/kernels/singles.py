@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.fetch import AHEAD, soon_read, soon_written
+from cabstand.clustering.kernels.fetch import AHEAD, JUMPS_AHEAD, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.tiles import cell_of
-
-POINTS_AHEAD = np.uint64(32)
 
 
 @kernel
@@ -47,7 +45,7 @@ def number_keys(keys, order, slots):
     """
     n = np.int64(0)
     for i in range(np.uint64(len(keys))):
-        soon_written(slots, np.uint64(order[min(i + POINTS_AHEAD, np.uint64(len(order) - 1))]))
+        soon_written(slots, np.uint64(order[min(i + np.uint64(JUMPS_AHEAD), np.uint64(len(order) - 1))]))
         key = keys[i]
         if n == 0 or keys[np.uint64(n - 1)] != key:
             keys[np.uint64(n)] = key
