@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.fetch import AHEAD, soon_read, soon_written
+from cabstand.clustering.kernels.fetch import SHORT, lines_soon_written, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import any_near, row_metric
 
@@ -96,9 +96,15 @@ def label(start, stop, cell_labels, labels, core):
     core : ndarray of bool
         Filled.
     """
-    for i in range(np.uint64(start), np.uint64(stop)):
-        soon_written(labels, i + np.uint64(AHEAD))
-        cell = labels[i]
-        own = cell_labels[np.uint64(max(cell, 0))]
-        labels[i] = own if cell >= 0 else ~cell
-        core[i] = (cell >= 0) & (own >= 0)
+    of_cells = np.empty(SHORT, np.int32)
+    for first in range(start, stop, SHORT):
+        last = min(first + SHORT, stop)
+        lines_soon_written(labels, last, SHORT)
+        lines_soon_written(core, last, SHORT)
+        own, is_core = labels[first:last], core[first:last]
+        for j in range(len(own)):
+            of_cells[j] = cell_labels[np.uint64(max(own[j], 0))]
+        for j in range(len(own)):
+            cell = own[j]
+            own[j] = of_cells[j] if cell >= 0 else ~cell
+            is_core[j] = (cell >= 0) & (of_cells[j] >= 0)

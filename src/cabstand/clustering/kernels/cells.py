@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.bits import ones
-from cabstand.clustering.kernels.fetch import AHEAD, soon_written
+from cabstand.clustering.kernels.fetch import SHORT, lines_soon_written
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.meet import next_block
 
@@ -110,20 +110,22 @@ def list_cells(where, page_bits, page_keys, filled, first_cell, first, last, key
 
 
 @inlined
-def _turn(cells, page_bits, words, at, few, counts):
-    """Turn the slots of a block, or of a part of one, into cells, and count them."""
+def _turn(cells, first, last, page_bits, words, at, looked_up, few, counts):
+    """Turn the slots of points ``first:last`` into cells, and count them; short loops do not wait for each other."""
     inside = (np.int64(1) << page_bits) - 1
-    for j in range(len(cells)):  # two short loops: neither waits for the other's memory
-        soon_written(cells, np.uint64(j + AHEAD))
-        slot = np.int64(cells[j])
-        word = words[np.uint64(at + (slot >> page_bits))]
-        before = word & ((np.int64(1) << (slot & inside)) - 1)
-        cells[j] = (word >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
-    for cell in cells:
-        n = np.uint8(few[np.uint64(cell)] + 1)
-        few[np.uint64(cell)] = n
-        if n == 0:
-            counts[np.uint64(cell)] += 256
+    for start in range(first, last, SHORT):
+        own = cells[start : min(start + SHORT, last)]
+        lines_soon_written(cells, start + SHORT, SHORT)
+        for j in range(len(own)):
+            looked_up[j] = words[np.uint64(at + (np.int64(own[j]) >> page_bits))]
+        for j in range(len(own)):
+            before = looked_up[j] & ((np.int64(1) << (np.int64(own[j]) & inside)) - 1)
+            own[j] = (looked_up[j] >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
+        for cell in own:
+            n = np.uint8(few[np.uint64(cell)] + 1)
+            few[np.uint64(cell)] = n
+            if n == 0:
+                counts[np.uint64(cell)] += 256
 
 
 @kernel
@@ -152,15 +154,15 @@ def to_cells(start, stop, down, taken, page_bits, middle, words, before, after, 
     int
         Blocks taken.
     """
-    few = np.zeros(len(counts), np.uint8)
+    few, looked_up = np.zeros(len(counts), np.uint8), np.empty(SHORT, np.int64)
     done = 0
     while True:
         first, last = next_block(start, stop, down, taken, done)
         if first == last:
             break
         done += 1
-        _turn(cells[first : min(last, middle)], page_bits, words, before, few, counts)
-        _turn(cells[max(first, middle) : last], page_bits, words, after, few, counts)
+        _turn(cells, first, min(last, middle), page_bits, words, before, looked_up, few, counts)
+        _turn(cells, max(first, middle), last, page_bits, words, after, looked_up, few, counts)
     for cell in range(len(counts)):
         counts[cell] += few[cell]
     return done

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.fetch import AHEAD, JUMPS_AHEAD, soon_read, soon_written
+from cabstand.clustering.kernels.fetch import AHEAD, JUMPS_AHEAD, SHORT, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 
 ALL = 255  # in `keep`: every point of the cell
-BLOCK = 1024  # points
 LINE = np.uint64(8)  # numbers of a line of the cache
 
 
@@ -74,9 +73,9 @@ def collect(start, stop, cells, region_bits, keep, heads, marks):
     marks : ndarray of int64, shape (kept,)
         Filled, region by region, with the cell, 32 bits up, and the index in the input.
     """
-    sieved = np.empty(BLOCK, np.int64)
-    for first in range(start, stop, BLOCK):
-        own = cells[first : min(first + BLOCK, stop)]
+    sieved = np.empty(SHORT, np.int32)
+    for first in range(start, stop, SHORT):
+        own = cells[first : min(first + SHORT, stop)]
         n = np.uint64(0)
         for j in range(len(own)):
             soon_read(own, np.uint64(j + AHEAD))
