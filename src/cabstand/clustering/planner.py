@@ -43,8 +43,9 @@ FIRST = 1.05  # of one thread, a run in a process of its own, against the best o
 FIRST_BESIDE = 1.05  # of several: their memory is new to each of them
 DEEPER = 0.03  # a point among twice as many takes 2 to this power as long: more of what it looks at has left the caches
 DASK_DRIVER_MB = 250.0
-DASK_START_S = 7.0  # workers started, and nine phases handed out
-DASK_PASSES = 9.0  # a worker's time with a point, in times of putting it in the index's order
+DASK_START_S = 4.0  # workers started, and nine phases handed out
+DASK_PASSES = 4.5  # a worker's time with a point, in times of putting it in the index's order
+DASK_CORE_PASSES = 4.8  # and with a core point besides, which the index keeps
 DASK_PACKING = 3.7  # writing the core points and their index, in times of compressing their places
 
 
@@ -211,7 +212,8 @@ def _dask(question: Question, n_workers: int, memory_mb: float) -> Prediction:
 def _worker_seconds(question: Question) -> float:
     """Predict the processor seconds of the workers: the kernels, and passes over arrays."""
     _, once = _timed(lambda: core_places(question.sample, question.found.labels))
-    return (question.kernel_s + DASK_PASSES * once) / question.share
+    passes = DASK_PASSES + DASK_CORE_PASSES * float(question.found.core.mean())
+    return (question.kernel_s + passes * once) / question.share
 
 
 def _index_seconds(question: Question) -> float:
