@@ -22,11 +22,13 @@ import numpy as np
 from dbscan_limits import Figure, figures
 from dbscan_picture import draw
 from dbscan_points import KINDS, WORST
+from dbscan_tables import fill, limit
 from first_call import measure
 from quiet import Gauge, stolen_s
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "docs" / "bench"
+PAGE = "benchmarks.md"
 ALONE = {"PARLAY_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 SETTINGS = ((100.0, 100), (25.0, 500), (200.0, 500))
 PATIENCE = 3  # times the rounds, where a busy machine would decide whether a figure keeps its limit
@@ -166,8 +168,8 @@ def suite(bench: Bench, name: str) -> None:  # noqa: C901 (a list of what is mea
         bench.compare("growth", {str(n): bench.task("cabstand", n, kind="cities") for n in sizes}, PATIENCE)
 
 
-def report(file: Path, measured: dict[str, Any]) -> list[Figure]:
-    """Write what was measured beside what other suites measured earlier, and the picture; return the new figures."""
+def report(file: Path, page: Path, measured: dict[str, Any]) -> list[Figure]:
+    """Write what was measured beside what other suites measured earlier, picture and tables; return the new figures."""
     earlier = json.loads(file.read_text())["trials"] if file.exists() else {}
     trials = earlier | measured
     rows = {
@@ -176,6 +178,8 @@ def report(file: Path, measured: dict[str, Any]) -> list[Figure]:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"schema_version": 2, "figures": rows, "trials": trials}, indent=1) + "\n")
     draw(trials, file.with_suffix(".png"))
+    if page.exists():
+        fill(page, measured)
     return figures(measured)
 
 
@@ -186,7 +190,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--limit", type=int, default=22_000_000, help="leave out larger sizes")
     parser.add_argument("--points", type=Path, help="where to keep the points between runs")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, default=OUT, help="for JSON and picture; a page above it gets the tables")
     chosen = parser.parse_args()
     if unknown := set(chosen.suites) - set(SUITES):
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
@@ -198,11 +202,10 @@ def main() -> None:
                 bench.found[name] = measure(bench.rounds)
             else:
                 suite(bench, name)
-            found = report(chosen.out / "dbscan.json", bench.found)  # after each: a run cut short keeps what it has
+            # After each: a run cut short keeps what it has.
+            found = report(chosen.out / "dbscan.json", chosen.out.parent / PAGE, bench.found)
     for figure in found:
-        limit = "" if figure.least is None else f"at least {figure.least:g}"
-        limit += "" if figure.most is None else f"at most {figure.most:g}"
-        print(f"{figure.value:10.2f}  {figure.name}  {limit}{'' if figure.holds() else '  DOES NOT HOLD'}")
+        print(f"{figure.value:10.3f}  {figure.name}  {limit(figure)}")
     sys.exit(not all(figure.holds() for figure in found))
 
 
