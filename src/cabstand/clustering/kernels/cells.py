@@ -14,7 +14,7 @@ import numpy as np
 from cabstand.clustering.kernels.bits import ones
 from cabstand.clustering.kernels.fetch import SHORT, lines_soon_written
 from cabstand.clustering.kernels.jit import inlined, kernel
-from cabstand.clustering.kernels.meet import next_block
+from cabstand.clustering.kernels.meet import BLOCK, next_block
 
 FILLED_BITS = 32  # of a page's word, below its first cell
 
@@ -110,12 +110,15 @@ def list_cells(where, page_bits, page_keys, filled, first_cell, first, last, key
 
 
 @inlined
-def _turn(cells, first, last, page_bits, words, at, looked_up, few, counts):
-    """Turn the slots of points ``first:last`` into cells, and count them; short loops do not wait for each other."""
+def _turn(cells, first, last, ahead, page_bits, words, at, looked_up, few, counts):
+    """Turn the slots of points ``first:last`` into cells, and count them; short loops do not wait for each other.
+
+    Meanwhile what lies so far `ahead` is fetched.
+    """
     inside = (np.int64(1) << page_bits) - 1
     for start in range(first, last, SHORT):
         own = cells[start : min(start + SHORT, last)]
-        lines_soon_written(cells, start + SHORT, SHORT)
+        lines_soon_written(cells, start + ahead, SHORT)
         for j in range(len(own)):
             looked_up[j] = words[np.uint64(at + (np.int64(own[j]) >> page_bits))]
         for j in range(len(own)):
@@ -155,14 +158,15 @@ def to_cells(start, stop, down, taken, page_bits, middle, words, before, after, 
         Blocks taken.
     """
     few, looked_up = np.zeros(len(counts), np.uint8), np.empty(SHORT, np.int64)
+    ahead = -BLOCK if down else BLOCK
     done = 0
     while True:
         first, last = next_block(start, stop, down, taken, done)
         if first == last:
             break
         done += 1
-        _turn(cells, first, min(last, middle), page_bits, words, before, looked_up, few, counts)
-        _turn(cells, max(first, middle), last, page_bits, words, after, looked_up, few, counts)
+        _turn(cells, first, min(last, middle), ahead, page_bits, words, before, looked_up, few, counts)
+        _turn(cells, max(first, middle), last, ahead, page_bits, words, after, looked_up, few, counts)
     for cell in range(len(counts)):
         counts[cell] += few[cell]
     return done
