@@ -91,7 +91,7 @@ fuzz: $(STAMP)  ## 10,000 generated requests against the API and its OpenAPI doc
 	scripts/fuzz
 
 .PHONY: bench
-bench: $(STAMP)  ## measure the clustering beside its peers: CPU, wall, memory (SUITES='peers worst' for some; quiet machine, 30 min)
+bench: $(STAMP)  ## measure the clustering beside its peers: CPU, wall, memory (SUITES='peers worst' for some; quiet machine, 20 min)
 	$(BIN)/python tests/benchmarks/bench_dbscan.py $(SUITES)
 
 .PHONY: bench-dask
