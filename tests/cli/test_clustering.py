@@ -91,6 +91,8 @@ def test_bad_parameters(
 def test_a_mistyped_engine_gets_a_hint(lake: Path, trips: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, line = refused(capsys, "cluster", "--input", trips, "--lake", str(lake), "--engine", "sequental")
     assert (code, "did you mean sequential" in line) == (2, True)
+    code, line = refused(capsys, "cluster", "--input", trips, "--lake", str(lake), "--engine", "daks:2")
+    assert (code, "did you mean dask" in line) == (2, True)
     code, line = refused(capsys, "compare", "--input", trips, "--lake", str(lake), "--engines", "multicor")
     assert (code, "did you mean multicore" in line) == (2, True)
     code, line = refused(capsys, "cluster", "--input", trips, "--lake", str(lake), "--workers", "0")

@@ -70,6 +70,7 @@ def cluster(
 ) -> None:
     """Find the hotspots of trips: exact DBSCAN, one row a cluster, labels and core points."""
     settings = load_settings(lake=lake)
+    from cabstand.clustering import engines
     from cabstand.jobs import cluster as single
     from cabstand.jobs import cluster_dask
 
@@ -102,6 +103,7 @@ def cluster(
             )
         )
         return
+    engines.named(name.strip(), others=("dask", "auto"))
     params = single.Params(
         input=input_uri,
         eps_m=eps_m,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,8 +78,15 @@ def check(eps_m: float, min_samples: int) -> None:
     dbscan(np.empty((0, 2)), eps_m, min_samples)
 
 
-def named(name: str) -> Engine:
+def named(name: str, others: Sequence[str] = ()) -> Engine:
     """Return the engine of that name.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    others : sequence of str
+        What else could have been meant, where it is taken.
 
     Raises
     ------
@@ -88,7 +95,7 @@ def named(name: str) -> Engine:
     """
     found = ENGINES.get(name)
     if found is None:
-        raise ConfigError(f"no engine {name!r}", where="engine", hint=suggest(name, list(ENGINES)))
+        raise ConfigError(f"no engine {name!r}", where="engine", hint=suggest(name, [*ENGINES, *others]))
     return found
 
 
