@@ -1,4 +1,4 @@
-"""What was measured as tables, put into a page between marks: no figure of the page is typed in."""
+"""What was measured as tables, put into a page between marks: no figure between them is typed in."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.fetch import AHEAD, JUMPS_AHEAD, SHORT, soon_read, soon_written
+from cabstand.clustering.kernels.fetch import AHEAD, JUMPS_AHEAD, LINE, SHORT, soon_read, soon_written
 from cabstand.clustering.kernels.jit import kernel
 
 ALL = 255  # in `keep`: every point of the cell
-LINE = np.uint64(8)  # numbers of a line of the cache
+MARKS_A_LINE = np.uint64(LINE // 8)
 
 
 @kernel
@@ -90,7 +90,7 @@ def collect(start, stop, cells, region_bits, keep, heads, marks):
             region = np.uint64(cell >> region_bits)
             to = np.uint64(heads[region])
             heads[region] += 1
-            soon_written(marks, to + LINE)
+            soon_written(marks, to + MARKS_A_LINE)
             marks[to] = cell << 32 | first + j
 
 
