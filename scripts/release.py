@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cabstand.errors import CabstandError, ConfigError, TaskError
-from cabstand.io import account
+from cabstand.io import aws
 from cabstand.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,8 +43,8 @@ def begin(environment: str) -> str:
 
 def version_of(function: str) -> str:
     """Return the version that the alias points to, or nothing before the first release."""
-    functions = account.client("lambda")
-    with account.refusals(f"function {function}"):
+    functions = aws.client("lambda")
+    with aws.refusals(f"function {function}"):
         try:
             return str(functions.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"])
         except functions.exceptions.ResourceNotFoundException:
@@ -59,8 +59,8 @@ def undo(environment: str) -> str:
     note = json.loads(place.read_text(encoding="utf-8"))
     if not note["version"]:
         return f"{note['function']} had no version before: nothing to go back to"
-    with account.refusals(f"function {note['function']}"):
-        account.client("lambda").update_alias(
+    with aws.refusals(f"function {note['function']}"):
+        aws.client("lambda").update_alias(
             FunctionName=note["function"],
             Name=ALIAS,
             FunctionVersion=note["version"],

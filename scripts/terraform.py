@@ -1,6 +1,6 @@
 """Terraform on infra/: `terraform.py bootstrap|leave [-y]`, or `terraform.py <environment> <command and arguments>`.
 
-What each command needs besides is added by `cabstand.io.terraform`: backend, variables, plugins, an emulator.
+What each command needs besides is added by `cabstand.account.terraform`: backend, variables, plugins, an emulator.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+from cabstand.account import emptying, terraform
+from cabstand.account.terraform import Root
 from cabstand.errors import CabstandError, ConfigError
-from cabstand.io import account, emptying, terraform
-from cabstand.io.terraform import Root
+from cabstand.io import aws
 
 INFRA = Path(__file__).resolve().parents[1] / "infra"
 
@@ -130,12 +131,12 @@ def refuse_environments(root: Root) -> None:
 
 def bucket_exists(name: str) -> bool:
     """Return whether the account has been bootstrapped."""
-    s3 = account.client("s3")
-    with account.refusals(f"bucket {name}"):
+    s3 = aws.client("s3")
+    with aws.refusals(f"bucket {name}"):
         try:
             s3.head_bucket(Bucket=name)
         except s3.exceptions.ClientError as error:
-            if account.error_code(error) in {"404", "NoSuchBucket"}:
+            if aws.error_code(error) in {"404", "NoSuchBucket"}:
                 return False
             raise
     return True

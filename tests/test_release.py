@@ -17,7 +17,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from cabstand.errors import TaskError
-from cabstand.io import account
+from cabstand.io import aws
 
 ROOT = Path(__file__).resolve().parents[1]
 FUNCTION = "cabstand-dev-api"
@@ -39,9 +39,9 @@ def release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 @pytest.fixture
 def functions(bucket: str, moto_server: str) -> Any:
     """The account's functions, with one of three versions whose alias points to the second."""
-    account.client.cache_clear()
-    found = account.client("lambda")
-    role = account.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    aws.client.cache_clear()
+    found = aws.client("lambda")
+    role = aws.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as packed:
         packed.writestr("handler.py", "")
@@ -53,8 +53,8 @@ def functions(bucket: str, moto_server: str) -> Any:
         found.publish_version(FunctionName=FUNCTION)
     yield found
     found.delete_function(FunctionName=FUNCTION)
-    account.client("iam").delete_role(RoleName="function")
-    account.client.cache_clear()
+    aws.client("iam").delete_role(RoleName="function")
+    aws.client.cache_clear()
 
 
 def live(functions: Any) -> str:
@@ -130,8 +130,8 @@ def push(moto_server: str, folder: Path, tag: str) -> subprocess.CompletedProces
 
 
 def test_images_are_pushed_once(bucket: str, moto_server: str, tmp_path: Path) -> None:
-    account.client.cache_clear()
-    ecr = account.client("ecr")
+    aws.client.cache_clear()
+    ecr = aws.client("ecr")
     for image in ("batch", "mlflow"):
         ecr.create_repository(repositoryName=f"cabstand/{image}", imageTagMutability="IMMUTABLE")
     manifest = json.dumps(
@@ -143,14 +143,14 @@ def test_images_are_pushed_once(bucket: str, moto_server: str, tmp_path: Path) -
     told = (tmp_path / "told").read_text().splitlines()
     assert "cabstand/batch:abc is there" in done.stdout
     assert not any("batch" in line for line in told)
-    registry = f"{account.client('sts').get_caller_identity()['Account']}.dkr.ecr.us-east-1.amazonaws.com"
+    registry = f"{aws.client('sts').get_caller_identity()['Account']}.dkr.ecr.us-east-1.amazonaws.com"
     assert told[-1] == f"push {registry}/cabstand/mlflow:abc"
     assert f"login --username AWS --password-stdin {registry}" in told
     ecr.put_image(repositoryName="cabstand/mlflow", imageManifest=manifest, imageTag="abc")
     (tmp_path / "told").unlink()
     assert push(moto_server, tmp_path, "abc").returncode == 0
     assert not (tmp_path / "told").exists()
-    account.client.cache_clear()
+    aws.client.cache_clear()
 
 
 def test_a_tag_that_moves_is_refused(moto_server: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import Clustering
-from cabstand.io import workers
+from cabstand.io.dask import workers
 
 DENSITY = Density(60.0, 8)
 TTL_S = 6  # a worker is taken for frozen after so long; the shortest that Dask allows is 5

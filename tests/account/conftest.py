@@ -35,16 +35,16 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     import boto3
     from moto import mock_aws
 
-    from cabstand.io import account
+    from cabstand.io import aws
 
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    account.client.cache_clear()
+    aws.client.cache_clear()
     with mock_aws():
         yield lru_cache(boto3.client)
-    account.client.cache_clear()
+    aws.client.cache_clear()
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from account.conftest import STATE
+from cabstand.account import terraform
+from cabstand.account.terraform import Root
 from cabstand.errors import TaskError
-from cabstand.io import terraform
-from cabstand.io.terraform import Root
 from cabstand.jobs import sleep, wake
 from cabstand.settings import Settings
 

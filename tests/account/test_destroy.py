@@ -12,10 +12,10 @@ import pytest
 
 from account.conftest import pairs
 from cabstand import cli
+from cabstand.account import emptying, leftovers
+from cabstand.account.resources import Scope
+from cabstand.account.terraform import Root
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import emptying, leftovers
-from cabstand.io.account import Scope
-from cabstand.io.terraform import Root
 from cabstand.jobs import destroy
 from cabstand.settings import Settings
 

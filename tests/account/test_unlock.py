@@ -11,9 +11,9 @@ import pytest
 
 from account.conftest import STATE
 from cabstand import cli
+from cabstand.account import adoption, terraform
+from cabstand.account.terraform import Root
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import adoption, terraform
-from cabstand.io.terraform import Root
 from cabstand.jobs import unlock
 from cabstand.settings import Settings
 

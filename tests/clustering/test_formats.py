@@ -12,7 +12,8 @@ import pytest
 import crowds
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.io import provenance, publish
-from cabstand.jobs import cluster, compare, comparison, sweep
+from cabstand.jobs import cluster, compare, sweep
+from cabstand.jobs.comparing import summary
 from cabstand.settings import Settings
 
 FORMATS = Path(__file__).resolve().parents[1] / "formats"
@@ -62,4 +63,4 @@ def test_frozen_reports_are_read(folder: str, name: str, version: int) -> None:
     assert report is not None
     assert pq.read_table(place / "table.parquet").to_pylist() == report["table"]
     if folder == "comparison":
-        assert list(report["table"][0]) == list(comparison.COLUMNS)
+        assert list(report["table"][0]) == list(summary.COLUMNS)

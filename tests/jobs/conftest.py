@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import town
-from cabstand.jobs import distributed
+from cabstand.jobs.distributed import driver
 from town import Town
 
 
@@ -24,4 +24,4 @@ def trips(tmp_path_factory: pytest.TempPathFactory) -> Town:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "CHUNK_ROWS", 5_000)
+    monkeypatch.setattr(driver, "CHUNK_ROWS", 5_000)

@@ -13,10 +13,11 @@ import pytest
 import crowds
 from cabstand.clustering.dbscan import Clustering
 from cabstand.errors import ConfigError, TaskError
-from cabstand.jobs import compare, comparison, sweep, trial, trials
-from cabstand.jobs.comparison import Cell
-from cabstand.jobs.trial import Trial
-from cabstand.jobs.usage import Usage
+from cabstand.io.usage import Usage
+from cabstand.jobs import compare, sweep
+from cabstand.jobs.comparing import summary, trial, trials
+from cabstand.jobs.comparing.summary import Cell
+from cabstand.jobs.comparing.trial import Trial
 from cabstand.settings import Settings
 
 
@@ -66,7 +67,7 @@ def test_comparison_is_published_whole(compared: dict[str, Any]) -> None:
     assert report["checks"][0]["quality"]["sample"] > 0
     assert {(test["base"], test["engine"]) for test in report["tests"]} >= {("sequential:1", "multicore:2")}
     table = pq.read_table(compared["table_uri"])
-    assert table.column_names == list(comparison.COLUMNS)
+    assert table.column_names == list(summary.COLUMNS)
     assert table.to_pylist() == report["table"]
 
 
@@ -106,13 +107,13 @@ def test_repeats_have_intervals_and_tests() -> None:
         return Cell(engine, workers, 10, [Trial(Usage(s, s * 2, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
 
     cells = [cell("sequential", 1, 1.0, 1.1, 1.2), cell("multicore", 2, 0.6, 0.7), cell("sklearn", 1, 9.0, 10.0, 12.0)]
-    rows = comparison.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    rows = summary.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
     assert rows[0]["speedup_low"] < rows[0]["speedup"] < rows[0]["speedup_high"]
     assert rows[1]["efficiency"] == pytest.approx(1.1 / 0.65 / 2)
     assert rows[0]["cpu_share"] == 1
     assert [row["note"] for row in rows] == [None, None, None]
     assert rows[1]["score"] == 1
-    pairs = {(test["base"], test["engine"]): test for test in comparison.tests(cells)}
+    pairs = {(test["base"], test["engine"]): test for test in summary.tests(cells)}
     assert len(pairs) == 4
     assert pairs["sklearn:1", "sequential:1"]["mann_whitney_u"] == 9
     assert pairs["sequential:1", "multicore:2"]["cohen_d"] > 0
@@ -132,17 +133,17 @@ def test_threads_that_bring_nothing_are_said_to(walls: tuple[float, ...], note: 
         return Cell(engine, workers, 10, [Trial(Usage(s, s, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
 
     cells = [cell("sequential", 1, 1.0, 1.1, 1.05), cell("multicore", 2, *walls)]
-    rows = comparison.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    rows = summary.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
     assert [row["note"] for row in rows] == [None, note]
 
 
 def test_no_speed_up_over_a_refused_baseline() -> None:
     one = Trial(Usage(1.0, 1.0, 100.0, 1.0), 2.0, "same", 1, 0)
     cells = [Cell("sequential", 1, 10, [one, one]), Cell("sklearn", 1, 10, [], refused_bytes=3 << 30)]
-    rows = comparison.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    rows = summary.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
     assert rows[0]["speedup"] is None
     assert rows[1]["note"] == "would need 3 GiB"
-    assert comparison.tests(cells) == []
+    assert summary.tests(cells) == []
 
 
 def test_engines_that_disagree_fail_the_run(

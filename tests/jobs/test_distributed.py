@@ -16,9 +16,9 @@ from cabstand import cli
 from cabstand.clustering import blocks
 from cabstand.clustering.hotspots import NO_HOUR
 from cabstand.errors import ConfigError, DataError, TaskError
-from cabstand.io import chunks, workers
-from cabstand.jobs import distributed, distributed_cores
-from cabstand.jobs.distributed import Plan
+from cabstand.io.dask import chunks, workers
+from cabstand.jobs.distributed import cores, driver
+from cabstand.jobs.distributed.driver import Plan
 from town import DENSITY, Town
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*")
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unc
 def test_labels_are_those_of_one_machine(trips: Town, scheduler: str, tmp_path: Path, small_chunks: None) -> None:
     plan = Plan(DENSITY, scheduler=scheduler)
     for n_blocks in (2, 7):
-        outcome = distributed.run(
+        outcome = driver.run(
             trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), replace(plan, n_blocks=n_blocks)
         )
         trips.assert_same(outcome, tmp_path / "out")
@@ -59,7 +59,7 @@ def test_an_error_of_a_worker_is_told_in_one_line(scheduler: str, tmp_path: Path
         uri = str(tmp_path / f"{name}.parquet")
         pq.write_table(pa.table({"lat": pa.array(lat, pa.float64()), "lon": [-74.0, -74.0]}), uri)
         with pytest.raises(DataError) as error:
-            distributed.run([uri], str(tmp_path / "out"), str(tmp_path), Plan(DENSITY, scheduler=scheduler))
+            driver.run([uri], str(tmp_path / "out"), str(tmp_path), Plan(DENSITY, scheduler=scheduler))
         assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
 
@@ -72,7 +72,7 @@ def test_a_place_that_cannot_be_written_to_is_an_error_and_leaves_nothing(
     place = tmp_path / "not-a-folder"
     place.write_text("")
     with pytest.raises((StorageError, TaskError, OSError)):
-        distributed.run(trips.uris, str(place), str(tmp_path / "work"), Plan(DENSITY, scheduler=scheduler))
+        driver.run(trips.uris, str(place), str(tmp_path / "work"), Plan(DENSITY, scheduler=scheduler))
     assert list((tmp_path / "work").iterdir()) == []
 
 
@@ -169,7 +169,7 @@ def test_the_command_publishes_what_the_single_machine_publishes(
     from cabstand.jobs import cluster, cluster_dask
     from cabstand.settings import load
 
-    monkeypatch.setattr(distributed_cores, "STRETCH_POINTS", 3_000)
+    monkeypatch.setattr(cores, "STRETCH_POINTS", 3_000)
     settings = load(home=tmp_path)
     folder = str(Path(trips.uris[0]).parent / "*.parquet")
     params = cluster_dask.Params(folder, 60.0, 8, scheduler=scheduler, n_blocks=5, track=False)

@@ -18,9 +18,9 @@ import pytest
 
 import town
 from cabstand.errors import CabstandError
-from cabstand.io import workers
-from cabstand.jobs import distributed
-from cabstand.jobs.distributed import Plan
+from cabstand.io.dask import workers
+from cabstand.jobs.distributed import driver
+from cabstand.jobs.distributed.driver import Plan
 from town import DENSITY, Town
 
 PHASES = ("survey", "partition", "cluster", "settle", "measure", "label", "order", "index")
@@ -58,7 +58,7 @@ def distribute_under_fault(trips: Town, scheduler: str, phase: str, how: int, fo
     with Client(scheduler) as client:
         strike(client, phase, how, folder / "struck")
     plan = Plan(DENSITY, scheduler=scheduler, n_blocks=4)
-    outcome = distributed.run(trips.uris, str(folder / "out"), str(folder / "work"), plan)
+    outcome = driver.run(trips.uris, str(folder / "out"), str(folder / "work"), plan)
     trips.assert_same(outcome, folder / "out")
     assert (folder / "struck").exists()
     assert list((folder / "work").iterdir()) == []
@@ -97,9 +97,7 @@ def test_a_worker_that_is_frozen_for_a_minute_comes_back_to_nothing(
     monkeypatch.setattr(workers, "local", struck)
     before = processes()
     plan = Plan(DENSITY, n_workers=2, n_blocks=4)
-    trips.assert_same(
-        distributed.run(trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), plan), tmp_path / "out"
-    )
+    trips.assert_same(driver.run(trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), plan), tmp_path / "out")
     assert (tmp_path / "struck").exists()
     assert gone([process for process in processes() - before if "sleep" not in process.name()])
     assert list((tmp_path / "work").iterdir()) == []
@@ -185,7 +183,7 @@ def test_a_full_spill_disk_changes_nothing(trips: Town, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="No space left"):
             (spill / "ballast").write_bytes(bytes(2 << 20))
         plan = Plan(DENSITY, scheduler=address, n_blocks=4)
-        outcome = distributed.run(trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), plan)
+        outcome = driver.run(trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), plan)
         trips.assert_same(outcome, tmp_path / "out")
 
 
@@ -193,9 +191,9 @@ def test_no_room_for_work_files_is_one_line_and_leaves_nothing(trips: Town, sche
     plan = Plan(DENSITY, scheduler=scheduler, n_blocks=4)
     with small_disk(tmp_path / "small", "400k") as small:
         with pytest.raises(CabstandError, match="no space left") as error:
-            distributed.run(trips.uris, str(tmp_path / "out"), str(small), plan)
+            driver.run(trips.uris, str(tmp_path / "out"), str(small), plan)
         assert "\n" not in str(error.value)
         assert list(small.iterdir()) == []
     assert not (tmp_path / "out").exists()
-    outcome = distributed.run(trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), plan)
+    outcome = driver.run(trips.uris, str(tmp_path / "out"), str(tmp_path / "work"), plan)
     trips.assert_same(outcome, tmp_path / "out")

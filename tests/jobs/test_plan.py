@@ -12,8 +12,9 @@ import pytest
 
 from cabstand.clustering import planner
 from cabstand.clustering.dbscan import EARTH_RADIUS_M
+from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError
-from cabstand.jobs import plan, task_sizes
+from cabstand.jobs import plan
 from cabstand.settings import Settings, load
 
 PARAMS = {"eps_m": 60.0, "min_samples": 8, "n_workers": 2}

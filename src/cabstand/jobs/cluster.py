@@ -24,9 +24,9 @@ from cabstand.clustering.hotspots import Hotspots, summarise
 from cabstand.clustering.places import nearest_zones
 from cabstand.io import provenance, publish, registry, storage
 from cabstand.io.points import Points
+from cabstand.io.usage import Usage, measure
 from cabstand.jobs import slot, zones
 from cabstand.jobs.slot import Shelf
-from cabstand.jobs.usage import Usage, measure
 from cabstand.settings import Settings
 
 SCHEMA_VERSION = 1

@@ -17,11 +17,12 @@ from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
 from cabstand.io import disk, provenance, publish, registry, storage, tables
-from cabstand.io.tasks import Fleet
-from cabstand.jobs import cluster, distributed, zones
+from cabstand.io.ecs_tasks import Fleet
+from cabstand.io.usage import Usage, measure
+from cabstand.jobs import cluster, zones
 from cabstand.jobs.cluster import CORES, GEOJSON, HOTSPOTS, INDEX, SCHEMA_VERSION
-from cabstand.jobs.distributed import LABELS, Outcome
-from cabstand.jobs.usage import Usage, measure
+from cabstand.jobs.distributed import driver
+from cabstand.jobs.distributed.driver import LABELS, Outcome
 from cabstand.settings import Settings
 
 GIB = 1 << 30
@@ -104,7 +105,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     ):
         # Workers write where they can: beside the other files on a disk, straight to the bucket in S3.
         place = slot.target if storage.is_s3(slot.target) else str(folder)
-        outcome, usage = measure(lambda: distributed.run(uris, place, _scratch(settings, slot.target), plan))
+        outcome, usage = measure(lambda: driver.run(uris, place, _scratch(settings, slot.target), plan))
         described = {"source": params.input, "synthetic": outcome.synthetic}
         cluster.write_hotspots(folder, outcome.hotspots, outlines, params.eps_m, described)
         manifest = _manifest(outcome, usage, settled | {"run_key": slot.key, "run_id": tracked.id}, source)
@@ -113,13 +114,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     return _result(manifest, slot.target) | {"reused": False}
 
 
-def _plan(settings: Settings, params: Params) -> distributed.Plan:
+def _plan(settings: Settings, params: Params) -> driver.Plan:
     if params.n_blocks is not None and params.n_blocks < 1:
         raise ConfigError(f"blocks must be 1 or more, not {params.n_blocks}", where="blocks")
     density = Density(params.eps_m, params.min_samples)
     engines.check(params.eps_m, params.min_samples)  # before a worker starts
     scheduler = params.scheduler or settings.dask_scheduler or None
-    return distributed.Plan(
+    return driver.Plan(
         density=density,
         end=params.end,
         n_workers=params.n_workers,

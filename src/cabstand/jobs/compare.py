@@ -19,10 +19,11 @@ from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
 from cabstand.io import provenance, publish, registry, storage
 from cabstand.io.points import Points
-from cabstand.jobs import comparison, slot, trials
-from cabstand.jobs.comparison import GIB, Cell
+from cabstand.io.usage import free_bytes
+from cabstand.jobs import slot
+from cabstand.jobs.comparing import summary, trials
+from cabstand.jobs.comparing.summary import GIB, Cell
 from cabstand.jobs.slot import Shelf
-from cabstand.jobs.usage import free_bytes
 from cabstand.settings import Settings
 
 SCHEMA_VERSION = 1
@@ -108,7 +109,7 @@ def _engines(params: Params) -> list[tuple[str, int]]:
     chosen = []
     for text in params.engines:
         # scikit-learn as its users know it: `n_jobs` is one unless they say otherwise.
-        default = params.n_workers or (1 if text.strip() == comparison.BASELINE else None)
+        default = params.n_workers or (1 if text.strip() == summary.BASELINE else None)
         engine, n_workers = engines.parse(text, default)
         chosen.append((engine.name, n_workers))
     if not chosen or len(set(chosen)) < len(chosen):
@@ -158,11 +159,11 @@ def _report(
         "kind": "comparison",
         **settled,
         "source": {"uri": read.uri, "sha256": read.sha256, "n_points": len(read), "synthetic": read.synthetic},
-        "baseline": comparison.BASELINE if any(c.engine == comparison.BASELINE for c in cells) else cells[0].engine,
+        "baseline": summary.BASELINE if any(c.engine == summary.BASELINE for c in cells) else cells[0].engine,
         "n_cores": n_cores,
         "agree": all(check["agree"] for check in checks),
-        "table": comparison.table(cells, settled["score_weights"], n_cores),
-        "tests": comparison.tests(cells),
+        "table": summary.table(cells, settled["score_weights"], n_cores),
+        "tests": summary.tests(cells),
         "checks": checks,
         "trials": [
             {"engine": cell.engine, "n_workers": cell.n_workers, "n_points": cell.n_points, "repeat": repeat}
@@ -177,7 +178,7 @@ def _report(
 
 
 def _write(folder: Path, report: Mapping[str, Any]) -> None:
-    table = pa.Table.from_pylist(report["table"]).select(list(comparison.COLUMNS))
+    table = pa.Table.from_pylist(report["table"]).select(list(summary.COLUMNS))
     pq.write_table(table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)}), folder / TABLE)
     pyarrow.csv.write_csv(table, folder / CSV)
     publish.write_json(folder / REPORT, report)

@@ -16,8 +16,9 @@ from types import FrameType
 from typing import Any
 
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import storage, workers
-from cabstand.io.ecs_workers import DEATH_S, NANNY_PORTS, WORKER_PORTS
+from cabstand.io import storage
+from cabstand.io.dask import workers
+from cabstand.io.dask.ecs_workers import DEATH_S, NANNY_PORTS, WORKER_PORTS
 from cabstand.settings import Settings
 
 _GRACE_S = 20

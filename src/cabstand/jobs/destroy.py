@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cabstand.account import emptying, leftovers, resources, terraform
+from cabstand.account.resources import Scope
+from cabstand.account.terraform import Root
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import account, emptying, leftovers, terraform
-from cabstand.io.account import Scope
-from cabstand.io.terraform import Root
 from cabstand.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         emptied = _empty(params)
         if root is not None:
             _destroy(root, params.scope, emptied)
-        account.forget(params.scope)
+        resources.forget(params.scope)
     left = leftovers.find(params.scope)
     return {
         "environment": params.environment,
@@ -100,11 +100,11 @@ def _refuse_unless_meant(params: Params) -> None:
 def _empty(params: Params) -> dict[str, int]:
     """Stop what writes, then empty what must be empty; return what was deleted from where."""
     scope = params.scope
-    for name, enabled in account.schedules(scope).items():
+    for name, enabled in resources.schedules(scope).items():
         if enabled:
-            account.set_schedule(scope, name, enabled=False)
+            resources.set_schedule(scope, name, enabled=False)
     stopped = emptying.stop_tasks(scope)
-    emptying.unprotect_databases([database.name for database in account.databases(scope)])
+    emptying.unprotect_databases([database.name for database in resources.databases(scope)])
     emptied = {bucket: emptying.empty_bucket(bucket) for bucket in emptying.buckets(scope)}
     if params.with_images:
         emptied |= {name: emptying.empty_repository(name) for name in emptying.repositories(params.project)}

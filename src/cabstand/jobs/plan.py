@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from cabstand.clustering import engines, planner
 from cabstand.clustering.columns import End
 from cabstand.clustering.planner import Prediction, Question
+from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import chunks, points, tables
-from cabstand.jobs import task_sizes, zones
-from cabstand.jobs.usage import free_bytes
+from cabstand.io import points, tables
+from cabstand.io.dask import chunks
+from cabstand.io.usage import free_bytes
+from cabstand.jobs import zones
 from cabstand.settings import Settings
 
 GIB, MIB = 1 << 30, 1 << 20

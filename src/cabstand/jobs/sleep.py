@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from cabstand.account import resources
+from cabstand.account.resources import Machine, Scope
 from cabstand.errors import TaskError
-from cabstand.io import account
-from cabstand.io.account import Machine, Scope
+from cabstand.io import aws
 from cabstand.settings import Settings
 
 
@@ -35,9 +36,9 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     del settings  # the account is found by tags
     scope = params.scope
-    known = account.schedules(scope)
+    known = resources.schedules(scope)
     disable = [name for name, enabled in known.items() if enabled and name != scope.keeper]
-    servers, databases = account.instances(scope), account.databases(scope)
+    servers, databases = resources.instances(scope), resources.databases(scope)
     stop = [server.name for server in servers if server.state in {"pending", "running"}]
     stop_databases = [database.name for database in databases if database.state == "available"]
     if not params.dry_run:
@@ -45,7 +46,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         _stop(stop, stop_databases)
         # Last: from now on a database that RDS started by itself is stopped within a day.
         if known.get(scope.keeper) is False:
-            account.set_schedule(scope, scope.keeper, enabled=True)
+            resources.set_schedule(scope, scope.keeper, enabled=True)
         _refuse_unfinished(databases)
     return {
         "environment": params.environment,
@@ -61,18 +62,18 @@ def _disable(scope: Scope, names: list[str]) -> None:
     if not names:
         return
     # First what is to be enabled again: a sleep that is cut short here loses nothing.
-    account.remember(scope, [*account.remembered(scope), *names])
+    resources.remember(scope, [*resources.remembered(scope), *names])
     for name in names:
-        account.set_schedule(scope, name, enabled=False)
+        resources.set_schedule(scope, name, enabled=False)
 
 
 def _stop(servers: list[str], databases: list[str]) -> None:
     if servers:
-        with account.refusals("EC2 instances"):
-            account.client("ec2").stop_instances(InstanceIds=servers)
+        with aws.refusals("EC2 instances"):
+            aws.client("ec2").stop_instances(InstanceIds=servers)
     for name in databases:
-        with account.refusals(f"database {name}"):
-            account.client("rds").stop_db_instance(DBInstanceIdentifier=name)
+        with aws.refusals(f"database {name}"):
+            aws.client("rds").stop_db_instance(DBInstanceIdentifier=name)
 
 
 def _refuse_unfinished(databases: list[Machine]) -> None:

@@ -19,9 +19,9 @@ from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
 from cabstand.io import provenance, publish, registry, storage
 from cabstand.io.points import Points
+from cabstand.io.usage import measure
 from cabstand.jobs import slot
 from cabstand.jobs.slot import Shelf
-from cabstand.jobs.usage import measure
 from cabstand.settings import Settings
 
 SCHEMA_VERSION = 1

@@ -17,8 +17,9 @@ import numpy as np
 from cabstand import log
 from cabstand.errors import ConfigError
 from cabstand.io import bundles, provenance, registry, versions
-from cabstand.jobs import train_inputs, train_record
-from cabstand.jobs.train_inputs import Inputs
+from cabstand.jobs.training import inputs as sources
+from cabstand.jobs.training import record
+from cabstand.jobs.training.inputs import Inputs
 from cabstand.modelling import bundle, catalog, export, fit, measures
 from cabstand.modelling.predictor import open_session
 from cabstand.modelling.problem import Examples, Problem
@@ -71,7 +72,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     problem = catalog.find(params.problem)
     with ExitStack() as stack:
-        inputs = train_inputs.fetch(stack, settings.lake_uri, problem, params.input, params.holdout, params.hotspots)
+        inputs = sources.fetch(stack, settings.lake_uri, problem, params.input, params.holdout, params.hotspots)
         version = _version(problem, params, inputs)
         place = bundles.base(settings.artifacts_uri, problem.name, version)
         if params.dry_run:
@@ -126,7 +127,7 @@ def _make(settings: Settings, params: Params, problem: Problem, inputs: Inputs, 
         files, facts = _export(problem, trained, holdout)
         if inputs.hotspots:
             files[bundle.HOTSPOTS] = inputs.hotspots.read_bytes()
-        files[bundle.REFERENCE] = train_record.reference(problem, examples, trained, params.seed)
+        files[bundle.REFERENCE] = record.reference(problem, examples, trained, params.seed)
         if trained.assets:
             files[bundle.ASSETS] = bundle.pack_arrays(trained.assets)
         facts["training"] |= {
@@ -134,11 +135,11 @@ def _make(settings: Settings, params: Params, problem: Problem, inputs: Inputs, 
             "candidates": trained.table,
             "rows": len(examples),
             "source": dict(examples.facts),
-            "constant": train_record.constant(problem, examples),
-            "span": train_record.span(examples),
+            "constant": record.constant(problem, examples),
+            "span": record.span(examples),
             "importance": fit.importance(trained.model, problem, holdout, trained.assets, params.seed),
             "holdout": _freeze(settings, problem, holdout, params.seed),
-            **train_record.coefficients(trained.model),
+            **record.coefficients(trained.model),
         }
         manifest = bundle.Manifest(
             problem=problem.name,
@@ -158,7 +159,7 @@ def _make(settings: Settings, params: Params, problem: Problem, inputs: Inputs, 
             **facts,
         )
         with tempfile.TemporaryDirectory(prefix="cabstand-") as scratch:
-            train_record.write(tracked, Path(scratch), problem, trained, holdout, manifest, files)
+            record.write(tracked, Path(scratch), problem, trained, holdout, manifest, files)
         bundles.write(settings.artifacts_uri, manifest, files)
     return manifest
 
@@ -185,7 +186,7 @@ def _freeze(settings: Settings, problem: Problem, holdout: Examples, seed: int) 
     if n > HOLDOUT_ROWS:
         holdout = holdout.take(np.sort(np.random.default_rng(seed).choice(n, HOLDOUT_ROWS, replace=False)))
     sha256 = bundles.write_holdout(settings.artifacts_uri, problem.name, holdout)
-    return {"sha256": sha256, "rows": len(holdout), "span": train_record.span(holdout)}
+    return {"sha256": sha256, "rows": len(holdout), "span": record.span(holdout)}
 
 
 def _libraries() -> Mapping[str, str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cabstand.account import adoption, terraform
+from cabstand.account.terraform import Root
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import adoption, terraform
-from cabstand.io.terraform import Root
 from cabstand.settings import Settings
 
 _MOST_LOOKS = 5  # what hangs on an adopted resource is found a look later; network, table, route are the deepest

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cabstand.account import resources
 from cabstand.errors import TaskError
-from cabstand.io import account
+from cabstand.io import aws
 from cabstand.jobs.sleep import Params
 from cabstand.settings import Settings
 
@@ -20,26 +21,26 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     del settings  # the account is found by tags
     scope = params.scope
-    known = account.schedules(scope)
-    enable = [name for name in account.remembered(scope) if known.get(name) is False]
-    servers, databases = account.instances(scope), account.databases(scope)
+    known = resources.schedules(scope)
+    enable = [name for name in resources.remembered(scope) if known.get(name) is False]
+    servers, databases = resources.instances(scope), resources.databases(scope)
     start = [server.name for server in servers if server.state == "stopped"]
     start_databases = [database.name for database in databases if database.state == "stopped"]
     if not params.dry_run:
         if known.get(scope.keeper):
-            account.set_schedule(scope, scope.keeper, enabled=False)
+            resources.set_schedule(scope, scope.keeper, enabled=False)
         for name in start_databases:
-            with account.refusals(f"database {name}"):
-                account.client("rds").start_db_instance(DBInstanceIdentifier=name)
+            with aws.refusals(f"database {name}"):
+                aws.client("rds").start_db_instance(DBInstanceIdentifier=name)
         if start:
-            with account.refusals("EC2 instances"):
-                account.client("ec2").start_instances(InstanceIds=start)
+            with aws.refusals("EC2 instances"):
+                aws.client("ec2").start_instances(InstanceIds=start)
         for machine in [*servers, *databases]:
             if machine.state == "stopping":
                 raise TaskError("is still stopping", where=machine.name, hint="run this again in a few minutes")
         for name in enable:
-            account.set_schedule(scope, name, enabled=True)
-        account.forget(scope)
+            resources.set_schedule(scope, name, enabled=True)
+        resources.forget(scope)
     return {
         "environment": params.environment,
         "instances_started": start,

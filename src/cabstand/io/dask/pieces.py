@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.ipc
 from numpy.typing import NDArray
 
-from cabstand.io import chunks, storage
+from cabstand.io import storage
+from cabstand.io.dask import chunks
 
 
 def write(uri: str, schema: pa.Schema, parts: Iterable[Sequence[NDArray[Any]]]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import account, tasks
+from cabstand.io import aws, ecs_tasks
 from postgres_server import free_port
 
 
@@ -25,7 +25,7 @@ class Ecs:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        ec2 = account.client("ec2")
+        ec2 = aws.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
@@ -40,7 +40,7 @@ class Ecs:
             memory="2048",
             containerDefinitions=[{"name": "task", "image": "example", "memory": 2048}],
         )
-        self.fleet = tasks.Fleet(self.name, f"{self.name}-dask-worker", (subnet,), group, lifetime_s=600)
+        self.fleet = ecs_tasks.Fleet(self.name, f"{self.name}-dask-worker", (subnet,), group, lifetime_s=600)
 
     def tasks(self, status: str = "RUNNING") -> list[dict[str, Any]]:
         arns = self.client.list_tasks(cluster=self.name, desiredStatus=status)["taskArns"]
@@ -51,41 +51,41 @@ class Ecs:
 def ecs(moto_server: str, bucket: str) -> Iterator[Ecs]:
     """The emulator's own state machine would end tasks by itself; here they end when they are stopped."""
     del bucket  # for the environment that it sets
-    account.client.cache_clear()
-    yield Ecs(account.client("ecs"))
-    account.client.cache_clear()
+    aws.client.cache_clear()
+    yield Ecs(aws.client("ecs"))
+    aws.client.cache_clear()
 
 
 def test_tasks_are_started_and_stopped(ecs: Ecs) -> None:
-    arns = tasks.start(ecs.fleet, 12, {"DASK_SCHEDULER_ADDRESS": "tls://10.0.0.5:8786"}, run="r1")
+    arns = ecs_tasks.start(ecs.fleet, 12, {"DASK_SCHEDULER_ADDRESS": "tls://10.0.0.5:8786"}, run="r1")
     assert len(set(arns)) == 12
     task = ecs.tasks()[0]
     assert task["startedBy"] == "cabstand-r1"
     told = {pair["name"]: pair["value"] for pair in task["overrides"]["containerOverrides"][0]["environment"]}
     assert told == {"DASK_SCHEDULER_ADDRESS": "tls://10.0.0.5:8786", "CABSTAND_TASK_LIFETIME_S": "600"}
     assert {"key": "LifetimeSeconds", "value": "600"} in task["tags"]
-    tasks.stop(ecs.name, arns, "the run has ended")
-    tasks.stop(ecs.name, [*arns, arns[0]], "again")
-    tasks.wait_until(ecs.name, arns, frozenset({"STOPPED", "GONE"}), timeout_s=30, every_s=0.1)
-    assert set(tasks.states(ecs.name, arns).values()) <= {"STOPPED", "GONE"}
+    ecs_tasks.stop(ecs.name, arns, "the run has ended")
+    ecs_tasks.stop(ecs.name, [*arns, arns[0]], "again")
+    ecs_tasks.wait_until(ecs.name, arns, frozenset({"STOPPED", "GONE"}), timeout_s=30, every_s=0.1)
+    assert set(ecs_tasks.states(ecs.name, arns).values()) <= {"STOPPED", "GONE"}
 
 
 def test_a_fleet_without_a_place_is_refused() -> None:
     with pytest.raises(ConfigError, match="CABSTAND_ECS_CLUSTER, CABSTAND_ECS_SUBNETS not set"):
-        tasks.Fleet("", "d", (), "sg")
+        ecs_tasks.Fleet("", "d", (), "sg")
     with pytest.raises(ConfigError, match="CABSTAND_ECS_WORKER_DEFINITION"):
-        tasks.Fleet("c", "", ("s",), "sg")
+        ecs_tasks.Fleet("c", "", ("s",), "sg")
 
 
 def test_waiting_ends(ecs: Ecs) -> None:
-    arns = tasks.start(ecs.fleet, 1, {})
+    arns = ecs_tasks.start(ecs.fleet, 1, {})
     with pytest.raises(TaskError, match="after 0 s"):
-        tasks.wait_until(ecs.name, arns, frozenset({"NEVER"}), timeout_s=0, every_s=0.01)
-    tasks.stop(ecs.name, arns, "over")
+        ecs_tasks.wait_until(ecs.name, arns, frozenset({"NEVER"}), timeout_s=0, every_s=0.01)
+    ecs_tasks.stop(ecs.name, arns, "over")
 
 
 def test_all_or_none(ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = account.client("ecs"), []
+    real, calls = aws.client("ecs"), []
 
     class Poor:
         def run_task(self, **options: Any) -> Any:
@@ -97,9 +97,9 @@ def test_all_or_none(ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
         def stop_task(self, **options: Any) -> Any:
             return real.stop_task(**options)
 
-    monkeypatch.setattr(tasks, "client", lambda service: Poor())
+    monkeypatch.setattr(ecs_tasks, "client", lambda service: Poor())
     with pytest.raises(TaskError, match="Capacity is unavailable"):
-        tasks.start(ecs.fleet, 15, {})
+        ecs_tasks.start(ecs.fleet, 15, {})
     assert len(set(calls)) == 2
     assert [task["desiredStatus"] for task in ecs.tasks()] == []
 
@@ -142,8 +142,9 @@ class Runner:
 
 DRIVER = """
 import json, os, sys, time
-from cabstand.io import ecs_workers, tasks
-fleet = tasks.Fleet(**json.loads(sys.argv[1]))
+from cabstand.io import ecs_tasks
+from cabstand.io.dask import ecs_workers
+fleet = ecs_tasks.Fleet(**json.loads(sys.argv[1]))
 with ecs_workers.on_ecs(fleet, 2, sys.argv[2], host="127.0.0.1", port=int(sys.argv[3])) as client:
     print(sorted(client.map(abs, [-2, -1, 3]), key=str) and client.gather(client.map(abs, [-2, -1, 3])), flush=True)
     time.sleep(float(sys.argv[4]))
@@ -184,6 +185,6 @@ def test_no_worker_outlives_its_run(ecs: Ecs, bucket: str, tmp_path: Path, end: 
             assert runner.ended(), (tmp_path / "log").read_text()
             if end != "SIGKILL":
                 assert ecs.tasks() == []
-                assert account.client("s3").list_objects_v2(Bucket=bucket).get("KeyCount") == 0
+                assert aws.client("s3").list_objects_v2(Bucket=bucket).get("KeyCount") == 0
         finally:
             driver.kill()

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from cabstand.clustering import core_index, geofiles
 from cabstand.clustering.point_tree import z_codes
-from cabstand.io import pieces, storage
-from cabstand.jobs.distributed_work import Work
+from cabstand.io import storage
+from cabstand.io.dask import pieces
+from cabstand.jobs.distributed.work import Work
 
 STRETCH_POINTS = 1 << 19
 _PLACES = pa.schema([("lat", pa.float64()), ("lon", pa.float64()), ("cluster", pa.int32()), ("count", pa.int64())])

@@ -30,7 +30,7 @@ CONFIG = {
     "distributed.scheduler.allowed-failures": DEATHS,
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
-    "distributed.worker.preload": ["cabstand.io.last_breath"],
+    "distributed.worker.preload": ["cabstand.io.dask.parent_death"],
     # Tasks keep their data in files and their memory bounded; Dask need not move it to a disk that may be full.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,

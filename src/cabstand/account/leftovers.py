@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.io.account import Scope, client, refusals
+from cabstand.account.resources import Scope
+from cabstand.io.aws import client, refusals
 
 
 @dataclass(frozen=True, order=True)

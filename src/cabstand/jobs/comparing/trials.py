@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from cabstand import log
 from cabstand.clustering import quality
 from cabstand.clustering.neighbours import lists_bytes, mean_count
-from cabstand.jobs import comparison, trial
-from cabstand.jobs.comparison import Cell
+from cabstand.jobs.comparing import summary, trial
+from cabstand.jobs.comparing.summary import Cell
 
 
 class Drawn(NamedTuple):
@@ -77,7 +77,7 @@ def run(
 
 def _refuse(group: list[Cell], latlon: NDArray[np.float64], eps_m: float, budget: int) -> None:
     """Mark what would not fit memory: scikit-learn keeps every neighbour list."""
-    keepers = [cell for cell in group if cell.engine == comparison.BASELINE]
+    keepers = [cell for cell in group if cell.engine == summary.BASELINE]
     if keepers:
         need = lists_bytes(len(latlon), len(latlon) * mean_count(latlon, eps_m))
         for cell in keepers:

@@ -29,12 +29,12 @@ from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
 from cabstand.clustering.hotspots import Hotspots
 from cabstand.errors import DataError
-from cabstand.io import chunks, ecs_workers, scratch, storage, workers
-from cabstand.io.tasks import Fleet
-from cabstand.jobs import distributed_cores
-from cabstand.jobs import distributed_tasks as tasks
+from cabstand.io import storage
+from cabstand.io.dask import chunks, ecs_workers, scratch, workers
+from cabstand.io.ecs_tasks import Fleet
 from cabstand.jobs.cluster import CORES, INDEX
-from cabstand.jobs.distributed_work import Crew, Work
+from cabstand.jobs.distributed import cores, tasks
+from cabstand.jobs.distributed.work import Crew, Work
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def _phases(crew: Crew, work: Work, uris: Sequence[str], folder: str, plan: Plan
     settled = crew.each("settle", tasks.settle_block, [(work, block, final[block]) for block in every])
     parts = [block.part for block in settled]
     middles = hotspot_parts.centroids(parts, n_clusters)
-    cuts = distributed_cores.cuts(survey.sample, survey.n_points)
+    cuts = cores.cuts(survey.sample, survey.n_points)
     reaches = crew.each("measure", tasks.measure, [(work, block, middles, cuts) for block in every])
     hotspots = hotspot_parts.join(parts, reaches, middles, plan.density.eps_m, timed=survey.n_timed > 0)
     labels_uris = _label(crew, work, uris, storage.join(folder, LABELS), space.n_blocks)
@@ -171,9 +171,9 @@ def _label(crew: Crew, work: Work, uris: Sequence[str], folder: str, n_blocks: i
 
 
 def _write_cores(crew: Crew, work: Work, folder: str, n_stretches: int, n_blocks: int) -> None:
-    sizes = crew.each("order", distributed_cores.order, [(work, number, n_blocks) for number in range(n_stretches)])
+    sizes = crew.each("order", cores.order, [(work, number, n_blocks) for number in range(n_stretches)])
     targets = (storage.join(folder, CORES), storage.join(folder, INDEX))
-    crew.each("index", distributed_cores.write, [(work, n_stretches, sum(sizes), *targets)])
+    crew.each("index", cores.write, [(work, n_stretches, sum(sizes), *targets)])
 
 
 def _workers(plan: Plan, folder: str) -> AbstractContextManager[Any]:

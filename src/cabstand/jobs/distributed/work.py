@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cabstand.clustering.blockwise import Density
-from cabstand.io import storage, workers
-from cabstand.io.chunks import Chunk
-from cabstand.jobs.usage import peak_rss_mb
+from cabstand.io import storage
+from cabstand.io.dask import workers
+from cabstand.io.dask.chunks import Chunk
+from cabstand.io.usage import peak_rss_mb
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cabstand.errors import TaskError
-from cabstand.io import storage, tasks, workers
-from cabstand.io.tasks import Fleet
+from cabstand.io import ecs_tasks, storage
+from cabstand.io.dask import workers
+from cabstand.io.ecs_tasks import Fleet
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -71,8 +72,8 @@ def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int 
         storage.write(certificates, json.dumps(_pem(security)).encode())
         stack.callback(storage.delete, certificates)
         environment = {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address, "CABSTAND_DASK_TLS": certificates}
-        started = tasks.start(fleet, n_workers, environment)
-        stack.callback(tasks.stop, fleet.cluster, started, "the run has ended")
+        started = ecs_tasks.start(fleet, n_workers, environment)
+        stack.callback(ecs_tasks.stop, fleet.cluster, started, "the run has ended")
         client = stack.enter_context(Client(cluster, security=security, set_as_default=False))
         _wait(client, n_workers)
         yield client

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from cabstand.account.resources import Scope
 from cabstand.errors import TaskError
-from cabstand.io.account import Scope, client, refusals
+from cabstand.io.aws import client, refusals
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """One engine on one input, once, in a process of its own.
 
-`python -m cabstand.jobs.trial JSON` is that process; `run` starts it and waits for it with `os.wait4`.
+`python -m cabstand.jobs.comparing.trial JSON` is that process; `run` starts it and waits for it with `os.wait4`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from cabstand.clustering import engines
 from cabstand.clustering.dbscan import Clustering
 from cabstand.errors import TaskError
-from cabstand.jobs.usage import Usage, measure
+from cabstand.io.usage import Usage, measure
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def run(spec: Spec) -> Trial:
     TaskError
         If it fails or is killed.
     """
-    command = [sys.executable, "-m", "cabstand.jobs.trial", json.dumps(asdict(spec))]
+    command = [sys.executable, "-m", "cabstand.jobs.comparing.trial", json.dumps(asdict(spec))]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         # One line each way: the pipes cannot fill.

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cabstand.account import resources, stray_rules
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io import account, stray_rules
-from cabstand.io.account import client, error_code, refusals
+from cabstand.io.aws import client, error_code, refusals
 
 _TAKE_VARIABLES = frozenset({"plan", "apply", "destroy", "refresh", "import", "console"})
 _TAKE_THE_LOCK = _TAKE_VARIABLES - {"console"} | {"taint", "untaint"}
@@ -217,8 +217,8 @@ def refuse_asleep(root: Root) -> None:
     TaskError
         If the environment sleeps.
     """
-    scope = account.Scope(root.project, root.environment)
-    if account.schedules(scope).get(scope.keeper):
+    scope = resources.Scope(root.project, root.environment)
+    if resources.schedules(scope).get(scope.keeper):
         raise TaskError("is asleep", where=scope.name, hint=f"make wake ENV={root.environment} first")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cabstand.clustering import statistics
-from cabstand.jobs.trial import Trial
+from cabstand.jobs.comparing.trial import Trial
 
 BASELINE = "sklearn"
 GIB = 1 << 30

@@ -21,10 +21,11 @@ from cabstand.clustering.blockwise import Finding, describe, settle
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.hotspot_parts import Part, part_of, reach
 from cabstand.clustering.hotspots import NO_HOUR
-from cabstand.io import chunks, pieces, storage
-from cabstand.io.chunks import Chunk
-from cabstand.jobs import distributed_cores
-from cabstand.jobs.distributed_work import Work
+from cabstand.io import storage
+from cabstand.io.dask import chunks, pieces
+from cabstand.io.dask.chunks import Chunk
+from cabstand.jobs.distributed import cores
+from cabstand.jobs.distributed.work import Work
 
 _PIECES = pa.schema(
     [
@@ -143,7 +144,7 @@ def measure(
     settled = [pieces.read(work.uri("settled", block), number) for number in range(len(work.chunks))]
     labels, core = (np.concatenate([part[name] for part in settled]) for name in ("label", "core"))
     is_core = core.view(np.bool_)
-    distributed_cores.sort_into(work, block, points[is_core], labels[is_core], cuts)
+    cores.sort_into(work, block, points[is_core], labels[is_core], cuts)
     return reach(points, labels, centroid)
 
 

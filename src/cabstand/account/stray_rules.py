@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cabstand.io.account import client, refusals
+from cabstand.io.aws import client, refusals
 
 logger = logging.getLogger(__name__)
 EVERYWHERE = {"0.0.0.0/0", "::/0"}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cabstand.errors import ConfigError, TaskError
-from cabstand.io.account import client, refusals
+from cabstand.io.aws import client, refusals
 
 _log = logging.getLogger(__name__)
 

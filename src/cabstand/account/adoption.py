@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cabstand.errors import TaskError
-from cabstand.io.account import client, error_code, refusals
+from cabstand.io.aws import client, error_code, refusals
 
 Values = Mapping[str, Any]
 

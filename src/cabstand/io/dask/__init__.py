@@ -1,0 +1,1 @@
+"""Dask workers and the files that a distributed run passes between them."""

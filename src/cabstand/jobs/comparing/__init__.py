@@ -1,0 +1,1 @@
+"""Trials of clustering engines against each other, and the table made from them."""

@@ -1,0 +1,1 @@
+"""Clustering in blocks of space on Dask workers."""
