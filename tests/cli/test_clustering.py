@@ -100,7 +100,7 @@ def test_a_mistyped_engine_gets_a_hint(lake: Path, trips: str, capsys: pytest.Ca
     code, line = refused(capsys, "cluster", "--input", trips, "--lake", str(lake), "--weight-column", "w")
     assert (code, "no column 'w'" in line) == (2, True)
     code, line = refused(capsys, "compare", "--input", trips, "--lake", str(lake), "--sizes", "10,many")
-    assert (code, "not numbers" in line) == (2, True)
+    assert (code, "comma-separated numbers" in line) == (2, True)
 
 
 def test_an_unwritable_lake(tmp_path: Path, trips: str, capsys: pytest.CaptureFixture[str]) -> None:
