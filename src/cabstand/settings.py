@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +206,8 @@ class Effective:
 
 def explain(settings: Settings) -> list[Effective]:
     """Return each setting with its value, its source and its description; secrets are masked."""
-    in_file = _read_file()
+    file = config_file()
+    in_file = tomllib.loads(file.read_text()) if file.is_file() else {}
     return [
         Effective(name, _shown(getattr(settings, name)), _source(name, in_file), field.description or "")
         for name, field in type(settings).model_fields.items()
@@ -234,12 +234,3 @@ def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
         return "********" if value.get_secret_value() else ""
     return "" if value is None else str(value)
-
-
-@cache
-def _parse(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text()) if path.is_file() else {}
-
-
-def _read_file() -> dict[str, Any]:
-    return _parse(config_file().absolute())
