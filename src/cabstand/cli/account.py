@@ -102,7 +102,7 @@ def destroy(
     environment: Environment = "dev",
     project: Project = "cabstand",
     confirm: Annotated[str, typer.Option(help="Confirmation sentence, to skip the prompt.")] = "",
-    prod_too: Annotated[bool, typer.Option("--prod-too", help="Required in addition to destroy prod.")] = False,
+    prod_too: Annotated[bool, typer.Option("--prod-too", help="Also required to destroy prod.")] = False,
     with_images: Annotated[
         bool, typer.Option("--with-images", help="Empty the shared image repositories too.")
     ] = False,

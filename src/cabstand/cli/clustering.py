@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from cabstand.cli.common import emit, load_settings
-from cabstand.cli.options import Dropoffs, DryRun, Eps, Input, Lake, MinSamples, Seed, Track, Weight, Workers
+from cabstand.cli.options import Dropoffs, DryRun, Eps, Input, Lake, MinSamples, SamplingSeed, Track, Weight, Workers
 from cabstand.errors import ConfigError, TaskError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def compare(
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
     memory_gib: MemoryLimit = None,
-    seed: Seed = 0,
+    seed: SamplingSeed = 0,
     lake: Lake = None,
     track: Track = True,
     dry_run: DryRun = False,
@@ -166,7 +166,7 @@ def sweep(
     sample: Annotated[int, typer.Option(help="Points to sample for silhouette and k-distance.")] = 2000,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
-    seed: Seed = 0,
+    seed: SamplingSeed = 0,
     lake: Lake = None,
     track: Track = True,
     dry_run: DryRun = False,

@@ -32,7 +32,7 @@ def ingest(
 def synth(
     trips: Annotated[int, typer.Option(min=1, help="Number of trips.")],
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same trips.")] = 0,
-    era: Annotated[str, typer.Option(help="Trips with coordinates or with zones.")] = "coordinates",
+    era: Annotated[str, typer.Option(help="Location columns: coordinates or zones.")] = "coordinates",
     month: Annotated[str, typer.Option(help="Month as YYYY-MM.")] = "2024-01",
     name: Annotated[str, typer.Option(help="Dataset name: synth, or one that begins with synth-.")] = "synth",
     decimals: Annotated[int, typer.Option(help="Decimal places of the coordinates.")] = 5,

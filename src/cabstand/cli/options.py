@@ -12,6 +12,7 @@ Artifacts = Annotated[str | None, typer.Option(help="URI or path of bundles and 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, without doing it.")]
 Track = Annotated[bool, typer.Option("--track/--no-track", help="Log the run to MLflow.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
+SamplingSeed = Annotated[int, typer.Option(help="Random seed for sampling.")]
 
 # Clustering
 Input = Annotated[
