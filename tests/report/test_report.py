@@ -19,7 +19,7 @@ from cabstand.report import pages
 from cabstand.report.content import Content
 from cabstand.report.figures import figures
 from cabstand.settings import Settings
-from cabstand.trips.synth import Plan
+from cabstand.trips.synthetic.generator import Plan
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

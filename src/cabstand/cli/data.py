@@ -55,7 +55,7 @@ def synth(
 ) -> None:
     """Make synthetic trips with known hotspots, written beside them; same seed, same trips."""
     from cabstand.jobs import synth as job
-    from cabstand.trips.synth import Plan
+    from cabstand.trips.synthetic.generator import Plan
 
     settings = load_settings(lake=lake)
     plan = Plan(

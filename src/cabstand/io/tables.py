@@ -1,4 +1,4 @@
-"""Tables at a URI, a glob or a folder: Parquet or CSV, gzipped or not, told apart by content and not by name."""
+"""Read tables at a URI, a glob or a folder: Parquet or CSV, plain or gzipped; content, not name, decides which."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cabstand.io import storage
 
 CSV_TIMES = ("%Y/%m/%d %H:%M:%S", "%m/%d/%Y %H:%M:%S")
 _NULLS = ("", "null", "NULL", "None")
-Choose = Callable[[list[str], str], Sequence[str]]
+Choose = Callable[[list[str]], Sequence[str]]
 
 
 def expand(uri: str) -> list[str]:
@@ -49,11 +49,11 @@ def read(path: Path, uri: str, choose: Choose) -> pa.Table:
     Parameters
     ----------
     path : Path
-        Where its content is on this machine.
+        The file on this machine.
     uri : str
-        What to call it.
+        What to call it in errors.
     choose : callable
-        Is given the file's columns and `uri`, returns those to read.
+        Takes the file's column names and returns those to read.
 
     Raises
     ------
@@ -74,16 +74,15 @@ def _read_parquet(path: Path, uri: str, choose: Choose) -> pa.Table:
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise DataError("truncated or damaged Parquet file", where=uri, hint="fetch it again") from error
+        raise DataError("truncated or damaged Parquet file", where=uri, hint="download it again") from error
     with file:
-        return file.read(columns=list(choose(file.schema_arrow.names, uri)))
+        return file.read(columns=list(choose(file.schema_arrow.names)))
 
 
 def _read_csv(path: Path, uri: str, choose: Choose) -> pa.Table:
     names = _header(path, uri)
-    chosen = list(choose(names, uri))
     options = pyarrow.csv.ConvertOptions(
-        include_columns=chosen,
+        include_columns=list(choose(names)),
         null_values=_NULLS,
         strings_can_be_null=True,
         timestamp_parsers=[pyarrow.csv.ISO8601, *CSV_TIMES],
@@ -125,7 +124,7 @@ def _errors(uri: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, EOFError) as error:
         text = str(error).split("\n")[0][:300]
-        hint = "a stray comma? `cabstand ingest` mends those of the TLC" if "Expected" in text else None
+        hint = "a stray comma? `cabstand ingest` repairs those in the TLC's files" if "Expected" in text else None
         raise DataError(f"cannot be read: {text}", where=uri, hint=hint) from error
     except OSError as error:
         if error.errno is not None:

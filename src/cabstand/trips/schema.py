@@ -1,4 +1,4 @@
-"""The canonical trip: one schema for every data set and era, with the unit of each column in its metadata."""
+"""The schemas of trips and quarantined rows, the same for every data set and era, with the unit of each column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pyarrow as pa
 SCHEMA_VERSION = 1
 
 KM_PER_MILE = 1.609344
-N_ZONES = 265  # the TLC numbers its zones 1 to 265; 264 is "unknown", 265 "outside of New York City"
 
 
 def _field(name: str, kind: pa.DataType, unit: str, description: str, *, nullable: bool = True) -> pa.Field:

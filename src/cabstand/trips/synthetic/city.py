@@ -1,17 +1,18 @@
-"""A made-up city in New York's place: boroughs as rectangles of a turned street grid, ranks, airports, and own zones.
+"""A made-up city on New York's site: boroughs as rectangles of a rotated street grid, taxi ranks, airports and zones.
 
-Positions are metres `u` along the avenues (bearing 29 degrees) and `v` across them, from a point at the park's corner.
+Positions are metres `u` along the avenues (bearing 29 degrees) and `v` across them, from a corner of the park.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 ORIGIN_LAT, ORIGIN_LON = 40.7680, -73.9819
 BEARING = math.radians(29.0)
@@ -19,22 +20,11 @@ METRES_PER_DEGREE = 6_371_008.8 * math.pi / 180
 _X_PER_DEGREE = METRES_PER_DEGREE * math.cos(math.radians(ORIGIN_LAT))
 
 
-@dataclass(frozen=True)
-class Region:
-    """A rectangle of the street grid.
+class Region(NamedTuple):
+    """A rectangle of the street grid, in metres.
 
-    Attributes
-    ----------
-    name : str
-        Borough.
-    u0, u1, v0, v1 : float
-        Its sides, metres.
-    share : float
-        Of the trips that begin at no rank.
-    block_u, block_v : float
-        Distance from street to street and from avenue to avenue, metres.
-    zones_u, zones_v : int
-        Zones along either side.
+    `share` is that of the trips that begin at no rank, `block_u` and `block_v` the distance from street to street and
+    from avenue to avenue, `zones_u` and `zones_v` the number of zones along either side.
     """
 
     name: str
@@ -49,22 +39,11 @@ class Region:
     zones_v: int
 
 
-@dataclass(frozen=True)
-class Rank:
-    """A place where cabs stand.
+class Rank(NamedTuple):
+    """A taxi rank, in metres.
 
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    u, v : float
-        Its centre, metres.
-    weight : float
-        Share of the trips that begin at any rank, before all are scaled to 1.
-    spread_m : float
-        Standard deviation of its pickups along either axis, metres.
-    profile : str
-        Its hours: `office`, `night` or `airport`.
+    `weight` is its share of the trips that begin at any rank, before all are scaled to 1, `spread_m` the standard
+    deviation of its pickups along either axis, `profile` its busy hours: `office`, `night` or `airport`.
     """
 
     name: str
@@ -73,6 +52,14 @@ class Rank:
     weight: float
     spread_m: float
     profile: str
+
+
+class Positions(NamedTuple):
+    """Positions in metres and the index of the region of each; shape (n,)."""
+
+    u: Floats
+    v: Floats
+    region: Indices
 
 
 REGIONS = (
@@ -113,6 +100,11 @@ RANKS = (
     Rank("Newark stand", -15_500, -9_950, 0.020, 18, "airport"),
 )
 
+# Columns of `REGIONS`, to be indexed by region.
+_SIDES = np.array([region[1:5] for region in REGIONS], float)
+_ZONES = np.array([region[8:10] for region in REGIONS], float)
+_BLOCKS = np.array([region[6:8] for region in REGIONS], float)
+
 
 def to_degrees(u: Floats, v: Floats) -> tuple[Floats, Floats]:
     """Return latitude and longitude (degrees) of positions in metres."""
@@ -135,57 +127,43 @@ def region_of(u: float, v: float) -> int:
     raise ValueError(f"no region holds {u}, {v}")
 
 
-def first_zones() -> npt.NDArray[np.int32]:
-    """Return the LocationID of each region's first zone; they are numbered from 1, region by region."""
-    counts = [region.zones_u * region.zones_v for region in REGIONS]
-    return np.concatenate([[1], 1 + np.cumsum(counts)[:-1]]).astype(np.int32)
+def zone_of(at: Positions) -> npt.NDArray[np.int32]:
+    """Return the LocationIDs of positions, numbered from 1, region by region; outside a region, its nearest zone."""
+    u0, u1, v0, v1 = _SIDES[at.region].T
+    n_u, n_v = _ZONES[at.region].T
+    along = np.clip((at.u - u0) / (u1 - u0) * n_u, 0, n_u - 1).astype(np.int32)
+    across = np.clip((at.v - v0) / (v1 - v0) * n_v, 0, n_v - 1).astype(np.int32)
+    first = np.concatenate([[1], 1 + np.cumsum(_ZONES.prod(axis=1))[:-1]]).astype(np.int32)
+    return np.asarray(first[at.region] + along * n_v.astype(np.int32) + across)
 
 
-def zone_of(u: Floats, v: Floats, region: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    """Return the LocationID of positions whose region is known; those just outside it take its nearest zone."""
-    sides = np.array([(r.u0, r.u1, r.v0, r.v1, r.zones_u, r.zones_v) for r in REGIONS])[region]
-    along = np.clip((u - sides[:, 0]) / (sides[:, 1] - sides[:, 0]) * sides[:, 4], 0, sides[:, 4] - 1)
-    across = np.clip((v - sides[:, 2]) / (sides[:, 3] - sides[:, 2]) * sides[:, 5], 0, sides[:, 5] - 1)
-    within = along.astype(np.int32) * sides[:, 5].astype(np.int32) + across.astype(np.int32)
-    return np.asarray(first_zones()[region] + within)
+def on_streets(region: Indices, rng: np.random.Generator, *, lateral_m: float = 4.0) -> tuple[Floats, Floats]:
+    """Draw positions along the streets of each given region, half of them on avenues.
 
-
-def on_streets(
-    region: npt.NDArray[np.intp], rng: np.random.Generator, *, lateral_m: float = 4.0
-) -> tuple[Floats, Floats]:
-    """Return positions along the streets of each given region, half of them on avenues.
-
-    Parameters
-    ----------
-    region : ndarray of int, shape (n,)
-        Index into `REGIONS`.
-    rng : numpy.random.Generator
-        Source of chance.
-    lateral_m : float
-        Standard deviation across the street, metres.
+    `lateral_m` is the standard deviation across the street, in metres.
     """
     u, v = anywhere(region, rng)
-    block = np.array([(r.block_u, r.block_v) for r in REGIONS])[region]
+    block_u, block_v = _BLOCKS[region].T
     on_avenue = rng.random(len(region)) < 0.5
     off = rng.normal(0.0, lateral_m, len(region))
-    u = np.where(on_avenue, u, np.round(u / block[:, 0]) * block[:, 0] + off)
-    v = np.where(on_avenue, np.round(v / block[:, 1]) * block[:, 1] + off, v)
+    u = np.where(on_avenue, u, np.round(u / block_u) * block_u + off)
+    v = np.where(on_avenue, np.round(v / block_v) * block_v + off, v)
     return u, v
 
 
-def anywhere(region: npt.NDArray[np.intp], rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return positions spread evenly over each given region."""
-    sides = np.array([(r.u0, r.u1, r.v0, r.v1) for r in REGIONS])[region]
-    return rng.uniform(sides[:, 0], sides[:, 1]), rng.uniform(sides[:, 2], sides[:, 3])
+def anywhere(region: Indices, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw positions spread evenly over each given region."""
+    u0, u1, v0, v1 = _SIDES[region].T
+    return rng.uniform(u0, u1), rng.uniform(v0, v1)
 
 
-def within(u: Floats, v: Floats, region: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """Return positions, those beyond their region's side folded back into it."""
-    sides = np.array([(r.u0, r.u1, r.v0, r.v1) for r in REGIONS])[region]
-    return _fold(u, sides[:, 0], sides[:, 1]), _fold(v, sides[:, 2], sides[:, 3])
+def within(u: Floats, v: Floats, region: Indices) -> tuple[Floats, Floats]:
+    """Return positions, those outside their region reflected back into it."""
+    u0, u1, v0, v1 = _SIDES[region].T
+    return _reflect(u, u0, u1), _reflect(v, v0, v1)
 
 
-def _fold(value: Floats, low: Floats, high: Floats) -> Floats:
+def _reflect(value: Floats, low: Floats, high: Floats) -> Floats:
     span = high - low
     along = np.mod(value - low, 2 * span)
     return low + np.where(along > span, 2 * span - along, along)
