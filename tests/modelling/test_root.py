@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.modelling import fit
-from cabstand.modelling.root import RootBoosting
+from cabstand.modelling.estimators import RootBoosting
 
 
 def test_it_lies_between_mean_and_median_and_keeps_the_mean() -> None:

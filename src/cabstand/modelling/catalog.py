@@ -1,8 +1,7 @@
-"""Finding a problem: shipped ones, those of other packages, and a file of the user's."""
+"""Find a problem: a built-in one, one of an installed package, or one in a user's file."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import sys
@@ -11,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from cabstand.errors import ConfigError
+from cabstand.errors import ConfigError, suggest
 from cabstand.modelling.problem import Problem
 
 GROUP = "cabstand.problems"
@@ -24,17 +23,12 @@ BUILT_IN = {
 
 
 def names() -> list[str]:
-    """Return the names of shipped problems and of those that installed packages add (group `cabstand.problems`)."""
+    """Return the names of built-in problems and of those in installed packages (group `cabstand.problems`)."""
     return sorted(set(BUILT_IN) | {point.name for point in entry_points(group=GROUP)})
 
 
 def find(spec: str) -> Problem:
-    """Return the problem of a name, or the one named PROBLEM in a Python file.
-
-    Parameters
-    ----------
-    spec : str
-        `trip-duration`, the name of an installed package's entry point, or `path/to/file.py`.
+    """Return the problem that `spec` names: a built-in problem, an entry point, or PROBLEM in a Python file's path.
 
     Raises
     ------
@@ -49,14 +43,12 @@ def find(spec: str) -> Problem:
     for point in entry_points(group=GROUP):
         if point.name == spec:
             return _checked(_loaded(point.load, spec), spec)
-    near = difflib.get_close_matches(spec, names(), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names())}, or a path to a .py file"
-    raise ConfigError(f"no problem named {spec!r}", hint=hint)
+    raise ConfigError(f"no problem named {spec!r}", hint=f"{suggest(spec, names())}; or give a path to a .py file")
 
 
 def _checked(found: object, spec: str) -> Problem:
     if not isinstance(found, Problem):
-        raise ConfigError("no PROBLEM of type cabstand.modelling.problem.Problem there", where=spec)
+        raise ConfigError("does not define PROBLEM, a cabstand.modelling.problem.Problem", where=spec)
     return found
 
 
@@ -68,7 +60,7 @@ def _from_file(path: Path) -> object:
     if specification is None or specification.loader is None:
         raise ConfigError("not a Python file", where=path)
     module: ModuleType = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # dataclasses in the file look their module up
+    sys.modules[name] = module  # dataclasses in the file look up their module
 
     def run() -> object:
         specification.loader.exec_module(module)  # type: ignore[union-attr]
@@ -82,5 +74,5 @@ def _loaded(load: Callable[[], object], spec: str) -> object:
         return load()
     except ConfigError:
         raise
-    except Exception as error:  # the file is the user's: whatever it raises is its author's to read in one line
+    except Exception as error:  # the file is the user's: whatever it raises is shown in one line
         raise ConfigError(f"{type(error).__name__}: {error}", where=spec) from error
