@@ -1,4 +1,4 @@
-"""The charts: one function each, from published results to an Altair chart."""
+"""Draw the report's charts from published results, one function each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 640
 
 
 def hours(content: Content, top: int = 15) -> alt.Chart:
-    """Draw the largest hotspots by hour: the share of each hotspot's own pickups."""
+    """Draw the share of each of the largest hotspots' pickups by hour."""
     spots = content.hotspots[:top]
     cells = [
         {"hotspot": name_of(spot), "hour": hour, "share": share}
@@ -52,7 +52,7 @@ def speedup(comparison: Json) -> alt.LayerChart:
 
 
 def times(comparison: Json) -> alt.Chart:
-    """Draw the CPU seconds of each engine against the number of points."""
+    """Draw the CPU seconds of each engine by number of points."""
     rows = [{**row, "name": engine_name(row)} for row in measured(comparison)]
     return (
         alt.Chart(_frame(rows, ("name", "n_points", "cpu_s")))
@@ -67,7 +67,7 @@ def times(comparison: Json) -> alt.Chart:
 
 
 def memory(comparison: Json) -> alt.Chart:
-    """Draw the memory each engine took above its input, as mean of the trials."""
+    """Draw the memory that each engine used besides its input, mean of the trials."""
     rows = [{**row, "name": engine_name(row)} for row in measured(comparison)]
     return (
         alt.Chart(_frame(rows, ("name", "n_points", "working_mb")))
