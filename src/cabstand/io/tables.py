@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from cabstand.errors import DataError
 from cabstand.io import storage
+from cabstand.trips.raw import GZIP_MAGIC, PARQUET_MAGIC, reading
 
 CSV_TIMES = ("%Y/%m/%d %H:%M:%S", "%m/%d/%Y %H:%M:%S")
 _NULLS = ("", "null", "NULL", "None")
@@ -60,27 +61,19 @@ def read(path: Path, uri: str, choose: Choose) -> pa.Table:
     DataError
         If the file is empty, damaged, or neither Parquet nor CSV.
     """
-    with path.open("rb") as handle:
-        head = handle.read(1 << 12)
-    if not head:
-        raise DataError("the file is empty", where=uri)
-    with _errors(uri):
-        if head.startswith(b"PAR1"):
-            return _read_parquet(path, uri, choose)
-        return _read_csv(path, uri, choose)
+    with reading(uri):
+        with path.open("rb") as handle:
+            head = handle.read(len(PARQUET_MAGIC))
+        if not head:
+            raise DataError("the file is empty")
+        if head != PARQUET_MAGIC:
+            return _read_csv(path, choose)
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=list(choose(file.schema_arrow.names)))
 
 
-def _read_parquet(path: Path, uri: str, choose: Choose) -> pa.Table:
-    try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise DataError("truncated or damaged Parquet file", where=uri, hint="download it again") from error
-    with file:
-        return file.read(columns=list(choose(file.schema_arrow.names)))
-
-
-def _read_csv(path: Path, uri: str, choose: Choose) -> pa.Table:
-    names = _header(path, uri)
+def _read_csv(path: Path, choose: Choose) -> pa.Table:
+    names = _header(path)
     options = pyarrow.csv.ConvertOptions(
         include_columns=list(choose(names)),
         null_values=_NULLS,
@@ -93,12 +86,12 @@ def _read_csv(path: Path, uri: str, choose: Choose) -> pa.Table:
         )
 
 
-def _header(path: Path, uri: str) -> list[str]:
+def _header(path: Path) -> list[str]:
     with _stream(path) as stream:
         head = stream.read(1 << 16)
     line = head.split(b"\n", 1)[0].rstrip(b"\r")
     if b"\0" in head or not _is_text(line):
-        raise DataError("neither Parquet nor CSV", where=uri)
+        raise DataError("neither Parquet nor CSV")
     names = next(csv.reader(io.StringIO(line.decode("utf-8-sig"))), [])
     return [name.strip() for name in names]
 
@@ -113,23 +106,9 @@ def _is_text(line: bytes) -> bool:
 @contextmanager
 def _stream(path: Path) -> Iterator[pa.NativeFile]:
     with path.open("rb") as handle:
-        compressed = handle.read(2) == b"\x1f\x8b"
+        compressed = handle.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     with pa.input_stream(str(path), compression="gzip" if compressed else None) as stream:
         yield stream
-
-
-@contextmanager
-def _errors(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, EOFError) as error:
-        text = str(error).split("\n")[0][:300]
-        hint = "a stray comma? `cabstand ingest` repairs those in the TLC's files" if "Expected" in text else None
-        raise DataError(f"cannot be read: {text}", where=uri, hint=hint) from error
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise DataError(f"cannot be read: {str(error)[:300]}", where=uri) from error
 
 
 def _in_s3(uri: str) -> list[str]:

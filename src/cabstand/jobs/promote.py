@@ -6,7 +6,7 @@ import getpass
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -182,7 +182,7 @@ def result_of(problem: Problem, judged: Judged, written: Pointer | None, decisio
         "version": judged.version,
         **now,
         "judged_against": judged.pointer.champion if judged.pointer else None,
-        "verdict": judged.verdict.to_json(),
+        "verdict": asdict(judged.verdict),
         "holdout_sha256": judged.holdout,
     }
 
@@ -196,7 +196,7 @@ def record_run(settings: Settings, problem: Problem, judged: Judged) -> None:
         numbers = ("champion_loss", "challenger_loss", "gain", "gain_low", "n")
         tracked.metrics({name: getattr(verdict, name) for name in numbers})
         tracked.tags({"gate.passed": verdict.passed, "gate.reason": verdict.reason})
-        tracked.table("verdict.json", verdict.to_json())
+        tracked.table("verdict.json", asdict(verdict))
 
 
 def record_file(settings: Settings, problem: Problem, judged: Judged, result: Mapping[str, Any]) -> str:

@@ -8,13 +8,13 @@ traffic, so whole hours are drawn where rows have a time: drawing single rows wo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cabstand.modelling.measures import FloatArray
+from cabstand.modelling.measures import FloatArray, by_segment
 
 MAX_GROUPS = 5_000
 
@@ -66,10 +66,6 @@ class Verdict:
     gain_low: float
     worst_segment: dict[str, Any] | None
     n: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the verdict as a JSON-able object."""
-        return asdict(self)
 
 
 def judge(
@@ -127,13 +123,11 @@ def _lower_bound(
 def _worst_segment(
     champion: FloatArray, challenger: FloatArray, segments: Mapping[str, npt.NDArray[np.str_]], limits: GateLimits
 ) -> dict[str, Any] | None:
-    worst: dict[str, Any] | None = None
-    for name, values in segments.items():
-        known, codes = np.unique(values, return_inverse=True)
-        n = np.bincount(codes)
-        before, after = np.bincount(codes, weights=champion), np.bincount(codes, weights=challenger)
-        for index in np.flatnonzero((n >= limits.min_segment_rows) & (before > 0)):
-            loss = float(after[index] / before[index] - 1)
-            if worst is None or loss > worst["loss"]:
-                worst = {"segment": name, "value": str(known[index]), "n": int(n[index]), "loss": loss}
-    return worst
+    """Return the segment with the largest relative loss, among those with enough rows."""
+    both = zip(by_segment(champion, segments), by_segment(challenger, segments), strict=True)
+    rows = [
+        after | {"loss": after["loss"] / before["loss"] - 1}
+        for before, after in both
+        if before["n"] >= limits.min_segment_rows and before["loss"] > 0
+    ]
+    return max(rows, key=lambda row: row["loss"], default=None)

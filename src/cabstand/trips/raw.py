@@ -1,7 +1,9 @@
-"""What the CSV and Parquet readers share: limits on a file, and rows as they stand in it."""
+"""What the readers share: limits on a file, rows as they are in it, and errors about bad files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +13,8 @@ import pyarrow as pa
 
 from cabstand.errors import DataError
 
+PARQUET_MAGIC = b"PAR1"
+GZIP_MAGIC = b"\x1f\x8b"
 RATIO_FROM = 64 * 2**20  # bytes; a file that unpacks to less is not checked for its ratio
 
 
@@ -61,3 +65,20 @@ class RawBatch(NamedTuple):
 def is_text(kind: pa.DataType) -> bool:
     """Say whether values of this type are strings."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what Arrow and gzip raise about a bad file into a DataError of one line that names it."""
+    try:
+        yield
+    except DataError as error:
+        raise error if error.where else DataError(error.what, where=name, hint=error.hint) from error
+    except (pa.ArrowException, EOFError, UnicodeDecodeError, OSError) as error:
+        # Arrow raises OSError without a number for a corrupt page; with a number, the disk failed.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        text = str(error).split("\n")[0][:300]
+        stray = "a stray comma? `cabstand ingest` repairs those in the TLC's files"
+        hint = stray if "Expected" in text else "is it truncated?"
+        raise DataError(f"cannot be read: {text}", where=name, hint=hint) from error

@@ -6,7 +6,6 @@ Memory is bounded by the batch, not by the file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +16,11 @@ import pyarrow as pa
 from cabstand.errors import DataError
 from cabstand.trips import eras
 from cabstand.trips.convert import to_canonical
-from cabstand.trips.raw import Limits
+from cabstand.trips.raw import GZIP_MAGIC, PARQUET_MAGIC, Limits, reading
 from cabstand.trips.readers_csv import CsvFile
 from cabstand.trips.readers_parquet import ParquetFile
 
 BATCH_ROWS = 131_072
-PARQUET_MAGIC = b"PAR1"
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Source:
         DataError
             If the file turns out to be truncated or corrupt.
         """
-        with _errors(self.name):
+        with reading(self.name):
             for raw in self.file.batches(list(self.era.columns.values()), size):
                 trips, unreadable = to_canonical(raw.columns, self.era, raw.rows)
                 yield Batch(trips, unreadable, raw.malformed)
@@ -105,7 +102,7 @@ def open_trips(path: Path, dataset: str, *, name: str = "", limits: Limits | Non
         If it is of another type, empty, truncated, too large, or lacks a required column.
     """
     name = name or str(path)
-    with _errors(name):
+    with reading(name):
         file = _open(path, limits or Limits())
         return Source(name, eras.detect(file.names, dataset), file)
 
@@ -121,17 +118,3 @@ def _open(path: Path, limits: Limits) -> CsvFile | ParquetFile:
     if not gzipped and b"\0" in head:
         raise DataError("neither Parquet nor CSV", hint="give a file of trip records as the TLC publishes them")
     return CsvFile(path, limits, gzipped=gzipped)
-
-
-@contextmanager
-def _errors(name: str) -> Iterator[None]:
-    """Turn what the libraries raise about a bad file into one line about it."""
-    try:
-        yield
-    except DataError as error:
-        raise error if error.where else DataError(error.what, where=name, hint=error.hint) from error
-    except (pa.ArrowException, EOFError, UnicodeDecodeError, OSError) as error:
-        # Arrow raises OSError without a number for a corrupt page; with a number, the disk failed.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise DataError(f"cannot be read: {error}", where=name, hint="is it truncated?") from error
