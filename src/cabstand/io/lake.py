@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +60,6 @@ class Month:
         return storage.join(self.lake, folder, self.dataset, f"{self.month}.{suffix}")
 
 
-@dataclass(frozen=True)
-class Made:
-    """What was made of a month besides its two Parquet files: its manifest, and further objects by URI."""
-
-    manifest: dict[str, Any]
-    beside: dict[str, bytes] = field(default_factory=dict)
-
-
 def read_manifest(month: Month) -> dict[str, Any]:
     """Return the manifest of a complete month.
 
@@ -97,19 +89,19 @@ def find_manifest(month: Month, run_key: str) -> dict[str, Any] | None:
 
 
 @retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(ATTEMPTS), reraise=True)
-def publish(month: Month, make: Callable[[Path, Path], Made]) -> dict[str, Any]:
+def publish(month: Month, make: Callable[[Path, Path], tuple[dict[str, Any], dict[str, bytes]]]) -> dict[str, Any]:
     """Make a month's files, publish them as one and return the manifest; of two concurrent writers the later one wins.
 
-    `make` writes trips and quarantine to the two paths it is given and returns the rest. It is called again if another
-    writer published meanwhile.
+    `make` writes trips and quarantine to the two paths it is given, and returns the manifest and the content of further
+    objects by URI. It is called again if another writer published meanwhile.
     """
     with _both(month) as (trips, quarantine):
-        made = make(trips, quarantine)
+        content, further = make(trips, quarantine)
         claim = json.dumps({"schema_version": MANIFEST_VERSION, "state": "publishing", "write_id": uuid.uuid4().hex})
         tag = storage.put_if(month.manifest_uri, claim.encode(), storage.etag(month.manifest_uri))
-    for uri, data in made.beside.items():
+    for uri, data in further.items():
         storage.write(uri, data)
-    manifest = {"schema_version": MANIFEST_VERSION, "state": "complete", **made.manifest}
+    manifest = {"schema_version": MANIFEST_VERSION, "state": "complete", **content}
     storage.put_if(month.manifest_uri, (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode(), tag)
     return manifest
 

@@ -45,16 +45,9 @@ def expand(uri: str) -> list[str]:
 
 
 def read(path: Path, uri: str, choose: Choose) -> pa.Table:
-    """Read some columns of one file.
+    """Read some columns of a local file, called `uri` in errors.
 
-    Parameters
-    ----------
-    path : Path
-        The file on this machine.
-    uri : str
-        What to call it in errors.
-    choose : callable
-        Takes the file's column names and returns those to read.
+    `choose` takes the file's column names and returns those to read.
 
     Raises
     ------

@@ -81,12 +81,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         if found is None:
             limits = Limits(max_rows=settings.ingest_max_rows)
             source = readers.open_trips(copy.path, params.dataset, name=copy.name, limits=limits)
-            manifest = lake.publish(month, lambda *paths: lake.Made(_make(source, copy, params, key, *paths)))
+            manifest = lake.publish(month, lambda *paths: (_make(source, copy, params, key, *paths), {}))
     return result(month, found or manifest) | {"repeated": found is not None}
 
 
 def result(month: lake.Month, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's result: what it tells of the manifest, and where the files are."""
+    """Return a job's result from a month's manifest: some of its entries, and the addresses of its files."""
     return {name: value for name, value in manifest.items() if name in RESULT} | month.addresses
 
 
@@ -106,7 +106,7 @@ def run_key(sha256: str, **facts: str) -> str:
 
 
 def manifest_of(balance: Balance, key: str, **facts: Any) -> dict[str, Any]:
-    """Return a month's manifest: row counts, bounds, run key and versions beside what else is known of it."""
+    """Return a month's manifest: `facts`, row counts, bounds, run key and versions."""
     return facts | {
         "rows_in": balance.rows_in,
         "rows_out": balance.rows_out,

@@ -95,7 +95,7 @@ def _check(params: Params) -> None:
             raise ConfigError(f"{value} is not in {low} to {high}", where=f"--{name.replace('_', '-')}")
 
 
-def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> lake.Made:
+def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     plan = params.plan
     described = asdict(plan) | {"dataset": params.dataset}
     sha256 = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
@@ -122,7 +122,7 @@ def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> l
         plan=described,
         synthetic=True,
     )
-    return lake.Made(manifest, truth)
+    return manifest, truth
 
 
 def _batches(plan: generator.Plan, planted: generator.Planted) -> Iterator[Batch]:

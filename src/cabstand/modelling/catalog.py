@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -35,44 +34,37 @@ def find(spec: str) -> Problem:
     ConfigError
         If there is none, or the file does not define PROBLEM.
     """
-    if spec.endswith(".py"):
-        return _checked(_from_file(Path(spec)), spec)
-    if spec in BUILT_IN:
-        module, _, name = BUILT_IN[spec].partition(":")
-        return _checked(getattr(importlib.import_module(module), name, None), spec)
-    for point in entry_points(group=GROUP):
-        if point.name == spec:
-            return _checked(_loaded(point.load, spec), spec)
-    raise ConfigError(f"no problem named {spec!r}", hint=f"{suggest(spec, names())}; or give a path to a .py file")
-
-
-def _checked(found: object, spec: str) -> Problem:
+    try:
+        found = _load(spec)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a user's file raises is shown in one line
+        raise ConfigError(f"{type(error).__name__}: {error}", where=spec) from error
     if not isinstance(found, Problem):
         raise ConfigError("does not define PROBLEM, a cabstand.modelling.problem.Problem", where=spec)
     return found
 
 
-def _from_file(path: Path) -> object:
+def _load(spec: str) -> object:
+    if spec.endswith(".py"):
+        return getattr(_module(Path(spec)), "PROBLEM", None)
+    if spec in BUILT_IN:
+        module, _, name = BUILT_IN[spec].partition(":")
+        return getattr(importlib.import_module(module), name)
+    for point in entry_points(group=GROUP):
+        if point.name == spec:
+            return point.load()
+    raise ConfigError(f"no problem named {spec!r}", hint=suggest(spec, [*names(), "path/to/file.py"]))
+
+
+def _module(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError("no such file", where=path, hint="--problem takes a name or a path to a .py file")
     name = f"cabstand_problem_{path.stem}"
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise ConfigError("not a Python file", where=path)
-    module: ModuleType = importlib.util.module_from_spec(specification)
+    module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # dataclasses in the file look up their module
-
-    def run() -> object:
-        specification.loader.exec_module(module)  # type: ignore[union-attr]
-        return getattr(module, "PROBLEM", None)
-
-    return _loaded(run, str(path))
-
-
-def _loaded(load: Callable[[], object], spec: str) -> object:
-    try:
-        return load()
-    except ConfigError:
-        raise
-    except Exception as error:  # the file is the user's: whatever it raises is shown in one line
-        raise ConfigError(f"{type(error).__name__}: {error}", where=spec) from error
+    specification.loader.exec_module(module)
+    return module

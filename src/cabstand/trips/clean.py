@@ -81,20 +81,9 @@ def names_of(codes: Codes) -> pa.Array:
 
 
 def classify(trips: pa.RecordBatch, unreadable: Mask, contract: Contract) -> Codes:
-    """Return each row's reason code, its position in `REASONS` counted from 1; 0 is a good row.
+    """Return the reason code of each of n rows, its position in `REASONS` counted from 1; 0 is a good row.
 
-    Parameters
-    ----------
-    trips : pyarrow.RecordBatch
-        n rows in the canonical schema.
-    unreadable : ndarray of bool, shape (n,)
-        Rows in which some value could not be read.
-    contract : Contract
-        What a row must satisfy.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n,)
+    `unreadable` (n,) marks rows in which some value could not be read.
     """
     codes = np.zeros(trips.num_rows, np.uint8)
     _mark(codes, unreadable, "unreadable_value")

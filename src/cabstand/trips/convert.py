@@ -22,16 +22,9 @@ _US_PER = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 def to_canonical(raw: pa.RecordBatch, era: Era, rows: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, Mask]:
-    """Return `raw` in the canonical schema, and which rows hold a value that could not be read.
+    """Return `raw` in the canonical schema, and which rows hold a value that could not be read, bool (n,).
 
-    Parameters
-    ----------
-    raw : pyarrow.RecordBatch
-        n rows with the source's own names and types.
-    era : Era
-        Which source column is which.
-    rows : ndarray of int64, shape (n,)
-        Index of each row in the source.
+    `rows` (n,) are the rows' indices in the source.
 
     Raises
     ------

@@ -81,14 +81,7 @@ class Era:
 
 
 def detect(names: Sequence[str], dataset: str) -> Era:
-    """Return the era of a file from its column names.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The file's own column names, in order.
-    dataset : str
-        One of `DATASETS`; `uber` files have pickups alone.
+    """Return the era of a file of one of `DATASETS` from its column names.
 
     Raises
     ------

@@ -45,14 +45,7 @@ def write_month(
 ) -> Balance:
     """Write every row of `batches`, in order, to the trips or to the quarantine, both Parquet (zstd).
 
-    Parameters
-    ----------
-    contract : Contract
-        What a row must satisfy to be a trip.
-    facts : dict of str to str
-        Recorded in both files' metadata.
-    advance : callable
-        Is called with the number of rows done.
+    `facts` are recorded in both files' metadata, and `advance` is called with the number of rows done.
 
     Raises
     ------

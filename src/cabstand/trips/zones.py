@@ -78,14 +78,7 @@ class Centroids:
 
 
 def convert(shapes: Path, lookup: Path) -> ZoneSet:
-    """Return the zones of the TLC's two files.
-
-    Parameters
-    ----------
-    shapes : Path
-        `taxi_zones.zip`, a shapefile in EPSG:2263 (US survey feet).
-    lookup : Path
-        `taxi_zone_lookup.csv`.
+    """Return the zones of `taxi_zones.zip`, a shapefile in EPSG:2263 (US survey feet), and `taxi_zone_lookup.csv`.
 
     Raises
     ------
