@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -132,24 +132,34 @@ def _train(problem: Problem, examples: Examples, seed: int) -> Trained:
     check(problem, earlier, "training")
     learned = problem.learn(earlier) if problem.learn else {}
     assets = dict(examples.assets) | dict(learned)
-    known = _cross_fitted(problem, earlier, seed)
-    unseen = problem.matrix(later.columns, assets)
+    known = _Rows(_cross_fitted(problem, earlier, seed), earlier.target)
+    unseen = _Rows(problem.matrix(later.columns, assets), later.target)
     # Gradient boosting cannot bin a feature that no training row has (without zones in the lake, say), and never splits
     # on a constant one. Requests may still have NaN there.
-    empty = np.isnan(known).all(axis=0)
-    known[:, empty] = unseen[:, empty] = 0
-    chosen, table = _search(problem, known, earlier.target, unseen, later.target, seed)
+    empty = np.isnan(known.matrix).all(axis=0)
+    known.matrix[:, empty] = unseen.matrix[:, empty] = 0
+    chosen, table = _search(problem, known, unseen, seed)
     _log.info("chosen: %s", chosen.name)
-    point = chosen.build(seed).fit(np.concatenate([known, unseen]), np.concatenate([earlier.target, later.target]))
-    model = Model(chosen.name, point, minimum=problem.target.minimum)
+    everything = _Rows(*map(np.concatenate, zip(known, unseen, strict=True)))
+    model = Model(chosen.name, chosen.build(seed).fit(*everything), minimum=problem.target.minimum)
     if problem.coverage is None:
         return Trained(model, assets, table)
     # The interval needs errors on rows that the model has not seen, so it takes a model of the earlier rows.
-    rows = _sample(len(known), INTERVAL_ROWS, seed)
-    earlier_model = replace(model, point=chosen.build(seed).fit(known[rows], earlier.target[rows]))
-    predicted = earlier_model.answer(unseen)["point"]
-    fitted = interval.fit(unseen, predicted, later.target, problem.coverage, seed)
+    earlier_model = replace(model, point=chosen.build(seed).fit(*known.sample(INTERVAL_ROWS, seed)))
+    predicted = earlier_model.answer(unseen.matrix)["point"]
+    fitted = interval.fit(unseen.matrix, predicted, unseen.target, problem.coverage, seed)
     return Trained(replace(model, interval=fitted), assets, table)
+
+
+class _Rows(NamedTuple):
+    """Features (n, k) and targets (n,)."""
+
+    matrix: FeatureMatrix
+    target: npt.NDArray[Any]
+
+    def sample(self, at_most: int, seed: int) -> _Rows:
+        chosen = _sample(len(self.target), at_most, seed)
+        return _Rows(self.matrix[chosen], self.target[chosen])
 
 
 def _cross_fitted(problem: Problem, examples: Examples, seed: int) -> FeatureMatrix:
@@ -168,27 +178,20 @@ def _cross_fitted(problem: Problem, examples: Examples, seed: int) -> FeatureMat
     return found
 
 
-def _search(
-    problem: Problem,
-    known: FeatureMatrix,
-    target: npt.NDArray[Any],
-    unseen: FeatureMatrix,
-    truth: npt.NDArray[Any],
-    seed: int,
-) -> tuple[Candidate, list[dict[str, Any]]]:
-    """Return the chosen candidate, and the table of all."""
-    rows, validation = _sample(len(known), SEARCH_ROWS, seed), _sample(len(unseen), SEARCH_ROWS, seed)
+def _search(problem: Problem, known: _Rows, unseen: _Rows, seed: int) -> tuple[Candidate, list[dict[str, Any]]]:
+    """Fit all candidates to samples of known rows; return the one chosen on unseen rows, and the table of all."""
+    training, validation = known.sample(SEARCH_ROWS, seed), unseen.sample(SEARCH_ROWS, seed)
     candidates, table = problem.candidates(), []
     for candidate in candidates:
-        fitted = Model(candidate.name, candidate.build(seed).fit(known[rows], target[rows]))
-        figures = measures.summarise(problem.task, truth[validation], fitted.answer(unseen[validation]))
+        fitted = Model(candidate.name, candidate.build(seed).fit(*training))
+        figures = measures.summarise(problem.task, validation.target, fitted.answer(validation.matrix))
         table.append({"candidate": candidate.name, **figures, **candidate.parameters})
         _log.info("%s: %s %.4f", candidate.name, problem.metric, figures[problem.metric])
-    best = _cheapest(candidates, [row[problem.metric] for row in table])
+    best = cheapest(candidates, [row[problem.metric] for row in table])
     return candidates[best], [row | {"chosen": index == best} for index, row in enumerate(table)]
 
 
-def _cheapest(candidates: list[Candidate], errors: list[float]) -> int:
+def cheapest(candidates: list[Candidate], errors: list[float]) -> int:
     """Return the index of the cheapest candidate among those with nearly the lowest error."""
     nearly_best = [index for index, error in enumerate(errors) if error <= min(errors) * (1 + NEARLY_BEST)]
     return min(nearly_best, key=lambda index: (candidates[index].cost, errors[index]))
