@@ -68,7 +68,7 @@ def write(uri: str, data: bytes) -> None:
 def put_if(uri: str, data: bytes, tag: str | None) -> str:
     """Write the file if its content still has `tag`, under its own lock."""
     path = to_path(uri)
-    with _errors(uri), _locked(path):
+    with _errors(uri), locked(path.with_name(f".{path.name}.lock")):
         if etag(uri) != tag:
             raise ConflictError("changed by another writer", where=uri, hint="read it again and retry")
         write(uri, data)
@@ -153,9 +153,10 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as handle:
+def locked(lock: Path) -> Iterator[None]:
+    """Hold the lock of this file while the block runs."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

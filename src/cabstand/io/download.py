@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from cabstand.errors import StorageError
+from cabstand.io import disk
 from cabstand.io.provenance import sha256_file
 from cabstand.io.resume import Policy, TransientError, attempt, etag_file, public
 
@@ -70,8 +69,8 @@ def fetch(
     except ValueError as error:
         raise StorageError(f"not an address: {error}", where=url[:200]) from error
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target):
+        # One download of a file at a time; the second one finds it cached.
+        with disk.locked(target.with_name(f"{target.name}.lock")):
             found = None if refresh else _cached(target, url)
             return found or _download(url, target, policy, advance)
     except OSError as error:
@@ -126,14 +125,6 @@ def _write_record(target: Path, done: Download) -> None:
     fresh = target.with_name(f"{target.name}.json.part")
     fresh.write_text(json.dumps(asdict(done) | {"path": target.name, "schema_version": 1}))
     fresh.replace(_record(target))
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Allow one download of a file at a time; the second one finds it cached."""
-    with target.with_name(f"{target.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _log_retry(url: str, state: RetryCallState) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +94,7 @@ def publish(month: Month, make: Callable[[Path, Path], tuple[dict[str, Any], dic
     `make` writes trips and quarantine to the two paths it is given, and returns the manifest and the content of further
     objects by URI. It is called again if another writer published meanwhile.
     """
-    with _both(month) as (trips, quarantine):
+    with storage.staged(month.trips_uri) as trips, storage.staged(month.quarantine_uri) as quarantine:
         content, further = make(trips, quarantine)
         claim = json.dumps({"schema_version": MANIFEST_VERSION, "state": "publishing", "write_id": uuid.uuid4().hex})
         tag = storage.put_if(month.manifest_uri, claim.encode(), storage.etag(month.manifest_uri))
@@ -104,12 +103,6 @@ def publish(month: Month, make: Callable[[Path, Path], tuple[dict[str, Any], dic
     manifest = {"schema_version": MANIFEST_VERSION, "state": "complete", **content}
     storage.put_if(month.manifest_uri, (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode(), tag)
     return manifest
-
-
-@contextmanager
-def _both(month: Month) -> Iterator[tuple[Path, Path]]:
-    with storage.staged(month.trips_uri) as trips, storage.staged(month.quarantine_uri) as quarantine:
-        yield trips, quarantine
 
 
 def _parse(month: Month, data: bytes) -> dict[str, Any]:

@@ -31,14 +31,16 @@ def expand(uri: str) -> list[str]:
     DataError
         If there is none.
     """
-    if storage.is_s3(uri):
-        found = _in_s3(uri)
-    elif any(sign in uri for sign in "*?[") and not Path(uri).exists():
+    is_glob = any(sign in uri for sign in "*?[")
+    if is_glob and storage.is_s3(uri):
+        fixed = uri[: min(uri.find(sign) for sign in "*?[" if sign in uri)].rsplit("/", 1)[0]
+        found = [file for file in storage.list_under(fixed) if fnmatchcase(file, uri)]
+    elif is_glob and not Path(uri).exists():
         found = sorted(path for path in glob.glob(uri, recursive=True) if Path(path).is_file())  # noqa: PTH207
-    elif Path(uri).is_dir():
-        found = [file for file in storage.list_under(uri) if file.endswith(".parquet")]
+    elif not uri.endswith("/") and storage.exists(uri):
+        found = [uri]
     else:
-        found = [uri] if storage.exists(uri) else []
+        found = [file for file in storage.list_under(uri) if file.endswith(".parquet")]
     if not found:
         raise DataError("no such file", where=uri)
     return found
@@ -102,12 +104,3 @@ def _stream(path: Path) -> Iterator[pa.NativeFile]:
         compressed = handle.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     with pa.input_stream(str(path), compression="gzip" if compressed else None) as stream:
         yield stream
-
-
-def _in_s3(uri: str) -> list[str]:
-    if not any(sign in uri for sign in "*?["):
-        if not uri.endswith("/") and storage.exists(uri):
-            return [uri]
-        return [file for file in storage.list_under(uri) if file.endswith(".parquet")]
-    fixed = uri[: min(uri.find(sign) for sign in "*?[" if sign in uri)].rsplit("/", 1)[0]
-    return [file for file in storage.list_under(fixed) if fnmatchcase(file, uri)]

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping
@@ -208,10 +209,7 @@ def _member(data: bytes) -> npt.NDArray[Any]:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
-    n_values = 1
-    for length in shape:
-        n_values *= length  # Python integers: a hostile shape does not overflow
-    if dtype.hasobject or n_values * dtype.itemsize != len(data) - stream.tell():
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
         raise ValueError("an array's header does not match its size")
     stream.seek(0)
     return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

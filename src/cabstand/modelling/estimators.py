@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -49,9 +49,13 @@ def boosting_candidates() -> list[Candidate]:
     """Return gradient boosting of the target's mean and of its root."""
     mean: dict[str, Any] = {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31}
     root: dict[str, Any] = {"max_iter": 20, "learning_rate": 0.35, "max_leaf_nodes": 255, "min_samples_leaf": 40}
+
+    def root_boosting(seed: int) -> RootBoosting:
+        return RootBoosting(boosting(seed, **root, l2_regularization=10.0))
+
     return [
         Candidate("hist-gradient-boosting", lambda seed: boosting(seed, **mean), mean, 200 * 5.0),
-        Candidate("root-boosting", lambda seed: RootBoosting(**root, random_state=seed), root, 20 * 8.0),
+        Candidate("root-boosting", root_boosting, root, 20 * 8.0),
     ]
 
 
@@ -65,32 +69,18 @@ class RootBoosting(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization, random_state
-        Of the boosting. A tree takes some 30 ns per row to serve: few large ones are cheaper than many small ones.
+    boosting : HistGradientBoostingRegressor
+        Of the root. A tree takes some 30 ns per row to serve: few large ones are cheaper than many small ones.
     """
 
-    def __init__(
-        self,
-        max_iter: int = 20,
-        learning_rate: float = 0.35,
-        max_leaf_nodes: int = 255,
-        min_samples_leaf: int = 40,
-        l2_regularization: float = 10.0,
-        random_state: int = 0,
-    ) -> None:
-        self.max_iter = max_iter
-        self.learning_rate = learning_rate
-        self.max_leaf_nodes = max_leaf_nodes
-        self.min_samples_leaf = min_samples_leaf
-        self.l2_regularization = l2_regularization
-        self.random_state = random_state
+    def __init__(self, boosting: Any) -> None:
+        self.boosting = boosting
 
     def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> RootBoosting:  # noqa: N803
         """Fit to features (n, k) and targets (n,); if some are negative, roots are taken of what is above the least."""
-        size = {name: value for name, value in self.get_params().items() if name != "random_state"}
         self.floor_ = min(0.0, float(np.min(y)))
         above = np.asarray(y, np.float64) - self.floor_
-        self.root_ = boosting(self.random_state, **size).fit(X, np.sqrt(above))
+        self.root_ = clone(self.boosting).fit(X, np.sqrt(above))
         self.scale_ = float(above.mean() / np.square(self.root_.predict(X)).mean()) if above.any() else 1.0
         return self
 

@@ -10,7 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,18 +61,16 @@ def linear(path: Path) -> LinearFigures:
     DataError
         If it is not Parquet, lacks a column or holds no ride of 1 to 60 minutes.
     """
-    table, _, minutes = _read(path, ZONES)
-    kept = _kept(minutes, path)
-    pickup, dropoff = (table[name].to_numpy()[kept].astype(np.int64) for name in ZONES)
-    target = minutes[kept]
+    rides = _read(path, ZONES)
+    pickup, dropoff = (rides.table[name].to_numpy().astype(np.int64) for name in ZONES)
     sizes = [int(pickup.max()) + 1, int(dropoff.max()) + 1]
-    coefficients, intercept = fit_one_hot([pickup, dropoff], target, sizes)
-    error = coefficients[pickup] + coefficients[sizes[0] + dropoff] + intercept - target
+    coefficients, intercept = fit_one_hot([pickup, dropoff], rides.minutes, sizes)
+    error = coefficients[pickup] + coefficients[sizes[0] + dropoff] + intercept - rides.minutes
     seen = np.concatenate([np.bincount(pickup), np.bincount(dropoff)]) > 0
     artifact = io.BytesIO()
     np.save(artifact, np.append(coefficients[seen], intercept))
     rmse = float(np.sqrt(np.mean(np.square(error))))
-    return LinearFigures(len(minutes), len(target), int(seen.sum()), intercept, rmse, artifact.tell())
+    return LinearFigures(rides.n_rows, len(pickup), int(seen.sum()), intercept, rmse, artifact.tell())
 
 
 def forest(path: Path) -> dict[str, float]:
@@ -90,19 +88,26 @@ def forest(path: Path) -> dict[str, float]:
     from cabstand.modelling.rides.features import calendar
 
     names = (*ZONES, "trip_distance")
-    table, start, minutes = _read(path, names)
-    kept = _kept(minutes, path)
-    hour, weekday, month = calendar(start[kept].astype("M8[s]"))
-    columns = [*(table[name].to_numpy()[kept] for name in names), np.floor(hour), weekday, month]
+    rides = _read(path, names)
+    hour, weekday, month = calendar(rides.start.astype("M8[s]"))
+    columns = [*(rides.table[name].to_numpy() for name in names), np.floor(hour), weekday, month]
     matrix = np.stack(columns, axis=1).astype(np.float32)
-    known, unseen, target, truth = train_test_split(matrix, minutes[kept], test_size=0.2, random_state=42)
+    known, unseen, target, truth = train_test_split(matrix, rides.minutes, test_size=0.2, random_state=42)
     model = RandomForestRegressor(40, min_samples_leaf=5, max_features=0.6, random_state=42).fit(known, target)
     predicted = model.predict(unseen)
     return {"R2": float(r2_score(truth, predicted)), "MAE": float(mean_absolute_error(truth, predicted))}
 
 
-def _read(path: Path, wanted: Sequence[str]) -> tuple[Any, npt.NDArray[np.datetime64], npt.NDArray[np.float64]]:
-    """Return the wanted columns, pick-up times and durations in minutes of every row."""
+class _Rides(NamedTuple):
+    """Rides of 1 to 60 minutes: columns, pick-up times and minutes (n,), and the number of rows in the file."""
+
+    table: Any
+    start: npt.NDArray[np.datetime64]
+    minutes: npt.NDArray[np.float64]
+    n_rows: int
+
+
+def _read(path: Path, wanted: Sequence[str]) -> _Rides:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -116,14 +121,11 @@ def _read(path: Path, wanted: Sequence[str]) -> tuple[Any, npt.NDArray[np.dateti
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"not a readable Parquet file: {str(error)[:100]}", where=path) from error
     start, end = (table[name].to_numpy().astype("M8[us]") for name in times)
-    return table, start, (end - start) / np.timedelta64(60_000_000, "us")
-
-
-def _kept(minutes: npt.NDArray[np.float64], path: Path) -> npt.NDArray[np.bool_]:
+    minutes = (end - start) / np.timedelta64(60_000_000, "us")
     kept = (minutes >= 1) & (minutes <= 60)
     if not kept.any():
         raise DataError("no ride of 1 to 60 minutes", where=path)
-    return np.asarray(kept)
+    return _Rides(table.filter(pa.array(kept)), start[kept], minutes[kept], len(minutes))
 
 
 def iris() -> dict[str, float]:

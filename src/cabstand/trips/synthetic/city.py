@@ -113,12 +113,6 @@ def to_degrees(u: Floats, v: Floats) -> tuple[Floats, Floats]:
     return ORIGIN_LAT + y / METRES_PER_DEGREE, ORIGIN_LON + x / _X_PER_DEGREE
 
 
-def rank_weights() -> Floats:
-    """Return each rank's share of the trips that begin at any; shape (len(RANKS),), sum 1."""
-    weights = np.array([rank.weight for rank in RANKS])
-    return np.asarray(weights / weights.sum())
-
-
 def region_of(u: float, v: float) -> int:
     """Return the index of the region that holds a position."""
     for index, region in enumerate(REGIONS):

@@ -150,8 +150,9 @@ def _chunk(
 
 
 def _rank_weights(plan: Plan) -> Floats:
-    factor = [plan.airport_factor if rank.profile == "airport" else 1.0 for rank in RANKS]
-    weights = city.rank_weights() * np.array(factor)
+    factor = np.array([plan.airport_factor if rank.profile == "airport" else 1.0 for rank in RANKS])
+    usual = np.array([rank.weight for rank in RANKS])
+    weights = usual / usual.sum() * factor
     return np.asarray(weights / weights.sum())
 
 
