@@ -116,15 +116,10 @@ def _download(url: str, target: Path, policy: Policy, advance: Callable[[float],
         raise StorageError(f"download failed: {error}", where=public(url)) from error
     done = Download(target, public(url), sha256_file(part), etag, part.stat().st_size)
     part.replace(target)
-    _write_record(target, done)
+    record = json.dumps(asdict(done) | {"path": target.name, "schema_version": 1})
+    disk.write(str(_record(target)), record.encode())
     etag_file(part).unlink(missing_ok=True)
     return done
-
-
-def _write_record(target: Path, done: Download) -> None:
-    fresh = target.with_name(f"{target.name}.json.part")
-    fresh.write_text(json.dumps(asdict(done) | {"path": target.name, "schema_version": 1}))
-    fresh.replace(_record(target))
 
 
 def _log_retry(url: str, state: RetryCallState) -> None:

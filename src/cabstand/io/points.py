@@ -102,13 +102,13 @@ def read(uri: str, end: End = "pickup", *, weight_column: str | None = None, zon
     if n_without:
         _log.warning("%d of %d rows have no coordinates and are left out", n_without, n_rows)
         table = table.filter(has_coordinates)
+    latlon = np.column_stack([table.column("latitude"), table.column("longitude")])
+    check_latlon(latlon, row, uri)
     hashes = [file.sha256 for file in files]
     sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
     synthetic = any(file.synthetic for file in files)
     weight = _weight(table, uri) if weight_column else None
-    return Points(
-        _latlon(table, row, uri), row, weight, _times(table), n_rows, n_without, uri, sha256, by_zone, synthetic
-    )
+    return Points(latlon, row, weight, _times(table), n_rows, n_without, uri, sha256, by_zone, synthetic)
 
 
 class _File(NamedTuple):
@@ -165,12 +165,6 @@ def _locate_zones(table: pa.Table, zones_uri: str | None, uri: str) -> pa.Table:
         values = pa.array(latlon[:, axis], from_pandas=True)  # NaN, for a zone without a centroid, becomes null
         table = table.set_column(table.schema.get_field_index(column), column, values)
     return table
-
-
-def _latlon(table: pa.Table, row: NDArray[np.int64], uri: str) -> NDArray[np.float64]:
-    latlon = np.column_stack([table.column("latitude").to_numpy(), table.column("longitude").to_numpy()])
-    check_latlon(latlon, row, uri)
-    return latlon
 
 
 def check_latlon(latlon: NDArray[np.float64], row: NDArray[np.int64], uri: str) -> None:

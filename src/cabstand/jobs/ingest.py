@@ -77,12 +77,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         return {"dry_run": True, "dataset": params.dataset, "month": params.month, "source": shown} | month.addresses
     with sources.local_copy(settings, uri, refresh=params.refresh) as copy:
         key = run_key(copy.sha256, dataset=params.dataset, month=params.month)
-        found = None if params.refresh else lake.find_manifest(month, key)
-        if found is None:
+        manifest = None if params.refresh else lake.find_manifest(month, key)
+        repeated = manifest is not None
+        if manifest is None:
             limits = Limits(max_rows=settings.ingest_max_rows)
             source = readers.open_trips(copy.path, params.dataset, name=copy.name, limits=limits)
             manifest = lake.publish(month, lambda *paths: (_make(source, copy, params, key, *paths), {}))
-    return result(month, found or manifest) | {"repeated": found is not None}
+    return result(month, manifest) | {"repeated": repeated}
 
 
 def result(month: lake.Month, manifest: Mapping[str, Any]) -> dict[str, Any]:

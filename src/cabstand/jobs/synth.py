@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -104,9 +103,8 @@ def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> t
     facts = {"run_key": key, "dataset": params.dataset, "month": plan.month, "synthetic": "true"}
     with log.progress(f"synthetic trips {plan.month}", plan.trips) as advance:
         contract = Contract(eras.needed_columns("yellow", plan.era), plan.month, refuse_duplicates=False)
-        balance = write_month(
-            _batches(plan, planted), trips, quarantine, contract=contract, facts=facts, advance=advance
-        )
+        batches = (Batch(made, np.zeros(made.num_rows, bool)) for made in generator.generate(plan, planted))
+        balance = write_month(batches, trips, quarantine, contract=contract, facts=facts, advance=advance)
     truth = {month.planted_uri: (json.dumps(planted.as_dict(), indent=2) + "\n").encode()}
     manifest = ingest.manifest_of(
         balance,
@@ -123,8 +121,3 @@ def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> t
         synthetic=True,
     )
     return manifest, truth
-
-
-def _batches(plan: generator.Plan, planted: generator.Planted) -> Iterator[Batch]:
-    for trips in generator.generate(plan, planted):
-        yield Batch(trips, np.zeros(trips.num_rows, bool))

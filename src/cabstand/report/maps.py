@@ -15,14 +15,8 @@ PICTURE_HOTSPOTS = 400
 def page_data(content: Content) -> dict[str, Any]:
     """Return what the page's script draws: the zones' outlines and the largest hotspots."""
     spots = [
-        {
-            "name": name_of(spot),
-            "lat": spot["lat"],
-            "lon": spot["lon"],
-            "size": spot["size"],
-            "radius_m": round(spot["radius_m"]),
-            "hours": spot["hours"],
-        }
+        {name: spot[name] for name in ("lat", "lon", "size", "hours")}
+        | {"name": name_of(spot), "radius_m": round(spot["radius_m"])}
         for spot in content.hotspots[:MAP_HOTSPOTS]
     ]
     return {"zones": _outlines(content), "hotspots": spots}

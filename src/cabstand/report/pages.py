@@ -14,7 +14,7 @@ from cabstand.report.plain_pages import environment
 def render(content: Content, figures: list[Figure], *, made_at: str, version: str) -> str:
     """Return the page; `made_at` and `version` are shown in its footer."""
     templates = environment()
-    templates.filters |= {"number": _number, "share": _share, "hotspot": name_of, "engine": engine_name}
+    templates.filters |= {"number": _number, "share": "{:.1%}".format, "hotspot": name_of, "engine": engine_name}
     return templates.get_template("report.html.j2").render(
         content=content,
         figures={figure.name: _embedded(figure) for figure in figures},
@@ -43,10 +43,6 @@ def _number(value: Any, digits: int = 3) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
-
-
-def _share(value: float) -> str:
-    return f"{value:.1%}"
 
 
 def _static(name: str) -> str:

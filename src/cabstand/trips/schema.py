@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
@@ -41,9 +40,3 @@ QUARANTINE: pa.Schema = pa.schema(
     ],
     metadata={"cabstand.schema": "quarantine", "cabstand.schema_version": str(SCHEMA_VERSION)},
 )
-
-
-def month_start(month: str) -> np.datetime64:
-    """Return the first instant of `month` (YYYY-MM), in microseconds."""
-    start: np.datetime64 = np.datetime64(month, "M").astype("datetime64[us]")
-    return start

@@ -91,9 +91,9 @@ def convert(shapes: Path, lookup: Path) -> ZoneSet:
     for location_id in sorted(set(names) | set(outlines)):
         zone, borough = names.get(location_id, (None, None))
         lat, lon, geometry = _centroid_and_outline(outlines.get(location_id))
-        rows.append({"LocationID": location_id, "zone": zone, "borough": borough, "lat": lat, "lon": lon})
+        properties: dict[str, Any] = {"LocationID": location_id, "zone": zone, "borough": borough}
+        rows.append(properties | {"lat": lat, "lon": lon})
         if geometry is not None:
-            properties = {"LocationID": location_id, "zone": zone, "borough": borough}
             features.append({"type": "Feature", "properties": properties, "geometry": geometry})
     report = {
         "duplicate_ids": {str(key): count for key, count in sorted(counts.items()) if count > 1},

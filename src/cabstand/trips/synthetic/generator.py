@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cabstand.trips.eras import COORDINATES
-from cabstand.trips.schema import KM_PER_MILE, TRIPS, month_start
+from cabstand.trips.schema import KM_PER_MILE, TRIPS
 from cabstand.trips.synthetic import city, rides
 from cabstand.trips.synthetic.city import RANKS, REGIONS, Floats, Indices, Positions
 from cabstand.trips.synthetic.faults import plant_faults
@@ -134,7 +134,7 @@ def _chunk(
     miles = rides.miles(np.hypot(end.u - start.u, end.v - start.v), rng)
     ride_s = rides.duration_s(plan.slowdown, miles * KM_PER_MILE, seconds, (start.region, end.region), rng)
     fare = np.round((3.0 + 1.9 * miles + 0.011 * ride_s) * 2) / 2
-    pickup = month_start(plan.month) + np.floor(seconds).astype("timedelta64[s]")
+    pickup = np.datetime64(plan.month, "us") + np.floor(seconds).astype("timedelta64[s]")
     columns: dict[str, Any] = {
         "pickup_at": pickup,
         "dropoff_at": pickup + ride_s.astype("timedelta64[s]"),
