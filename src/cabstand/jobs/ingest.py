@@ -125,7 +125,7 @@ def _make(
 ) -> dict[str, Any]:
     if source.era.unknown:
         logger.warning("%s: unknown columns left out: %s", copy.name, ", ".join(source.era.unknown))
-    with log.progress(f"ingest {params.dataset} {params.month}", source.n_rows) as advance:
+    with log.progress(f"ingest {params.dataset} {params.month}", source.file.n_rows) as advance:
         balance = write_month(
             source.batches(),
             trips,

@@ -80,5 +80,5 @@ def reading(name: str) -> Iterator[None]:
             raise
         text = str(error).split("\n")[0][:300]
         stray = "a stray comma? `cabstand ingest` repairs those in the TLC's files"
-        hint = stray if "Expected" in text else "is it truncated?"
+        hint = stray if "Expected" in text else "is it truncated or damaged?"
         raise DataError(f"cannot be read: {text}", where=name, hint=hint) from error

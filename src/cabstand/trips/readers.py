@@ -63,11 +63,6 @@ class Source:
     era: eras.Era
     file: CsvFile | ParquetFile
 
-    @property
-    def n_rows(self) -> int | None:
-        """Rows that the file declares; None for a CSV, whose end must be read to know."""
-        return self.file.n_rows
-
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
         """Yield the rows in order, about `size` at a time.
 

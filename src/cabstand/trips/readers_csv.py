@@ -33,7 +33,7 @@ class CsvFile:
         If it has no header or no row.
     """
 
-    n_rows: int | None = None
+    n_rows: int | None = None  # only reading to the end tells
 
     def __init__(self, path: Path, limits: Limits, *, gzipped: bool) -> None:
         self._path, self._limits, self._gzipped = path, limits, gzipped
