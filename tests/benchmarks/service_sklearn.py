@@ -26,7 +26,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from cabstand.modelling.problems.trip_duration import FEATURES, KM_A_DEGREE, PARALLEL
+from cabstand.modelling.rides.features import FEATURES, KM_A_DEGREE, PARALLEL
 
 OUTPUTS = ("point", "low", "high")
 app = FastAPI()

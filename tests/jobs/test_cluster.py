@@ -25,7 +25,7 @@ from cabstand.errors import StorageError
 from cabstand.io import publish, storage
 from cabstand.jobs import cluster, synth, zones
 from cabstand.settings import Settings
-from cabstand.trips.synth import Plan
+from cabstand.trips.synthetic.generator import Plan
 
 NAMES = ["cores.parquet", "hotspots.geojson", "hotspots.npz", "hotspots.parquet", "labels.parquet", "manifest.json"]
 

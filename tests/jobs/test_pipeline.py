@@ -33,7 +33,7 @@ CHILD = """
 import os, signal, sys
 from cabstand.jobs import pipeline, synth
 from cabstand.settings import load
-from cabstand.trips.synth import Plan
+from cabstand.trips.synthetic.generator import Plan
 
 kill_at, problem = int(sys.argv[1]), sys.argv[2]
 settings = load()

@@ -11,7 +11,7 @@ from cabstand import settings as settings_module
 from cabstand.errors import ConfigError
 from cabstand.jobs import synth, zones
 from cabstand.trips.schema import TRIPS
-from cabstand.trips.synth import Plan
+from cabstand.trips.synthetic.generator import Plan
 
 
 def run(plan: Plan, **params) -> dict:

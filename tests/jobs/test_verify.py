@@ -14,7 +14,7 @@ import pytest
 from cabstand.errors import ConfigError
 from cabstand.io import storage
 from cabstand.jobs import verify
-from cabstand.modelling import reference_small, reference_trips
+from cabstand.modelling import reference
 from cabstand.settings import load
 
 MONTH = "green_tripdata_2022-01.parquet"
@@ -23,7 +23,7 @@ MONTH = "green_tripdata_2022-01.parquet"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "slow" not in request.keywords:
-        monkeypatch.setattr(reference_small, "iris", lambda: dict(verify.IRIS))
+        monkeypatch.setattr(reference, "iris", lambda: dict(verify.IRIS))
 
 
 def checks(result: dict[str, object], subject: str) -> dict[str, str]:
@@ -101,7 +101,7 @@ def full_month(path: Path) -> None:
 
     write()
     # A constant added to every kept ride moves the intercept by as much.
-    seconds[:kept] += round((24.77 - reference_trips.figures(path).intercept) * 60)
+    seconds[:kept] += round((24.77 - reference.linear(path).intercept) * 60)
     write()
 
 

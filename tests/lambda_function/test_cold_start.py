@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import lambda_runtime
-from cabstand.modelling.problems.trip_duration import FEATURES
+from cabstand.modelling.rides.features import FEATURES
 from cabstand.settings import Settings
 from lambda_events import ROW, event
 from lambda_runtime import Function

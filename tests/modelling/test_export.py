@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cabstand.errors import ConfigError
-from cabstand.modelling import catalog, export, fit, interval
+from cabstand.modelling import catalog, convert, export, fit, interval
 from cabstand.modelling.estimators import boosting
 from cabstand.modelling.predictor import open_session
 from cabstand.modelling.problem import Examples, Problem
@@ -102,13 +102,13 @@ def test_two_decimals_need_thresholds_rounded_down(monkeypatch: pytest.MonkeyPat
         return float(np.abs(session.run(["point"], {"features": matrix})[0].ravel() - expected).max())
 
     assert off() < 1e-4
-    monkeypatch.setattr(export, "rounded_down", lambda values: values.astype(np.float32).astype(np.float64))
+    monkeypatch.setattr(convert, "rounded_down", lambda values: values.astype(np.float32).astype(np.float64))
     assert off() > 1e-2
 
 
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1))
 def test_rounded_down_is_the_largest_float32_not_above(values: list[float]) -> None:
-    found = export.rounded_down(np.array(values))
+    found = convert.rounded_down(np.array(values))
     assert (found <= np.array(values)).all()
     assert (np.nextafter(found.astype(np.float32), np.float32(np.inf)).astype(np.float64) > np.array(values)).all()
 

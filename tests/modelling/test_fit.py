@@ -65,11 +65,11 @@ def test_later_rows_are_held_out_and_ties_stay_together() -> None:
 )
 def test_of_candidates_that_err_alike_the_cheapest_is_chosen(errors: list[float], chosen: int) -> None:
     candidates = [Candidate(str(cost), lambda seed: seed, cost=cost) for cost in (0, 10, 100)]
-    assert fit._cheapest(candidates, errors) == chosen
+    assert fit.cheapest(candidates, errors) == chosen
 
 
 def test_of_equal_cost_the_best_is_chosen() -> None:
-    assert fit._cheapest([Candidate(name, lambda seed: seed) for name in "abc"], [1.002, 1.0, 1.001]) == 1
+    assert fit.cheapest([Candidate(name, lambda seed: seed) for name in "abc"], [1.002, 1.0, 1.001]) == 1
 
 
 def iris(**changes: np.ndarray) -> Examples:

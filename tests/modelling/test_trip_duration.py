@@ -13,6 +13,7 @@ from cabstand.errors import DataError
 from cabstand.modelling import catalog, fit, measures
 from cabstand.modelling.problem import Examples, Problem
 from cabstand.modelling.problems import trip_duration
+from cabstand.modelling.rides import examples, features, pair_means
 
 RAW = ["lpep_pickup_datetime", "lpep_dropoff_datetime", "PULocationID", "DOLocationID", "trip_distance"]
 
@@ -79,7 +80,7 @@ def test_features_of_one_ride() -> None:
         "dropoff_zone": np.array([42, 1]),
         "pickup_at": np.array(["2023-03-01T08:15:00", "2023-12-31T23:45:00"], "M8[s]"),
     }
-    told = dict(zip(trip_duration.FEATURES, trip_duration.features(columns, assets).T, strict=True))
+    told = dict(zip(features.FEATURES, features.features(columns, assets).T, strict=True))
     assert told["hour"].tolist() == [8.25, 23.75]
     assert told["weekday"].tolist() == [2, 6]  # a Wednesday, a Sunday
     assert told["month"].tolist() == [3, 12]
@@ -95,17 +96,17 @@ def test_the_table_of_pairs_gives_the_same_features() -> None:
     pickup, dropoff = np.divmod(rng.permutation(266**2), 266)
     at = np.datetime64("1969-12-31", "s") + rng.integers(0, 4_000_000_000, len(pickup)).astype("m8[s]")
     columns = {"pickup_zone": pickup, "dropoff_zone": dropoff, "pickup_at": at}
-    slow = trip_duration.features(columns, assets)
-    ready = trip_duration.prepare(assets)
-    np.testing.assert_array_equal(trip_duration.features(columns, ready), slow)
+    slow = features.features(columns, assets)
+    ready = features.prepare(assets)
+    np.testing.assert_array_equal(features.features(columns, ready), slow)
     one = {name: values[5:6] for name, values in columns.items()}
-    np.testing.assert_array_equal(trip_duration.features(one, ready), slow[5:6])
+    np.testing.assert_array_equal(features.features(one, ready), slow[5:6])
     assert not ready["pairs"][:, 2:5].any()  # filled in a copy: the table itself stays
 
 
 def test_a_pair_seen_once_is_drawn_to_its_zones() -> None:
     columns = {"pickup_zone": np.array([1] * 99 + [2]), "dropoff_zone": np.array([3] * 100)}
-    learned = trip_duration.learn(Examples(columns, np.array([10.0] * 99 + [60.0])))["pair_min"]
+    learned = pair_means.learn(Examples(columns, np.array([10.0] * 99 + [60.0])))["pair_min"]
     assert learned[1, 3] == pytest.approx(10, abs=0.5)
     assert 10 < learned[2, 3] < 25
 
@@ -116,7 +117,7 @@ def test_a_pair_never_seen_is_told_by_its_neighbours() -> None:
     rng = np.random.default_rng(0)
     pickup, dropoff = rng.permuted(np.tile([[1, 3]], (400, 1)), axis=1).T
     minutes = np.where(pickup == 1, 40.0, 20.0)
-    learned = trip_duration.learn(Examples({"pickup_zone": pickup, "dropoff_zone": dropoff}, minutes,
+    learned = pair_means.learn(Examples({"pickup_zone": pickup, "dropoff_zone": dropoff}, minutes,
                                            assets={"zone_lat": lat, "zone_lon": lon}))["pair_min"]  # fmt: skip
     assert learned[2, 3] == pytest.approx(40, abs=5)
     assert learned[3, 2] == pytest.approx(20, abs=5)
@@ -149,12 +150,12 @@ def _table(**changes: pa.Array) -> pa.Table:
 def test_trips_without_a_target_are_one_line(changes: dict[str, pa.Array], what: str, tmp_path: Path) -> None:
     pq.write_table(_table(**changes), tmp_path / "t.parquet")
     with pytest.raises(DataError, match=what):
-        trip_duration.load([tmp_path / "t.parquet"], {})
+        examples.load([tmp_path / "t.parquet"], {})
 
 
 def test_a_file_that_is_not_parquet(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_bytes(b"PAR1....")
     with pytest.raises(DataError, match="not a readable"):
-        trip_duration.load([tmp_path / "t.parquet"], {})
+        examples.load([tmp_path / "t.parquet"], {})
     with pytest.raises(DataError, match="no input"):
-        trip_duration.load([], {})
+        examples.load([], {})

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cabstand.errors import DataError
 from cabstand.trips import eras
-from cabstand.trips.balance import Contract, write_month
-from cabstand.trips.clean import REASONS, Rules, classify, names_of
+from cabstand.trips.clean import REASONS, Contract, classify, names_of
+from cabstand.trips.quarantine import write_month
 from cabstand.trips.readers import Batch
 from cabstand.trips.schema import QUARANTINE, TRIPS
 
@@ -40,7 +40,7 @@ def batch_of(*rows: dict) -> pa.RecordBatch:
 
 
 def reason_of(needed: tuple[str, ...] = NEEDED, **changed: object) -> str:
-    code = classify(batch_of(changed), needed, "2024-01", Rules(), np.zeros(1, bool))
+    code = classify(batch_of(changed), np.zeros(1, bool), Contract(needed, "2024-01", refuse_duplicates=True))
     return names_of(code)[0].as_py() if code[0] else ""
 
 
@@ -110,10 +110,10 @@ moments = st.one_of(
 def test_no_row_is_ever_lost(tmp_path_factory: pytest.TempPathFactory, rows: list, lines: list[str], repeats: int):
     folder = tmp_path_factory.mktemp("balance")
     trips = batch_of(GOOD, *rows * repeats)
-    malformed = np.arange(trips.num_rows, trips.num_rows + len(lines))
+    malformed = list(enumerate(lines, start=trips.num_rows))
     unreadable = np.zeros(trips.num_rows, bool)
     balance = write_month(
-        [Batch(trips, unreadable, malformed, lines)],
+        [Batch(trips, unreadable, malformed)],
         folder / "trips.parquet",
         folder / "quarantine.parquet",
         contract=Contract(NEEDED, "2024-01", refuse_duplicates=True),
@@ -130,7 +130,7 @@ def test_no_row_is_ever_lost(tmp_path_factory: pytest.TempPathFactory, rows: lis
 
 def test_duplicates_are_put_aside_but_the_first(tmp_path: Path):
     trips = batch_of({}, {"distance_km": 4.0}, {}, {}, {"distance_km": 4.0})
-    batch = Batch(trips, np.zeros(5, bool), np.empty(0, np.int64), [])
+    batch = Batch(trips, np.zeros(5, bool))
     balance = write_month(
         [batch], tmp_path / "t", tmp_path / "q", contract=Contract(NEEDED, "2024-01", refuse_duplicates=True), facts={}
     )
@@ -140,7 +140,7 @@ def test_duplicates_are_put_aside_but_the_first(tmp_path: Path):
 
 
 def test_nothing_left_is_an_error(tmp_path: Path):
-    batch = Batch(batch_of({"distance_km": 0.0}), np.zeros(1, bool), np.empty(0, np.int64), [])
+    batch = Batch(batch_of({"distance_km": 0.0}), np.zeros(1, bool))
     with pytest.raises(DataError, match=r"every one of 1 rows was refused \(distance_not_positive 1\)"):
         write_month(
             [batch],

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from cabstand.errors import DataError
-from cabstand.trips.readers import Limits, open_trips
+from cabstand.trips.raw import Limits
+from cabstand.trips.readers import open_trips
 from cabstand.trips.schema import TRIPS
 from trip_files import COORDINATE_HEADER, COORDINATE_ROW, coordinate_csv, write_parquet, zone_rows
 
@@ -144,8 +145,7 @@ def test_one_line_with_a_stray_comma_is_kept_as_text(tmp_path: Path):
     path = coordinate_csv(tmp_path / "y.csv", COORDINATE_ROW, f"{COORDINATE_ROW},", COORDINATE_ROW, "2,oops")
     _, trips, batches = read(path)
     assert trips["row"].to_pylist() == [0, 2]
-    assert [row for batch in batches for row in batch.malformed_rows.tolist()] == [1, 3]
-    assert [text for batch in batches for text in batch.malformed_text] == [f"{COORDINATE_ROW},", "2,oops"]
+    assert [line for batch in batches for line in batch.malformed] == [(1, f"{COORDINATE_ROW},"), (3, "2,oops")]
 
 
 def test_row_numbers_hold_over_many_batches(tmp_path: Path):
@@ -154,8 +154,8 @@ def test_row_numbers_hold_over_many_batches(tmp_path: Path):
     batches = list(source.batches(size=50))
     assert len(batches) > 10
     good = np.concatenate([np.asarray(batch.trips.column("row")) for batch in batches])
-    bad = np.concatenate([batch.malformed_rows for batch in batches])
-    assert bad.tolist() == list(range(0, 2_000, 7))
+    bad = [row for batch in batches for row, _ in batch.malformed]
+    assert bad == list(range(0, 2_000, 7))
     assert sorted([*good, *bad]) == list(range(2_000))
     assert sum(batch.n_source_rows for batch in batches) == 2_000
 

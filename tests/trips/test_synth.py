@@ -5,14 +5,14 @@ import pyarrow as pa
 import pytest
 
 from cabstand.clustering.dbscan import dbscan
-from cabstand.trips import synth
-from cabstand.trips.synth_zones import synthetic_zones
+from cabstand.trips.synthetic import generator
+from cabstand.trips.synthetic.zones import synthetic_zones
 
 
 def make(**options) -> tuple[pa.Table, dict]:
-    plan = synth.Plan(**({"trips": 20_000, "seed": 3} | options))
-    planted = synth.Planted(plan)
-    return pa.Table.from_batches(list(synth.generate(plan, planted))), planted.as_dict()
+    plan = generator.Plan(**({"trips": 20_000, "seed": 3} | options))
+    planted = generator.Planted(plan)
+    return pa.Table.from_batches(list(generator.generate(plan, planted))), planted.as_dict()
 
 
 def minutes(trips: pa.Table) -> np.ndarray:
@@ -39,8 +39,8 @@ def test_planted_hotspots_are_found_again():
 def test_weights_are_what_was_planted():
     trips, planted = make(trips=50_000)
     counted = sum(hotspot["n_trips"] for hotspot in planted["hotspots"]) / trips.num_rows
-    assert counted == pytest.approx(synth.RANK_SHARE, abs=0.01)
-    assert sum(hotspot["weight"] for hotspot in planted["hotspots"]) == pytest.approx(synth.RANK_SHARE)
+    assert counted == pytest.approx(generator.RANK_SHARE, abs=0.01)
+    assert sum(hotspot["weight"] for hotspot in planted["hotspots"]) == pytest.approx(generator.RANK_SHARE)
 
 
 def test_trips_look_like_trips():

@@ -46,7 +46,7 @@ def synth(
 ) -> None:
     """Generate synthetic trips with known hotspots. The hotspots are recorded beside the trips."""
     from cabstand.jobs import synth as job
-    from cabstand.trips.synth import Plan
+    from cabstand.trips.synthetic.generator import Plan
 
     settings = load_settings(lake=lake)
     plan = Plan(

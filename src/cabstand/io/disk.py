@@ -1,4 +1,4 @@
-"""Objects on a local disk; `cabstand.io.storage` is the door."""
+"""Objects on a local disk; call it through `cabstand.io.storage`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def to_path(uri: str) -> Path:
     Raises
     ------
     ConfigError
-        If the scheme is not one that is read here.
+        If the scheme is unknown.
     """
     scheme = urlsplit(uri).scheme if "://" in uri else ""
     if scheme not in {"", "file"}:
@@ -32,14 +32,14 @@ def to_path(uri: str) -> Path:
 
 
 def etag(uri: str) -> str | None:
-    """Return the tag of the file's present content, or None where there is none."""
+    """Return the tag of the file's content, or None if there is no file."""
     path = to_path(uri)
     with _errors(uri):
         return _tag(path.read_bytes()) if path.is_file() else None
 
 
 def exists(uri: str) -> bool:
-    """Say whether a file stands at `uri`."""
+    """Say whether there is a file at `uri`."""
     return to_path(uri).is_file()
 
 
@@ -60,15 +60,15 @@ def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple
 
 
 def write(uri: str, data: bytes) -> None:
-    """Write the file whole."""
+    """Write the file atomically."""
     with staged(uri) as path:
         path.write_bytes(data)
 
 
 def put_if(uri: str, data: bytes, tag: str | None) -> str:
-    """Write the file if its content still has `tag`, under a lock of its own."""
+    """Write the file if its content still has `tag`, under its own lock."""
     path = to_path(uri)
-    with _errors(uri), _locked(path):
+    with _errors(uri), locked(path.with_name(f".{path.name}.lock")):
         if etag(uri) != tag:
             raise ConflictError("changed by another writer", where=uri, hint="read it again and retry")
         write(uri, data)
@@ -76,7 +76,7 @@ def put_if(uri: str, data: bytes, tag: str | None) -> str:
 
 
 def delete(uri: str) -> None:
-    """Remove the file; absent is fine."""
+    """Remove the file, if there is one."""
     with _errors(uri):
         to_path(uri).unlink(missing_ok=True)
 
@@ -85,13 +85,13 @@ def list_under(prefix: str) -> list[str]:
     """Return the paths of all files below `prefix`, sorted, temporary ones left out."""
     root = to_path(prefix)
     found = [path for path in root.rglob("*") if path.is_file()]
-    # A hidden folder is one that is being written, as a hidden file is.
+    # Hidden files and folders are still being written.
     return sorted(str(path) for path in found if not any(p.startswith(".") for p in path.relative_to(root).parts))
 
 
 @contextmanager
 def staged(uri: str) -> Iterator[Path]:
-    """Give a path beside the target to write to, and rename it when the block ends well."""
+    """Give a path beside the target to write to, and rename it when the block ends without an error."""
     target = to_path(uri)
     with _errors(uri):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,13 +115,13 @@ def fetched(uri: str) -> Iterator[Path]:
 
 
 def _writer(pid: int) -> str:
-    """Return the name of a process on this host, as temporary files carry it."""
+    """Return the name of a process on this host, for temporary files."""
     host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
     return f"{host}-{pid}"
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what writers on this host left behind when they were killed."""
+    """Remove temporary files of killed writers on this host."""
     for path in folder.glob(f"{TEMPORARY}*"):
         fields = path.name.removeprefix(TEMPORARY).split("-")
         ours = len(fields) == 3 and fields[1].isdigit() and "-".join(fields[:2]) == _writer(int(fields[1]))
@@ -130,7 +130,7 @@ def _sweep(folder: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether a process of this machine lives."""
+    """Say whether a process of this machine is alive."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -153,9 +153,10 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as handle:
+def locked(lock: Path) -> Iterator[None]:
+    """Hold the lock of this file while the block runs."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

@@ -1,18 +1,19 @@
-"""Months of trips in the lake: where each file stands, how a month is published, how it is read back.
+"""Months of trips in the lake: their addresses, how a month is published, how its manifest is read.
 
-A month is whole when its manifest is: it is taken away before the first file is replaced and written after the last.
-Manifest and files carry the same run key, so that a mixture left by two writers is told from a month.
+A month is complete when its manifest says so: it says "publishing" before the first file is replaced, and "complete"
+after the last. Manifest and files carry the same run key, so a mixture left by two writers can be detected.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from cabstand.errors import ConflictError, DataError, StorageError
 from cabstand.io import storage
@@ -23,17 +24,7 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Month:
-    """Where one month of one data set stands.
-
-    Attributes
-    ----------
-    trips_uri, quarantine_uri : str
-        Parquet files.
-    manifest_uri : str
-        JSON, written last.
-    planted_uri : str
-        JSON beside synthetic trips: what was planted.
-    """
+    """The addresses of one month of one data set."""
 
     lake: str
     dataset: str
@@ -41,62 +32,52 @@ class Month:
 
     @property
     def trips_uri(self) -> str:
-        """The trips that were kept."""
-        return storage.join(self.lake, "trips", self.dataset, f"{self.month}.parquet")
+        """The good rows (Parquet)."""
+        return self._uri("trips", "parquet")
 
     @property
     def quarantine_uri(self) -> str:
-        """The rows that were put aside, each with its reason."""
-        return storage.join(self.lake, "quarantine", self.dataset, f"{self.month}.parquet")
+        """The quarantined rows, each with its reason (Parquet)."""
+        return self._uri("quarantine", "parquet")
 
     @property
     def manifest_uri(self) -> str:
-        """What the month was made from, and the balance of its rows."""
-        return storage.join(self.lake, "trips", self.dataset, f"{self.month}.manifest.json")
+        """What the month was made from, and its row counts (JSON)."""
+        return self._uri("trips", "manifest.json")
 
     @property
     def planted_uri(self) -> str:
-        """The truth behind synthetic trips."""
-        return storage.join(self.lake, "trips", self.dataset, f"{self.month}.planted.json")
+        """The ground truth of synthetic trips (JSON)."""
+        return self._uri("trips", "planted.json")
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Trips, quarantine and manifest, as results name them."""
+        return {name: getattr(self, name) for name in ("trips_uri", "quarantine_uri", "manifest_uri")}
 
-@dataclass(frozen=True)
-class Made:
-    """What was made of a month besides its two Parquet files.
-
-    Attributes
-    ----------
-    manifest : dict
-        JSON-able.
-    beside : dict of str to bytes
-        Further objects to publish with it, by URI.
-    """
-
-    manifest: dict[str, Any]
-    beside: dict[str, bytes] = field(default_factory=dict)
+    def _uri(self, folder: str, suffix: str) -> str:
+        return storage.join(self.lake, folder, self.dataset, f"{self.month}.{suffix}")
 
 
 def read_manifest(month: Month) -> dict[str, Any]:
-    """Return the manifest of a whole month.
+    """Return the manifest of a complete month.
 
     Raises
     ------
     StorageError
         If there is none, or it cannot be read.
     DataError
-        If the month is being written, or the manifest is of a version not known here.
+        If the month is incomplete, or the manifest is of an unknown version.
     """
     manifest = _parse(month, storage.read(month.manifest_uri))
     if manifest.get("state") != "complete":
-        raise DataError("this month is not whole: an ingest is running or was killed", where=month.manifest_uri,
-                        hint="run the ingest again")  # fmt: skip
+        what = "this month is incomplete: an ingest is running or was killed"
+        raise DataError(what, where=month.manifest_uri, hint="run the ingest again")
     return manifest
 
 
 def find_manifest(month: Month, run_key: str) -> dict[str, Any] | None:
-    """Return the manifest of a whole month that was made by `run_key`, or None."""
-    if not storage.exists(month.manifest_uri):
-        return None
+    """Return the manifest of a complete month that was made by `run_key`, or None."""
     try:
         manifest = read_manifest(month)
     except (DataError, StorageError):
@@ -106,47 +87,22 @@ def find_manifest(month: Month, run_key: str) -> dict[str, Any] | None:
     return manifest if same else None
 
 
-def publish(month: Month, make: Callable[[Path, Path], Made]) -> dict[str, Any]:
-    """Make a month's files and publish them as one; of two that do so at once the later one's stand.
+@retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(ATTEMPTS), reraise=True)
+def publish(month: Month, make: Callable[[Path, Path], tuple[dict[str, Any], dict[str, bytes]]]) -> dict[str, Any]:
+    """Make a month's files, publish them as one and return the manifest; of two concurrent writers the later one wins.
 
-    Parameters
-    ----------
-    month : Month
-        Where.
-    make : callable
-        Writes trips and quarantine to the two paths it is given and returns the rest. It is called again if somebody
-        else published meanwhile.
-
-    Returns
-    -------
-    dict
-        The manifest as published.
+    `make` writes trips and quarantine to the two paths it is given, and returns the manifest and the content of further
+    objects by URI. It is called again if another writer published meanwhile.
     """
-    for attempt in range(ATTEMPTS):
-        try:
-            return _publish_once(month, make)
-        except ConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _publish_once(month: Month, make: Callable[[Path, Path], Made]) -> dict[str, Any]:
-    with _both(month) as (trips, quarantine):
-        made = make(trips, quarantine)
+    with storage.staged(month.trips_uri) as trips, storage.staged(month.quarantine_uri) as quarantine:
+        content, further = make(trips, quarantine)
         claim = json.dumps({"schema_version": MANIFEST_VERSION, "state": "publishing", "write_id": uuid.uuid4().hex})
         tag = storage.put_if(month.manifest_uri, claim.encode(), storage.etag(month.manifest_uri))
-    for uri, data in made.beside.items():
+    for uri, data in further.items():
         storage.write(uri, data)
-    manifest = {"schema_version": MANIFEST_VERSION, "state": "complete", **made.manifest}
+    manifest = {"schema_version": MANIFEST_VERSION, "state": "complete", **content}
     storage.put_if(month.manifest_uri, (json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode(), tag)
     return manifest
-
-
-@contextmanager
-def _both(month: Month) -> Iterator[tuple[Path, Path]]:
-    with storage.staged(month.trips_uri) as trips, storage.staged(month.quarantine_uri) as quarantine:
-        yield trips, quarantine
 
 
 def _parse(month: Month, data: bytes) -> dict[str, Any]:

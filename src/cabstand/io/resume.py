@@ -1,7 +1,7 @@
-"""One request for a file, resumed where the last one ended.
+"""Request a file once, resuming where the last request stopped.
 
-Resumed only if the server still names the file by the same strong ETag (RFC 9110, 13.1.5). No redirect is followed: a
-request goes to the address that was named and to no other.
+It resumes only if the file still has the same strong ETag (RFC 9110, 13.1.5). Redirects are not followed: only the
+given address is requested.
 """
 
 from __future__ import annotations
@@ -23,19 +23,7 @@ _RETRIED = {408, 425, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True)
 class Policy:
-    """How hard to try, and how much to take.
-
-    Attributes
-    ----------
-    attempts : int
-        Requests for one file.
-    timeout_s : float
-        Longest silence of the server.
-    max_wait_s : float
-        Longest pause between two attempts.
-    max_bytes : int
-        Largest file taken.
-    """
+    """How often to request one file, how long to wait for the server and between attempts, and how much to accept."""
 
     attempts: int = 6
     timeout_s: float = 30.0
@@ -56,25 +44,15 @@ def public(url: str) -> str:
 
 
 def attempt(client: httpx2.Client, url: str, part: Path, policy: Policy, advance: Callable[[float], None]) -> str:
-    """Ask once, from where the last attempt ended, and return the file's ETag.
+    """Request `url` once, from where the last attempt stopped, and return the file's ETag.
 
-    Parameters
-    ----------
-    client : httpx2.Client
-        Asks.
-    url : str
-        For what.
-    part : Path
-        Holds what came so far; whole when this returns.
-    policy : Policy
-        How much to take.
-    advance : callable
-        Told of bytes received.
+    `part` holds what has been received so far, and the whole file when this returns; `advance` is called with the
+    number of bytes received.
 
     Raises
     ------
     TransientError
-        If another attempt may do better.
+        If another attempt may succeed.
     StorageError
         If not.
     """
@@ -92,10 +70,10 @@ def attempt(client: httpx2.Client, url: str, part: Path, policy: Policy, advance
     if total is not None and size != total:
         if size > total:
             part.unlink(missing_ok=True)
-        raise TransientError(f"{size:,} bytes came of {total:,} announced")
+        raise TransientError(f"received {size:,} of {total:,} announced bytes")
     if not _whole(part, url):
         part.unlink(missing_ok=True)
-        raise TransientError("the file has no end: the server announced less than it has")
+        raise TransientError("the file is incomplete: the server announced fewer bytes than it has")
     return etag
 
 
@@ -113,24 +91,24 @@ def _check_status(answer: httpx2.Response, url: str, part: Path) -> None:
     status = answer.status_code
     if status in {200, 206}:
         return
-    if status == 416:  # what we hold is not a beginning of what the server has
+    if status == 416:  # what we have is not the beginning of the server's file
         part.unlink(missing_ok=True)
-        raise TransientError("the server has another file now")
+        raise TransientError("the file on the server has changed")
     if status in _RETRIED:
         raise TransientError(f"the server answered {status}")
     if answer.is_redirect:
         raise StorageError(f"redirects to {public(answer.headers.get('location', '?'))}", where=public(url),
-                           hint="no redirect is followed; name that address if you trust it")  # fmt: skip
+                           hint="redirects are not followed; give that address if you trust it")  # fmt: skip
     hint = "is that month published?" if status in {403, 404} else None
     raise StorageError(f"the server answered {status}", where=public(url), hint=hint)
 
 
 def _total(answer: httpx2.Response, start: int) -> int | None:
-    """Bytes of the whole file by the server's word, None if it gives none."""
+    """Return the size of the whole file that the server announces, or None."""
     if answer.status_code == 206:
         match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("content-range", ""))
         if not match or int(match[1]) != start:
-            raise TransientError("the server resumed at another place")
+            raise TransientError("the server resumed at another offset")
         return None if match[2] == "*" else int(match[2])
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdigit() else None
@@ -140,7 +118,7 @@ def _receive(answer: httpx2.Response, part: Path, start: int, limit: int, advanc
     with part.open("r+b" if start else "wb") as handle:
         handle.truncate(start)
         handle.seek(start)
-        for chunk in answer.iter_raw():  # as it comes: a larger piece would be lost with the connection
+        for chunk in answer.iter_raw():  # as received: larger chunks would be lost with the connection
             handle.write(chunk)
             advance(len(chunk))
             if handle.tell() > limit:
@@ -151,7 +129,7 @@ def _receive(answer: httpx2.Response, part: Path, start: int, limit: int, advanc
 
 
 def _resumable(part: Path) -> tuple[int, str]:
-    """Bytes we hold and the strong ETag they belong to; 0 where that is not known."""
+    """Return the number of bytes we have and their strong ETag; 0 where that is unknown."""
     try:
         etag = etag_file(part).read_text()
         return (part.stat().st_size, etag) if etag.startswith('"') else (0, "")
@@ -160,12 +138,12 @@ def _resumable(part: Path) -> tuple[int, str]:
 
 
 def etag_file(part: Path) -> Path:
-    """Return where the ETag of a partial file is kept."""
+    """Return the path of the ETag of a partial file."""
     return part.with_name(f"{part.name}.etag")
 
 
 def _whole(part: Path, url: str) -> bool:
-    """Parquet says itself where it ends; of other formats the reader finds out."""
+    """Say whether a Parquet file has its end; other formats do not mark it."""
     if not urlsplit(url).path.endswith(".parquet"):
         return True
     with part.open("rb") as handle:

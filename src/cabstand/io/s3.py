@@ -1,11 +1,10 @@
-"""Objects in S3; `cabstand.io.storage` is the door.
+"""Objects in S3; call it through `cabstand.io.storage`.
 
-`AWS_ENDPOINT_URL` points it at an emulator, as the SDK defines it.
+The SDK's own `AWS_ENDPOINT_URL` points it at an emulator.
 """
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,7 +24,7 @@ def split(uri: str) -> tuple[str, str]:
 
 
 def etag(uri: str) -> str | None:
-    """Return the object's ETag, or None where there is none."""
+    """Return the object's ETag, or None if there is no object."""
     bucket, key = split(uri)
     with _errors(uri):
         try:
@@ -37,7 +36,7 @@ def etag(uri: str) -> str | None:
 
 
 def exists(uri: str) -> bool:
-    """Say whether an object (not a prefix) stands at `uri`."""
+    """Say whether there is an object (not a prefix) at `uri`."""
     return etag(uri) is not None
 
 
@@ -84,14 +83,14 @@ def put_if(uri: str, data: bytes, tag: str | None) -> str:
         try:
             return str(client().put_object(Bucket=bucket, Key=key, Body=data, **condition)["ETag"])
         except _client_error() as error:
-            # 404 answers If-Match on a key that is gone, 409 a write that raced with ours.
+            # S3 answers 404 to If-Match on a deleted key, and 409 to a write that raced with ours.
             if _status(error) in {404, 409, 412} and error.response["Error"]["Code"] != "NoSuchBucket":
                 raise ConflictError("changed by another writer", where=uri, hint="read it again and retry") from error
             raise
 
 
 def delete(uri: str) -> None:
-    """Remove the object; absent is fine."""
+    """Remove the object, if there is one."""
     bucket, key = split(uri)
     with _errors(uri):
         client().delete_object(Bucket=bucket, Key=key)
@@ -107,10 +106,10 @@ def list_under(prefix: str) -> list[str]:
 
 @contextmanager
 def staged(uri: str) -> Iterator[Path]:
-    """Give a local path to write to, and upload it when the block ends well."""
+    """Give a local path to write to, and upload it when the block ends without an error."""
     bucket, key = split(uri)
-    with _scratch() as folder:
-        path = folder / (Path(key).name or "object")
+    with tempfile.TemporaryDirectory(prefix="cabstand-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder, Path(key).name or "object")
         yield path
         with _errors(uri):
             client().upload_file(str(path), bucket, key)
@@ -120,8 +119,8 @@ def staged(uri: str) -> Iterator[Path]:
 def fetched(uri: str) -> Iterator[Path]:
     """Download the object to a local path that lives as long as the block."""
     bucket, key = split(uri)
-    with _scratch() as folder:
-        path = folder / (Path(key).name or "object")
+    with tempfile.TemporaryDirectory(prefix="cabstand-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder, Path(key).name or "object")
         with _errors(uri):
             client().download_file(bucket, key, str(path))
         yield path
@@ -129,22 +128,13 @@ def fetched(uri: str) -> Iterator[Path]:
 
 @lru_cache(maxsize=1)
 def client() -> Any:
-    """Return this process's S3 client, made when first asked for: importing the SDK alone takes a second."""
+    """Return this process's S3 client, created on first use: importing the SDK alone takes a second."""
     import boto3
     from botocore.config import Config
 
-    # The SDK would wait a minute for each attempt: a service that cannot reach its store has to say so sooner.
+    # The SDK waits a minute per attempt by default; a service that cannot reach S3 must fail sooner.
     retries = {"mode": "standard", "max_attempts": 5}
     return boto3.client("s3", config=Config(retries=retries, connect_timeout=5, read_timeout=20))
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="cabstand-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -155,9 +145,9 @@ def _errors(uri: str) -> Iterator[None]:
     try:
         yield
     except _client_error() as error:
-        told = error.response.get("Error", {})
-        kind = AbsentError if told.get("Code") in {"NoSuchKey", "404"} else StorageError
-        raise kind(f"S3 refused: {told.get('Message') or told.get('Code')}", where=uri) from error
+        details = error.response.get("Error", {})
+        kind = AbsentError if details.get("Code") in {"NoSuchKey", "404"} else StorageError
+        raise kind(f"S3 refused: {details.get('Message') or details.get('Code')}", where=uri) from error
     except (BotoCoreError, Boto3Error) as error:
         raise StorageError(f"S3 does not answer: {error}", where=uri) from error
 

@@ -1,4 +1,4 @@
-"""A file named by the user, wherever it is: on disk, in S3, or at a web address."""
+"""Open a file that the user names: on disk, in S3, or at a web address."""
 
 from __future__ import annotations
 
@@ -9,23 +9,13 @@ from pathlib import Path
 
 from cabstand import log
 from cabstand.errors import DataError
-from cabstand.io import disk, download, storage
+from cabstand.io import disk, download, provenance, storage
 from cabstand.settings import Settings
 
 
 @dataclass(frozen=True)
 class LocalCopy:
-    """A file to read, on this machine for as long as the block runs.
-
-    Attributes
-    ----------
-    path : Path
-        Where it is.
-    name : str
-        Where it came from, without credentials.
-    sha256 : str
-        Of its content.
-    """
+    """A local copy of a file: its path, the address it came from without credentials, and its SHA-256."""
 
     path: Path
     name: str
@@ -39,14 +29,14 @@ def is_web(uri: str) -> bool:
 
 @contextmanager
 def local_copy(settings: Settings, uri: str, *, refresh: bool = False) -> Iterator[LocalCopy]:
-    """Give a local path of the file at `uri` and its sha256.
+    """Give a local copy of the file at `uri` for as long as the block runs.
 
     Raises
     ------
     StorageError
         If it cannot be fetched.
     DataError
-        If no such file is on this machine.
+        If there is no such file on this machine.
     """
     if is_web(uri):
         policy = download.Policy(attempts=settings.download_attempts, timeout_s=settings.download_timeout_s)
@@ -57,4 +47,4 @@ def local_copy(settings: Settings, uri: str, *, refresh: bool = False) -> Iterat
     if not storage.is_s3(uri) and not disk.to_path(uri).is_file():
         raise DataError("no such file", where=uri, hint="give a file, s3:// or https:// address")
     with storage.fetched(uri) as path:
-        yield LocalCopy(path, uri, download.sha256_of(path))
+        yield LocalCopy(path, uri, provenance.sha256_file(path))

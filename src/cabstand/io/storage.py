@@ -1,6 +1,6 @@
 """Objects at a URI: `s3://bucket/key`, `file:///path` or a plain path.
 
-A write is whole or absent: a file is written aside and renamed, an S3 PUT is atomic by itself.
+Writes are atomic: a file is written under a temporary name and renamed; an S3 PUT is atomic by itself.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def is_s3(uri: str) -> bool:
 
 
 def exists(uri: str) -> bool:
-    """Say whether an object (not a folder or prefix) stands at `uri`."""
-    return bool(_keeper(uri).exists(uri))
+    """Say whether there is an object (not a folder or prefix) at `uri`."""
+    return bool(_backend(uri).exists(uri))
 
 
 def etag(uri: str) -> str | None:
-    """Return the tag of the object's present content, or None where there is none."""
-    tag: str | None = _keeper(uri).etag(uri)
+    """Return the tag of the object's content, or None if there is no object."""
+    tag: str | None = _backend(uri).etag(uri)
     return tag
 
 
@@ -43,26 +43,26 @@ def read(uri: str, at_most: int | None = None) -> bytes:
     StorageError
         If it cannot be read.
     DataError
-        If it is of more than `at_most` bytes; none of them is read then.
+        If it is larger than `at_most` bytes; then nothing is read.
     """
     return read_tagged(uri, at_most)[0]
 
 
 def read_tagged(uri: str, at_most: int | None = None) -> tuple[bytes, str]:
     """Return the object's bytes and their tag, for `put_if`."""
-    content: tuple[bytes, str] = _keeper(uri).read_tagged(uri, at_most)
+    content: tuple[bytes, str] = _backend(uri).read_tagged(uri, at_most)
     return content
 
 
 def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple[bytes, str] | None:
     """Return the object's bytes and tag, or None if it still has `tag`: one conditional request."""
-    changed: tuple[bytes, str] | None = _keeper(uri).read_changed(uri, tag, at_most)
+    changed: tuple[bytes, str] | None = _backend(uri).read_changed(uri, tag, at_most)
     return changed
 
 
 def write(uri: str, data: bytes) -> None:
-    """Write the object whole, replacing what is there."""
-    _keeper(uri).write(uri, data)
+    """Write the object, replacing what is there."""
+    _backend(uri).write(uri, data)
 
 
 def put_if(uri: str, data: bytes, tag: str | None) -> str:
@@ -71,36 +71,33 @@ def put_if(uri: str, data: bytes, tag: str | None) -> str:
     Raises
     ------
     ConflictError
-        If somebody else's write came first.
+        If another writer was first.
     """
-    return str(_keeper(uri).put_if(uri, data, tag))
+    return str(_backend(uri).put_if(uri, data, tag))
 
 
 def delete(uri: str) -> None:
-    """Remove the object; absent is fine."""
-    _keeper(uri).delete(uri)
+    """Remove the object, if there is one."""
+    _backend(uri).delete(uri)
 
 
 def list_under(prefix: str) -> list[str]:
-    """Return the URIs of all objects below `prefix`, sorted, half-written ones left out."""
-    found: list[str] = _keeper(prefix).list_under(prefix)
+    """Return the URIs of all complete objects below `prefix`, sorted."""
+    found: list[str] = _backend(prefix).list_under(prefix)
     return found
 
 
 def staged(uri: str) -> AbstractContextManager[Path]:
-    """Give a local path to write to; what stands there when the block ends well is published at `uri`.
-
-    On an error nothing is published and the temporary file is removed.
-    """
-    block: AbstractContextManager[Path] = _keeper(uri).staged(uri)
+    """Give a local path to write to, and publish the file at `uri` when the block ends without an error."""
+    block: AbstractContextManager[Path] = _backend(uri).staged(uri)
     return block
 
 
 def fetched(uri: str) -> AbstractContextManager[Path]:
-    """Give a local path of the object's content for as long as the block runs."""
-    block: AbstractContextManager[Path] = _keeper(uri).fetched(uri)
+    """Give a local path of the object's content while the block runs."""
+    block: AbstractContextManager[Path] = _backend(uri).fetched(uri)
     return block
 
 
-def _keeper(uri: str) -> ModuleType:
+def _backend(uri: str) -> ModuleType:
     return s3 if is_s3(uri) else disk

@@ -1,4 +1,4 @@
-"""What a piece of work took: wall and CPU seconds, peak memory."""
+"""Measure a piece of work: wall time, CPU time and peak memory; and the memory that is free."""
 
 from __future__ import annotations
 
@@ -13,24 +13,22 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _STATUS = Path("/proc/self/status")
-_FORGET = Path("/proc/self/clear_refs")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What was used.
+    """What a piece of work used.
 
     Attributes
     ----------
-    wall_s : float
-        Time by the clock.
     cpu_s : float
-        Time on processors, of this process, its threads, and its children that have ended.
+        CPU time of this process, its threads, and its children that have ended.
     peak_rss_mb : float
-        Most memory this process held meanwhile, in MiB: interpreter, libraries and input included.
+        Peak memory of this process meanwhile, in MiB: interpreter, libraries and input included.
     working_mb : float
-        How much of it came on top of what was held before the work began.
+        Peak memory above what was held before the work began, in MiB.
     """
 
     wall_s: float
@@ -40,9 +38,9 @@ class Usage:
 
 
 def measure(work: Callable[[], T]) -> tuple[T, Usage]:
-    """Do `work` and say what it took."""
+    """Call `work` and return its result and what it used."""
     with suppress(OSError):
-        _FORGET.write_text("5")  # Linux then counts the peak anew: that of compiling and reading is not the work's
+        _CLEAR_REFS.write_text("5")  # resets the peak, so that compiling and reading the input do not count
     before, cpu, wall = _memory_mb("VmRSS"), _cpu_s(), time.perf_counter()
     result = work()
     wall_s, cpu_s, peak = time.perf_counter() - wall, _cpu_s() - cpu, _memory_mb("VmHWM")
@@ -50,12 +48,12 @@ def measure(work: Callable[[], T]) -> tuple[T, Usage]:
 
 
 def peak_rss_mb() -> float:
-    """Return the most memory this process has held, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     return _memory_mb("VmHWM")
 
 
 def free_bytes() -> int:
-    """Return the memory that may still be taken: the machine's, or what is left of the container's limit."""
+    """Return the memory still available: the machine's, or what is left of the container's limit."""
     import psutil
 
     free = int(psutil.virtual_memory().available)
@@ -67,7 +65,7 @@ def free_bytes() -> int:
 
 def _memory_mb(field: str) -> float:
     if _STATUS.exists():
-        # Not ru_maxrss: Linux hands the parent's peak on to a child at fork.
+        # Not ru_maxrss: on Linux a forked child inherits the parent's peak.
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{field}:"))
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)

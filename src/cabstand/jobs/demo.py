@@ -10,7 +10,7 @@ from cabstand.io import pointer
 from cabstand.jobs import cluster, compare, promote, report, sweep, synth, train
 from cabstand.settings import Settings
 from cabstand.trips import eras
-from cabstand.trips.synth import Plan, recommended
+from cabstand.trips.synthetic.generator import Plan, recommended
 
 # Small enough for a laptop's patience, large enough that scikit-learn's neighbour lists are felt.
 TRIPS = 500_000

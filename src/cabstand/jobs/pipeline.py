@@ -14,7 +14,7 @@ from cabstand.io.journal import Journal
 from cabstand.jobs import cluster, ingest, promote, report, train, zones
 from cabstand.modelling import catalog
 from cabstand.modelling.pointer import first
-from cabstand.report import run_page
+from cabstand.report import plain_pages
 from cabstand.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     for step in STEPS:
         journal.run(step.__name__.lstrip("_"), partial(_do, step, settings, params, journal))
     uri = storage.join(place, "run.html")
-    storage.write(uri, run_page.page(journal.content).encode())
+    storage.write(uri, plain_pages.run(journal.content).encode())
     published = journal.results["publish"]
     return {
         "run_key": key,

@@ -6,7 +6,7 @@ import getpass
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from cabstand.errors import CabstandError, ConfigError, ConflictError, DataError, RegistryError, StorageError
 from cabstand.io import bundles, pointer, registry, storage, versions
 from cabstand.modelling import bundle, catalog, gate, measures
-from cabstand.modelling.gate import Rules, Verdict
+from cabstand.modelling.gate import GateLimits, Verdict
 from cabstand.modelling.pointer import Pointer, first
 from cabstand.modelling.predictor import Predictor
 from cabstand.modelling.problem import Examples, Problem
@@ -114,14 +114,14 @@ def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
         champion = _constant_losses(problem, manifest, rows)
     else:
         champion = _losses(artifacts, problem, manifest_of(artifacts, problem.name, current.champion), rows)
-    rules = Rules(
+    limits = GateLimits(
         settings.gate_min_gain,
         settings.gate_confidence,
         settings.gate_max_segment_loss,
         settings.gate_min_segment_rows,
         settings.gate_resamples,
     )
-    verdict = gate.judge(champion, challenger, rules, segments=rows.segments, time=rows.time)
+    verdict = gate.judge(champion, challenger, limits, segments=rows.segments, time=rows.time)
     return Judged(chosen, verdict, current, tag, held["sha256"])
 
 
@@ -182,7 +182,7 @@ def result_of(problem: Problem, judged: Judged, written: Pointer | None, decisio
         "version": judged.version,
         **now,
         "judged_against": judged.pointer.champion if judged.pointer else None,
-        "verdict": judged.verdict.to_json(),
+        "verdict": asdict(judged.verdict),
         "holdout_sha256": judged.holdout,
     }
 
@@ -196,7 +196,7 @@ def record_run(settings: Settings, problem: Problem, judged: Judged) -> None:
         numbers = ("champion_loss", "challenger_loss", "gain", "gain_low", "n")
         tracked.metrics({name: getattr(verdict, name) for name in numbers})
         tracked.tags({"gate.passed": verdict.passed, "gate.reason": verdict.reason})
-        tracked.table("verdict.json", verdict.to_json())
+        tracked.table("verdict.json", asdict(verdict))
 
 
 def record_file(settings: Settings, problem: Problem, judged: Judged, result: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     DataError
         If nothing has been clustered yet, or what is named is not there.
     """
-    content = _gather(settings, params)
+    content = gather(settings, params)
     parts = [part["run_key"] for part in (content.clustering, content.comparison, content.sweep) if part]
     target = params.out or str(settings.home / "reports" / provenance.run_key("report", {}, {"parts": parts}))
     if params.dry_run:
@@ -70,7 +70,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     }
 
 
-def _gather(settings: Settings, params: Params) -> Content:
+def gather(settings: Settings, params: Params) -> Content:
+    """Return the published results that the report shows."""
     lake = settings.lake_uri
     where, clustering = _found(lake, "hotspots", params.hotspots, publish.MANIFEST, cluster.SCHEMA_VERSION)
     if clustering is None:

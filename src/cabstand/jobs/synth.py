@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ from cabstand.errors import ConfigError, suggest
 from cabstand.io import lake
 from cabstand.jobs import ingest, zones
 from cabstand.settings import Settings
-from cabstand.trips import eras, synth
-from cabstand.trips.balance import Contract, write_month
-from cabstand.trips.clean import Rules
+from cabstand.trips import eras
+from cabstand.trips.clean import Contract
+from cabstand.trips.quarantine import write_month
 from cabstand.trips.readers import Batch
-from cabstand.trips.synth_zones import synthetic_zones
+from cabstand.trips.synthetic import generator
+from cabstand.trips.synthetic.zones import synthetic_zones
 
 DATASET = "synth"
 MAX_TRIPS = 1_000_000_000
@@ -30,7 +30,7 @@ MAX_TRIPS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Params:
-    """What to make; see `cabstand.trips.synth.Plan` for the meaning of each.
+    """What to make; see `cabstand.trips.synthetic.generator.Plan` for the meaning of each.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Params:
         Say what would be done, and do nothing.
     """
 
-    plan: synth.Plan
+    plan: generator.Plan
     dataset: str = DATASET
     dry_run: bool = False
 
@@ -56,7 +56,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     _check(params)
     plan = params.plan
     month = lake.Month(settings.lake_uri, params.dataset, plan.month)
-    where = ingest.addresses(month) | {"planted_uri": month.planted_uri}
+    where = month.addresses | {"planted_uri": month.planted_uri}
     if params.dry_run:
         return {"dry_run": True, "synthetic": True, "dataset": params.dataset, "month": plan.month} | where
     kept = zones.publish(settings, synthetic_zones(), only_over_synthetic=True)
@@ -66,9 +66,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             hint="give another --lake, or --era coordinates",
         )  # fmt: skip
     manifest = lake.publish(month, lambda *paths: _make(params, month, *paths))
-    return {key: value for key, value in manifest.items() if key in ingest.RESULT} | where | {
-        "recommended": synth.recommended(plan.trips)
-    }  # fmt: skip
+    return ingest.result(month, manifest) | where | {"recommended": generator.recommended(plan.trips)}
 
 
 def _check(params: Params) -> None:
@@ -96,41 +94,30 @@ def _check(params: Params) -> None:
             raise ConfigError(f"{value} is not in {low} to {high}", where=f"--{name.replace('_', '-')}")
 
 
-def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> lake.Made:
+def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     plan = params.plan
-    told = asdict(plan) | {"dataset": params.dataset}
-    sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    described = asdict(plan) | {"dataset": params.dataset}
+    sha256 = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
     key = ingest.run_key(sha256)
-    planted = synth.Planted(plan)
+    planted = generator.Planted(plan)
     facts = {"run_key": key, "dataset": params.dataset, "month": plan.month, "synthetic": "true"}
     with log.progress(f"synthetic trips {plan.month}", plan.trips) as advance:
         contract = Contract(eras.needed_columns("yellow", plan.era), plan.month, refuse_duplicates=False)
-        balance = write_month(
-            _batches(plan, planted), trips, quarantine, contract=contract, facts=facts, advance=advance
-        )
+        batches = (Batch(made, np.zeros(made.num_rows, bool)) for made in generator.generate(plan, planted))
+        balance = write_month(batches, trips, quarantine, contract=contract, facts=facts, advance=advance)
     truth = {month.planted_uri: (json.dumps(planted.as_dict(), indent=2) + "\n").encode()}
-    manifest = {
-        "dataset": params.dataset,
-        "month": plan.month,
-        "source": f"synthetic, seed {plan.seed}",
-        "sha256": sha256,
-        "era": plan.era,
-        "rows_in": balance.rows_in,
-        "rows_out": balance.rows_out,
-        "rows_quarantined": balance.rows_quarantined,
-        "quarantined_by_reason": dict(sorted(balance.by_reason.items())),
-        "columns": {},
-        "columns_ignored": [],
-        "columns_unknown": [],
-        "plan": told,
-        "rules": asdict(Rules()),
-        "run_key": key,
-        "synthetic": True,
-        "versions": ingest.versions(),
-    }
-    return lake.Made(manifest, truth)
-
-
-def _batches(plan: synth.Plan, planted: synth.Planted) -> Iterator[Batch]:
-    for trips in synth.generate(plan, planted):
-        yield Batch(trips, np.zeros(trips.num_rows, bool), np.empty(0, np.int64), [])
+    manifest = ingest.manifest_of(
+        balance,
+        key,
+        dataset=params.dataset,
+        month=plan.month,
+        source=f"synthetic, seed {plan.seed}",
+        sha256=sha256,
+        era=plan.era,
+        columns={},
+        columns_ignored=[],
+        columns_unknown=[],
+        plan=described,
+        synthetic=True,
+    )
+    return manifest, truth

@@ -15,8 +15,8 @@ from typing import Any
 from cabstand import log
 from cabstand.errors import CabstandError, ConfigError
 from cabstand.io import provenance, storage
-from cabstand.modelling import reference_small, reference_trips
-from cabstand.report import evidence
+from cabstand.modelling import reference
+from cabstand.report import plain_pages
 from cabstand.settings import Settings
 
 SCHEMA_VERSION = 1
@@ -115,7 +115,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     }
     evidence_uri, page_uri = storage.join(out, "evidence.json"), storage.join(out, "evidence.html")
     storage.write(evidence_uri, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    storage.write(page_uri, evidence.page(content).encode())
+    storage.write(page_uri, plain_pages.evidence(content).encode())
     return {
         "passed": summary["pass"],
         "failed": summary["fail"],
@@ -135,17 +135,15 @@ def _checks(params: Params) -> Iterator[Check]:
             yield from _file(params.data, name, expected, TRIPS, _trips)
             advance(1)
         yield from _file(params.data, FULL_MONTH, FULL_FIGURES, TRIPS, _trips)
-        yield from _file(
-            params.data, "housing.csv.gz", HOUSING, reference_small.HOUSING_PROTOCOL, reference_small.housing
-        )
+        yield from _file(params.data, "housing.csv.gz", HOUSING, reference.HOUSING_PROTOCOL, reference.housing)
         tolerant = {name: (value, 0.01) for name, value in IRIS.items()}
-        yield from _compare("iris", tolerant, reference_small.iris(), reference_small.IRIS_PROTOCOL)
-        forest = _file(params.data, FOREST_MONTH, FOREST, reference_trips.FOREST_PROTOCOL, reference_trips.forest)
+        yield from _compare("iris", tolerant, reference.iris(), reference.IRIS_PROTOCOL)
+        forest = _file(params.data, FOREST_MONTH, FOREST, reference.FOREST_PROTOCOL, reference.forest)
         yield from (replace(one, subject="random forest on green trips") for one in forest)
 
 
 def _trips(path: Path) -> dict[str, float]:
-    return asdict(reference_trips.figures(path))
+    return asdict(reference.linear(path))
 
 
 def _file(

@@ -1,1 +1,1 @@
-"""Problems, fitting, the gate and the serving bundle; pure."""
+"""Problems, training, the gate and the serving bundle; pure."""

@@ -1,15 +1,15 @@
-"""What serving reads: the formats of a bundle's manifest and of the pointer, and their checks.
+"""The format of a serving bundle: its files, its manifest, and their checks.
 
 ::
 
     {artifacts}/{problem}/pointer.json
-    {artifacts}/{problem}/bundles/{version}/manifest.json   written last: a bundle with a manifest is whole
-                                            model.onnx      float32 "features" (n, k) -> the outputs the manifest names
+    {artifacts}/{problem}/bundles/{version}/manifest.json   written last: a bundle with a manifest is complete
+                                            model.onnx      float32 "features" (n, k) -> the outputs in the manifest
                                             assets.npz      arrays that the feature function needs; may be absent
-                                            hotspots.npz    a CoreIndex; absent where the problem has no geography
-                                            reference.parquet   rows of the training data that drift is measured against
+                                            hotspots.npz    a CoreIndex; absent if the problem has no geography
+                                            reference.parquet   training rows that drift is measured against
 
-NumPy and the standard library are enough here; writing is `cabstand.io.bundles` and `cabstand.io.pointer`.
+It needs NumPy and the standard library alone, because the service imports it. `cabstand.io.bundles` writes bundles.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping
@@ -30,16 +31,11 @@ from cabstand.errors import DataError
 from cabstand.modelling.fields import Field
 
 MANIFEST_SCHEMA = 1
-MANIFEST, MODEL, ASSETS, HOTSPOTS, REFERENCE = (
-    "manifest.json",
-    "model.onnx",
-    "assets.npz",
-    "hotspots.npz",
-    "reference.parquet",
-)
-MAX_BYTES = 256 << 20  # no file of a bundle is larger, packed or unpacked
+MANIFEST, MODEL, ASSETS = "manifest.json", "model.onnx", "assets.npz"
+HOTSPOTS, REFERENCE = "hotspots.npz", "reference.parquet"
+MAX_BYTES = 256 << 20  # of each file of a bundle, packed and unpacked
 VERSION = re.compile(r"[0-9a-z][0-9a-z._-]{0,63}")
-# What the exporter may use and a server may run; nothing here reads a file, loops or allocates beyond its inputs' size.
+# Operators that a model may use; none of them reads a file, loops, or allocates beyond the size of its inputs.
 _OPERATORS = """
 Add ArrayFeatureExtractor ArgMax Cast Clip Concat Div Gather Gemm Identity Imputer IsNaN LinearClassifier
 LinearRegressor MatMul Max Min Mul Normalizer Reshape Scaler Sigmoid Softmax Squeeze Sub TreeEnsembleClassifier
@@ -58,34 +54,34 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that is known of a bundle; immutable once published.
+    """What is known about a bundle; immutable once published.
 
     Attributes
     ----------
     problem, version, task, candidate : str
-        Which problem, which version of it, its task, and the name of the estimator that won.
+        The problem, the bundle's version, the task, and the name of the chosen candidate.
     fields : tuple of Field
         Schema of the request.
     feature_version, feature_names : int, tuple of str
-        Version and columns of the feature matrix; the loader's feature function must have the same.
+        Version and columns of the feature matrix; those of the loaded problem must be the same.
     outputs : tuple of str
         The model's outputs: `point` (and `low`, `high`) or `label` and `probability`.
     target : mapping
         name, unit, description, classes.
     tolerance : float
-        Largest difference between the estimator's and the model file's answers that was accepted.
+        Largest accepted difference between the predictions of the estimator and of the model file.
     files : mapping of str to File
-        Every file beside the manifest.
+        Every file besides the manifest.
     metrics : mapping of str to float
         Figures on the holdout.
     interval : mapping
-        `coverage` (nominal), `below` and `above` (conformal constants, already inside the model); empty without one.
+        `coverage` (nominal), `below` and `above` (conformal constants, already in the model); may be empty.
     data, training : mapping
         uri and sha256 of the input; seed, spans, holdout, importance and parameters.
     run_id : str
         The MLflow run.
     libraries : mapping of str to str
-        Versions it was made with.
+        Versions that made it.
     created : str
         UTC, ISO 8601.
     """
@@ -117,8 +113,8 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON."""
-        told = asdict(self) | {"n_features": self.n_features, "fields": [one.to_json() for one in self.fields]}
-        return (json.dumps(told, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+        content = asdict(self) | {"n_features": self.n_features, "fields": [one.to_json() for one in self.fields]}
+        return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def parse_manifest(data: bytes, where: str = MANIFEST) -> Manifest:
@@ -129,17 +125,16 @@ def parse_manifest(data: bytes, where: str = MANIFEST) -> Manifest:
     DataError
         If it is not JSON, lacks a part, or is of a schema that this version does not read.
     """
-    told = _json(data, where)
-    schema(told, MANIFEST_SCHEMA, where)
+    content = read_json(data, MANIFEST_SCHEMA, where, kind="manifest")
     try:
-        told.pop("n_features", None)
-        told["fields"] = tuple(Field.from_json(one) for one in told["fields"])
-        told["files"] = {name: File(str(one["sha256"]), int(one["size"])) for name, one in told["files"].items()}
+        content.pop("n_features", None)
+        content["fields"] = tuple(Field.from_json(one) for one in content["fields"])
+        content["files"] = {name: File(str(one["sha256"]), int(one["size"])) for name, one in content["files"].items()}
         for name in ("feature_names", "outputs"):
-            told[name] = tuple(map(str, told[name]))
-        manifest = Manifest(**told)
+            content[name] = tuple(map(str, content[name]))
+        manifest = Manifest(**content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"not a whole manifest: {error}", where=where) from error
+        raise DataError(f"not a complete manifest: {error}", where=where) from error
     _check(manifest, where)
     return manifest
 
@@ -214,27 +209,27 @@ def _member(data: bytes) -> npt.NDArray[Any]:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
-    n_values = 1
-    for length in shape:
-        n_values *= length  # Python integers: a hostile shape does not overflow
-    if dtype.hasobject or n_values * dtype.itemsize != len(data) - stream.tell():
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
         raise ValueError("an array's header does not match its size")
     stream.seek(0)
     return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
 
 
-def _json(data: bytes, where: str) -> dict[str, Any]:
+def read_json(data: bytes, newest: int, where: str, *, kind: str, hint: str | None = None) -> dict[str, Any]:
+    """Return a JSON object of a schema version from 1 to `newest`.
+
+    Raises
+    ------
+    DataError
+        If it is not one; the error says that it is not a `kind`, with `hint`, or names its schema version.
+    """
     try:
-        told = json.loads(data)
+        content = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise DataError("not JSON", where=where) from error
-    if not isinstance(told, dict):
-        raise DataError("not a JSON object", where=where)
-    return told
-
-
-def schema(told: Mapping[str, Any], newest: int, where: str) -> None:
-    """Raise a DataError unless `told` is of a schema version that this code reads."""
-    found = told.get("schema_version")
-    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= newest:
-        raise DataError(f"schema version {found!r}, and 1 to {newest} are read here", where=where)
+        raise DataError(f"not a {kind}: not JSON", where=where, hint=hint) from error
+    if not isinstance(content, dict):
+        raise DataError(f"not a {kind}: not a JSON object", where=where, hint=hint)
+    version = content.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= newest:
+        raise DataError(f"schema version {version!r}; this version of cabstand reads 1 to {newest}", where=where)
+    return content

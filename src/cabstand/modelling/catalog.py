@@ -1,17 +1,15 @@
-"""Finding a problem: shipped ones, those of other packages, and a file of the user's."""
+"""Find a problem: a built-in one, one of an installed package, or one in a user's file."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from cabstand.errors import ConfigError
+from cabstand.errors import ConfigError, suggest
 from cabstand.modelling.problem import Problem
 
 GROUP = "cabstand.problems"
@@ -24,63 +22,49 @@ BUILT_IN = {
 
 
 def names() -> list[str]:
-    """Return the names of shipped problems and of those that installed packages add (group `cabstand.problems`)."""
+    """Return the names of built-in problems and of those in installed packages (group `cabstand.problems`)."""
     return sorted(set(BUILT_IN) | {point.name for point in entry_points(group=GROUP)})
 
 
 def find(spec: str) -> Problem:
-    """Return the problem of a name, or the one named PROBLEM in a Python file.
-
-    Parameters
-    ----------
-    spec : str
-        `trip-duration`, the name of an installed package's entry point, or `path/to/file.py`.
+    """Return the problem that `spec` names: a built-in problem, an entry point, or PROBLEM in a Python file's path.
 
     Raises
     ------
     ConfigError
         If there is none, or the file does not define PROBLEM.
     """
-    if spec.endswith(".py"):
-        return _checked(_from_file(Path(spec)), spec)
-    if spec in BUILT_IN:
-        module, _, name = BUILT_IN[spec].partition(":")
-        return _checked(getattr(importlib.import_module(module), name, None), spec)
-    for point in entry_points(group=GROUP):
-        if point.name == spec:
-            return _checked(_loaded(point.load, spec), spec)
-    near = difflib.get_close_matches(spec, names(), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names())}, or a path to a .py file"
-    raise ConfigError(f"no problem named {spec!r}", hint=hint)
-
-
-def _checked(found: object, spec: str) -> Problem:
+    try:
+        found = _load(spec)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a user's file raises is shown in one line
+        raise ConfigError(f"{type(error).__name__}: {error}", where=spec) from error
     if not isinstance(found, Problem):
-        raise ConfigError("no PROBLEM of type cabstand.modelling.problem.Problem there", where=spec)
+        raise ConfigError("does not define PROBLEM, a cabstand.modelling.problem.Problem", where=spec)
     return found
 
 
-def _from_file(path: Path) -> object:
+def _load(spec: str) -> object:
+    if spec.endswith(".py"):
+        return getattr(_module(Path(spec)), "PROBLEM", None)
+    if spec in BUILT_IN:
+        module, _, name = BUILT_IN[spec].partition(":")
+        return getattr(importlib.import_module(module), name)
+    for point in entry_points(group=GROUP):
+        if point.name == spec:
+            return point.load()
+    raise ConfigError(f"no problem named {spec!r}", hint=suggest(spec, [*names(), "path/to/file.py"]))
+
+
+def _module(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError("no such file", where=path, hint="--problem takes a name or a path to a .py file")
     name = f"cabstand_problem_{path.stem}"
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise ConfigError("not a Python file", where=path)
-    module: ModuleType = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # dataclasses in the file look their module up
-
-    def run() -> object:
-        specification.loader.exec_module(module)  # type: ignore[union-attr]
-        return getattr(module, "PROBLEM", None)
-
-    return _loaded(run, str(path))
-
-
-def _loaded(load: Callable[[], object], spec: str) -> object:
-    try:
-        return load()
-    except ConfigError:
-        raise
-    except Exception as error:  # the file is the user's: whatever it raises is its author's to read in one line
-        raise ConfigError(f"{type(error).__name__}: {error}", where=spec) from error
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # dataclasses in the file look up their module
+    specification.loader.exec_module(module)
+    return module

@@ -1,8 +1,8 @@
-"""Linear regression over categorical codes: a one-hot model without its one-hot matrix.
+"""Linear regression on categorical codes, one-hot without the one-hot matrix.
 
 The normal equations of one-hot blocks are counts: block i times block j is the contingency table of their codes, and a
-block times a column of numbers is that column summed by code. `numpy.bincount` gives both, so 3.3 million rows cost
-neither a dict a row nor a sparse matrix.
+block times a numeric column is that column summed by code. `numpy.bincount` gives both, so 3.3 million rows need
+neither a dict per row nor a sparse matrix.
 """
 
 from __future__ import annotations
@@ -36,30 +36,38 @@ def _sums(codes: Codes, n: int, numeric: FloatArray) -> FloatArray:
 
 
 def solve(a: FloatArray, b: FloatArray, penalty: float) -> FloatArray:
-    """Return the solution of (a + penalty I) x = b; without a penalty the one of least norm.
+    """Return the least-norm solution of (a + penalty I) x = b.
 
-    One-hot blocks are linearly dependent on each other, so `a` is singular and only the least-norm answer is defined.
+    One-hot blocks are linearly dependent, so `a` is singular, and only the least-norm solution is well defined.
     """
     values, vectors = np.linalg.eigh(a)
     cutoff = values[-1] * len(values) * np.finfo(np.float64).eps * 16
-    kept = values > cutoff
+    significant = values > cutoff
     scaled = np.zeros_like(values)
-    scaled[kept] = 1 / (values[kept] + penalty)
+    scaled[significant] = 1 / (values[significant] + penalty)
     return np.asarray(vectors @ (scaled * (vectors.T @ b)), dtype=np.float64)
 
 
-def fit_one_hot(blocks: list[Codes], target: FloatArray, sizes: list[int]) -> tuple[FloatArray, float]:
-    """Return coefficients (of all codes, 0 for absent ones) and intercept of one-hot least squares, least-norm.
-
-    The same as `LinearRegression` over `DictVectorizer` output, which centres the columns and solves for least norm.
-    """
-    coefficients, intercept = _fit(blocks, sizes, np.empty((len(target), 0)), target, 0.0)
-    return coefficients, intercept
-
-
-def _fit(
-    blocks: list[Codes], sizes: list[int], numeric: FloatArray, target: FloatArray, penalty: float
+def fit_one_hot(
+    blocks: list[Codes], target: FloatArray, sizes: list[int], numeric: FloatArray | None = None, penalty: float = 0.0
 ) -> tuple[FloatArray, float]:
+    """Return coefficients and intercept of least squares (or ridge) on one-hot blocks and numeric columns.
+
+    The same as `LinearRegression` on `DictVectorizer` output, which centres the columns and solves for least norm.
+
+    Parameters
+    ----------
+    blocks : list of int64 array (n,)
+        Codes; block i has codes 0 to `sizes[i]` - 1.
+    numeric : float64 array (n, m), optional
+
+    Returns
+    -------
+    float64 array (sum of sizes + m,), float
+        Coefficients of all codes (0 for absent ones) and of the numeric columns; intercept.
+    """
+    if numeric is None:
+        numeric = np.empty((len(target), 0))
     n, mean = len(target), float(target.mean())
     sums = [np.bincount(codes, minlength=size) for codes, size in zip(blocks, sizes, strict=True)]
     column_means = np.concatenate([*sums, numeric.sum(axis=0)]) / n
@@ -71,14 +79,14 @@ def _fit(
 
 
 class CodedRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Least squares (alpha 0) or ridge over one-hot coded columns and plain numbers.
+    """Least squares (alpha 0) or ridge on one-hot coded and numeric columns.
 
     Parameters
     ----------
     coded : tuple of int
-        Columns whose whole part is a category; a category not seen in training adds nothing.
+        Columns whose integer part is a category; a category not seen in training adds nothing.
     numeric : tuple of int
-        Columns taken as numbers, standardised; NaN stands for the mean.
+        Numeric columns, standardised; NaN counts as the mean.
     alpha : float
         Ridge penalty.
     """
@@ -91,15 +99,13 @@ class CodedRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any]) -> CodedRidge:  # noqa: N803
         """Fit to features (n, k) and targets (n,)."""
         blocks = [X[:, column].astype(np.int64) for column in self.coded]
-        # One place more than seen, for whatever a request brings.
-        sizes = [int(codes.max()) + 2 for codes in blocks]
+        sizes = [int(codes.max()) + 2 for codes in blocks]  # the last entry is for codes not seen in training
         self.mean_ = np.array([float(np.nan_to_num(np.nanmean(X[:, c], dtype=np.float64))) for c in self.numeric])
         self.scale_ = np.array([float(np.nanstd(X[:, c], dtype=np.float64)) or 1.0 for c in self.numeric])
         self.scale_[~np.isfinite(self.scale_)] = 1.0
-        coefficients, self.intercept_ = _fit(blocks, sizes, self._numbers(X), y.astype(np.float64), self.alpha)
-        parts = np.cumsum([0, *sizes])
-        self.tables_ = [coefficients[parts[i] : parts[i + 1]] for i in range(len(sizes))]
-        self.weights_ = coefficients[parts[-1] :]
+        target = y.astype(np.float64)
+        coefficients, self.intercept_ = fit_one_hot(blocks, target, sizes, self._numbers(X), self.alpha)
+        *self.tables_, self.weights_ = np.split(coefficients, np.cumsum(sizes))
         self.n_coefficients_ = sum(len(np.unique(codes)) for codes in blocks) + len(self.numeric)
         return self
 

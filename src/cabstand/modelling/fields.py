@@ -1,4 +1,4 @@
-"""The fields of a request: their kinds and bounds, and rows checked and turned into columns. NumPy is all it needs."""
+"""The fields of a request, and how rows are checked and turned into columns; with NumPy alone."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Field:
     name : str
         Its key in a row.
     kind : {"number", "integer", "category", "timestamp"}
-        A timestamp is ISO 8601 without a zone (local time of the place).
+        A timestamp is ISO 8601 in local time, without a zone.
     unit : str
-        Unit of the value, empty where there is none.
+        Unit of the value; may be empty.
     minimum, maximum : float or None
         Bounds, inclusive; None for categories and timestamps.
     description : str
@@ -35,7 +35,7 @@ class Field:
     choices : tuple of str, optional
         The values that a category may take.
     optional : bool
-        Whether a row may leave it out (numbers alone: NaN stands for it).
+        Whether a row may omit it; only for numbers, where NaN stands for it.
     example : object
         A value for documentation and input examples.
     """
@@ -59,14 +59,14 @@ class Field:
             raise ConfigError("a category needs its choices", where=f"field {self.name}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a manifest keeps of it."""
+        """Return the field as a manifest holds it."""
         return asdict(self) | {"choices": list(self.choices) if self.choices else None}
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Field:
+    def from_json(cls, content: Mapping[str, Any]) -> Field:
         """Return the field that a manifest describes."""
-        choices = told.get("choices")
-        return cls(**(dict(told) | {"choices": tuple(choices) if choices else None}))
+        choices = content.get("choices")
+        return cls(**(dict(content) | {"choices": tuple(choices) if choices else None}))
 
     def column(self, values: Sequence[Any]) -> npt.NDArray[Any]:
         """Return a request's values as the array that feature functions read (float64, int64, str or datetime64[s]).

@@ -1,11 +1,11 @@
-"""Training: split in time, search, fit, and put an honest interval around the point."""
+"""Train a problem: split in time, choose among the candidates, fit the chosen one and its prediction interval."""
 
 from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,9 @@ from cabstand.errors import DataError
 from cabstand.modelling import interval, measures
 from cabstand.modelling.problem import Assets, Candidate, Examples, FeatureMatrix, FloatArray, Problem
 
-SEARCH_ROWS = 200_000  # candidates are compared on a sample; the winner learns from all rows
+SEARCH_ROWS = 200_000  # candidates are compared on a sample; the chosen one is fitted to all rows
 INTERVAL_ROWS = 1_000_000
-ALIKE = 0.02  # metrics this near to each other, as a share of the best, are told apart by what an answer costs
+NEARLY_BEST = 0.02  # among metrics within this share of the best, the cheapest candidate is chosen
 N_FOLDS = 5
 MIN_ROWS, MIN_HELD_OUT = 50, 20
 
@@ -25,17 +25,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted problem: estimators in memory, before they become a file.
+    """Fitted estimators in memory.
 
     Attributes
     ----------
     candidate : str
-        Name of the estimator that won.
+        Name of the chosen candidate.
     point : estimator
     interval : Interval or None
         None where the problem predicts a point alone.
     minimum : float or None
-        No answer is below it.
+        Lower bound of predictions.
     """
 
     candidate: str
@@ -60,7 +60,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gave.
+    """What training returns.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Trained:
     assets : mapping
         What the feature function needs, learned arrays included.
     table : list of dict
-        One row a candidate: `candidate`, its metrics on the validation rows, `chosen`.
+        One row per candidate: `candidate`, its metrics on the validation rows, `chosen`.
     """
 
     model: Model
@@ -77,9 +77,9 @@ class Trained:
 
 
 def split(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:
-    """Return earlier and later rows (`share` of them later); at random where rows have no time.
+    """Return earlier and later rows (`share` of them later), split at random where rows have no time.
 
-    Rows of one instant stay together: a tie is never on both sides.
+    Rows with equal times stay together.
     """
     if examples.time is None:
         order = np.random.default_rng(seed).permutation(len(examples))
@@ -90,7 +90,7 @@ def split(examples: Examples, share: float, seed: int) -> tuple[Examples, Exampl
 
 
 def check(problem: Problem, examples: Examples, role: str) -> None:
-    """Raise a DataError unless the rows can be learned from or judged on."""
+    """Raise a DataError unless the rows are fit for training, or evaluation if `role` is "holdout"."""
     where = f"{problem.name}, {role} rows"
     least = MIN_HELD_OUT if role == "holdout" else MIN_ROWS
     if len(examples) < least:
@@ -106,10 +106,10 @@ def check(problem: Problem, examples: Examples, role: str) -> None:
 
 
 def one_thread() -> AbstractContextManager[Any]:
-    """Keep BLAS and OpenMP to one thread for as long as the block runs.
+    """Limit BLAS and OpenMP to one thread while the block runs.
 
-    OpenMP's threads spin while they wait: beside any other work on the machine two of them took 30 times the wall time
-    of one (measured: 196 s against 6.6 s for 100 boosted trees on 100,000 rows of 13 features).
+    OpenMP's threads spin while they wait. Beside other work on the machine, two of them took 30 times as long as one
+    (measured: 196 s against 6.6 s for 100 boosted trees on 100,000 rows of 13 features).
     """
     from threadpoolctl import threadpool_limits
 
@@ -118,15 +118,9 @@ def one_thread() -> AbstractContextManager[Any]:
 
 
 def train(problem: Problem, examples: Examples, seed: int) -> Trained:
-    """Choose the best candidate by later rows, fit it to all, and fit its interval.
+    """Choose the best candidate on later rows, fit it to all rows, and fit its interval.
 
-    Parameters
-    ----------
-    problem : Problem
-    examples : Examples
-        Training rows; the holdout is not among them.
-    seed : int
-        Same rows, seed and library versions give the same model.
+    `examples` must not include the holdout. The same rows, seed and library versions give the same model.
     """
     with one_thread():
         return _train(problem, examples, seed)
@@ -138,65 +132,69 @@ def _train(problem: Problem, examples: Examples, seed: int) -> Trained:
     check(problem, earlier, "training")
     learned = problem.learn(earlier) if problem.learn else {}
     assets = dict(examples.assets) | dict(learned)
-    known = _cross_fitted(problem, earlier, seed)
-    unseen = problem.matrix(later.columns, assets)
-    # A feature that no training row has (no zones in the lake, say): gradient boosting cannot bin it, and a constant is
-    # never split on. Requests may still bring NaN there.
-    empty = np.isnan(known).all(axis=0)
-    known[:, empty] = unseen[:, empty] = 0
-    chosen, table = _search(problem, known, earlier.target, unseen, later.target, seed)
+    known = _Rows(_cross_fitted(problem, earlier, seed), earlier.target)
+    unseen = _Rows(problem.matrix(later.columns, assets), later.target)
+    # Gradient boosting cannot bin a feature that no training row has (without zones in the lake, say), and never splits
+    # on a constant one. Requests may still have NaN there.
+    empty = np.isnan(known.matrix).all(axis=0)
+    known.matrix[:, empty] = unseen.matrix[:, empty] = 0
+    chosen, table = _search(problem, known, unseen, seed)
     _log.info("chosen: %s", chosen.name)
-    everything = np.concatenate([known, unseen])
-    point = chosen.build(seed).fit(everything, np.concatenate([earlier.target, later.target]))
+    everything = _Rows(*map(np.concatenate, zip(known, unseen, strict=True)))
+    model = Model(chosen.name, chosen.build(seed).fit(*everything), minimum=problem.target.minimum)
     if problem.coverage is None:
-        return Trained(Model(chosen.name, point, minimum=problem.target.minimum), assets, table)
-    # The later rows must be new to the model whose errors on them are looked at.
-    rows = _sample(len(known), INTERVAL_ROWS, seed)
-    before = Model(chosen.name, chosen.build(seed).fit(known[rows], earlier.target[rows]), None, problem.target.minimum)
-    around = interval.fit(unseen, before.answer(unseen)["point"], later.target, problem.coverage, seed)
-    return Trained(Model(chosen.name, point, around, problem.target.minimum), assets, table)
+        return Trained(model, assets, table)
+    # The interval needs errors on rows that the model has not seen, so it takes a model of the earlier rows.
+    earlier_model = replace(model, point=chosen.build(seed).fit(*known.sample(INTERVAL_ROWS, seed)))
+    predicted = earlier_model.answer(unseen.matrix)["point"]
+    fitted = interval.fit(unseen.matrix, predicted, unseen.target, problem.coverage, seed)
+    return Trained(replace(model, interval=fitted), assets, table)
+
+
+class _Rows(NamedTuple):
+    """Features (n, k) and targets (n,)."""
+
+    matrix: FeatureMatrix
+    target: npt.NDArray[Any]
+
+    def sample(self, at_most: int, seed: int) -> _Rows:
+        chosen = _sample(len(self.target), at_most, seed)
+        return _Rows(self.matrix[chosen], self.target[chosen])
 
 
 def _cross_fitted(problem: Problem, examples: Examples, seed: int) -> FeatureMatrix:
-    """Return features in which what is learned from targets comes, for each row, from the other rows.
+    """Return features in which what is learned from targets comes from other folds than the row's own.
 
-    Else a pair of zones with one ride would be described by that very ride's duration.
+    Otherwise a pair of zones with one ride would be described by that ride's own duration.
     """
     if problem.learn is None:
         return problem.matrix(examples.columns, examples.assets)
     fold = np.random.default_rng(seed).integers(N_FOLDS, size=len(examples))
     found = np.empty((len(examples), len(problem.feature_names)), dtype=np.float32)
     for number in range(N_FOLDS):
-        mine = fold == number
-        assets = dict(examples.assets) | dict(problem.learn(examples.take(~mine)))
-        found[mine] = problem.matrix(examples.take(mine).columns, assets)
+        held_out = fold == number
+        assets = dict(examples.assets) | dict(problem.learn(examples.take(~held_out)))
+        found[held_out] = problem.matrix(examples.take(held_out).columns, assets)
     return found
 
 
-def _search(
-    problem: Problem,
-    known: FeatureMatrix,
-    target: npt.NDArray[Any],
-    unseen: FeatureMatrix,
-    truth: npt.NDArray[Any],
-    seed: int,
-) -> tuple[Candidate, list[dict[str, Any]]]:
-    rows = _sample(len(known), SEARCH_ROWS, seed)
-    judged = _sample(len(unseen), SEARCH_ROWS, seed)
+def _search(problem: Problem, known: _Rows, unseen: _Rows, seed: int) -> tuple[Candidate, list[dict[str, Any]]]:
+    """Fit all candidates to samples of known rows; return the one chosen on unseen rows, and the table of all."""
+    training, validation = known.sample(SEARCH_ROWS, seed), unseen.sample(SEARCH_ROWS, seed)
     candidates, table = problem.candidates(), []
     for candidate in candidates:
-        fitted = Model(candidate.name, candidate.build(seed).fit(known[rows], target[rows]))
-        figures = measures.summarise(problem.task, truth[judged], fitted.answer(unseen[judged]))
+        fitted = Model(candidate.name, candidate.build(seed).fit(*training))
+        figures = measures.summarise(problem.task, validation.target, fitted.answer(validation.matrix))
         table.append({"candidate": candidate.name, **figures, **candidate.parameters})
         _log.info("%s: %s %.4f", candidate.name, problem.metric, figures[problem.metric])
-    best = _cheapest(candidates, [row[problem.metric] for row in table])
+    best = cheapest(candidates, [row[problem.metric] for row in table])
     return candidates[best], [row | {"chosen": index == best} for index, row in enumerate(table)]
 
 
-def _cheapest(candidates: list[Candidate], errors: list[float]) -> int:
-    """Return the place of the best candidate, or of one that errs hardly more and answers at less cost."""
-    alike = [index for index, error in enumerate(errors) if error <= min(errors) * (1 + ALIKE)]
-    return min(alike, key=lambda index: (candidates[index].cost, errors[index]))
+def cheapest(candidates: list[Candidate], errors: list[float]) -> int:
+    """Return the index of the cheapest candidate among those with nearly the lowest error."""
+    nearly_best = [index for index, error in enumerate(errors) if error <= min(errors) * (1 + NEARLY_BEST)]
+    return min(nearly_best, key=lambda index: (candidates[index].cost, errors[index]))
 
 
 def _sample(n: int, at_most: int, seed: int) -> npt.NDArray[np.int64]:
@@ -206,7 +204,7 @@ def _sample(n: int, at_most: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def importance(model: Model, problem: Problem, examples: Examples, assets: Assets, seed: int) -> dict[str, float]:
-    """Return by how much the metric's mean loss grows when a feature's values are shuffled (Breiman 2001)."""
+    """Return by how much shuffling each feature raises the mean loss (permutation importance, Breiman 2001)."""
     rows = examples.take(_sample(len(examples), 5_000, seed))
     matrix = problem.matrix(rows.columns, assets)
     before = float(measures.losses(problem.metric, rows.target, model.answer(matrix)).mean())

@@ -1,38 +1,38 @@
-"""The gate: does a challenger beat the champion on the same frozen rows, surely enough and nowhere at a price.
+"""The gate: decide whether a challenger beats the champion on the same frozen rows.
 
-The difference is bootstrapped in pairs (both models' losses of one row stay together; Efron and Tibshirani 1993,
-chapter 8). Rows of one hour share weather and traffic, so whole hours are drawn where rows have a time: drawing single
-rows would claim more certainty than there is.
+The gain must be large enough, statistically significant, and not paid for by a segment. It is bootstrapped in pairs
+(both models' losses of a row stay together; Efron and Tibshirani 1993, chapter 8). Rows of one hour share weather and
+traffic, so whole hours are drawn where rows have a time: drawing single rows would overstate the significance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cabstand.modelling.measures import FloatArray
+from cabstand.modelling.measures import FloatArray, by_segment
 
 MAX_GROUPS = 5_000
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What a challenger must show.
+class GateLimits:
+    """What a challenger must achieve.
 
     Attributes
     ----------
     min_gain : float
-        Least relative gain: (champion's loss - challenger's) / champion's.
+        Smallest relative gain: (champion's loss - challenger's) / champion's.
     confidence : float
         One-sided confidence that the gain is above zero.
     max_segment_loss : float
         Largest relative loss in any segment of at least `min_segment_rows` rows.
     resamples : int
-        Of the bootstrap.
+        Number of bootstrap samples.
     """
 
     min_gain: float = 0.005
@@ -48,15 +48,14 @@ class Verdict:
 
     Attributes
     ----------
-    passed : bool
     reason : str
-        One sentence with the numbers that decided.
+        One sentence with the deciding numbers.
     champion_loss, challenger_loss, gain, gain_low : float
         Mean losses; relative gain and its lower confidence bound.
     worst_segment : dict or None
         Segment in which the challenger loses most: `segment`, `value`, `n`, `loss` (relative).
     n : int
-        Rows judged on.
+        Number of rows.
     """
 
     passed: bool
@@ -68,15 +67,11 @@ class Verdict:
     worst_segment: dict[str, Any] | None
     n: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the verdict as a record keeps it."""
-        return asdict(self)
-
 
 def judge(
     champion: FloatArray,
     challenger: FloatArray,
-    rules: Rules,
+    limits: GateLimits,
     *,
     segments: Mapping[str, npt.NDArray[np.str_]] | None = None,
     time: npt.NDArray[np.datetime64] | None = None,
@@ -85,19 +80,21 @@ def judge(
     """Return the verdict on two models' losses of the same rows, float64 (n,) each."""
     before, after = float(champion.mean()), float(challenger.mean())
     gain = (before - after) / before if before > 0 else 0.0
-    gain_low = _lower_bound(champion, challenger, rules, _groups(len(champion), time, seed), seed)
-    worst = _worst_segment(champion, challenger, segments or {}, rules)
-    told = f"{gain:+.2%} on {len(champion):,} rows (mean loss {before:.4f} to {after:.4f})"
-    if gain < rules.min_gain or gain <= 0:
-        passed, reason = False, f"gain of {told} is below the least one, {rules.min_gain:.2%}"
+    gain_low = _lower_bound(champion, challenger, limits, _groups(len(champion), time, seed), seed)
+    worst = _worst_segment(champion, challenger, segments or {}, limits)
+    measured = f"{gain:+.2%} on {len(champion):,} rows (mean loss {before:.4f} to {after:.4f})"
+    if gain < limits.min_gain or gain <= 0:
+        passed, reason = False, f"gain of {measured} is below the least one, {limits.min_gain:.2%}"
     elif gain_low <= 0:
-        passed, reason = False, f"gain of {told} may be chance: its lower bound is {gain_low:+.2%}"
-    elif worst and worst["loss"] > rules.max_segment_loss:
+        passed, reason = False, f"gain of {measured} may be chance: its lower bound is {gain_low:+.2%}"
+    elif worst and worst["loss"] > limits.max_segment_loss:
         where = f"{worst['segment']} {worst['value']} ({worst['n']:,} rows)"
         passed = False
-        reason = f"gain of {told}, but {worst['loss']:+.1%} loss in {where}; {rules.max_segment_loss:.0%} is allowed"
+        reason = (
+            f"gain of {measured}, but {worst['loss']:+.1%} loss in {where}; {limits.max_segment_loss:.0%} is allowed"
+        )
     else:
-        passed, reason = True, f"gain of {told}, lower bound {gain_low:+.2%}"
+        passed, reason = True, f"gain of {measured}, lower bound {gain_low:+.2%}"
     return Verdict(passed, reason, before, after, gain, gain_low, worst, len(champion))
 
 
@@ -110,29 +107,27 @@ def _groups(n: int, time: npt.NDArray[np.datetime64] | None, seed: int) -> npt.N
 
 
 def _lower_bound(
-    champion: FloatArray, challenger: FloatArray, rules: Rules, groups: npt.NDArray[np.int64], seed: int
+    champion: FloatArray, challenger: FloatArray, limits: GateLimits, groups: npt.NDArray[np.int64], seed: int
 ) -> float:
     """Return the lower bound of the relative gain: a percentile bootstrap over groups of rows."""
     before = np.bincount(groups, weights=champion)
     after = np.bincount(groups, weights=challenger)
-    rng, gains = np.random.default_rng(seed), np.zeros(rules.resamples)
-    for number in range(rules.resamples):
+    rng, gains = np.random.default_rng(seed), np.zeros(limits.resamples)
+    for number in range(limits.resamples):
         drawn = np.bincount(rng.integers(len(before), size=len(before)), minlength=len(before))
         total = float(drawn @ before)
         gains[number] = (total - float(drawn @ after)) / total if total > 0 else 0.0
-    return float(np.quantile(gains, 1 - rules.confidence))
+    return float(np.quantile(gains, 1 - limits.confidence))
 
 
 def _worst_segment(
-    champion: FloatArray, challenger: FloatArray, segments: Mapping[str, npt.NDArray[np.str_]], rules: Rules
+    champion: FloatArray, challenger: FloatArray, segments: Mapping[str, npt.NDArray[np.str_]], limits: GateLimits
 ) -> dict[str, Any] | None:
-    worst: dict[str, Any] | None = None
-    for name, values in segments.items():
-        known, codes = np.unique(values, return_inverse=True)
-        n = np.bincount(codes)
-        before, after = np.bincount(codes, weights=champion), np.bincount(codes, weights=challenger)
-        for index in np.flatnonzero((n >= rules.min_segment_rows) & (before > 0)):
-            loss = float(after[index] / before[index] - 1)
-            if worst is None or loss > worst["loss"]:
-                worst = {"segment": name, "value": str(known[index]), "n": int(n[index]), "loss": loss}
-    return worst
+    """Return the segment with the largest relative loss, among those with enough rows."""
+    both = zip(by_segment(champion, segments), by_segment(challenger, segments), strict=True)
+    rows = [
+        after | {"loss": after["loss"] / before["loss"] - 1}
+        for before, after in both
+        if before["n"] >= limits.min_segment_rows and before["loss"] > 0
+    ]
+    return max(rows, key=lambda row: row["loss"], default=None)

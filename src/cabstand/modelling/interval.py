@@ -1,8 +1,8 @@
-"""An honest interval around a point, at the price of a few small trees.
+"""A prediction interval around a point, from a few small trees.
 
-Locally weighted split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani, Wasserman, JASA 2018, section 5.2): one
-small model of how large a row's error is, and two constants, taken from rows that neither it nor the point has seen,
-of how many such errors the truth lies below and above the point.
+Locally weighted split conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani, Wasserman, JASA 2018, section 5.2): a
+small model predicts the size of a row's error, and two constants say how many such errors the truth may lie below and
+above the point. The constants come from rows that neither model has seen.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from cabstand.modelling.estimators import boosting
 from cabstand.modelling.problem import FeatureMatrix, FloatArray
 
-# Ten trees of the error instead of 300 of two quantiles: intervals of the same width and coverage, at a thirtieth.
+# Ten trees of the error give the same width and coverage as 300 of two quantiles, at a thirtieth of the cost.
 TREES: dict[str, Any] = {"max_iter": 10, "learning_rate": 0.3, "max_leaf_nodes": 15}
-SMALLEST = 1e-3  # no error is expected to be less, as a share of the mean one
+SMALLEST = 1e-3  # smallest predicted error, as a share of the mean error
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Interval:
     error : estimator
         Predicts the absolute error of a row's point, in the target's unit.
     least : float
-        No error is taken for less.
+        Lower bound of the predicted error.
     below, above : float
         Numbers of errors, 0 or more.
     """
@@ -50,15 +51,13 @@ def fit(matrix: FeatureMatrix, point: FloatArray, truth: FloatArray, coverage: f
     Parameters
     ----------
     matrix, point, truth
-        Features (n, k), predictions and outcomes (n,) of rows that the point's model has not seen: the error is learned
-        from one half of them and the constants from the other.
+        Features (n, k), predictions and outcomes (n,) of rows that the point's model has not seen. The error is learned
+        from one half and the constants from the other.
     coverage : float
-        Nominal share of outcomes within, half of the rest on each side.
+        Nominal share of outcomes in the interval; half of the rest is on each side.
     seed : int
-        Of the halves and the trees.
+        Seed of the halves and the trees.
     """
-    from cabstand.modelling.estimators import boosting
-
     order = np.random.default_rng(seed).permutation(len(truth))
     half, other = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
     missed = np.abs(truth - point)
@@ -71,9 +70,9 @@ def fit(matrix: FeatureMatrix, point: FloatArray, truth: FloatArray, coverage: f
 
 
 def conformal(scores: FloatArray, level: float) -> float:
-    """Return what at least `level` of further scores like these (n,) will not exceed, and 0 where that is negative.
+    """Return the bound that a share `level` of further scores like these (n,) will not exceed, at least 0.
 
-    The ceil((n + 1) level)-th smallest of them; the largest where there are too few.
+    It is the ceil((n + 1) level)-th smallest score, or the largest if there are too few.
     """
     rank = int(np.ceil((len(scores) + 1) * level))
     return max(0.0, float(np.sort(scores)[min(rank, len(scores)) - 1]))

@@ -1,4 +1,4 @@
-"""Errors of predictions: figures for a report, and one loss a row for the gate."""
+"""Errors of predictions: one loss per row for the gate, figures and tables for a report."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from cabstand.errors import ConfigError
 
 Answer = Mapping[str, npt.NDArray[Any]]
 FloatArray = npt.NDArray[np.float64]
-MIN_SEGMENT = 30  # fewer rows than this say nothing about a segment
 
 
 def losses(metric: str, target: npt.NDArray[Any], answer: Answer) -> FloatArray:
-    """Return one loss a row, whose mean is the metric (for `rmse`: its square).
+    """Return one loss per row (n,), whose mean is the metric (`mae`, `error_rate`) or its square (`rmse`).
 
-    Parameters
-    ----------
-    metric : {"mae", "rmse", "error_rate"}
-        What the problem's gate compares.
-    target, answer
-        Truth (n,), and the model's outputs by name.
+    `target` is the truth (n,), `answer` the model's outputs by name.
     """
     if metric == "mae":
         return np.asarray(np.abs(answer["point"].astype(np.float64) - target))
@@ -35,7 +29,7 @@ def losses(metric: str, target: npt.NDArray[Any], answer: Answer) -> FloatArray:
 
 
 def summarise(task: str, target: npt.NDArray[Any], answer: Answer) -> dict[str, float]:
-    """Return the figures of a report: regression `mae rmse r2` and the interval's, classification `accuracy f1 ...`."""
+    """Return `mae`, `rmse`, `r2` and the interval's figures; of a classification `accuracy`, `f1` and others."""
     return _classification(target, answer) if task == "classification" else _regression(target, answer)
 
 
@@ -54,12 +48,6 @@ def _regression(target: npt.NDArray[Any], answer: Answer) -> dict[str, float]:
     return found
 
 
-def pinball(target: FloatArray, quantile: FloatArray, level: float) -> float:
-    """Return the mean pinball loss of a predicted quantile (Koenker and Bassett, 1978)."""
-    above = target - quantile
-    return float(np.mean(np.maximum(level * above, (level - 1) * above)))
-
-
 def _classification(target: npt.NDArray[Any], answer: Answer) -> dict[str, float]:
     from sklearn.metrics import f1_score, log_loss
 
@@ -74,7 +62,7 @@ def _classification(target: npt.NDArray[Any], answer: Answer) -> dict[str, float
 
 
 def by_segment(loss: FloatArray, segments: Mapping[str, npt.NDArray[np.str_]]) -> list[dict[str, Any]]:
-    """Return one row a segment's value: `segment`, `value`, `n`, `loss` (its mean)."""
+    """Return one row per value of each segment: `segment`, `value`, `n`, `loss` (the mean)."""
     rows = []
     for name, values in segments.items():
         known, codes = np.unique(values, return_inverse=True)
@@ -88,7 +76,7 @@ def by_segment(loss: FloatArray, segments: Mapping[str, npt.NDArray[np.str_]]) -
 
 
 def calibration(target: FloatArray, point: FloatArray, n_bins: int = 20) -> list[dict[str, float]]:
-    """Return mean prediction and mean truth in bins of equal numbers of rows, ordered by prediction."""
+    """Return mean prediction and mean truth in bins of equal size, ordered by prediction."""
     order = np.argsort(point, kind="stable")
     parts = [part for part in np.array_split(order, n_bins) if len(part)]
     return [{"predicted": float(point[p].mean()), "actual": float(target[p].mean()), "n": len(p)} for p in parts]

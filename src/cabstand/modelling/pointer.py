@@ -1,7 +1,7 @@
-"""The pointer: which bundle of a problem serves, and which stands beside it.
+"""The pointer: which bundle of a problem serves, and which one gets a share of the requests.
 
-It changes by a conditional write alone. `sequence` grows by one each time, so that equal bytes (and an equal ETag)
-never come back, and `write_id` is unique, so that a writer whose acknowledgement was lost knows its own write again.
+It changes by conditional writes alone. `sequence` grows by one each time, so that equal bytes (and an equal ETag) never
+recur. `write_id` is unique, so that a writer whose acknowledgement was lost recognises its own write.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cabstand.errors import DataError
-from cabstand.modelling.bundle import VERSION, schema
+from cabstand.modelling.bundle import VERSION, read_json
 
 POINTER_SCHEMA = 1
-MEND = "put its last version back, or remove it and promote again"
+REPAIR = "restore its last version, or remove it and promote again"
 POINTER = "pointer.json"
 
 
@@ -26,12 +26,8 @@ class Pointer:
 
     Attributes
     ----------
-    problem : str
-        Whose pointer it is.
     sequence : int
         1 for the first, one more with each write.
-    write_id : str
-        Unique to the write.
     champion : str
         Version that serves.
     challenger : str or None
@@ -39,7 +35,7 @@ class Pointer:
     share : float
         0 to 1.
     previous : str or None
-        Champion before this one: where a rollback goes.
+        The champion before this one, to which a rollback returns.
     who, when, why : str
         Author, UTC time and reason of the write.
     """
@@ -61,30 +57,30 @@ class Pointer:
         return (json.dumps(asdict(self), indent=1, allow_nan=False) + "\n").encode()
 
     def promoted(self, version: str) -> Pointer:
-        """Return the pointer after `version` became champion."""
+        """Return the pointer with `version` as champion."""
         return replace(self, champion=version, previous=self.champion, challenger=None, share=0.0)
 
     def challenged(self, version: str, share: float) -> Pointer:
-        """Return the pointer after `version` got a share of the requests."""
+        """Return the pointer with `version` as challenger."""
         return replace(self, challenger=version, share=share)
 
     def rolled_back(self, version: str | None = None) -> Pointer:
-        """Return the pointer after the champion gave way to `version` (by default the previous one).
+        """Return the pointer with `version` (by default the previous champion) as champion again.
 
         Raises
         ------
         DataError
-            If there is nothing to go back to.
+            If there is no other version to return to.
         """
         target = version or self.previous
         if target is None:
-            raise DataError("no previous champion to go back to", where=self.problem, hint="name one with --to")
+            raise DataError("no previous champion to return to", where=self.problem, hint="name one with --to")
         if target == self.champion:
             raise DataError(f"{target} is the champion already", where=self.problem)
         return replace(self, champion=target, previous=self.champion, challenger=None, share=0.0)
 
     def stamped(self, sequence: int, *, who: str, when: str, why: str) -> Pointer:
-        """Return the pointer as it will be written: next in sequence, with a write id of its own."""
+        """Return the pointer to write: next in sequence, with a new write id."""
         return replace(self, sequence=sequence, write_id=uuid.uuid4().hex, who=who, when=when, why=why)
 
 
@@ -99,33 +95,29 @@ def parse_pointer(data: bytes, where: str = POINTER) -> Pointer:
     Raises
     ------
     DataError
-        If it is not JSON, lacks a part, holds a value that cannot be, or is of a schema that is not read here.
+        If it is not JSON, lacks a part, holds an impossible value, or is of an unknown schema version.
     """
+    content = read_json(data, POINTER_SCHEMA, where, kind="pointer", hint=REPAIR)
     try:
-        told = json.loads(data)
-        if not isinstance(told, dict):
-            raise DataError("not a JSON object", where=where)
-        schema(told, POINTER_SCHEMA, where)
-        found = Pointer(**told)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"not a pointer: {error}", where=where, hint=MEND) from error
+        found = Pointer(**content)
+    except TypeError as error:
+        raise DataError(f"not a pointer: {error}", where=where, hint=REPAIR) from error
     if problem := _fault(asdict(found)):
-        raise DataError(f"not a pointer: {problem}", where=where, hint=MEND)
+        raise DataError(f"not a pointer: {problem}", where=where, hint=REPAIR)
     return found
 
 
-def _fault(told: Mapping[str, Any]) -> str | None:
+def _fault(values: Mapping[str, Any]) -> str | None:
     """Return what is wrong with a pointer's values, or None."""
-    texts = ("problem", "write_id", "champion", "who", "when", "why")
-    if not all(isinstance(told[name], str) for name in texts):
+    if not all(isinstance(values[name], str) for name in ("problem", "write_id", "champion", "who", "when", "why")):
         return "a text is missing"
     for name in ("champion", "challenger", "previous"):
-        version = told[name]
+        version = values[name]
         if version is not None and not (isinstance(version, str) and VERSION.fullmatch(version)):
             return f"bad {name} {str(version)[:70]!r}"
-    if isinstance(told["sequence"], bool) or not isinstance(told["sequence"], int) or told["sequence"] < 1:
-        return f"bad sequence {told['sequence']!r}"
-    share = told["share"]
+    sequence, share = values["sequence"], values["share"]
+    if isinstance(sequence, bool) or not isinstance(sequence, int) or sequence < 1:
+        return f"bad sequence {sequence!r}"
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         return f"bad share {share!r}"
-    return "a share without a challenger" if share > 0 and told["challenger"] is None else None
+    return "a share without a challenger" if share > 0 and values["challenger"] is None else None

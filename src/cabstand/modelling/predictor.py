@@ -1,4 +1,4 @@
-"""Answering from a bundle: NumPy for the features, ONNX Runtime for the model; nothing is unpickled."""
+"""Predict with a bundle: NumPy for the features, ONNX Runtime for the model; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ class Predictor:
     Parameters
     ----------
     problem : Problem
-        Whose feature function is used; it must be of the manifest's feature version.
+        Whose feature function is used; it must have the manifest's feature version.
     manifest : Manifest
-        The bundle's.
     files : mapping of str to bytes
         At least model.onnx, and assets.npz where the manifest names it.
 
     Raises
     ------
     DataError
-        If a file is not what the manifest says, or was made for other features.
+        If a file does not match the manifest, or the problem's features do not.
     """
 
     def __init__(self, problem: Problem, manifest: Manifest, files: Mapping[str, bytes]) -> None:
@@ -42,17 +41,15 @@ class Predictor:
         where = f"{manifest.problem} {manifest.version} {MODEL}"
         model = check_file(manifest, MODEL, files[MODEL])
         self._outputs = list(manifest.outputs)
-        self.session = open_session(model, where, manifest.n_features, manifest.outputs)
-        # What `InferenceSession.run` calls in the end: its own look at the names takes one row as long as ten trees.
-        self._run = self.session._sess.run
+        self._session = open_session(model, where, manifest.n_features, manifest.outputs)
 
     def predict(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
-        """Return one array an output: `point`, `low`, `high` float32 (n,); or `label` (n,), `probability` (n, c)."""
+        """Return the outputs by name: `point`, `low`, `high` float32 (n,); or `label` (n,), `probability` (n, c)."""
         return self.answer(self.problem.matrix(columns, self.assets))
 
     def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
-        """Return one array an output for a feature matrix (n, k)."""
-        found = self._run(self._outputs, {"features": matrix}, None)
+        """Return the outputs by name for a feature matrix (n, k)."""
+        found = self._session.run(self._outputs, {"features": matrix})
         return {
             name: values if name == "probability" else values.reshape(-1)
             for name, values in zip(self._outputs, found, strict=True)
@@ -67,24 +64,26 @@ def check_same_features(problem: Problem, manifest: Manifest) -> None:
     ours = (problem.feature_version, problem.feature_names, problem.outputs)
     theirs = (manifest.feature_version, manifest.feature_names, manifest.outputs)
     if ours != theirs:
-        raise DataError("made for other features or outputs", where=where, hint="train it again with this version")
+        raise DataError(
+            "made for other features or outputs", where=where, hint="train it again with this version of cabstand"
+        )
 
 
 def open_session(model: bytes, where: str, n_features: int, outputs: tuple[str, ...]) -> Any:
-    """Return an ONNX Runtime session of one thread over a model given as bytes, its inputs and outputs checked.
+    """Return an ONNX Runtime session of one thread for a model given as bytes, its inputs and outputs checked.
 
-    One thread: the models are small, and threads that spin cost other requests more than they gain this one.
+    One thread, because the models are small, and spinning threads cost other requests more than this one gains.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Plans and pools of memory are for large tensors; they cost a single row more than they save a thousand.
+    # Memory plans and pools are for large tensors; they cost a single row more than they save a thousand.
     options.enable_mem_pattern = options.enable_cpu_mem_arena = False
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a dozen classes of its own, and no common base
+    except Exception as error:  # ONNX Runtime has a dozen exception classes without a common base
         raise DataError(f"not a model: {str(error)[:120]}", where=where) from error
     inputs = [(one.name, one.type, one.shape[-1]) for one in session.get_inputs()]
     if inputs != [("features", "tensor(float)", n_features)]:

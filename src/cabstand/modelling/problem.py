@@ -1,14 +1,14 @@
-"""What a problem declares: its request, its features, its target and how candidates are judged.
+"""What a problem declares: its request, features and target, its examples and candidates.
 
-Imported by the prediction service too, so NumPy is all it needs; scikit-learn and pyarrow come in inside the functions
-that a problem hands over.
+The prediction service imports it too, so it needs NumPy alone; functions that need scikit-learn or pyarrow import them
+themselves.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,41 +22,30 @@ Assets = Mapping[str, npt.NDArray[Any]]
 FeatureMatrix = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
 
-# Whoever declares a problem needs this module alone.
-__all__ = [
-    "Assets",
-    "Candidate",
-    "Columns",
-    "Examples",
-    "FeatureMatrix",
-    "Field",
-    "FloatArray",
-    "Loader",
-    "Problem",
-    "Target",
-]
+# To declare a problem, this module is enough.
+__all__ = ["Assets", "Candidate", "Columns", "Examples", "FeatureMatrix", "Field", "FloatArray", "Problem", "Target"]
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows to learn from or to be judged on.
+    """Rows to train or evaluate on.
 
     Attributes
     ----------
     columns : mapping of str to array (n,)
-        One array a request field.
+        One array per request field.
     target : array (n,)
         float64 for regression, int64 class index for classification.
     time : datetime64[s] array (n,) or None
-        When each row happened; None where order means nothing, and the split is random.
+        When each row happened; None where order has no meaning, and the split is random.
     segments : mapping of str to str array (n,)
         Groups in which the error is reported and the gate forbids a loss.
     assets : mapping of str to array
-        What the feature function needs beside the request, the zones' centroids, say.
+        What the feature function needs besides the request, such as the zones' centroids.
     facts : mapping
-        Counts and names worth recording: rows read, rows kept.
+        Counts worth recording: rows read, rows kept.
     """
 
     columns: Columns
@@ -71,13 +60,12 @@ class Examples:
 
     def take(self, rows: npt.NDArray[Any]) -> Examples:
         """Return the rows that an index or mask picks."""
-        return Examples(
-            {name: values[rows] for name, values in self.columns.items()},
-            self.target[rows],
-            None if self.time is None else self.time[rows],
-            {name: values[rows] for name, values in self.segments.items()},
-            self.assets,
-            self.facts,
+        return replace(
+            self,
+            columns={name: values[rows] for name, values in self.columns.items()},
+            target=self.target[rows],
+            time=None if self.time is None else self.time[rows],
+            segments={name: values[rows] for name, values in self.segments.items()},
         )
 
 
@@ -87,15 +75,13 @@ class Candidate:
 
     Attributes
     ----------
-    name : str
-        Its name.
     build : callable
         `build(seed)` returns it unfitted, as scikit-learn defines estimators.
     parameters : mapping
-        What is worth recording of it.
+        Parameters to record.
     cost : float
-        Comparisons that a served row takes, about: trees times the depth of a leaf. Of candidates that err nearly alike
-        the one of least cost is chosen.
+        Rough number of comparisons per served row: trees times the depth of a leaf. Among candidates with nearly the
+        same error, the cheapest is chosen.
     """
 
     name: str
@@ -106,7 +92,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted; no answer is below `minimum`."""
+    """What is predicted; no prediction is below `minimum`."""
 
     name: str
     unit: str
@@ -115,46 +101,39 @@ class Target:
     minimum: float | None = None
 
 
-Loader = Callable[[Sequence[Path], Mapping[str, Path]], Examples]
-
-
 @dataclass(frozen=True)
 class Problem:
-    """One problem, whole: what the training job, the gate, the bundle and the service need to know of it.
+    """One problem: what training, the gate, the bundle and the service need to know about it.
 
     Parameters
     ----------
     name : str
-        Lower-case words joined by hyphens; it stands in addresses and paths.
-    task : {"regression", "classification"}
-        What the target is.
+        Lower-case words joined by hyphens; it is part of addresses and paths.
     description : str
         One line.
     fields : tuple of Field
         The request.
-    target : Target
-        What is predicted, with its unit or classes.
     feature_names : tuple of str
         The feature matrix's columns.
     features : callable
-        `(columns, assets) -> float32 (n, k)`; the one function that training and serving share.
+        `(columns, assets) -> float32 (n, k)`; training and serving share this function.
     load : callable
         `(paths, extras) -> Examples`: local files of `--input`, and further files by name (`zones`).
     candidates : callable
         `() -> list of Candidate`, the reference first.
-    metric : str
-        What the gate compares; a mean over rows, lower is better (`mae`, `rmse`, `error_rate`).
+    metric : {"mae", "rmse", "error_rate"}
+        What the gate compares; a mean over rows, lower is better.
     feature_version : int
-        Raised when `features` changes its meaning.
+        To be raised when `features` changes its meaning.
     learn : callable, optional
-        `(examples) -> assets` learned from training rows alone (means by zone pair, say).
+        `(examples) -> assets` learned from training rows alone, such as means by pair of zones.
     prepare : callable, optional
-        `(assets) -> assets` with tables that follow from them, so that the features of one row cost little: called once
-        when a bundle is loaded, never in training. `features` must give the same with and without.
+        `(assets) -> assets` with tables derived from them, so that the features of one row are cheap. It is called once
+        when a bundle is loaded, never in training; `features` must give the same with and without.
     coverage : float or None
         Nominal share of rows whose target lies in the predicted interval; None predicts a point alone.
     extras : tuple of str
-        Further files that `load` can use.
+        Names of the further files that `load` can use.
     """
 
     name: str
@@ -164,7 +143,7 @@ class Problem:
     target: Target
     feature_names: tuple[str, ...]
     features: Callable[[Columns, Assets], FeatureMatrix]
-    load: Loader
+    load: Callable[[Sequence[Path], Mapping[str, Path]], Examples]
     candidates: Callable[[], list[Candidate]]
     metric: str
     feature_version: int = 1

@@ -1,4 +1,4 @@
-"""What a report shows: the published results it is made from, and the few figures drawn from them."""
+"""What a report shows: the published results, and helpers that name and select from them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ TABLE_HOTSPOTS = 25
 
 @dataclass(frozen=True)
 class Content:
-    """Published results, as read.
+    """Published results.
 
     Attributes
     ----------
     clustering : mapping
         Manifest of the hotspots.
     hotspots : sequence of mapping
-        Properties of each hotspot's GeoJSON feature, the largest first.
+        Properties of each hotspot's GeoJSON feature, the heaviest first.
     zones : mapping, optional
         GeoJSON of the zones' outlines.
     months : sequence of mapping
         Manifests of the ingested months that were clustered.
     comparison, sweep : mapping, optional
-        The published comparison and sweep.
     """
 
     clustering: Json
@@ -39,13 +38,8 @@ class Content:
 
     @property
     def synthetic(self) -> bool:
-        """Whether anything shown was made up."""
+        """Whether anything shown is synthetic."""
         return any(part["source"]["synthetic"] for part in (self.clustering, self.comparison, self.sweep) if part)
-
-    @property
-    def n_in_hotspots(self) -> int:
-        """Points that lie in a hotspot."""
-        return int(self.clustering["n_points"]) - int(self.clustering["n_noise"])
 
 
 def largest(features: Sequence[Json]) -> list[Json]:
@@ -54,28 +48,28 @@ def largest(features: Sequence[Json]) -> list[Json]:
 
 
 def name_of(spot: Json) -> str:
-    """Return what a reader calls a hotspot."""
+    """Return a hotspot's name for readers."""
     return f"{spot['zone'] or 'hotspot'} #{spot['id']}"
 
 
 def engine_name(row: Json) -> str:
-    """Return an engine with its number of workers, where it has several."""
+    """Return an engine's name, with its number of workers if it has several."""
     return f"{row['engine']} x{row['n_workers']}" if row["n_workers"] > 1 else str(row["engine"])
 
 
 def measured(comparison: Json) -> list[Json]:
-    """Return the comparison's rows that were run."""
+    """Return the comparison's rows that were measured."""
     return [row for row in comparison["table"] if row["status"] == "measured"]
 
 
 def commands(content: Content) -> list[str]:
-    """Return the commands that make each part again."""
-    again = [_command("cluster", content.clustering, ("eps_m", "min_samples", "engine"))]
+    """Return the commands that reproduce each part."""
+    found = [_command("cluster", content.clustering, ("eps_m", "min_samples", "engine"))]
     if content.comparison:
-        again.append(_command("compare", content.comparison, ("engines", "sizes", "repeats", "eps_m", "min_samples")))
+        found.append(_command("compare", content.comparison, ("engines", "sizes", "repeats", "eps_m", "min_samples")))
     if content.sweep:
-        again.append(_command("sweep", content.sweep, ("eps_m", "min_samples", "engine")))
-    return [*again, "cabstand report"]
+        found.append(_command("sweep", content.sweep, ("eps_m", "min_samples", "engine")))
+    return [*found, "cabstand report"]
 
 
 def _command(job: str, result: Json, names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which charts a report has, with their captions."""
+"""Choose the charts of a report, and give them captions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,7 @@ from cabstand.report.content import Content
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with what is told of it.
-
-    Attributes
-    ----------
-    name : str
-        Its file's name without ending, and its place in the page.
-    chart : altair chart
-    alt : str
-        What it shows, for those who cannot see it.
-    caption : str
-        How to read it.
-    """
+    """A chart with its file name (without suffix), alternative text and caption."""
 
     name: str
     chart: Any
@@ -31,16 +20,16 @@ class Figure:
 
 
 def figures(content: Content) -> list[Figure]:
-    """Return the charts of all that there is to show."""
+    """Return the charts of the content that is there."""
     made = []
     if content.hotspots:
         made += [
-            Figure("map", maps.picture(content), "Map of the hotspots", "The larger the mark, the more pickups."),
+            Figure("map", maps.picture(content), "Map of the hotspots", "Larger marks have more pickups."),
             Figure(
                 "hours",
                 plots.hours(content),
                 "Share of each hotspot's pickups in each hour of the day",
-                "Each row adds up to one: when a hotspot is busy, not how busy it is.",
+                "Each row adds up to one: it shows when a hotspot is busy, not how busy it is.",
             ),
         ]
     if content.comparison:
@@ -51,13 +40,13 @@ def figures(content: Content) -> list[Figure]:
                 "sweep",
                 plots.sweep(content.sweep),
                 "Number of clusters for each eps and min_samples",
-                "The number is the clusters found, the colour the share of points left as noise.",
+                "Numbers are clusters found, colours the share of points left as noise.",
             ),
             Figure(
                 "k_distance",
                 plots.k_distance(content.sweep),
                 "Sorted distance to the k-th neighbour",
-                f"The dashed line is the bend of the curve, {content.sweep['k_distance']['suggested_eps_m']:g} m.",
+                f"The dashed line is at the bend of the curve, {content.sweep['k_distance']['suggested_eps_m']:g} m.",
             ),
         ]
     return made
@@ -70,12 +59,12 @@ def _comparison(comparison: Any) -> list[Figure]:
             "speedup",
             plots.speedup(comparison),
             f"Speed-up of each engine over {comparison['baseline']}",
-            f"Ratio of wall time, mean of {repeats} interleaved trials; the bar is the 95 % bootstrap interval.",
+            f"Ratio of wall times, mean of {repeats} interleaved trials; bars are 95 % bootstrap intervals.",
         ),
         Figure(
             "times",
             plots.times(comparison),
-            "CPU seconds of each engine against the number of points",
+            "CPU seconds of each engine by number of points",
             "Both axes are logarithmic.",
         ),
         Figure(

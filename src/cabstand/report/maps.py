@@ -1,4 +1,4 @@
-"""The map of hotspots: data for the interactive one, and the still picture."""
+"""The map of hotspots: data for the interactive map, and a static picture."""
 
 from __future__ import annotations
 
@@ -15,28 +15,17 @@ PICTURE_HOTSPOTS = 400
 def page_data(content: Content) -> dict[str, Any]:
     """Return what the page's script draws: the zones' outlines and the largest hotspots."""
     spots = [
-        {
-            "name": name_of(spot),
-            "lat": spot["lat"],
-            "lon": spot["lon"],
-            "size": spot["size"],
-            "radius_m": round(spot["radius_m"]),
-            "hours": spot["hours"],
-        }
+        {name: spot[name] for name in ("lat", "lon", "size", "hours")}
+        | {"name": name_of(spot), "radius_m": round(spot["radius_m"])}
         for spot in content.hotspots[:MAP_HOTSPOTS]
     ]
     return {"zones": _outlines(content), "hotspots": spots}
 
 
 def picture(content: Content) -> alt.LayerChart:
-    """Draw the outlines and the hotspots, the area of a mark in proportion to its pickups."""
-    spots = pd.DataFrame(
-        [
-            {"lat": spot["lat"], "lon": spot["lon"], "pickups": spot["size"]}
-            for spot in content.hotspots[:PICTURE_HOTSPOTS]
-        ],
-        columns=["lat", "lon", "pickups"],
-    )
+    """Draw outlines and hotspots, the area of a mark proportional to its pickups."""
+    columns = {"lat": "lat", "lon": "lon", "size": "pickups"}
+    spots = pd.DataFrame(content.hotspots[:PICTURE_HOTSPOTS], columns=list(columns)).rename(columns=columns)
     marks = (
         alt.Chart(spots)
         .mark_circle(opacity=0.65, color="#e8590c")
@@ -55,7 +44,7 @@ def picture(content: Content) -> alt.LayerChart:
 
 
 def _outlines(content: Content) -> dict[str, Any] | None:
-    """Return the zones that a map of the city shows: their shape and name."""
+    """Return the zones that have a shape, with their names."""
     if not content.zones:
         return None
     features = [
@@ -71,7 +60,7 @@ def _outlines(content: Content) -> dict[str, Any] | None:
 
 
 def _clockwise(feature: dict[str, Any]) -> dict[str, Any]:
-    """Return a feature whose rings run as the drawing library reads them, which is the reverse of the standard's."""
+    """Return a feature with clockwise rings, as the drawing library needs them; the standard has the reverse."""
     from shapely.geometry import mapping, shape
     from shapely.geometry.polygon import orient
 

@@ -1,17 +1,18 @@
-"""Pictures of a trained model: is it calibrated, where does it err, what does it look at."""
+"""Pictures of a trained model: calibration, errors by segment, importance of features."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-FEW = 12  # bars; more have no room for long labels
+import altair as alt
+import vl_convert
+
+FEW = 12  # most bars that have room for long labels
 
 
 def calibration(rows: Sequence[Mapping[str, float]], unit: str) -> bytes:
-    """Return a PNG of mean truth against mean prediction, a bin a point; on the diagonal is calibrated."""
-    import altair as alt
-
+    """Return a PNG of mean truth by mean prediction, one point per bin; a calibrated model is on the diagonal."""
     top = max(max(row["predicted"], row["actual"]) for row in rows)
     ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": top, "y": top}])
     diagonal = alt.Chart(ends).mark_line(strokeDash=[4, 4], color="gray")
@@ -27,9 +28,7 @@ def calibration(rows: Sequence[Mapping[str, float]], unit: str) -> bytes:
 
 
 def errors(rows: Sequence[Mapping[str, Any]], segment: str, metric: str, unit: str) -> bytes:
-    """Return a PNG of the mean loss by value of one segment; where there is room, with the rows behind each bar."""
-    import altair as alt
-
+    """Return a PNG of the mean loss by value of one segment, with the number of rows where there is room."""
     values = [row for row in rows if row["segment"] == segment]
     few = len(values) <= FEW
     data = [{"value": f"{row['value']} ({row['n']:,})" if few else row["value"], "loss": row["loss"]} for row in values]
@@ -40,9 +39,7 @@ def errors(rows: Sequence[Mapping[str, Any]], segment: str, metric: str, unit: s
 
 
 def importance(found: Mapping[str, float]) -> bytes:
-    """Return a PNG of what shuffling each feature costs."""
-    import altair as alt
-
+    """Return a PNG of the loss that shuffling each feature adds."""
     values = [{"feature": name, "loss": value} for name, value in found.items()]
     chart = alt.Chart(alt.Data(values=values)).mark_bar()
     axis = alt.X("loss:Q", title="loss added by shuffling the feature")
@@ -50,7 +47,5 @@ def importance(found: Mapping[str, float]) -> bytes:
 
 
 def _png(chart: Any, title: str) -> bytes:
-    import vl_convert
-
     spec = chart.properties(width=420, height=300, title=title).to_json()
     return bytes(vl_convert.vegalite_to_png(spec, scale=1.5))

@@ -1,30 +1,21 @@
-"""The report as one page that needs nothing else: no network, no server, any browser."""
+"""Render the report as one self-contained page, for any browser, without a server or network."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from cabstand.report import maps, pictures
 from cabstand.report.content import TABLE_HOTSPOTS, Content, commands, engine_name, name_of
 from cabstand.report.figures import Figure
+from cabstand.report.plain_pages import environment
 
 
 def render(content: Content, figures: list[Figure], *, made_at: str, version: str) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    content : Content
-        What to show.
-    figures : list of Figure
-        Its charts.
-    made_at, version : str
-        Told at the foot.
-    """
-    return _environment().get_template("report.html.j2").render(
+    """Return the page; `made_at` and `version` are shown in its footer."""
+    templates = environment()
+    templates.filters |= {"number": _number, "share": "{:.1%}".format, "hotspot": name_of, "engine": engine_name}
+    return templates.get_template("report.html.j2").render(
         content=content,
         figures={figure.name: _embedded(figure) for figure in figures},
         map_data=maps.page_data(content),
@@ -46,28 +37,12 @@ def _embedded(figure: Figure) -> dict[str, str]:
     }
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("cabstand.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "share": _share, "hotspot": name_of, "engine": engine_name}
-    return environment
-
-
 def _number(value: Any, digits: int = 3) -> str:
     if value is None:
         return "-"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
-
-
-def _share(value: float) -> str:
-    return f"{value:.1%}"
 
 
 def _static(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Charts as files: SVG for the page in light and dark, PNG for everywhere else."""
+"""Render charts: SVG in light and dark for the page, PNG files for elsewhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ _FAINT = {"light": "#dee2e6", "dark": "#495057"}
 
 
 def svg_address(chart: Any, theme: str) -> str:
-    """Return the chart as a data address of an SVG with a clear background.
-
-    Parameters
-    ----------
-    chart : altair chart
-    theme : {"light", "dark"}
-    """
+    """Return an Altair chart as a data URI: an SVG in theme "light" or "dark" with a transparent background."""
     svg = vl_convert.vegalite_to_svg(_spec(chart, theme, background=None))
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
@@ -34,7 +28,7 @@ def _spec(chart: Any, theme: str, background: str | None) -> dict[str, Any]:
     spec: dict[str, Any] = chart.to_dict()
     text = {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260}
     spec["background"] = background
-    # A browser's font may be wider than the one that the text was measured in.
+    # A browser's font may be wider than the one used to measure the text.
     spec["padding"] = {"left": 40, "right": 40, "top": 5, "bottom": 5}
     spec["config"] = {
         "font": "system-ui, sans-serif",

@@ -1,4 +1,4 @@
-"""The charts: one function each, from published results to an Altair chart."""
+"""Draw the report's charts from published results, one function each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 640
 
 
 def hours(content: Content, top: int = 15) -> alt.Chart:
-    """Draw the largest hotspots by hour: the share of each hotspot's own pickups."""
+    """Draw the share of each of the largest hotspots' pickups by hour."""
     spots = content.hotspots[:top]
     cells = [
         {"hotspot": name_of(spot), "hour": hour, "share": share}
@@ -35,9 +35,8 @@ def hours(content: Content, top: int = 15) -> alt.Chart:
 
 def speedup(comparison: Json) -> alt.LayerChart:
     """Draw each engine's speed-up over the baseline with its 95 % interval."""
-    rows = [{**row, "name": engine_name(row)} for row in measured(comparison) if row["speedup"] is not None]
-    columns = ("name", "n_points", "speedup", "speedup_low", "speedup_high")
-    base = alt.Chart(_frame(rows, columns)).encode(
+    rows = _engines(comparison, "n_points", "speedup", "speedup_low", "speedup_high").dropna(subset="speedup")
+    base = alt.Chart(rows).encode(
         x=alt.X("n_points:O", title="points", axis=alt.Axis(format=",", labelAngle=0)),
         xOffset=alt.XOffset("name:N"),
         color=_engine_colour(),
@@ -52,10 +51,9 @@ def speedup(comparison: Json) -> alt.LayerChart:
 
 
 def times(comparison: Json) -> alt.Chart:
-    """Draw the CPU seconds of each engine against the number of points."""
-    rows = [{**row, "name": engine_name(row)} for row in measured(comparison)]
+    """Draw the CPU seconds of each engine by number of points."""
     return (
-        alt.Chart(_frame(rows, ("name", "n_points", "cpu_s")))
+        alt.Chart(_engines(comparison, "n_points", "cpu_s"))
         .mark_line(point=True)
         .encode(
             x=alt.X("n_points:Q", scale=alt.Scale(type="log"), title="points", axis=alt.Axis(format="~s")),
@@ -67,10 +65,9 @@ def times(comparison: Json) -> alt.Chart:
 
 
 def memory(comparison: Json) -> alt.Chart:
-    """Draw the memory each engine took above its input, as mean of the trials."""
-    rows = [{**row, "name": engine_name(row)} for row in measured(comparison)]
+    """Draw the memory that each engine used besides its input, mean of the trials."""
     return (
-        alt.Chart(_frame(rows, ("name", "n_points", "working_mb")))
+        alt.Chart(_engines(comparison, "n_points", "working_mb"))
         .mark_bar()
         .encode(
             x=alt.X("n_points:O", title="points", axis=alt.Axis(format=",", labelAngle=0)),
@@ -119,6 +116,11 @@ def k_distance(result: Json) -> alt.LayerChart:
 
 def _engine_colour() -> alt.Color:
     return alt.Color("name:N", title="engine", scale=alt.Scale(scheme="tableau10"))
+
+
+def _engines(comparison: Json, *columns: str) -> pd.DataFrame:
+    """Return the measured rows with the engine's name."""
+    return _frame([{**row, "name": engine_name(row)} for row in measured(comparison)], ("name", *columns))
 
 
 def _frame(rows: Any, columns: tuple[str, ...]) -> pd.DataFrame:

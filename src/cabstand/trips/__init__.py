@@ -1,4 +1,4 @@
 """Trips: one schema for every era, cleaning with a quarantine, taxi zones, synthetic trips.
 
-Pure: files are read by path, nothing here knows of buckets, the network or settings.
+Pure: reads and writes files by local path; knows no buckets, network or settings.
 """

@@ -1,4 +1,4 @@
-"""Which rows are put aside, and why: one reason a row, the first that holds in the order of `REASONS`."""
+"""Decide which rows are quarantined, and why: each for the first reason in `REASONS` that applies."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cabstand.trips.schema import N_ZONES, month_start
+from cabstand.tlc import LAST_ZONE
 
 Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.uint8]
 
-# Order matters: a row takes the first reason that holds.
 REASONS: dict[str, str] = {
     "malformed_row": "the line has another number of fields than the rest of the file",
     "unreadable_value": "a value is not a number or date of its column",
     "time_missing": "pickup or dropoff time is null",
     "stray_date": "the pickup is outside the month",
     "location_missing": "a zone or coordinate is null",
-    "location_unknown": f"a zone is not 1 to {N_ZONES}",
+    "location_unknown": f"a zone is not 1 to {LAST_ZONE}",
     "coordinates_zero": "a latitude or longitude is exactly 0",
     "coordinates_invalid": "a coordinate is NaN, infinite, or no latitude or longitude at all",
     "coordinates_out_of_area": "a coordinate is outside the area around New York",
@@ -35,7 +35,7 @@ _CODE = {name: code for code, name in enumerate(REASONS, start=1)}
 
 
 @dataclass(frozen=True)
-class Rules:
+class TripBounds:
     """Bounds of what counts as a trip.
 
     Attributes
@@ -43,7 +43,7 @@ class Rules:
     south, north, west, east : float
         Area that coordinates must lie in, degrees; by default about 150 km around Manhattan.
     max_duration_h, max_distance_km, max_speed_kmh : float
-        Longest, farthest and fastest trip kept.
+        Longest, farthest and fastest trip accepted.
     """
 
     south: float = 39.5
@@ -55,50 +55,47 @@ class Rules:
     max_speed_kmh: float = 200.0
 
 
-def code_of(reason: str) -> int:
-    """Return the code of a reason: 1 and up, in the order of `REASONS`; 0 is a good row."""
-    return _CODE[reason]
+@dataclass(frozen=True)
+class Contract:
+    """What a row must satisfy to count as a trip.
 
-
-def names_of(codes: npt.NDArray[np.uint8]) -> pa.Array:
-    """Return the reasons' names of `codes`, all of them above 0."""
-    names = pa.array(["", *REASONS])
-    return names.take(pa.array(codes.astype(np.int32)))
-
-
-def classify(
-    trips: pa.RecordBatch, needed: tuple[str, ...], month: str, rules: Rules, unreadable: Mask
-) -> npt.NDArray[np.uint8]:
-    """Return each row's reason code; 0 is a good row.
-
-    Parameters
+    Attributes
     ----------
-    trips : pyarrow.RecordBatch
-        n rows in the canonical schema.
     needed : tuple of str
-        Columns that the file's era must have; the others are not looked at.
+        Columns in which a null is an error; the others are not checked.
     month : str
-        YYYY-MM in which a pickup must lie.
-    rules : Rules
-        Bounds.
-    unreadable : ndarray of bool, shape (n,)
-        Rows in which some value could not be read.
+        YYYY-MM in which the pickup must lie.
+    refuse_duplicates : bool
+        Whether a row that equals an earlier one is quarantined.
+    """
 
-    Returns
-    -------
-    ndarray of uint8, shape (n,)
+    needed: tuple[str, ...]
+    month: str
+    refuse_duplicates: bool
+    bounds: TripBounds = TripBounds()
+
+
+def names_of(codes: Codes) -> pa.Array:
+    """Return the reasons' names of `codes`, all of them above 0."""
+    return pa.array(["", *REASONS]).take(pa.array(codes.astype(np.int32)))
+
+
+def classify(trips: pa.RecordBatch, unreadable: Mask, contract: Contract) -> Codes:
+    """Return the reason code of each of n rows, its position in `REASONS` counted from 1; 0 is a good row.
+
+    `unreadable` (n,) marks rows in which some value could not be read.
     """
     codes = np.zeros(trips.num_rows, np.uint8)
     _mark(codes, unreadable, "unreadable_value")
-    _check_times(codes, trips, needed, month)
-    _check_zones(codes, trips, needed)
-    _check_coordinates(codes, trips, needed, rules)
-    if "dropoff_at" in needed:
-        _check_ride(codes, trips, rules)
+    _check_times(codes, trips, contract)
+    _check_zones(codes, trips, contract)
+    _check_coordinates(codes, trips, contract)
+    if "dropoff_at" in contract.needed:
+        _check_ride(codes, trips, contract.bounds)
     return codes
 
 
-def _mark(codes: npt.NDArray[np.uint8], mask: Mask, reason: str) -> None:
+def _mark(codes: Codes, mask: Mask, reason: str) -> None:
     codes[mask & (codes == 0)] = _CODE[reason]
 
 
@@ -116,29 +113,29 @@ def instants(trips: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
     return np.asarray(trips.column(name).cast(pa.int64()).fill_null(0))
 
 
-def _check_times(codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, needed: tuple[str, ...], month: str) -> None:
+def _check_times(codes: Codes, trips: pa.RecordBatch, contract: Contract) -> None:
     for name in ("pickup_at", "dropoff_at"):
-        if name in needed:
+        if name in contract.needed:
             _mark(codes, _null(trips, name), "time_missing")
-    first, after = (int(month_start(name).astype(np.int64)) for name in (month, str(np.datetime64(month, "M") + 1)))
+    month = np.datetime64(contract.month, "M")
+    first, after = (start.astype("datetime64[us]").astype(np.int64) for start in (month, month + 1))
     pickup = instants(trips, "pickup_at")
     _mark(codes, (pickup < first) | (pickup >= after), "stray_date")
 
 
-def _check_zones(codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, needed: tuple[str, ...]) -> None:
-    names = [name for name in ("pickup_zone", "dropoff_zone") if name in needed]
+def _check_zones(codes: Codes, trips: pa.RecordBatch, contract: Contract) -> None:
+    names = [name for name in ("pickup_zone", "dropoff_zone") if name in contract.needed]
     for name in names:
         _mark(codes, _null(trips, name), "location_missing")
     for name in names:
         zone = np.asarray(trips.column(name).fill_null(0))
-        _mark(codes, (zone < 1) | (zone > N_ZONES), "location_unknown")
+        _mark(codes, (zone < 1) | (zone > LAST_ZONE), "location_unknown")
 
 
-def _check_coordinates(
-    codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, needed: tuple[str, ...], rules: Rules
-) -> None:
-    bounds = {"lat": (90.0, rules.south, rules.north), "lon": (180.0, rules.west, rules.east)}
-    names = [f"{end}_{axis}" for end in ("pickup", "dropoff") for axis in ("lat", "lon") if f"{end}_{axis}" in needed]
+def _check_coordinates(codes: Codes, trips: pa.RecordBatch, contract: Contract) -> None:
+    area = contract.bounds
+    bounds = {"lat": (90.0, area.south, area.north), "lon": (180.0, area.west, area.east)}
+    names = [name for name in contract.needed if name[-3:] in bounds]
     values = {name: floats(trips, name) for name in names}
     for name in names:
         _mark(codes, _null(trips, name), "location_missing")
@@ -151,12 +148,12 @@ def _check_coordinates(
         _mark(codes, ~((value >= low) & (value <= high)), "coordinates_out_of_area")
 
 
-def _check_ride(codes: npt.NDArray[np.uint8], trips: pa.RecordBatch, rules: Rules) -> None:
+def _check_ride(codes: Codes, trips: pa.RecordBatch, bounds: TripBounds) -> None:
     hours = (instants(trips, "dropoff_at") - instants(trips, "pickup_at")) / 3.6e9
     km = floats(trips, "distance_km")
     _mark(codes, hours <= 0, "duration_not_positive")
-    _mark(codes, hours > rules.max_duration_h, "duration_absurd")
+    _mark(codes, hours > bounds.max_duration_h, "duration_absurd")
     _mark(codes, np.isnan(km), "distance_missing")
     _mark(codes, km <= 0, "distance_not_positive")
-    _mark(codes, km > rules.max_distance_km, "distance_absurd")
-    _mark(codes, km > hours * rules.max_speed_kmh, "speed_absurd")
+    _mark(codes, km > bounds.max_distance_km, "distance_absurd")
+    _mark(codes, km > hours * bounds.max_speed_kmh, "speed_absurd")

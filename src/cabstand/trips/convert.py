@@ -1,4 +1,4 @@
-"""One source column into one canonical column, whatever type its era gave it."""
+"""Convert source columns to canonical ones, whatever type their era gave them."""
 
 from __future__ import annotations
 
@@ -9,33 +9,27 @@ import pyarrow.compute as pc
 
 from cabstand.errors import DataError
 from cabstand.trips.eras import Era
+from cabstand.trips.raw import is_text
 from cabstand.trips.schema import KM_PER_MILE, TRIPS
 
 Mask = npt.NDArray[np.bool_]
 
-MAX_TEXT = 64  # bytes; no number or date is longer, and a bomb's strings are
-# ISO first: it is what nearly every file has. The others are Uber's, as published and as saved by spreadsheets.
+MAX_TEXT = 64  # bytes; no number or date is longer, but a decompression bomb's strings are
+# ISO first, for nearly every file has it. The others are Uber's, as published and as saved by spreadsheets.
 DATE_FORMATS = ("%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%m/%d/%Y %H:%M", "%Y-%m-%d %H:%M")
 _NUMBER = r"^-?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,2})?$|^-?(nan|NaN|NAN|inf|Inf|infinity|Infinity)$"
 _US_PER = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
 def to_canonical(raw: pa.RecordBatch, era: Era, rows: npt.NDArray[np.int64]) -> tuple[pa.RecordBatch, Mask]:
-    """Return `raw` in the canonical schema, and which rows hold a value that could not be read.
+    """Return `raw` in the canonical schema, and which rows hold a value that could not be read, bool (n,).
 
-    Parameters
-    ----------
-    raw : pyarrow.RecordBatch
-        n rows with the source's own names and types.
-    era : Era
-        Which source column is which.
-    rows : ndarray of int64, shape (n,)
-        Index of each row in the source.
+    `rows` (n,) are the rows' indices in the source.
 
     Raises
     ------
     DataError
-        If a column is of a type that no era has had.
+        If a column is of a type that no era uses.
     """
     unreadable = np.zeros(raw.num_rows, bool)
     columns: list[pa.Array] = []
@@ -69,11 +63,11 @@ def _convert(source: pa.Array, field: pa.Field, name: str) -> pa.Array:
 
 
 def _number(source: pa.Array, name: str) -> pa.Array:
-    if _is_text(source.type):
+    if is_text(source.type):
         text = pc.utf8_trim_whitespace(source.cast(pa.string()))
         try:
             return text.cast(pa.float64())
-        except pa.ArrowInvalid:  # one bad value spoils a cast of the whole column: blank those that are no number
+        except pa.ArrowInvalid:  # one bad value fails the cast of the whole column: blank it first
             fit = pc.match_substring_regex(text, _NUMBER)
             return pc.if_else(fit, text, pa.scalar(None, pa.string())).cast(pa.float64())
     kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
@@ -83,14 +77,14 @@ def _number(source: pa.Array, name: str) -> pa.Array:
 
 
 def _without_nan(source: pa.Array, field: pa.Field) -> pa.Array:
-    """Codes were doubles for years, and NaN their null."""
+    """Null the NaNs of an integer column: for years codes were stored as doubles, with NaN for null."""
     if pa.types.is_integer(field.type) and pa.types.is_floating(source.type):
         return pc.if_else(pc.is_nan(source), pa.scalar(None, source.type), source)
     return source
 
 
 def _integer(value: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Whole numbers in range; anything else null."""
+    """Return whole numbers in range; anything else becomes null."""
     limit = np.iinfo(kind.to_pandas_dtype())
     number = np.asarray(value.fill_null(np.nan))
     fit = (number >= limit.min) & (number <= limit.max)
@@ -99,7 +93,7 @@ def _integer(value: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _timestamp(source: pa.Array, name: str) -> pa.Array:
-    if _is_text(source.type):
+    if is_text(source.type):
         return _parse(pc.utf8_trim_whitespace(source.cast(pa.string())))
     if not pa.types.is_timestamp(source.type):
         raise DataError(f"column {name} is of type {source.type}, not a date", hint="not a file of trip records")
@@ -125,7 +119,3 @@ def _parse(text: pa.Array) -> pa.Array:
             break
         value = pc.coalesce(value, pc.strptime(text, format=pattern, unit="us", error_is_null=True))
     return value
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

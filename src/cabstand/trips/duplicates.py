@@ -1,4 +1,4 @@
-"""Find rows that equal an earlier one, in memory bounded whatever their number."""
+"""Find rows that equal an earlier one, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-PART_ROWS = 2_000_000  # rows sorted at once: 32 MB, and as much again for their order
+PART_ROWS = 2_000_000  # rows sorted at once: 32 MB, and as much again for the order
 _BLOCK_ROWS = 500_000
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _NULL = np.uint64(0x5851F42D4C957F2D)
@@ -41,14 +41,14 @@ def _mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 class Seen:
-    """Rows seen so far, kept as hash and index in a nameless file."""
+    """Hash and index of the rows seen so far, in an anonymous file."""
 
     def __init__(self, folder: Path) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the object
         self._n = 0
 
     def add(self, trips: pa.RecordBatch, names: Sequence[str]) -> None:
-        """Note every row of a batch in the canonical schema."""
+        """Record every row of a batch in the canonical schema."""
         pairs = np.empty((trips.num_rows, 2), np.uint64)
         pairs[:, 0] = row_hashes(trips, names)
         pairs[:, 1] = np.asarray(trips.column("row")).astype(np.uint64)
@@ -58,7 +58,7 @@ class Seen:
     def repeated(self) -> npt.NDArray[np.int64]:
         """Return the indices of rows that equal one with a lower index, sorted.
 
-        The hashes are looked at in parts, by value, so that no part is larger than about `PART_ROWS` rows.
+        Hashes are compared in parts, by value, of about `PART_ROWS` rows each.
         """
         if self._n == 0:
             return np.empty(0, np.int64)
@@ -83,7 +83,7 @@ class Seen:
 
 
 def _repeated(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    order = np.argsort(pairs[:, 0], kind="stable")  # stable: among equals the first row stays first
+    order = np.argsort(pairs[:, 0], kind="stable")  # stable: among equals the first row comes first
     hashes = pairs[order, 0]
     again = order[1:][hashes[1:] == hashes[:-1]]
     return np.asarray(pairs[again, 1])

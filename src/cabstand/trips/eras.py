@@ -1,7 +1,7 @@
-"""Which source column is which canonical one, in every era the TLC has published.
+"""Map the source columns of every era the TLC has published to the canonical ones.
 
 Names are compared without case, spaces or punctuation: `Trip_Pickup_DateTime` (2009), `pickup_datetime` (2010-2014),
-`tpep_pickup_datetime` (yellow since 2015), `Lpep_dropoff_datetime` (green 2013) all name what they look like.
+`tpep_pickup_datetime` (yellow since 2015), `Lpep_dropoff_datetime` (green 2013) name the same column.
 """
 
 from __future__ import annotations
@@ -32,27 +32,18 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "total_usd": ("totalamount", "totalamt"),
 }
 
-# Columns the TLC documents and the canonical schema has no use for; any other one is reported as unknown.
+# Documented columns that the canonical schema has no use for; any other column is reported as unknown.
 _KNOWN_EXTRA = frozenset(
-    {
-        "vendorid",
-        "vendorname",
-        "ratecodeid",
-        "ratecode",
-        "storeandfwdflag",
-        "storeandforward",
-        "paymenttype",
-        "triptype",
-    }
-    | {"extra", "surcharge", "mtatax", "tipamount", "tipamt", "tollsamount", "tollsamt", "ehailfee", "base"}
-    | {"improvementsurcharge", "congestionsurcharge", "airportfee", "cbdcongestionfee"}
+    {"vendorid", "vendorname", "ratecodeid", "ratecode", "storeandfwdflag", "storeandforward", "paymenttype"}
+    | {"triptype", "extra", "surcharge", "mtatax", "tipamount", "tipamt", "tollsamount", "tollsamt", "ehailfee"}
+    | {"base", "improvementsurcharge", "congestionsurcharge", "airportfee", "cbdcongestionfee"}
 )
 
-_PLACES = {
+_LOCATIONS = {
     COORDINATES: ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon"),
     ZONES: ("pickup_zone", "dropoff_zone"),
 }
-# What the official files call a needed column, for the error that names a missing one.
+# What the official files call a required column, for the error that names a missing one.
 _OFFICIAL = {
     "pickup_at": "pickup date and time (tpep_pickup_datetime, lpep_pickup_datetime, Date/Time)",
     "dropoff_at": "dropoff date and time (tpep_dropoff_datetime, lpep_dropoff_datetime)",
@@ -89,29 +80,20 @@ class Era:
     unknown: tuple[str, ...]
 
 
-def detect(names: Sequence[str], dataset: str, *, where: str = "") -> Era:
-    """Return the era of a file from its column names.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The file's own column names, in order.
-    dataset : str
-        One of `DATASETS`; `uber` files have pickups alone.
-    where : str
-        The file's name, for errors.
+def detect(names: Sequence[str], dataset: str) -> Era:
+    """Return the era of a file of one of `DATASETS` from its column names.
 
     Raises
     ------
     DataError
-        If a needed column is missing or stands twice; the message names it.
+        If a required column is missing or occurs twice; the message names it.
     """
-    found = _match(names, where)
-    era = _era_of(found, where)
+    found = _match(names)
+    era = _era_of(found)
     needed = needed_columns(dataset, era)
     missing = [_OFFICIAL[name] for name in needed if name not in found]
     if missing:
-        raise DataError(f"missing column: {'; '.join(missing)}", where=where, hint=f"is this a {dataset} file?")
+        raise DataError(f"missing column: {'; '.join(missing)}", hint=f"is this a {dataset} file?")
     wanted = set(needed) | {"passengers", "fare_usd", "total_usd"}
     columns = {name: found[name] for name in _ALIASES if name in found and name in wanted}
     left = [name for name in names if name not in columns.values()]
@@ -126,7 +108,7 @@ def detect(names: Sequence[str], dataset: str, *, where: str = "") -> Era:
 
 
 def surplus(index: int) -> str:
-    """Return the name of a column that stands in the rows but not in the header (a stray comma at the end)."""
+    """Return the name of a column that the rows have and the header has not, from a stray comma at the end."""
     return f"(unnamed {index})"
 
 
@@ -139,29 +121,25 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _match(names: Sequence[str], where: str) -> dict[str, str]:
+def _match(names: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    by_plain: dict[str, list[str]] = {}
-    for name in names:
-        by_plain.setdefault(_plain(name), []).append(name)
     for canonical, aliases in _ALIASES.items():
-        matches = [name for alias in aliases for name in by_plain.get(alias, [])]
+        matches = [name for name in names if _plain(name) in aliases]
         if len(matches) > 1:
-            raise DataError(f"column for {canonical} stands more than once: {', '.join(matches)}", where=where)
+            raise DataError(f"column for {canonical} occurs more than once: {', '.join(matches)}")
         if matches:
             found[canonical] = matches[0]
     return found
 
 
-def _era_of(found: dict[str, str], where: str) -> str:
-    # A file with any coordinate column is of the coordinate years; one that then lacks another gets an error naming it.
-    if any(name in found for name in _PLACES[COORDINATES]):
+def _era_of(found: dict[str, str]) -> str:
+    # Any coordinate column makes it the coordinate era; `detect` then names the coordinates that are missing.
+    if any(name in found for name in _LOCATIONS[COORDINATES]):
         return COORDINATES
-    if any(name in found for name in _PLACES[ZONES]):
+    if any(name in found for name in _LOCATIONS[ZONES]):
         return ZONES
     raise DataError(
         "missing column: neither pickup_latitude and pickup_longitude nor PULocationID",
-        where=where,
         hint="is this a file of trip records?",
     )
 
@@ -169,5 +147,5 @@ def _era_of(found: dict[str, str], where: str) -> str:
 def needed_columns(dataset: str, era: str) -> tuple[str, ...]:
     """Return the canonical columns that a file of this data set and era must have."""
     if dataset == "uber":
-        return ("pickup_at", *_PLACES[era][: 2 if era == COORDINATES else 1])
-    return ("pickup_at", "dropoff_at", *_PLACES[era], "distance_km")
+        return ("pickup_at", *_LOCATIONS[era][: 2 if era == COORDINATES else 1])
+    return ("pickup_at", "dropoff_at", *_LOCATIONS[era], "distance_km")

@@ -1,11 +1,10 @@
-"""CSV, plain or gzipped, in batches; every value comes as text, and a line that cannot be split is kept as it is."""
+"""Read a CSV file, plain or gzipped, in batches of text; lines that cannot be split into columns are returned whole."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,26 +17,15 @@ import pyarrow.csv as pa_csv
 
 from cabstand.errors import DataError
 from cabstand.trips.eras import surplus
-from cabstand.trips.readers_parquet import CHECK_FROM, RawBatch
+from cabstand.trips.raw import Limits, RawBatch
 
-HEAD = 2**18  # bytes looked at to learn the header and the width of the rows
+HEAD = 2**18  # bytes read to learn the header and the width of the rows
 SNIFF_ROWS = 200
-_BYTES_PER_ROW = 80  # a guess that turns a number of rows into a block
+_BYTES_PER_ROW = 80  # an estimate that turns a number of rows into a block size
 
 
 class CsvFile:
     """A CSV file of trip records with a header line.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    gzipped : bool
-        Whether it is compressed.
-    max_rows : int
-        Most rows it may hold.
-    max_ratio : float
-        Most bytes that one compressed byte may unpack to.
 
     Raises
     ------
@@ -45,12 +33,10 @@ class CsvFile:
         If it has no header or no row.
     """
 
-    def __init__(self, path: Path, *, gzipped: bool, max_rows: int, max_ratio: float) -> None:
-        self.path = path
-        self.n_rows: int | None = None
-        self._gzipped = gzipped
-        self._max_rows = max_rows
-        self._max_ratio = max_ratio
+    n_rows: int | None = None  # only reading to the end tells
+
+    def __init__(self, path: Path, limits: Limits, *, gzipped: bool) -> None:
+        self._path, self._limits, self._gzipped = path, limits, gzipped
         with self._open() as stream:
             self.names = _names(stream.read(HEAD))
 
@@ -74,44 +60,28 @@ class CsvFile:
             )
             for batch in reader:
                 yield lines.number(batch)
-                if lines.next_row > self._max_rows:
-                    raise DataError(f"holds more than {self._max_rows:,} rows", hint="see setting ingest_max_rows")
+                self._limits.check_rows(lines.next_row)
         if lines.pending:
-            yield lines.number(_no_rows(wanted))
+            yield lines.number(pa.RecordBatch.from_pydict({name: pa.array([], pa.string()) for name in wanted}))
         if lines.next_row == 0:
             raise DataError("holds no rows")
 
     def _open(self) -> IO[bytes]:
-        if not self._gzipped:
-            return self.path.open("rb")  # the caller closes it
-        raw = cast("IO[bytes]", gzip.open(self.path, "rb"))  # noqa: SIM115 - `_Bounded` closes it
-        on_disk = self.path.stat().st_size
-        return io.BufferedReader(_Bounded(raw, on_disk, max(CHECK_FROM, int(self._max_ratio * on_disk))), 2**20)
+        return cast("IO[bytes]", _Gzip(self._path, self._limits)) if self._gzipped else self._path.open("rb")
 
 
-class _Bounded(io.RawIOBase):
-    """An unpacking stream that refuses to give more than `limit` bytes."""
+class _Gzip(gzip.GzipFile):
+    """A gzip file that refuses to unpack to more than its limits allow."""
 
-    def __init__(self, stream: IO[bytes], on_disk: int, limit: int) -> None:
-        self._stream, self._on_disk, self._left, self._limit = stream, on_disk, limit, limit
+    def __init__(self, path: Path, limits: Limits) -> None:
+        super().__init__(path, "rb")
+        self._limits = limits
+        self._on_disk = path.stat().st_size
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
-        data = self._stream.read(len(view))
-        self._left -= len(data)
-        if self._left < 0:
-            raise DataError(
-                f"{self._on_disk:,} bytes unpack to more than {self._limit:,}", hint="refused as a decompression bomb"
-            )
-        view[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        self._limits.check_unpacked(self.tell(), self._on_disk)
+        return data
 
 
 class _Lines:
@@ -128,44 +98,40 @@ class _Lines:
     def number(self, batch: pa.RecordBatch) -> RawBatch:
         bad = np.array([row for row, _ in self.pending], np.int64)
         rows = _free(self.next_row, batch.num_rows, bad)
-        # A line refused beyond this batch's last row belongs to a later one; there its turn comes.
+        # A malformed line beyond this batch's last row belongs to a later batch.
         n_now = len(bad) if batch.num_rows == 0 else int(np.searchsorted(bad, rows[-1]))
         now, self.pending = self.pending[:n_now], self.pending[n_now:]
         self.next_row += batch.num_rows + n_now
-        return RawBatch(batch, rows, bad[:n_now], [text for _, text in now])
+        return RawBatch(batch, rows, now)
 
 
 def _free(first: int, n: int, taken: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the first n indices from `first` on that are not taken."""
     candidates = np.arange(first, first + n + len(taken), dtype=np.int64)
     return np.setdiff1d(candidates, taken, assume_unique=True)[:n]
 
 
-def _no_rows(wanted: list[str]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pydict({name: pa.array([], pa.string()) for name in wanted})
-
-
 def _names(head: bytes) -> list[str]:
-    """Return the columns' names, with made-up ones where the rows are wider than the header (a stray comma)."""
-    try:
-        text = head.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:  # else the head's end merely cuts a character
-            raise DataError("neither Parquet nor CSV: not UTF-8 text") from error
-        text = head[: error.start].decode("utf-8-sig")
-    whole = len(head) < HEAD or os.linesep in text
+    """Return the column names, with made-up ones where stray commas make the rows wider than the header."""
+    text = _decode(head)
     rows = [row for row in csv.reader(io.StringIO(text)) if row][: SNIFF_ROWS + 1]
-    if not rows or not whole:
+    if not rows or (len(head) == HEAD and "\n" not in text):
         raise DataError("no header line")
     if len(rows) < 2:
         raise DataError("holds no rows")
     header = [name.strip() for name in rows[0]]
     widths = Counter(len(row) for row in (rows[1:-1] if len(head) == HEAD else rows[1:]))
     width = widths.most_common(1)[0][0] if widths else len(header)
-    spare = [
-        index
-        for index in range(len(header), width)
-        if not any(row[index].strip() for row in rows[1:] if len(row) == width)
-    ]
-    if len(spare) < width - len(header):  # the rows hold more values than the header names: which is which is unknown
+    unnamed = range(len(header), width)
+    if any(row[index].strip() for row in rows[1:] if len(row) == width for index in unnamed):
         raise DataError(f"the header names {len(header)} columns, most rows hold {width}")
-    return header + [surplus(index) for index in spare]
+    return header + [surplus(index) for index in unnamed]
+
+
+def _decode(head: bytes) -> str:
+    try:
+        return head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start >= len(head) - 4:  # the cut after the head may split a character
+            return head[: error.start].decode("utf-8-sig")
+        raise DataError("neither Parquet nor CSV: not UTF-8 text") from error

@@ -1,14 +1,12 @@
-"""The canonical trip: one schema for every data set and era, with the unit of each column in its metadata."""
+"""The schemas of trips and quarantined rows, the same for every data set and era, with the unit of each column."""
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 
 SCHEMA_VERSION = 1
 
 KM_PER_MILE = 1.609344
-N_ZONES = 265  # the TLC numbers its zones 1 to 265; 264 is "unknown", 265 "outside of New York City"
 
 
 def _field(name: str, kind: pa.DataType, unit: str, description: str, *, nullable: bool = True) -> pa.Field:
@@ -42,9 +40,3 @@ QUARANTINE: pa.Schema = pa.schema(
     ],
     metadata={"cabstand.schema": "quarantine", "cabstand.schema_version": str(SCHEMA_VERSION)},
 )
-
-
-def month_start(month: str) -> np.datetime64:
-    """Return the first instant of `month` (YYYY-MM), in microseconds."""
-    start: np.datetime64 = np.datetime64(month, "M").astype("datetime64[us]")
-    return start

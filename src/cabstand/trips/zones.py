@@ -1,7 +1,7 @@
-"""Taxi zones: from the TLC's shapefile and lookup table to names, centroids and outlines in degrees.
+"""Convert the TLC's zone shapefile and lookup table to names, centroids and outlines in degrees.
 
-The shapefile holds some LocationIDs more than once (56, 103) and lacks others that the table names (57, 104, 105):
-shapes of one ID are united, an ID without a shape has no centroid, and both are reported. "N/A" is a value there.
+LocationIDs 56 and 103 occur more than once in the shapefile; their polygons are merged. 57, 104 and 105 occur in the
+table alone and have no centroid. Both are reported. "N/A" is a zone's name in the table.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ZONES: pa.Schema = pa.schema(
 )
 
 MAX_MEMBER_BYTES = 64 * 2**20  # the real shapes are 1.6 MB
-TOLERANCE_FT = 60.0  # an outline may leave the true one by this much: 18 m
+TOLERANCE_FT = 60.0  # how far a simplified outline may be from the true one: 18 m
 DECIMALS = 5
 
 
@@ -46,13 +46,11 @@ class ZoneSet:
     Attributes
     ----------
     table : pyarrow.Table
-        Schema `ZONES`, one row a LocationID, rising.
+        Schema `ZONES`, one row per LocationID, rising.
     geojson : dict
-        A FeatureCollection of those that have a shape.
+        A FeatureCollection of the zones that have a shape.
     report : dict
         `duplicate_ids` (ID to number of shapes), `ids_without_shape`, `ids_without_name`.
-    synthetic : bool
-        Whether they were made up.
     """
 
     table: pa.Table
@@ -62,54 +60,41 @@ class ZoneSet:
 
 
 class Centroids:
-    """Where each zone is, by LocationID.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Schema `ZONES`.
-    """
+    """Centroids by LocationID, from a table of schema `ZONES`."""
 
     def __init__(self, table: pa.Table) -> None:
         ids = np.asarray(table["LocationID"]).astype(np.int64)
         size = int(ids.max(initial=0)) + 1
-        self._places = np.full((size, 2), np.nan)
-        self._places[ids, 0] = np.asarray(table["lat"].combine_chunks().fill_null(np.nan))
-        self._places[ids, 1] = np.asarray(table["lon"].combine_chunks().fill_null(np.nan))
+        self._latlon = np.full((size, 2), np.nan)
+        self._latlon[ids, 0] = np.asarray(table["lat"].combine_chunks().fill_null(np.nan))
+        self._latlon[ids, 1] = np.asarray(table["lon"].combine_chunks().fill_null(np.nan))
 
     def locate(self, ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.float64]:
-        """Return latitude and longitude (degrees) of each ID; shape (n, 2), NaN where the zone has none."""
-        known = (ids >= 0) & (ids < len(self._places))
-        places = self._places[np.where(known, ids, 0)]
-        places[~known] = np.nan
-        return places
+        """Return latitude and longitude (degrees) of each ID; shape (n, 2), NaN where unknown."""
+        known = (ids >= 0) & (ids < len(self._latlon))
+        latlon = self._latlon[np.where(known, ids, 0)]
+        latlon[~known] = np.nan
+        return latlon
 
 
 def convert(shapes: Path, lookup: Path) -> ZoneSet:
-    """Return the zones of the TLC's two files.
-
-    Parameters
-    ----------
-    shapes : Path
-        `taxi_zones.zip`, a shapefile in EPSG:2263 (US survey feet).
-    lookup : Path
-        `taxi_zone_lookup.csv`.
+    """Return the zones of `taxi_zones.zip`, a shapefile in EPSG:2263 (US survey feet), and `taxi_zone_lookup.csv`.
 
     Raises
     ------
     DataError
-        If either is not what it should be.
+        If either cannot be read as such.
     """
     names = read_lookup(lookup)
     outlines, counts = _read_shapes(shapes)
     rows, features = [], []
     for location_id in sorted(set(names) | set(outlines)):
         zone, borough = names.get(location_id, (None, None))
-        lat, lon, geometry = _place(outlines.get(location_id))
-        rows.append({"LocationID": location_id, "zone": zone, "borough": borough, "lat": lat, "lon": lon})
+        lat, lon, geometry = _centroid_and_outline(outlines.get(location_id))
+        properties: dict[str, Any] = {"LocationID": location_id, "zone": zone, "borough": borough}
+        rows.append(properties | {"lat": lat, "lon": lon})
         if geometry is not None:
-            about = {"LocationID": location_id, "zone": zone, "borough": borough}
-            features.append({"type": "Feature", "properties": about, "geometry": geometry})
+            features.append({"type": "Feature", "properties": properties, "geometry": geometry})
     report = {
         "duplicate_ids": {str(key): count for key, count in sorted(counts.items()) if count > 1},
         "ids_without_shape": sorted(set(names) - set(outlines)),
@@ -121,12 +106,12 @@ def convert(shapes: Path, lookup: Path) -> ZoneSet:
 
 
 def read_lookup(path: Path) -> dict[int, tuple[str, str]]:
-    """Return zone and borough of each LocationID; the text `N/A` stays what it is.
+    """Return zone and borough of each LocationID; the text `N/A` is kept.
 
     Raises
     ------
     DataError
-        If a column is missing, an ID is no number, or one stands twice.
+        If a column is missing, or an ID is not a number or occurs twice.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
@@ -134,12 +119,12 @@ def read_lookup(path: Path) -> dict[int, tuple[str, str]]:
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise DataError(f"not the zone lookup table: {error}", where=path) from error
     if len(found) != len(rows) or not found:
-        raise DataError("a LocationID stands twice, or there is none", where=path)
+        raise DataError("a LocationID occurs twice, or there is none", where=path)
     return found
 
 
 def _read_shapes(path: Path) -> tuple[dict[int, Any], Counter[int]]:
-    """Outline of each LocationID in feet, and how many shapes each had."""
+    """Return the outline of each LocationID in feet, and how many shapes each had."""
     import shapefile
     import shapely
     from shapely.geometry import shape
@@ -170,8 +155,8 @@ def _members(path: Path) -> dict[str, io.BytesIO]:
     return found
 
 
-def _place(outline: Any) -> tuple[float | None, float | None, dict[str, Any] | None]:
-    """Centroid in degrees, of the true outline on its plane, and the simplified outline as GeoJSON."""
+def _centroid_and_outline(outline: Any) -> tuple[float | None, float | None, dict[str, Any] | None]:
+    """Return the centroid (computed in the plane) in degrees, and the simplified outline as GeoJSON."""
     if outline is None:
         return None, None, None
     import shapely
@@ -189,7 +174,7 @@ def _to_degrees(feet: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @cache
 def _transformer() -> Any:
-    """From US survey feet to longitude and latitude; made once, for that takes 20 ms."""
+    """Return the transformer from US survey feet to longitude and latitude; creating it takes 20 ms."""
     from pyproj import Transformer
 
     return Transformer.from_crs("EPSG:2263", "EPSG:4326", always_xy=True)

@@ -1,1 +1,1 @@
-"""The problems that are shipped, one a file."""
+"""The built-in problems, one file each."""

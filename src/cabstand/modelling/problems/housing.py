@@ -52,23 +52,30 @@ def load(paths: Sequence[Path], extras: Mapping[str, Path]) -> Examples:
         raise DataError(f"no column {missing[0]!r}", where=paths[0])
     columns = {name: table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in RAW}
     value = table["median_house_value"].to_numpy(zero_copy_only=False).astype(np.float64) / 100_000
-    # Only the number of bedrooms is ever unknown in the request, so other gaps are not learned from.
-    whole = np.isfinite(value) & np.logical_and.reduce([np.isfinite(columns[n]) for n in RAW if n != "total_bedrooms"])
+    # A request may lack the number of bedrooms alone, so rows with other gaps are dropped.
+    known = np.isfinite(value) & np.logical_and.reduce([np.isfinite(columns[n]) for n in RAW if n != "total_bedrooms"])
     inland = np.where(columns["longitude"] > -119.5, "south-east", "north-west")
     examples = Examples(
-        columns, value, segments={"region": inland}, facts={"rows": len(value), "kept": int(whole.sum())}
+        columns, value, segments={"region": inland}, facts={"rows": len(value), "kept": int(known.sum())}
     )
-    return examples.take(whole)
+    return examples.take(known)
 
 
 def candidates() -> list[Candidate]:
     """Return linear regression (the reference), a tree, and gradient boosting."""
-    from cabstand.modelling import estimators
+    from sklearn.linear_model import LinearRegression
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeRegressor
+
+    from cabstand.modelling.estimators import boosting_candidates, imputed
+
+    def tree(seed: int) -> object:
+        return imputed(DecisionTreeRegressor(max_leaf_nodes=500, min_samples_leaf=5, random_state=seed))
 
     return [
-        Candidate("linear", lambda seed: estimators.imputed_linear()),
-        Candidate("tree", estimators.tree, cost=estimators.TREE_COST),
-        *estimators.boosting_search(),
+        Candidate("linear", lambda seed: imputed(StandardScaler(), LinearRegression())),
+        Candidate("tree", tree, cost=9.0),
+        *boosting_candidates(),
     ]
 
 

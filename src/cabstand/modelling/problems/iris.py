@@ -1,4 +1,4 @@
-"""Fisher's irises: the smallest whole example of a classification.
+"""Fisher's irises: the smallest complete example of a classification.
 
 Data: R. A. Fisher, "The Use of Multiple Measurements in Taxonomic Problems" (1936), as scikit-learn ships it.
 """
@@ -35,7 +35,7 @@ def load(paths: Sequence[Path], extras: Mapping[str, Path]) -> Examples:
 
     del extras
     if paths:
-        raise ConfigError("iris comes with scikit-learn and takes no input", where=paths[0], hint="leave --input out")
+        raise ConfigError("iris comes with scikit-learn and takes no input", where=paths[0], hint="omit --input")
     flowers = load_iris()
     columns = {name: flowers.data[:, index].astype(np.float64) for index, name in enumerate(NAMES)}
     target = flowers.target.astype(np.int64)
@@ -44,13 +44,17 @@ def load(paths: Sequence[Path], extras: Mapping[str, Path]) -> Examples:
 
 
 def candidates() -> list[Candidate]:
-    """Return logistic regression (the reference) and a random forest."""
-    from cabstand.modelling import estimators
+    """Return logistic regression (the reference), a random forest, and gradient boosting."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    def boosting(seed: int) -> object:
+        return HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=15, random_state=seed, early_stopping=False)
 
     return [
-        Candidate("logistic", lambda seed: estimators.logistic()),
-        Candidate("random-forest", estimators.forest_classifier),
-        Candidate("hist-gradient-boosting", estimators.boosting_classifier),
+        Candidate("logistic", lambda seed: LogisticRegression(max_iter=1_000)),
+        Candidate("random-forest", lambda seed: RandomForestClassifier(100, random_state=seed)),
+        Candidate("hist-gradient-boosting", boosting),
     ]
 
 

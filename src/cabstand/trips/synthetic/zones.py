@@ -1,4 +1,4 @@
-"""Zones of the made-up city: each region of its street grid cut into equal rectangles."""
+"""Zones of the made-up city: each region cut into equal rectangles."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cabstand.trips import synth_city as city
+from cabstand.trips.synthetic import city
 from cabstand.trips.zones import DECIMALS, ZONES, ZoneSet
 
 
 def synthetic_zones() -> ZoneSet:
-    """Return the zones that synthetic trips of the zone era name, marked as synthetic."""
+    """Return the zones that synthetic trips of the zone era refer to, marked as synthetic."""
     rows: list[dict[str, Any]] = []
     features = []
     for region in city.REGIONS:

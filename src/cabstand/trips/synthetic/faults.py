@@ -1,4 +1,4 @@
-"""Spoil a known share of synthetic rows, one way a reason, for the quarantine to find."""
+"""Spoil a known share of synthetic rows, each for one quarantine reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAULTS = ("stray_date", "location_missing", "coordinates_zero", "duration_not_po
 def plant_faults(
     batch: pa.RecordBatch, share: float, counts: dict[str, int], rng: np.random.Generator
 ) -> pa.RecordBatch:
-    """Return `batch` with about `share` of its rows spoiled, and add to `counts` how many by which reason."""
+    """Return `batch` with about `share` of its rows spoiled, and add the number of each reason to `counts`."""
     if share <= 0:
         return batch
     in_zones = batch.column("pickup_lat").null_count == batch.num_rows
@@ -28,14 +28,14 @@ def plant_faults(
 
 def _spoil(columns: dict[str, pa.Array], fault: str, rows: npt.NDArray[np.bool_], *, in_zones: bool) -> None:
     mask = pa.array(rows)
-    place = "pickup_zone" if in_zones else "pickup_lat"
+    location = "pickup_zone" if in_zones else "pickup_lat"
     match fault:
         case "stray_date":
             years = pa.scalar(np.timedelta64(15 * 365, "D").astype("timedelta64[us]"))
             for name in ("pickup_at", "dropoff_at"):
                 columns[name] = pc.if_else(mask, pc.subtract(columns[name], years), columns[name])
         case "location_missing":
-            columns[place] = pc.if_else(mask, pa.scalar(None, columns[place].type), columns[place])
+            columns[location] = pc.if_else(mask, pa.scalar(None, columns[location].type), columns[location])
         case "coordinates_zero":
             for name in ("pickup_lat", "pickup_lon"):
                 columns[name] = pc.if_else(mask, 0.0, columns[name])

@@ -1,8 +1,8 @@
-"""Reading canonical trips as examples of rides with a duration."""
+"""Read canonical trips as examples of rides with a duration."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +11,29 @@ import numpy.typing as npt
 
 from cabstand.errors import DataError
 from cabstand.modelling.problem import Examples
-from cabstand.modelling.problems.trip_duration import N_ZONES
+from cabstand.modelling.rides.features import N_CODES
 
 COLUMNS = ("pickup_at", "dropoff_at", "pickup_zone", "dropoff_zone")
 SHORTEST_MIN, LONGEST_MIN = 1.0, 60.0
 LONGEST_KM = 200.0
 
 
-def load(paths: Sequence[Path], zones: Path | None, *, distance: bool = False) -> Examples:
+def load(paths: Sequence[Path], extras: Mapping[str, Path], *, distance: bool = False) -> Examples:
     """Return rides of 1 to 60 minutes (inclusive) between known zones.
 
     Parameters
     ----------
     paths : sequence of Path
         Canonical trips, Parquet.
-    zones : Path or None
-        The zones' table (LocationID, borough, lat, lon); without it no centroid is known and features are NaN there.
+    extras : mapping of str to Path
+        `zones`: the zone table (LocationID, borough, lat, lon); without it, features from centroids are NaN.
     distance : bool
         Whether to read distance_km too, and keep only rides of 0 to 200 km.
 
     Raises
     ------
     DataError
-        If a file is not Parquet, a column is missing, there is no drop-off at all, or no ride is left.
+        If a file is not Parquet, a column is missing, or no ride is left.
     """
     if not paths:
         raise DataError("no input", hint="--input takes canonical trips, as `cabstand ingest` writes them")
@@ -48,7 +48,7 @@ def load(paths: Sequence[Path], zones: Path | None, *, distance: bool = False) -
             hint="data sets without drop-offs (uber) have no duration",
         )
     minutes = joined.pop("minutes")
-    assets, boroughs = _zones(zones)
+    assets, boroughs = _zones(extras.get("zones"))
     segments = {"hour": _hours(joined["pickup_at"]), "borough": boroughs[joined["pickup_zone"]]}
     facts = {"rows": rows, "kept": len(minutes)}
     return Examples(joined, minutes, joined["pickup_at"], segments, assets, facts)
@@ -65,12 +65,12 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         table = file.read(columns=list(names))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"not a readable Parquet file: {str(error)[:100]}", where=path) from error
-    # Nulls become NaT and zone 0, both of which the mask below leaves out.
+    # Nulls become NaT and zone 0; the mask below drops both.
     at, end = (table[name].to_numpy().astype("M8[us]") for name in ("pickup_at", "dropoff_at"))
     minutes = (end - at) / np.timedelta64(60_000_000, "us")
     pickup, dropoff = (table[name].fill_null(0).to_numpy().astype(np.int64) for name in COLUMNS[2:])
     keep = (minutes >= SHORTEST_MIN) & (minutes <= LONGEST_MIN)
-    keep &= (pickup > 0) & (pickup < N_ZONES) & (dropoff > 0) & (dropoff < N_ZONES)
+    keep &= (pickup > 0) & (pickup < N_CODES) & (dropoff > 0) & (dropoff < N_CODES)
     found = {"pickup_zone": pickup, "dropoff_zone": dropoff, "pickup_at": at.astype("M8[s]"), "minutes": minutes}
     if "distance_km" in names:
         found["distance_km"] = table["distance_km"].to_numpy().astype(np.float64)
@@ -79,14 +79,14 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
 
 
 def _zones(path: Path | None) -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.str_]]:
-    lat, lon = np.full(N_ZONES, np.nan), np.full(N_ZONES, np.nan)
-    boroughs = np.full(N_ZONES, "unknown", dtype="U16")
+    lat, lon = np.full(N_CODES, np.nan), np.full(N_CODES, np.nan)
+    boroughs = np.full(N_CODES, "unknown", dtype="U16")
     if path is not None:
         import pyarrow.parquet as pq
 
         table = pq.read_table(path, columns=["LocationID", "borough", "lat", "lon"])
         zone = table["LocationID"].to_numpy().astype(np.int64)
-        known = (zone > 0) & (zone < N_ZONES)
+        known = (zone > 0) & (zone < N_CODES)
         lat[zone[known]] = table["lat"].to_numpy()[known]
         lon[zone[known]] = table["lon"].to_numpy()[known]
         boroughs[zone[known]] = np.array(table["borough"].to_pylist(), dtype=object)[known].astype(str)

@@ -1,11 +1,12 @@
-"""When synthetic trips begin: hours and weekdays of four kinds of place."""
+"""When synthetic trips begin, and how far and how long they are."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from cabstand.trips.schema import KM_PER_MILE
+from cabstand.trips.synthetic.city import Floats, Indices
 
 PROFILES = ("city", "office", "night", "airport")
 # Made up, by hour from midnight: relative numbers of pickups on a weekday and on a weekend day.
@@ -22,23 +23,16 @@ _WEEKEND = {
     "airport": (24, 12, 5, 3, 5, 18, 30, 36, 42, 48, 54, 58, 64, 70, 78, 88, 94, 94, 90, 84, 80, 76, 62, 42),
 }
 _DAY = (0.90, 0.97, 1.00, 1.03, 1.10, 1.12, 0.88)  # Monday to Sunday
-# Kilometres an hour in the streets, by hour from midnight; traffic is worst in the late afternoon.
-SPEED_KMH = np.array(
+# Street speed by hour from midnight; traffic is worst in the late afternoon.
+_SPEED_KMH = np.array(
     (31, 33, 34, 34, 33, 30, 25, 20, 17, 17, 17, 17, 16, 16, 16, 15, 15, 15, 17, 19, 21, 23, 25, 28), float
 )
 
 
 def hourly(month: str, profile: str, *, shift_h: int = 0) -> Floats:
-    """Return the relative number of pickups in each hour of `month`; shape (days * 24,).
+    """Return the relative number of pickups in each hour of `month` (YYYY-MM); shape (days * 24,).
 
-    Parameters
-    ----------
-    month : str
-        YYYY-MM.
-    profile : str
-        One of `PROFILES`.
-    shift_h : int
-        Hours by which the day is moved, later above 0.
+    `profile` is one of `PROFILES`; a positive `shift_h` moves the day to later hours.
     """
     days = np.arange(np.datetime64(month, "D"), np.datetime64(month, "M") + 1, dtype="datetime64[D]")
     weekday = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
@@ -52,3 +46,22 @@ def draw(weights: Floats, quantiles: Floats, rng: np.random.Generator) -> Floats
     cumulative = np.cumsum(weights)
     hour = np.searchsorted(cumulative, quantiles * cumulative[-1], side="right")
     return np.asarray((np.minimum(hour, len(weights) - 1) + rng.random(len(quantiles))) * 3600.0)
+
+
+def miles(straight_m: Floats, rng: np.random.Generator) -> Floats:
+    """Return metered miles, rounded to hundredths: the straight distance with the streets' detour and noise."""
+    km = 0.25 + straight_m / 1000.0 * 1.3 * np.exp(rng.normal(0.0, 0.08, len(straight_m)))
+    return np.round(km / KM_PER_MILE, 2)
+
+
+def duration_s(
+    slowdown: float, km: Floats, seconds: Floats, regions: tuple[Indices, Indices], rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Return durations in whole seconds, by distance, hour, and regions of start and end, with noise."""
+    hour = (seconds // 3600).astype(np.int64) % 24
+    start, end = regions
+    in_core = (start == 0).astype(float) + (end == 0)
+    # Long rides use highways; the core is slow.
+    kmh = _SPEED_KMH[hour] * (1 + 0.04 * np.minimum(km, 25.0)) * (1 - 0.12 * in_core)
+    ride = slowdown * (90.0 + km / kmh * 3600.0) * np.exp(rng.normal(0.0, 0.2, len(km)))
+    return np.asarray(np.clip(ride, 60.0, 5 * 3600.0).astype(np.int64))

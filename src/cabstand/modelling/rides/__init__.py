@@ -1,0 +1,1 @@
+"""Rides with a duration: their examples, their features, and expected minutes by pair of zones."""

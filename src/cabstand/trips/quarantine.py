@@ -1,0 +1,140 @@
+"""Sort rows into a file of trips and a file of quarantined rows, and check that none is lost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cabstand.errors import DataError, TaskError
+from cabstand.trips.clean import Contract, classify, names_of
+from cabstand.trips.duplicates import Seen
+from cabstand.trips.readers import BATCH_ROWS, Batch
+from cabstand.trips.schema import QUARANTINE, TRIPS
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How many rows came in, how many are trips, and how many are quarantined for each reason."""
+
+    rows_in: int
+    rows_out: int
+    by_reason: Counter[str]
+
+    @property
+    def rows_quarantined(self) -> int:
+        """Quarantined rows."""
+        return sum(self.by_reason.values())
+
+
+def write_month(
+    batches: Iterable[Batch],
+    trips_path: Path,
+    quarantine_path: Path,
+    *,
+    contract: Contract,
+    facts: dict[str, str],
+    advance: Callable[[float], None] = lambda done: None,
+) -> Balance:
+    """Write every row of `batches`, in order, to the trips or to the quarantine, both Parquet (zstd).
+
+    `facts` are recorded in both files' metadata, and `advance` is called with the number of rows done.
+
+    Raises
+    ------
+    DataError
+        If no row is left.
+    TaskError
+        If the written files do not hold every row between them: a fault of this program.
+    """
+    rows_in = rows_out = 0
+    with Seen(Path(tempfile.gettempdir())) as seen, _writer(quarantine_path, QUARANTINE, facts) as writer:
+        quarantine = _Quarantine(writer)
+        with _writer(trips_path, TRIPS, facts) as trips:
+            for batch in batches:
+                good = _sort(batch, contract, quarantine)
+                trips.write_batch(good)
+                if contract.refuse_duplicates:
+                    seen.add(good, TRIPS.names[:-1])
+                rows_in += batch.n_source_rows
+                rows_out += good.num_rows
+                advance(batch.n_source_rows)
+        repeated = seen.repeated()
+        if len(repeated):
+            _take_out(repeated, trips_path, quarantine, facts)
+    balance = Balance(rows_in, rows_out - len(repeated), quarantine.by_reason)
+    _check(balance, trips_path, quarantine_path)
+    return balance
+
+
+class _Quarantine:
+    """The quarantine file while it is written, and its rows by reason."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self.by_reason: Counter[str] = Counter()
+
+    def add(self, rows: pa.RecordBatch, reasons: pa.Array, text: pa.Array | None = None) -> None:
+        columns = [*rows.columns, reasons, pa.nulls(rows.num_rows, pa.string()) if text is None else text]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=QUARANTINE))
+        self.by_reason.update(reasons.to_pylist())
+
+    def add_lines(self, lines: Sequence[tuple[int, str]]) -> None:
+        """Add lines that could not be split into columns."""
+        n = len(lines)
+        row = pa.array([row for row, _ in lines], pa.int64())
+        columns = [row if field.name == "row" else pa.nulls(n, field.type) for field in TRIPS]
+        text = pa.array([text for _, text in lines], pa.string())
+        self.add(pa.RecordBatch.from_arrays(columns, schema=TRIPS), pa.array(["malformed_row"] * n), text)
+
+
+def _sort(batch: Batch, contract: Contract, quarantine: _Quarantine) -> pa.RecordBatch:
+    """Quarantine the bad rows of a batch and return the good ones."""
+    codes = classify(batch.trips, batch.unreadable, contract)
+    bad = codes > 0
+    if bad.any():
+        quarantine.add(batch.trips.filter(pa.array(bad)), names_of(codes[bad]))
+    if batch.malformed:
+        quarantine.add_lines(batch.malformed)
+    return batch.trips.filter(pa.array(~bad)) if bad.any() else batch.trips
+
+
+def _take_out(
+    repeated: npt.NDArray[np.int64], trips_path: Path, quarantine: _Quarantine, facts: dict[str, str]
+) -> None:
+    """Move the rows with these indices from the written trips to the quarantine."""
+    whole = trips_path.with_name(f"{trips_path.name}.all")
+    trips_path.rename(whole)
+    try:
+        with pq.ParquetFile(whole, pre_buffer=False) as source, _writer(trips_path, TRIPS, facts) as trips:
+            for batch in source.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+                bad = np.isin(np.asarray(batch.column("row")), repeated, assume_unique=True)
+                trips.write_batch(batch.filter(pa.array(~bad)).cast(TRIPS))
+                if bad.any():
+                    quarantine.add(batch.filter(pa.array(bad)).cast(TRIPS), pa.array(["duplicate"] * bad.sum()))
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def _writer(path: Path, schema: pa.Schema, facts: dict[str, str]) -> pq.ParquetWriter:
+    metadata = {f"cabstand.{name}": value for name, value in facts.items()}
+    return pq.ParquetWriter(path, schema.with_metadata({**schema.metadata, **metadata}), compression="zstd")
+
+
+def _check(balance: Balance, trips_path: Path, quarantine_path: Path) -> None:
+    out = pq.read_metadata(trips_path).num_rows
+    quarantined = pq.read_metadata(quarantine_path).num_rows
+    if balance.rows_in != out + quarantined or out != balance.rows_out:
+        raise TaskError(
+            f"{balance.rows_in} rows came in, {out} went out and {quarantined} were quarantined; nothing is published"
+        )
+    if out == 0:
+        reasons = ", ".join(f"{name} {count:,}" for name, count in balance.by_reason.most_common(3))
+        raise DataError(f"every one of {balance.rows_in:,} rows was refused ({reasons})", hint="is it the right month?")

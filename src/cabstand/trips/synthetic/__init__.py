@@ -1,0 +1,1 @@
+"""Synthetic trips in a made-up city, with planted hotspots and known faults to test against."""
