@@ -1,4 +1,4 @@
-"""The command that says beforehand what a clustering would take."""
+"""The command that predicts what a clustering would take."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def plan(
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
     memory_gib: Annotated[
-        float | None, typer.Option("--memory-gib", min=0.1, help="Memory to use; 80 % of what is free by default.")
+        float | None, typer.Option("--memory-gib", min=0.1, help="Memory to use; by default 80 % of what is free.")
     ] = None,
     workers: Workers = None,
     dropoffs: Dropoffs = False,
     lake: Lake = None,
 ) -> None:
-    """Predict time and memory of each engine from a sample; pick engine, workers and task size."""
+    """Predict time and memory of each engine from a sample; choose engine, workers and task size."""
     settings = load_settings(lake=lake)
     from cabstand.jobs.plan import Params, run
 
