@@ -14,10 +14,10 @@ import pytest
 import town
 from cabstand import cli
 from cabstand.clustering import blocks
-from cabstand.clustering.hotspots import NO_HOUR
+from cabstand.clustering.rhythm import NO_HOUR
 from cabstand.errors import ConfigError, DataError, TaskError
 from cabstand.io.dask import chunks, workers
-from cabstand.jobs.distributed import cores, driver
+from cabstand.jobs.distributed import core_points, driver
 from cabstand.jobs.distributed.driver import Plan
 from town import DENSITY, Town
 
@@ -93,14 +93,14 @@ def test_no_scheduler_there(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_row_groups_are_joined_and_cut_to_size(sizes: list[int], expected: list[object]) -> None:
-    assert list(chunks._cut(sizes, 10)) == expected
+    assert list(chunks.fit_row_groups(sizes, 10)) == expected
 
 
 def test_a_chunk_in_the_middle_of_a_row_group_is_read_alone(tmp_path: Path) -> None:
     uri = str(tmp_path / "one.parquet")
     lat = np.arange(300_000) / 1e4
     pq.write_table(pa.table({"lat": lat, "lon": -lat}), uri, row_group_size=300_000)
-    plan = chunks.plan([uri], "pickup", 70_001)
+    plan = chunks.split([uri], "pickup", 70_001)
     assert [chunk.n_rows for chunk in plan] == [70_001] * 4 + [19_996]
     for chunk in plan:
         row, latlon, week = chunks.read(chunk)
@@ -151,12 +151,12 @@ def test_the_wrong_thing_gets_a_line(
 
 
 def test_blocks_fit_a_worker_s_memory() -> None:
-    assert blocks.wanted(1_000, 3, 2 << 30) == 3
-    many = blocks.wanted(200_000_000, 2, 2 << 30)
+    assert blocks.blocks_needed(1_000, 3, 2 << 30) == 3
+    many = blocks.blocks_needed(200_000_000, 2, 2 << 30)
     assert blocks.BASE_BYTES + 200_000_000 / many * blocks.POINT_BYTES <= 0.81 * (2 << 30)
     for little in (-1, 256 << 20):
         with pytest.raises(ConfigError, match="no room"):
-            blocks.wanted(10, 2, little)
+            blocks.blocks_needed(10, 2, little)
 
 
 def test_the_command_publishes_what_the_single_machine_publishes(
@@ -169,7 +169,7 @@ def test_the_command_publishes_what_the_single_machine_publishes(
     from cabstand.jobs import cluster, cluster_dask
     from cabstand.settings import load
 
-    monkeypatch.setattr(cores, "STRETCH_POINTS", 3_000)
+    monkeypatch.setattr(core_points, "SEGMENT_POINTS", 3_000)
     settings = load(home=tmp_path)
     folder = str(Path(trips.uris[0]).parent / "*.parquet")
     params = cluster_dask.Params(folder, 60.0, 8, scheduler=scheduler, n_blocks=5, track=False)

@@ -23,7 +23,7 @@ from cabstand.jobs.distributed import driver
 from cabstand.jobs.distributed.driver import Plan
 from town import DENSITY, Town
 
-PHASES = ("survey", "partition", "cluster", "settle", "measure", "label", "order", "index")
+PHASES = ("survey", "partition", "cluster", "relabel", "measure", "label", "order", "index")
 GONE_S = 120
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*"),
@@ -69,7 +69,7 @@ def test_a_killed_worker_changes_nothing(trips: Town, scheduler: str, tmp_path: 
 
 
 def test_a_frozen_worker_changes_nothing(trips: Town, scheduler: str, tmp_path: Path) -> None:
-    distribute_under_fault(trips, scheduler, "settle", signal.SIGSTOP, tmp_path)
+    distribute_under_fault(trips, scheduler, "relabel", signal.SIGSTOP, tmp_path)
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def wait_for(what: str, home: Path, driver: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("moment", ["found", *(pytest.param(m, marks=pytest.mark.slow) for m in ("pieces", "ordered"))])
+@pytest.mark.parametrize("moment", ["local", *(pytest.param(m, marks=pytest.mark.slow) for m in ("points", "ordered"))])
 def test_a_killed_driver_leaves_no_process_and_its_files_to_the_next(trips: Town, tmp_path: Path, moment: str) -> None:
     with command(trips, tmp_path) as driver:
         wait_for(moment, tmp_path, driver)
@@ -147,7 +147,7 @@ def test_a_killed_driver_leaves_no_process_and_its_files_to_the_next(trips: Town
 
 def test_a_frozen_worker_dies_with_its_driver(trips: Town, tmp_path: Path) -> None:
     with command(trips, tmp_path) as driver:
-        wait_for("found", tmp_path, driver)
+        wait_for("local", tmp_path, driver)
         workers_of_it = psutil.Process(driver.pid).children(recursive=True)
         for process in workers_of_it:
             process.suspend()

@@ -56,13 +56,34 @@ def to_reduced(distance: float, metric: str) -> float:
     return math.sin(min(distance / (2 * EARTH_RADIUS_M), math.pi / 2)) ** 2
 
 
+def distance_m(a: Floats, b: Floats) -> Floats:
+    """Return great-circle distances in metres of points in degrees, shapes (n, 2)."""
+    return to_distance(reduced(a, b, "haversine"), "haversine")
+
+
+def cartesian(points: Floats, metric: str) -> Floats:
+    """Return coordinates in which distance is straight: (n, 3) on the unit sphere, or the points of the plane."""
+    if metric == "euclidean":
+        return points
+    lat, lon = np.radians(points).T
+    flat = np.cos(lat)
+    return np.column_stack([flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)])
+
+
+def chord(distance: float, metric: str) -> float:
+    """Return the straight distance between `cartesian` points at a distance: the chord of an arc on the unit sphere."""
+    if metric == "euclidean":
+        return distance
+    return 2 * math.sin(min(distance / (2 * EARTH_RADIUS_M), math.pi / 2))
+
+
 def boxes(points: Floats, heads: NDArray[np.int64], metric: str) -> Floats:
     """Return boxes of runs of points.
 
     Parameters
     ----------
     points : ndarray, shape (n, 2)
-        The runs, one after the other.
+        The runs, one after another.
     heads : ndarray of int, shape (k,)
         First point of each run.
 
@@ -76,10 +97,10 @@ def boxes(points: Floats, heads: NDArray[np.int64], metric: str) -> Floats:
 
 
 def windows(points: Floats, value: Floats, metric: str) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Return boxes that surely cover all places within a reduced distance of each point.
+    """Return boxes that cover everything within a reduced distance of each point.
 
     A circle across the antimeridian gets a second box, 360 degrees away; one that holds a pole spans all longitudes.
-    The meridian that touches a circle stands at right angles to its radius: sin(d lon) = sin(radius) / cos(lat), by
+    The meridian that touches a circle is at right angles to its radius: sin(d lon) = sin(radius) / cos(lat), by
     Napier's rules.
 
     Parameters
