@@ -1,7 +1,7 @@
 """Cut space into blocks that hold about equally many points, each with a halo.
 
-Cuts are planes in Cartesian coordinates: around the unit sphere for haversine, in the plane itself for euclidean. There
-a block is a box and its halo a wider box, at the poles and the antimeridian as anywhere else.
+Cuts are planes through the unit sphere: a block is a box around a part of it and its halo a wider box, at the poles and
+the antimeridian as anywhere else.
 
 Bentley: Multidimensional binary search trees, CACM 1975.
 """
@@ -16,7 +16,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.metrics import cartesian, chord
+from cabstand.clustering.metrics import chord, unit_sphere
 from cabstand.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -66,7 +66,7 @@ class Blocks:
     n_blocks : int
         Number of blocks.
     halo : float
-        Width of the halo in Cartesian coordinates.
+        Width of the halo, on the unit sphere.
     """
 
     root: Cut | int
@@ -74,7 +74,7 @@ class Blocks:
     halo: float
 
     @classmethod
-    def balanced(cls, sample: Floats, n_blocks: int, eps_m: float, metric: str) -> Blocks:
+    def balanced(cls, sample: Floats, n_blocks: int, eps_m: float) -> Blocks:
         """Cut space so that each block holds about the same share of a sample.
 
         The halo is 2 eps wide. All neighbours of all points within eps of a block are then inside block or halo, so the
@@ -84,25 +84,24 @@ class Blocks:
         Parameters
         ----------
         sample : ndarray, shape (n, 2)
-            Some of the points.
+            Some of the points, in degrees.
         n_blocks : int
             Number of blocks to aim for.
         eps_m : float
-            Radius of the clustering.
-        metric : {"haversine", "euclidean"}
+            Radius of the clustering in metres.
         """
-        halo = chord(2 * eps_m, metric) * (1 + 1e-9) + (_ROUNDING if metric == "haversine" else 0.0)
+        halo = chord(2 * eps_m) * (1 + 1e-9) + _ROUNDING
         numbers = count()
-        root = _cut(cartesian(sample, metric), n_blocks, 4 * halo, numbers)
+        root = _cut(unit_sphere(sample), n_blocks, 4 * halo, numbers)
         return cls(root, next(numbers), halo)
 
-    def assign(self, at: Floats) -> dict[int, tuple[Ints, NDArray[np.uint8]]]:
+    def assign(self, latlon: Floats) -> dict[int, tuple[Ints, NDArray[np.uint8]]]:
         """Sort points into blocks.
 
         Parameters
         ----------
-        at : ndarray, shape (n, dims)
-            Cartesian coordinates.
+        latlon : ndarray, shape (n, 2)
+            Points in degrees.
 
         Returns
         -------
@@ -110,8 +109,8 @@ class Blocks:
             For each block its points and those in its halo, ascending: `OWNED` marks the points inside the block, each
             point in exactly one; `SHARED` marks the points that other blocks hold as well.
         """
-        parts = dict(sorted(self._split(at)))
-        times = np.zeros(len(at), np.int32)
+        parts = dict(sorted(self._split(unit_sphere(latlon))))
+        times = np.zeros(len(latlon), np.int32)
         for index, _ in parts.values():
             times[index] += 1
         return {block: (index, owned * OWNED | (times[index] > 1) * SHARED) for block, (index, owned) in parts.items()}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cabstand.clustering.blocks import SHARED
 from cabstand.clustering.dbscan import Clustering, dbscan
-from cabstand.clustering.metrics import cartesian, chord
+from cabstand.clustering.metrics import chord, unit_sphere
 from cabstand.clustering.rows import group_rows
 
 Floats = NDArray[np.float64]
@@ -38,16 +38,14 @@ class Density:
         Radius of a neighbourhood.
     min_samples : int
         Points in the neighbourhood of a core point.
-    metric : {"haversine", "euclidean"}
     """
 
     eps_m: float
     min_samples: int
-    metric: str = "haversine"
 
-    def cluster(self, points: Floats, n_threads: int = 1) -> Clustering:
-        """Cluster points on this machine."""
-        return dbscan(points, self.eps_m, self.min_samples, metric=self.metric, n_threads=n_threads)
+    def cluster(self, points: Floats) -> Clustering:
+        """Cluster points on one thread."""
+        return dbscan(points, self.eps_m, self.min_samples)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class LocalClusters:
     ----------
     lowest : ndarray of int64, shape (k,)
         Lowest id of a core point of each cluster.
-    cells : ndarray of int64, shape (m, dims)
+    cells : ndarray of int64, shape (m, 3)
         Cells along the boundary that contain core points.
     clusters : ndarray of int32, shape (m,)
         Cluster of the core points in each of `cells`.
@@ -90,9 +88,9 @@ def local_clusters(
     lowest = np.full(found.n_clusters, np.iinfo(np.int64).max)
     np.minimum.at(lowest, found.labels[found.core], ids[found.core])
     boundary = np.flatnonzero(found.core & ((flags & SHARED) > 0))
-    at = cartesian(points[boundary], density.metric)
+    at = unit_sphere(points[boundary])
     # In a cube of this side no two points are further apart than eps; 1 % is left for rounding.
-    side = 0.99 * chord(density.eps_m, density.metric) / np.sqrt(at.shape[1])
+    side = 0.99 * chord(density.eps_m) / np.sqrt(3)
     rows = np.concatenate([np.floor(at / side).astype(np.int64), found.labels[boundary, None]], axis=1)
     order, starts = group_rows(rows)
     rows = rows[order[starts]]

@@ -14,7 +14,6 @@ from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering, dbscan
 from cabstand.errors import ConfigError, suggest
 
 Floats = NDArray[np.float64]
-Work = Callable[[Floats, float, int, Floats | None, int], Clustering]
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Engine:
     ----------
     name : str
         The value of ``--engine``.
-    work : callable
-        Takes points (n, 2) in degrees, eps in metres, min_samples, weights or None, and the number of workers.
+    cluster : callable
+        Takes what `cabstand.clustering.dbscan.dbscan` takes, without a metric.
     parallel : bool
         Whether it can use more than one worker; otherwise it always gets one.
     compiles : bool
@@ -34,7 +33,7 @@ class Engine:
     """
 
     name: str
-    work: Work
+    cluster: Callable[..., Clustering]
     parallel: bool = True
     compiles: bool = True
 
@@ -56,14 +55,11 @@ class Engine:
         self, points: Floats, eps_m: float, min_samples: int, weight: Floats | None = None, n_workers: int | None = None
     ) -> Clustering:
         """Cluster points; see `cabstand.clustering.dbscan.dbscan`."""
-        return self.work(points, eps_m, min_samples, weight, self.workers(n_workers))
+        return self.cluster(points, eps_m, min_samples, sample_weight=weight, n_threads=self.workers(n_workers))
 
     def warm_up(self, n_workers: int | None = None) -> None:
         """Compile, import and start everything that the first run would otherwise wait for."""
-        if not self.compiles:
-            self.run(exercise.shapes()[0][:200], exercise.EPS_M, exercise.MIN_SAMPLES, None, n_workers)
-            return
-        for points in exercise.shapes():
+        for points in exercise.shapes() if self.compiles else [exercise.shapes()[0][:200]]:
             for weight in (None, np.ones(len(points))):
                 self.run(points, exercise.EPS_M, exercise.MIN_SAMPLES, weight, n_workers)
 
@@ -113,11 +109,9 @@ def parse(text: str, n_workers: int | None = None) -> tuple[Engine, int]:
     return engine, engine.workers(int(count) if colon else n_workers)
 
 
-def _kernel(points: Floats, eps_m: float, min_samples: int, weight: Floats | None, n_workers: int) -> Clustering:
-    return dbscan(points, eps_m, min_samples, sample_weight=weight, n_threads=n_workers)
-
-
-def _sklearn(points: Floats, eps_m: float, min_samples: int, weight: Floats | None, n_workers: int) -> Clustering:
+def _sklearn(
+    points: Floats, eps_m: float, min_samples: int, *, sample_weight: Floats | None, n_threads: int
+) -> Clustering:
     """Cluster with scikit-learn as most users do: haversine on a ball tree, which keeps every list of neighbours."""
     from sklearn.cluster import DBSCAN
 
@@ -126,8 +120,8 @@ def _sklearn(points: Floats, eps_m: float, min_samples: int, weight: Floats | No
         min_samples=min_samples,
         metric="haversine",
         algorithm="ball_tree",
-        n_jobs=n_workers,
-    ).fit(np.radians(points), sample_weight=weight)
+        n_jobs=n_threads,
+    ).fit(np.radians(points), sample_weight=sample_weight)
     core = np.zeros(len(points), np.bool_)
     core[model.core_sample_indices_] = True
     labels = model.labels_.astype(np.int32)
@@ -137,8 +131,8 @@ def _sklearn(points: Floats, eps_m: float, min_samples: int, weight: Floats | No
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("sequential", _kernel, parallel=False),
-        Engine("multicore", _kernel),
+        Engine("sequential", dbscan, parallel=False),
+        Engine("multicore", dbscan),
         Engine("sklearn", _sklearn, compiles=False),
     )
 }

@@ -105,17 +105,10 @@ class GeoDBSCAN:
         """
         points = read_only(as_points(X))
         weight = as_weight(sample_weight, len(points))
-        if weight is not None and not weight.any():
-            raise ValueError("Sample weights must contain at least one non-zero number.")
         n_threads = _threads(self.n_jobs)
         try:
             found = dbscan(
-                points,
-                self.eps_m,
-                self.min_samples,
-                metric=self.metric,
-                sample_weight=weight,
-                n_threads=n_threads,
+                points, self.eps_m, self.min_samples, metric=self.metric, sample_weight=weight, n_threads=n_threads
             )
         except CabstandError as error:
             raise ValueError(str(error)) from error

@@ -78,22 +78,16 @@ def column_names(x: Any) -> NDArray[np.object_] | None:
 
 
 def as_weight(sample_weight: Any, n_points: int) -> NDArray[np.float64] | None:
-    """Read weights: None, one number for all points, or one for each.
+    """Read weights: None, one number for all points, or one for each, which `dbscan` checks.
 
     Raises
     ------
     ValueError
-        If there are not as many as points, or one is not finite.
+        If they are not numbers, or all zero.
     """
     if sample_weight is None:
         return None
     weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.ndim == 0:
-        weight = np.full(n_points, float(weight))
-    if weight.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar")
-    if weight.shape != (n_points,):
-        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n_points,)}!")
-    if not np.isfinite(weight).all():
-        raise ValueError("Input sample_weight contains NaN or infinity")
-    return weight
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight if weight.ndim else np.full(n_points, float(weight))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.metrics import EARTH_RADIUS_M, cartesian, distance_m
+from cabstand.clustering.metrics import EARTH_RADIUS_M, distance_m, unit_sphere
 from cabstand.clustering.rhythm import weight_by_time
 from cabstand.clustering.rows import group_rows
 
@@ -77,7 +77,7 @@ def sum_members(
         "weight": total,
         "hours": hours,
         "weekdays": weekdays,
-        "vector": np.stack([np.bincount(at, pull * axis, k) for axis in cartesian(points, "haversine").T], axis=1),
+        "vector": np.stack([np.bincount(at, pull * axis, k) for axis in unit_sphere(points).T], axis=1),
         "n_squares": np.bincount(np.searchsorted(cluster, own[:, 0]), minlength=k),
     }
     return MemberSums(cluster, totals, shared_squares)

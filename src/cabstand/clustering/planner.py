@@ -21,7 +21,6 @@ import numpy as np
 from cabstand.clustering import blocks, neighbours
 from cabstand.clustering.core_index import distinct_core_points
 from cabstand.clustering.workload import QUARTER, Workload
-from cabstand.errors import ConfigError
 
 SAMPLE_POINTS = 300_000
 MIB = 1 << 20
@@ -31,8 +30,7 @@ BASE_MB = 360.0  # interpreter, libraries, compiled kernels
 INPUT_BYTES = 66.0  # a row read by `cluster`: coordinates, time, row number, label, and Arrow's copy
 KERNEL_BYTES = 24.0
 MEMBER_BYTES = 125.0  # of a clustered point while the hotspots are described
-FIRST = 1.05  # one thread: the only run of a process, against the best of several runs in a warm process
-FIRST_THREADS = 1.05  # the same with several threads, whose memory is new to each of them
+FIRST = 1.05  # the only run of a process, against the best of several runs in a warm process
 DEEPER = 0.03  # among twice as many points, each takes 2 to this power as long: less of what it needs is in the caches
 DASK_DRIVER_MB = 250.0
 DASK_START_S = 4.0  # to start the workers and hand out all phases
@@ -81,8 +79,8 @@ def predict(load: Workload, n_workers: int, memory_mb: float, *, by_files: bool 
     """
     peak_mb = _single_process_mb(load)
     found = [
-        Prediction("sequential", 1, _sequential_s(load), peak_mb),
-        Prediction("multicore", n_workers, _multicore_s(load, n_workers), peak_mb),
+        Prediction("sequential", 1, _kernel_s(load, 1), peak_mb),
+        Prediction("multicore", n_workers, _kernel_s(load, n_workers), peak_mb),
     ]
     if by_files:
         found.append(_dask(load, n_workers, memory_mb))
@@ -105,32 +103,26 @@ def _single_process_mb(load: Workload) -> float:
     return BASE_MB + most / MIB
 
 
-def _sequential_s(load: Workload) -> float:
-    return FIRST * load.kernel_s * float(load.share ** -(1 + DEEPER))
-
-
-def _multicore_s(load: Workload, n_threads: int) -> float:
-    """Predict threads: their fixed cost, and the share of one thread's time that remains.
+def _kernel_s(load: Workload, n_threads: int) -> float:
+    """Predict the kernels: one thread's time, or the threads' fixed cost and the share of that time that remains.
 
     Timings of a quarter of the sample and of all of it tell both.
     """
+    one_thread_s = load.kernel_s * float(load.share ** -(1 + DEEPER))
     if n_threads == 1:
-        return _sequential_s(load)
+        return FIRST * one_thread_s
     quarter_s = load.seconds(QUARTER, clock=time.thread_time)
     threads_quarter_s, threads_s = load.seconds(QUARTER, n_threads), load.seconds(1, n_threads)
     more_s = max(load.kernel_s - quarter_s, 1e-9)
     left = min(max((threads_s - threads_quarter_s) / more_s, 1 / n_threads), 1.0)
     fixed_s = max(0.0, threads_s - left * load.kernel_s)
-    return FIRST_THREADS * fixed_s + FIRST_THREADS / FIRST * left * _sequential_s(load)
+    return FIRST * (fixed_s + left * one_thread_s)
 
 
 def _dask(load: Workload, n_workers: int, memory_mb: float) -> Prediction:
-    worker_mb = (memory_mb - DASK_DRIVER_MB) / n_workers
-    try:
-        n_blocks = blocks.blocks_needed(load.n_points, n_workers, int(worker_mb * MIB))
-    except ConfigError:  # not enough for a worker: predict the least that works
-        worker_mb = blocks.LEAST_WORKER_BYTES / MIB
-        n_blocks = blocks.blocks_needed(load.n_points, n_workers, blocks.LEAST_WORKER_BYTES)
+    # Where memory is too small for any worker, predict the least that works.
+    worker_mb = max((memory_mb - DASK_DRIVER_MB) / n_workers, blocks.LEAST_WORKER_BYTES / MIB)
+    n_blocks = blocks.blocks_needed(load.n_points, n_workers, int(worker_mb * MIB))
     held_mb = (blocks.BASE_BYTES + load.n_points / n_blocks * blocks.POINT_BYTES) / MIB
     wall_s = DASK_START_S + _dask_worker_s(load) / n_workers + _dask_index_s(load)
     return Prediction("dask", n_workers, wall_s, DASK_DRIVER_MB + n_workers * held_mb, worker_mb)

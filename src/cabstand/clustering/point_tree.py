@@ -68,7 +68,8 @@ class PointTree:
         starts = np.arange(FAN**depth + 1) * len(points) // FAN**depth
         if not len(points):
             return cls(points, tags, metric, starts, codes, ())
-        boxes = metrics.boxes(points, starts[:-1], metric)
+        at = metrics.wrapped(points, metric)
+        boxes = np.stack([ufunc.reduceat(at, starts[:-1]) for ufunc in (np.minimum, np.maximum)], axis=1)
         return cls(points, tags, metric, starts, codes[starts[:-1]], _levels(boxes, depth))
 
     def nearest(self, queries: Floats, limit: float) -> tuple[NDArray[np.int32], Floats]:
@@ -91,7 +92,7 @@ class PointTree:
         tags = np.full(len(queries), -1, np.int32)
         reduced = np.full(len(queries), np.inf)
         if len(self.points):
-            at = metrics.wrapped(queries) if self.metric == "haversine" else queries
+            at = metrics.wrapped(queries, self.metric)
             bound = np.minimum(self._first_bound(queries), limit)
             stack = [np.arange(len(queries))]
             while stack:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from cabstand.clustering.dbscan import Clustering
-from cabstand.clustering.metrics import EARTH_RADIUS_M, cartesian
+from cabstand.clustering.metrics import EARTH_RADIUS_M, unit_sphere
 from cabstand.clustering.sampling import sample_indices
 
 SAMPLE = 5000
@@ -82,7 +82,7 @@ def measure(latlon: NDArray[np.float64], labels: NDArray[np.int32], *, sample: i
     n_clusters = len(np.unique(labels[member]))
     if not 2 <= n_clusters < len(member):
         return Quality(None, None, None, 0)
-    points, groups = cartesian(latlon[member], "haversine") * EARTH_RADIUS_M, labels[member]
+    points, groups = unit_sphere(latlon[member]) * EARTH_RADIUS_M, labels[member]
     sampled = np.sort(sample_indices(len(member), sample, seed))
     return Quality(
         silhouette=_silhouette(points[sampled], groups[sampled]),

@@ -26,7 +26,7 @@ def z_codes(points: Floats, metric: str, like: Floats | None = None) -> Codes:
         In the plane, the points whose extent the curve fills; `points` by default.
     """
     if metric == "haversine":
-        points, low, high = metrics.wrapped(points), np.array([-90.0, -180.0]), np.array([90.0, 180.0])
+        points, low, high = metrics.wrapped(points, metric), np.array([-90.0, -180.0]), np.array([90.0, 180.0])
     else:
         extent = points if like is None else like
         low, high = extent.min(axis=0, initial=np.inf), extent.max(axis=0, initial=-np.inf)

@@ -107,7 +107,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     inputs = {"input": read.sha256, "zones": outlines[1] if outlines else ""}
     place = SHELF.find(settings, inputs, settled, params.out)
     if place.found:
-        return result(place.found, place.target) | {"reused": True}
+        return _result(place.found, place.target) | {"reused": True}
     if params.dry_run:
         return place.planned({"n_points": len(read), **settled})
     source = registry.Source(read.uri, read.sha256)
@@ -123,7 +123,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             _write(folder, read, clustering, params.eps_m, outlines)
         close(folder, manifest)
         track(tracked, folder, manifest)
-    return result(manifest, place.target) | {"reused": False}
+    return _result(manifest, place.target) | {"reused": False}
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:
@@ -213,8 +213,7 @@ def track(tracked: registry.Run, folder: Path, manifest: dict[str, Any], *more: 
         tracked.artifact(folder / name)
 
 
-def result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
-    """Return the result of a published clustering."""
+def _result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
     kept = ("engine", "n_workers", "eps_m", "min_samples", "n_points", "n_clusters", "n_noise", "n_core")
     used = ("wall_s", "cpu_s", "peak_rss_mb", "run_id", "run_key")
     return {

@@ -20,7 +20,7 @@ from cabstand.io import disk, provenance, publish, registry, storage, tables
 from cabstand.io.ecs_tasks import Fleet
 from cabstand.io.usage import Usage, measure
 from cabstand.jobs import cluster, zones
-from cabstand.jobs.cluster import SCHEMA_VERSION
+from cabstand.jobs.cluster import CORES, GEOJSON, HOTSPOTS, INDEX, SCHEMA_VERSION
 from cabstand.jobs.distributed import driver
 from cabstand.jobs.distributed.driver import LABELS, Outcome
 from cabstand.settings import Settings
@@ -184,5 +184,16 @@ def _manifest(outcome: Outcome, usage: Usage, facts: dict[str, Any], source: reg
 
 
 def _result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
-    own = {name: manifest[name] for name in ("n_blocks", "worker_peak_rss_mb")}
-    return cluster.result(manifest, target) | own | {"labels_uri": storage.join(target, LABELS)}
+    kept = ("engine", "n_workers", "n_blocks", "eps_m", "min_samples", "n_points", "n_clusters", "n_noise", "n_core")
+    used = ("wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb", "run_id", "run_key")
+    return {
+        **{name: manifest[name] for name in (*kept, *used)},
+        "n_without_place": manifest["source"]["n_without_place"],
+        "synthetic": manifest["source"]["synthetic"],
+        "labels_uri": storage.join(target, LABELS),
+        "hotspots_uri": storage.join(target, HOTSPOTS),
+        "geojson_uri": storage.join(target, GEOJSON),
+        "cores_uri": storage.join(target, CORES),
+        "index_uri": storage.join(target, INDEX),
+        "manifest_uri": storage.join(target, publish.MANIFEST),
+    }

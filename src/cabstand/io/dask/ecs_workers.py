@@ -21,7 +21,7 @@ from cabstand.io.dask import workers
 from cabstand.io.ecs_tasks import Fleet
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster, Security
+    from distributed import Client, Security
 
 SCHEDULER_PORT = 8786
 WORKER_PORTS = "9000:9049"
@@ -57,7 +57,8 @@ def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int 
     with ExitStack() as stack:
         stack.enter_context(_exit_on_sigterm())
         stack.enter_context(dask.config.set(workers.CONFIG))
-        cluster = stack.enter_context(_scheduler(security, host or _own_address(), port))
+        options = {"n_workers": 0, "host": host or _own_address(), "scheduler_port": port, "dashboard_address": None}
+        cluster = stack.enter_context(workers.encrypted_cluster(security, **options))
         certificates = stack.enter_context(_published(security, folder))
         environment = {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address, "CABSTAND_DASK_TLS": certificates}
         started = ecs_tasks.start(fleet, n_workers, environment)
@@ -67,20 +68,6 @@ def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int 
         yield client
         with suppress(Exception):  # workers that hear of the end exit by themselves; the others are stopped
             client.retire_workers()
-
-
-def _scheduler(security: Security, host: str, port: int) -> LocalCluster:
-    from distributed import LocalCluster
-
-    return LocalCluster(
-        n_workers=0,
-        host=host,
-        scheduler_port=port,
-        protocol="tls://",
-        security=security,
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard": False},
-    )
 
 
 @contextmanager

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cabstand.errors import ConfigError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster, Security
 
 CONNECT_S = 20
 DEATHS = 10  # of workers under one task before it fails
@@ -51,21 +51,19 @@ def local(n_workers: int, memory_bytes: int | None, folder: str) -> Iterator[Cli
         Folder for the workers' own files.
     """
     import dask
-    from distributed import Client, LocalCluster, Security
+    from distributed import Client, Security
 
     security = Security.temporary()
     with (
         dask.config.set(CONFIG),
         _quiet(),
-        LocalCluster(
+        encrypted_cluster(
+            security,
             n_workers=n_workers,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            protocol="tls://",
-            security=security,
             dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
             memory_limit=memory_bytes or "auto",
             local_directory=folder,
             silence_logs=logging.CRITICAL,
@@ -73,6 +71,13 @@ def local(n_workers: int, memory_bytes: int | None, folder: str) -> Iterator[Cli
         Client(cluster, security=security) as client,
     ):
         yield client
+
+
+def encrypted_cluster(security: Security, **options: Any) -> LocalCluster:
+    """Return a scheduler and its workers that speak TLS and show no dashboard."""
+    from distributed import LocalCluster
+
+    return LocalCluster(protocol="tls://", security=security, scheduler_kwargs={"dashboard": False}, **options)
 
 
 @contextmanager

@@ -81,14 +81,22 @@ class Outcome:
 
     n_points: int
     n_rows: int
-    n_noise: int
-    n_core: int
     hotspots: Hotspots
     n_blocks: int
     n_workers: int
     worker_peak_rss_mb: float
     labels_uris: tuple[str, ...]
     synthetic: bool
+
+    @property
+    def n_noise(self) -> int:
+        """Points in no cluster."""
+        return self.n_points - int(self.hotspots.size.sum())
+
+    @property
+    def n_core(self) -> int:
+        """Core points."""
+        return int(self.hotspots.core.sum())
 
 
 def run(uris: Sequence[str], folder: str, scratch: str, plan: Plan) -> Outcome:
@@ -120,14 +128,14 @@ def _cluster(runner: PhaseRunner, context: Context, uris: Sequence[str], folder:
     survey = _survey(runner, context, uris[0])
     n_workers, memory = workers.memory_of(runner.client)
     n_blocks = plan.n_blocks or blocks.blocks_needed(survey.n_points, n_workers, memory)
-    space = blocks.Blocks.balanced(survey.sample, n_blocks, plan.density.eps_m, plan.density.metric)
+    space = blocks.Blocks.balanced(survey.sample, n_blocks, plan.density.eps_m)
     n_chunks, every = len(context.chunks), range(space.n_blocks)
     _log.info("%d points in %d chunks, %d blocks, %d workers", survey.n_points, n_chunks, len(every), n_workers)
     runner.run("partition", tasks.partition, [(context, number, space) for number in range(n_chunks)])
     local = runner.run("cluster", tasks.cluster, [(context, block) for block in every])
     numbers, n_clusters = blockwise.merge(local)
-    summaries = runner.run("relabel", tasks.relabel, [(context, block, numbers[block]) for block in every])
-    totals = add_up([block.sums for block in summaries], n_clusters)
+    sums = runner.run("relabel", tasks.relabel, [(context, block, numbers[block]) for block in every])
+    totals = add_up(sums, n_clusters)
     cuts = core_points.cuts(survey.sample, survey.n_points)
     radii = runner.run("measure", tasks.measure, [(context, block, totals["centroid"], cuts) for block in every])
     labels_uris = _write_labels(runner, context, uris, storage.join(folder, LABELS), space.n_blocks)
@@ -135,8 +143,6 @@ def _cluster(runner: PhaseRunner, context: Context, uris: Sequence[str], folder:
     return Outcome(
         n_points=survey.n_points,
         n_rows=sum(chunk.n_rows for chunk in context.chunks),
-        n_noise=sum(block.n_noise for block in summaries),
-        n_core=sum(block.n_core for block in summaries),
         hotspots=hotspots.describe(totals, radii, plan.density.eps_m, timed=survey.n_timed > 0),
         n_blocks=space.n_blocks,
         n_workers=n_workers,

@@ -20,7 +20,6 @@ from cabstand.clustering.blocks import OWNED, SHARED, Blocks
 from cabstand.clustering.blockwise import LocalClusters
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.member_sums import MemberSums, radii, sum_members
-from cabstand.clustering.metrics import cartesian
 from cabstand.clustering.rhythm import NO_HOUR
 from cabstand.io import storage
 from cabstand.io.dask import chunks, work_files
@@ -28,17 +27,11 @@ from cabstand.io.dask.chunks import Chunk
 from cabstand.jobs.distributed import core_points
 from cabstand.jobs.distributed.context import Context
 
+_LOCAL = pa.schema({"label": pa.int32(), "core": pa.uint8()})
+_FINAL = pa.schema({"row": pa.int32(), "label": pa.int32(), "core": pa.uint8()})
 _POINTS = pa.schema(
-    [
-        ("row", pa.int32()),
-        ("lat", pa.float64()),
-        ("lon", pa.float64()),
-        ("flags", pa.uint8()),
-        ("week", pa.uint8()),
-    ]
+    {"row": pa.int32(), "lat": pa.float64(), "lon": pa.float64(), "flags": pa.uint8(), "week": pa.uint8()}
 )
-_LOCAL = pa.schema([("label", pa.int32()), ("core", pa.uint8())])
-_FINAL = pa.schema([("row", pa.int32()), ("label", pa.int32()), ("core", pa.uint8())])
 GROUP_ROWS = 1 << 20
 
 
@@ -49,15 +42,6 @@ class Survey:
     n_points: int
     n_timed: int
     sample: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Counts and sums over a block's own points."""
-
-    n_noise: int
-    n_core: int
-    sums: MemberSums
 
 
 class Block(NamedTuple):
@@ -94,7 +78,7 @@ def survey(chunk: Chunk, step: int) -> Survey:
 def partition(context: Context, number: int, blocks: Blocks) -> None:
     """Sort a chunk's points into blocks and their halos; the parts of the file are the blocks."""
     row, latlon, week = chunks.read(context.chunks[number])
-    parts = blocks.assign(cartesian(latlon, context.density.metric))
+    parts = blocks.assign(latlon)
     columns = ((row[index], latlon[index, 0], latlon[index, 1], flags, week[index]) for index, flags in parts.values())
     work_files.write(context.uri("points", number), _POINTS, columns)
 
@@ -107,7 +91,7 @@ def cluster(context: Context, block: int) -> LocalClusters:
     return blockwise.local_clusters(points, ids, flags, found, context.density)
 
 
-def relabel(context: Context, block: int, numbers: NDArray[np.int32]) -> Summary:
+def relabel(context: Context, block: int, numbers: NDArray[np.int32]) -> MemberSums:
     """Give a block's own points their final labels; the parts of the file are the chunks they came from."""
     points, ids, flags, week, sizes = _load(context, block)
     columns = work_files.read(context.uri("local", block), 0)
@@ -123,8 +107,7 @@ def relabel(context: Context, block: int, numbers: NDArray[np.int32]) -> Summary
     work_files.write(context.uri("final", block), _FINAL, parts)
     member = np.flatnonzero(own & (labels >= 0))
     shared = (flags[member] & SHARED) > 0
-    sums = sum_members(points[member], labels[member], found.core[member], shared, week[member], context.density.eps_m)
-    return Summary(int(np.count_nonzero(own)) - len(member), int(np.count_nonzero(found.core & own)), sums)
+    return sum_members(points[member], labels[member], found.core[member], shared, week[member], context.density.eps_m)
 
 
 def measure(
