@@ -20,10 +20,10 @@ SAMPLE = 2000
 Floats = NDArray[np.float64]
 
 
-def mean_count(latlon: Floats, eps_m: float, *, sample: int = SAMPLE, seed: int = 0) -> float:
+def mean_count(latlon: Floats, eps_m: float) -> float:
     """Return the mean number of neighbours of a point, itself included.
 
-    The neighbours of a sample are counted exactly, among all points.
+    The neighbours of `SAMPLE` random points are counted exactly, among all points.
 
     Parameters
     ----------
@@ -31,18 +31,14 @@ def mean_count(latlon: Floats, eps_m: float, *, sample: int = SAMPLE, seed: int 
         Points in degrees.
     eps_m : float
         Radius of a neighbourhood in metres.
-    sample : int
-        Largest number of points whose neighbours are counted.
-    seed : int
-        Random seed for sampling.
     """
-    tree, sampled = _tree_and_sample(latlon, sample, seed)
+    tree, sampled = _tree_and_sample(latlon)
     return float(tree.query_radius(sampled, eps_m / EARTH_RADIUS_M, count_only=True).mean())
 
 
-def query_seconds(latlon: Floats, eps_m: float, *, sample: int = SAMPLE, seed: int = 0) -> float:
+def query_seconds(latlon: Floats, eps_m: float) -> float:
     """Measure the processor seconds in which a ball tree lists the neighbours of one point; see `mean_count`."""
-    tree, sampled = _tree_and_sample(latlon, sample, seed)
+    tree, sampled = _tree_and_sample(latlon)
     started = time.thread_time()
     tree.query_radius(sampled, eps_m / EARTH_RADIUS_M)
     return (time.thread_time() - started) / len(sampled)
@@ -53,9 +49,9 @@ def lists_bytes(n_points: int, n_neighbours: float) -> int:
     return int(n_points * _POINT_BYTES + n_neighbours * _NEIGHBOUR_BYTES)
 
 
-def _tree_and_sample(latlon: Floats, sample: int, seed: int) -> tuple[Any, Floats]:
+def _tree_and_sample(latlon: Floats) -> tuple[Any, Floats]:
     from sklearn.neighbors import BallTree
 
     points = np.radians(latlon)
-    tree = BallTree(points, leaf_size=30, metric="haversine")  # DBSCAN's default
-    return tree, points[sample_indices(len(points), sample, seed)]
+    tree = BallTree(points, leaf_size=30, metric="haversine")  # as in DBSCAN by default
+    return tree, points[sample_indices(len(points), SAMPLE, seed=0)]

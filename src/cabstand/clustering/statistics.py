@@ -89,15 +89,13 @@ def cohen_d(a: Floats, b: Floats) -> float | None:
     return float((a.mean() - b.mean()) / math.sqrt(pooled)) if pooled > 0 else None
 
 
-def speed_up(base: Sequence[float], other: Sequence[float], *, confidence: float = 0.95, seed: int = 0) -> SpeedUp:
-    """Return how many times faster `other` is than `base`, with a percentile bootstrap interval (Efron 1979).
+def speed_up(base: Sequence[float], other: Sequence[float], *, seed: int = 0) -> SpeedUp:
+    """Return how many times faster `other` is than `base`, with a 95 % percentile bootstrap interval (Efron 1979).
 
     Parameters
     ----------
     base, other : sequence of float
         Times of the repeats, in any one unit.
-    confidence : float
-        Confidence level of the interval.
     seed : int
         Random seed for resampling.
     """
@@ -109,7 +107,7 @@ def speed_up(base: Sequence[float], other: Sequence[float], *, confidence: float
         (a, b),
         lambda x, y, axis: x.mean(axis=axis) / y.mean(axis=axis),
         method="percentile",
-        confidence_level=confidence,
+        confidence_level=0.95,
         n_resamples=2000,
         vectorized=True,
         rng=np.random.default_rng(seed),
