@@ -137,8 +137,8 @@ def test_a_killed_driver_leaves_no_process_and_its_files_to_the_next(trips: Town
     assert gone(workers_of_it)
     assert [path for path in tmp_path.glob("lake/hotspots/*") if not path.name.startswith(".")] == []
     with command(trips, tmp_path) as again:
-        out, told = again.communicate(timeout=300)
-    assert again.returncode == 0, told
+        out, errors = again.communicate(timeout=300)
+    assert again.returncode == 0, errors
     result = json.loads(out.splitlines()[-1])
     assert town.labels(Path(result["labels_uri"]))["label"].to_numpy().tolist() == trips.expected.labels.tolist()
     assert list((tmp_path / "cache" / "dask").iterdir()) == []
@@ -164,18 +164,18 @@ def command_of(process: psutil.Process) -> list[str]:
 
 
 @contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """Mount a disk of that size, where one may."""
-    place.mkdir()
+    folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
     )
     if done.returncode:
         pytest.skip("no right to mount a small disk")
     try:
-        yield place
+        yield folder
     finally:
-        subprocess.run(["umount", "-l", place], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_full_spill_disk_changes_nothing(trips: Town, tmp_path: Path) -> None:

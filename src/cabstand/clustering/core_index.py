@@ -105,13 +105,13 @@ class CoreIndex:
         distance_m : ndarray, shape (m,), float64
             Distance to that core point, NaN where there is none.
         """
-        asked = np.asarray(points, np.float64).reshape(-1, 2)
-        cluster = np.full(len(asked), -1, np.int32)
-        distance = np.full(len(asked), np.nan)
-        for first in range(0, len(asked), _BATCH):
-            batch = asked[first : first + _BATCH]
+        queries = np.asarray(points, np.float64).reshape(-1, 2)
+        cluster = np.full(len(queries), -1, np.int32)
+        distance = np.full(len(queries), np.nan)
+        for first in range(0, len(queries), _BATCH):
+            batch = queries[first : first + _BATCH]
             valid = first + np.flatnonzero(_is_valid(batch, self.metric))
-            cluster[valid], distance[valid] = self._query(asked[valid])
+            cluster[valid], distance[valid] = self._query(queries[valid])
         return cluster, distance
 
     def save(self, file: str | Path | IO[bytes]) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering import exercise
-from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering, dbscan
+from cabstand.clustering.dbscan import Clustering, dbscan
+from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import ConfigError, suggest
 
 Floats = NDArray[np.float64]

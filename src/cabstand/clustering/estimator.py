@@ -1,4 +1,4 @@
-"""`GeoDBSCAN`, the public estimator: it follows scikit-learn's conventions and does not import scikit-learn."""
+"""`GeoDBSCAN`, the public estimator: it follows scikit-learn's conventions and does not need scikit-learn."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Predict time and memory of each engine on an input, from a sample of it.
 
-Time is measured, not looked up: the sample is clustered on this machine, with eps widened by the square root of the
-share that was left out, so that its neighbourhoods hold as many points as those of the whole; where points coincide,
-`min_samples` falls by the share of copies that is left. The kernels' time grows with the points, and a little faster
-once they outgrow the caches. scikit-learn is timed by some of its queries, Dask's workers by their array operations on
-each point. That covers the machine, the density and the parameters at once; constants remain for memory, for the growth
-of time, and for the start of workers.
+Time is measured, not looked up: the sample is clustered on this machine with eps divided by the square root of its
+share of the points, so that its neighbourhoods hold as many points as those of the whole; where points coincide,
+`min_samples` falls with the number of copies that are left. The kernels' time grows with the points, and a little
+faster once they outgrow the caches. scikit-learn is timed by some of its queries, Dask's workers by their array
+operations on each point. That covers the machine, the density and the parameters at once; constants remain for memory,
+for the growth of time, and for the start of workers.
 """
 
 from __future__ import annotations

@@ -57,12 +57,17 @@ class Params:
 
 @dataclass(frozen=True)
 class Plan:
-    """A workload, the predictions for each engine, and the fastest engine that fits, if one does."""
+    """A workload and the predictions for each engine."""
 
     workload: Workload
     budget_mb: float
     engines: list[Prediction]
-    best: Prediction | None
+
+    @property
+    def best(self) -> Prediction | None:
+        """The fastest engine that fits, if one does."""
+        fitting = [one for one in self.engines if one.peak_mb <= self.budget_mb]
+        return min(fitting, key=lambda one: one.wall_s, default=None)
 
     @property
     def reason(self) -> str:
@@ -79,14 +84,14 @@ class Plan:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Predict each engine and pick the fastest that fits.
+    """Predict each engine and choose the fastest that fits.
 
     Raises
     ------
     ConfigError, DataError
         If a parameter or the input is wrong.
     """
-    plan = _make(settings, params)
+    plan = _predict(settings, params)
     best, sized = plan.best, plan.best or plan.least
     size = task_sizes.smallest(sized.n_workers, sized.peak_mb * HEADROOM)
     return {
@@ -112,20 +117,18 @@ def choose(settings: Settings, params: Params) -> Prediction:
     ConfigError
         If none fits, with the reason.
     """
-    plan = _make(settings, params)
+    plan = _predict(settings, params)
     if plan.best is None:
         raise ConfigError(plan.reason, where=params.input, hint="give it more memory, or see `cabstand plan`")
     return plan.best
 
 
-def _make(settings: Settings, params: Params) -> Plan:
+def _predict(settings: Settings, params: Params) -> Plan:
     engines.check(params.eps_m, params.min_samples)
     n_workers = engines.named("multicore").workers(params.n_workers)
     budget_mb = params.memory_gib * 1024 if params.memory_gib else free_bytes() * 0.8 / MIB
     workload, by_files = _workload(settings, params)
-    table = planner.predict(workload, n_workers, budget_mb, by_files=by_files)
-    fitting = [one for one in table if one.peak_mb <= budget_mb]
-    return Plan(workload, budget_mb, table, min(fitting, key=lambda one: one.wall_s, default=None))
+    return Plan(workload, budget_mb, planner.predict(workload, n_workers, budget_mb, by_files=by_files))
 
 
 def _workload(settings: Settings, params: Params) -> tuple[Workload, bool]:
