@@ -1,4 +1,4 @@
-"""Write docs/settings.md from the settings themselves."""
+"""Write docs/settings.md from the fields of Settings."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from cabstand.settings import Settings, environment_names
 
 HEAD = """# Settings
 
-Each is given on the command line, else by its environment name, else in `cabstand.toml` (or the file that
-`CABSTAND_CONFIG` names) under its name in small letters without the prefix. `cabstand config show` prints the values
-in force and their sources. Made by `make docs`.
+A setting comes from the command line, else from its environment variable, else from `cabstand.toml` (or the file that
+`CABSTAND_CONFIG` names), where its name is in lower case and has no prefix. `cabstand config show` prints the current
+values and their sources. `make docs` generates this page.
 
-| environment name | default | what it is for |
+| environment variable | default | description |
 |---|---|---|
 """
 

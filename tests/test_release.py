@@ -75,7 +75,7 @@ def test_undo_points_back_to_what_answered(release: ModuleType, functions: Any) 
 
 def test_a_first_release_has_nothing_to_go_back_to(release: ModuleType, functions: Any) -> None:
     assert "nothing to undo" in release.undo("dev")
-    assert "not there yet" in release.begin("dev")
+    assert "does not exist yet" in release.begin("dev")
     functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="1")
     assert "nothing to go back to" in release.undo("dev")
     assert live(functions) == "1"
@@ -141,7 +141,7 @@ def test_images_are_pushed_once(bucket: str, moto_server: str, tmp_path: Path) -
     done = push(moto_server, tmp_path, "abc")
     assert done.returncode == 0, done.stderr
     told = (tmp_path / "told").read_text().splitlines()
-    assert "cabstand/batch:abc is there" in done.stdout
+    assert "cabstand/batch:abc exists already" in done.stdout
     assert not any("batch" in line for line in told)
     registry = f"{aws.client('sts').get_caller_identity()['Account']}.dkr.ecr.us-east-1.amazonaws.com"
     assert told[-1] == f"push {registry}/cabstand/mlflow:abc"

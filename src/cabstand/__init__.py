@@ -1,6 +1,6 @@
-"""Where New York's cabs stand, and how long a ride takes.
+"""Taxi hotspots and ride durations for New York.
 
-`GeoDBSCAN` is the public door to the clustering; it needs numpy and numba alone, and is imported when first asked for.
+`GeoDBSCAN` is the public clustering API. It needs only NumPy and numba, and is imported on first access.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["GeoDBSCAN", "__version__"]
 
 try:
     __version__ = version("cabstand")
-except PackageNotFoundError:  # a bare source tree, as in the Lambda package
+except PackageNotFoundError:  # a source tree that is not installed, as in the Lambda package
     __version__ = "0+unknown"
 
 

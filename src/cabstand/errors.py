@@ -1,15 +1,15 @@
-"""What can go wrong, as the user is told it.
+"""The errors that users see, with their exit codes.
 
 ::
 
     CabstandError        exit 1
     |-- ConfigError      exit 2   a setting, option or argument is wrong
     |-- DataError        exit 2   an input file or value is wrong
-    |-- StorageError     exit 1   a disk, bucket or address does not answer or refuses
-    |   |-- AbsentError           there is nothing at that address
-    |   `-- ConflictError         somebody else's write came first
-    |-- RegistryError    exit 1   MLflow does not answer or refuses
-    `-- TaskError        exit 1   a started job, worker or task failed
+    |-- StorageError     exit 1   storage fails, refuses or does not answer
+    |   |-- AbsentError           nothing exists at the address
+    |   `-- ConflictError         another writer was faster
+    |-- RegistryError    exit 1   MLflow fails, refuses or does not answer
+    `-- TaskError        exit 1   a job, worker or task failed
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from collections.abc import Sequence
 
 
 class CabstandError(Exception):
-    """An error that a user can act on, told in one line.
+    """An error that a user can act on, in one line.
 
     Parameters
     ----------
     what : str
         What went wrong.
     where : str, optional
-        The file, URI, setting or row it concerns.
+        The file, URI, setting or row concerned.
     hint : str, optional
         What to do about it.
     """
@@ -40,12 +40,12 @@ class CabstandError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        advice = f" ({self.hint})" if self.hint else ""
-        return " ".join(f"{place}{self.what}{advice}".split())
+        where = f"{self.where}: " if self.where else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return " ".join(f"{where}{self.what}{hint}".split())
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only arguments do not survive Exception's own pickling, and worker processes raise these.
+        # Worker processes raise these errors, and Exception's own pickling drops keyword-only arguments.
         return _rebuild, (type(self), self.what, self.where, self.hint)
 
 
@@ -66,26 +66,26 @@ class DataError(CabstandError):
 
 
 class StorageError(CabstandError):
-    """A disk, bucket or address does not answer or refuses."""
+    """A disk, bucket or address fails, refuses or does not answer."""
 
 
 class AbsentError(StorageError):
-    """There is nothing at that address, which the disk or bucket itself says."""
+    """The disk or bucket reports that nothing exists at the address."""
 
 
 class ConflictError(StorageError):
-    """Somebody else's write came first: the object is not what it was when it was read."""
+    """The object has changed since it was read: another writer was faster."""
 
 
 class RegistryError(CabstandError):
-    """The MLflow server does not answer or refuses."""
+    """MLflow fails, refuses or does not answer."""
 
 
 class TaskError(CabstandError):
-    """A started job, worker or task failed."""
+    """A job, worker or task failed."""
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
-    """Return a hint that names what was probably meant, or else all that is known."""
+    """Return a hint with the closest known words, or all of them where none is close."""
     near = difflib.get_close_matches(word, known, n=2, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"

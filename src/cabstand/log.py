@@ -1,4 +1,4 @@
-"""Logging and progress, set up once at an entry point; both speak on stderr alone."""
+"""Logging and progress bars, both on stderr; entry points configure them once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Protocol
 
 run_id: ContextVar[str] = ContextVar("run_id", default="-")
 
-# Libraries that tell of every request or credential; below a warning none of it is about our work.
-TALKATIVE = ("botocore", "httpx2")
+# Libraries that log every request, or credentials, below the level of a warning.
+NOISY_LIBRARIES = ("botocore", "httpx2")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, run id, and whatever came in `extra`."""
+    """Formats a record as one line of JSON: time (UTC), level, logger, message, run id and the fields of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -39,14 +39,14 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
-    """Send this process's log to stderr and return its new run id.
+    """Send this process's log to stderr, and return its new run id.
 
     Parameters
     ----------
     level : str
-        Lowest level shown.
+        Minimum level to log.
     json_lines : bool, optional
-        JSON lines or plain text; by default JSON when stderr is not a terminal.
+        Whether to log JSON lines; by default only when stderr is not a terminal.
     """
     if json_lines is None:
         json_lines = not sys.stderr.isatty()
@@ -61,28 +61,28 @@ def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
 
 
 def hush() -> None:
-    """Let the talkative libraries say warnings alone; call it once the root logger's level is set."""
-    for name in TALKATIVE:
+    """Limit noisy libraries to warnings; call this after the root logger's level is set."""
+    for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 class Progress(Protocol):
-    """What a job tells of its advance."""
+    """Reports a job's progress."""
 
     def __call__(self, done: float) -> None:
-        """Move the bar on by `done` units."""
+        """Advance the bar by `done` units."""
 
 
 @contextmanager
 def progress(label: str, total: float | None = None) -> Iterator[Progress]:
-    """Show a bar on stderr while the block runs; nothing when stderr is not a terminal.
+    """Show a progress bar on stderr while the block runs, if stderr is a terminal.
 
     Parameters
     ----------
     label : str
-        What is being done.
+        Text beside the bar.
     total : float, optional
-        Units in all; unknown shows a moving bar.
+        Total number of units; if unknown, the bar only shows activity.
     """
     if not sys.stderr.isatty():
         yield lambda done: None

@@ -1,4 +1,4 @@
-"""The manners of the command line."""
+"""Conventions of the command line: results, hints, help, generated documentation, completion."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_result_is_one_json_line(cabstand: Run) -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("level", ["info", "debug"])
-def test_the_libraries_below_tell_nothing_of_theirs(cabstand: Run, bucket: str, level: str) -> None:
+def test_library_logs_stay_hidden(cabstand: Run, bucket: str, level: str) -> None:
     import boto3
 
     arn = boto3.client("secretsmanager").create_secret(Name=f"{bucket}-{level}")["ARN"]
@@ -36,9 +36,9 @@ def test_the_libraries_below_tell_nothing_of_theirs(cabstand: Run, bucket: str, 
 )
 def test_a_mistyped_word_gets_a_hint(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(words) == 2
-    told = capsys.readouterr().err
-    assert len(told.splitlines()) == 1
-    assert hint in told
+    message = capsys.readouterr().err
+    assert len(message.splitlines()) == 1
+    assert hint in message
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,19 +62,19 @@ def test_suggest() -> None:
     assert "known" in cli.suggest("zzz", ["yellow", "green"])
 
 
-def test_errors_survive_a_process_border() -> None:
+def test_errors_can_be_pickled() -> None:
     import pickle
 
     error = pickle.loads(pickle.dumps(DataError("no rows", where="x.csv", hint="look")))
     assert str(error) == "x.csv: no rows (look)"
 
 
-def test_the_page_of_commands_is_fresh(tmp_path: Path) -> None:
+def test_the_commands_page_is_up_to_date(tmp_path: Path) -> None:
     fresh = tmp_path / "commands.md"
     arguments = ["cabstand.cli", "utils", "docs", "--name", "cabstand", "--title", "Commands", "--output", str(fresh)]
     subprocess.run([sys.executable, "-m", "typer", *arguments], check=True, capture_output=True)
     page = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
-    assert page.read_text() == fresh.read_text(), "docs/commands.md is old (make docs)"
+    assert page.read_text() == fresh.read_text(), "docs/commands.md is out of date (make docs)"
 
 
 def test_completion_completes(cabstand: Run) -> None:

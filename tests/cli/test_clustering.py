@@ -1,4 +1,4 @@
-"""Bad input to the clustering commands: one clear line, the exit code as designed, nothing written."""
+"""Bad input to the clustering commands gives one clear line and exit code 2, and nothing is written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def trips(tmp_path: Path) -> str:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    """Run a command that must fail, and return its code and its one line."""
+    """Run a command that must fail; return its exit code and its error line."""
     code = cli.run(list(arguments))
     told = capsys.readouterr()
     lines = [line for line in told.err.splitlines() if line.startswith("error: ")]
@@ -100,7 +100,7 @@ def test_a_mistyped_engine_gets_a_hint(lake: Path, trips: str, capsys: pytest.Ca
     code, line = refused(capsys, "cluster", "--input", trips, "--lake", str(lake), "--weight-column", "w")
     assert (code, "no column 'w'" in line) == (2, True)
     code, line = refused(capsys, "compare", "--input", trips, "--lake", str(lake), "--sizes", "10,many")
-    assert (code, "not numbers" in line) == (2, True)
+    assert (code, "comma-separated numbers" in line) == (2, True)
 
 
 def test_an_unwritable_lake(tmp_path: Path, trips: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,7 +131,7 @@ def test_files_that_are_none(say: Say, server: tuple[Server, Path, str], tmp_pat
 def test_wrong_words_to_predict(say: Say, server: tuple[Server, Path, str], tmp_path: Path) -> None:
     running, _, key = server
     there = ["--url", running.url, "--key", key]
-    refused(say("predict", "pickup_zone", *there), "not name=value")
+    refused(say("predict", "pickup_zone", *there), "expected name=value")
     refused(say("predict", *there), "either fields")
     refused(say("predict", *WORDS, "--file", "x.csv", *there), "either fields")
     refused(say("predict", "pickup_zone=x", *there), "/pickup_zone")
@@ -184,7 +184,7 @@ def test_the_log_out_and_away(say: Say, server: tuple[Server, Path, str], tmp_pa
         assert request_id.encode() not in left  # the journal of the service that runs included
         refused(say("predictions", "delete", "--request-id", "../x"), "request id")
         refused(say("predictions", "export", "--since", "yesterday"), "not a day")
-        refused(say("predictions", "export", "--source", "s3"), "unknown source")
+        refused(say("predictions", "export", "--source", "s3"), "not one of 'local', 'lake'")
         refused(say("predictions", "export", "--problem", "iris"), "no prediction")
         refused(say("predictions", "export", "--since", "2100-01-01"), "no prediction")
     assert key

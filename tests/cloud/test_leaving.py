@@ -52,7 +52,7 @@ def test_a_killed_destroy_is_told_and_goes_on(account: Account) -> None:
     _, told = account.cabstand(*SENTENCE, code=1)
     assert account.unlocked(told) == {}
     _, told = account.cabstand(*SENTENCE, code=1)
-    assert "2 billable things are left" in told
+    assert "billable resources left: 2" in told
 
 
 def test_the_receipt_names_what_is_left_and_then_nothing(account: Account) -> None:

@@ -139,7 +139,7 @@ def test_one_bad_file_among_many_is_named(
         (["--input", "none/*.parquet"], "none/*.parquet: no such file"),
         (["--scheduler", "nonsense"], "nonsense: no Dask scheduler"),
         (["--engine", "dask:x"], "whole number of 1 or more"),
-        (["--weight-column", "n"], "takes no weights"),
+        (["--weight-column", "n"], "does not support weights"),
     ],
 )
 def test_a_wrong_option_is_one_line(

@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest
         str(tmp_path),
     ]
     assert cli.run(arguments) == 130
-    assert capsys.readouterr().err == "error: stopped by the user; nothing half-written is left\n"
+    assert capsys.readouterr().err == "error: interrupted; no partial results were left behind\n"
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -1,12 +1,11 @@
 """The command line: `cabstand <job>`.
 
-Progress and logs go to stderr; the last line on stdout is one JSON object with the result. Exit 0 done, 1 failed, 2 bad
-input; an error is one line on stderr, with a traceback only under `--debug`.
+Progress and logs go to stderr; the last line on stdout is one JSON object with the result. The exit code is 0 for
+success, 1 for failure and 2 for bad input. An error is one line on stderr; `--debug` adds the traceback.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 import time
 import traceback
@@ -14,19 +13,16 @@ from typing import Annotated
 
 import typer
 
-from cabstand.cli import ending
+from cabstand.cli import account, clustering, data, job_log, models, report, service, system, workers
 from cabstand.errors import CabstandError, suggest
 
 __all__ = ["app", "main", "run", "suggest"]
-
-# One module a group of commands; each adds its own with `register(app)`.
-GROUPS = ("account", "clustering", "data", "models", "planning", "report", "service", "system", "workers")
 
 app = typer.Typer(
     name="cabstand",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Where New York's cabs stand, and how long a ride takes.",
+    help="Taxi hotspots and ride durations for New York, from raw trips to a prediction service.",
 )
 
 
@@ -34,11 +30,11 @@ app = typer.Typer(
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    del debug  # read from the arguments by `main`, so that it holds for errors in parsing too
+    del debug  # `run` looks for it in the arguments, so that it also covers errors in parsing them
 
 
-for _group in GROUPS:
-    importlib.import_module(f"cabstand.cli.{_group}").register(app)
+for _group in (account, clustering, data, models, report, service, system, workers):
+    app.add_typer(_group.app)
 
 
 def main() -> None:
@@ -52,32 +48,32 @@ def run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
-        if code == 130:  # typer takes Ctrl-C, says nothing, and returns its code
+        if code == 130:  # typer catches Ctrl-C silently and returns this code
             raise KeyboardInterrupt
-    except (Exception, KeyboardInterrupt) as error:  # the user gets one line; --debug gives the rest
+    except (Exception, KeyboardInterrupt) as error:
         if "--debug" in arguments:
             traceback.print_exc()
         message, code = _explain(error)
-        if message:  # a bare group has printed its help already
-            # One line, whatever the library below put into it.
+        if message:  # empty where typer has already printed a group's help
             print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     code = code if isinstance(code, int) else 0
-    ending.tell(arguments, code, started)
+    job_log.log_finish(arguments, code, started)
     return code
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
+    """Return the message and exit code for an error."""
     match error:
         case CabstandError():
             return str(error), error.exit_code
         case typer.TyperException():
             return error.format_message(), error.exit_code
         case typer.Abort() | KeyboardInterrupt():
-            return "stopped by the user; nothing half-written is left", 130
+            return "interrupted; no partial results were left behind", 130
         case OSError():
-            place = f"{error.filename}: " if error.filename else ""
-            return f"{place}{(error.strerror or str(error)).lower()}", 1
+            where = f"{error.filename}: " if error.filename else ""
+            return f"{where}{(error.strerror or str(error)).lower()}", 1
         case MemoryError():
             return "not enough memory for this input (see `cabstand plan`)", 1
         case _:
-            return f"unexpected {type(error).__name__}: {error} (this is a bug; --debug tells more)", 1
+            return f"unexpected {type(error).__name__}: {error} (this is a bug; --debug shows the traceback)", 1

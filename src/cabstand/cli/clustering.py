@@ -1,171 +1,136 @@
-"""Commands that cluster."""
+"""Commands that cluster, compare engines, sweep parameters and plan a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from cabstand.cli.common import emit, load_settings
-from cabstand.clustering.columns import End
+from cabstand.cli.options import Dropoffs, DryRun, Eps, Input, Lake, MinSamples, SamplingSeed, Track, Weight, Workers
 from cabstand.errors import ConfigError, TaskError
-from cabstand.settings import Settings
 
 if TYPE_CHECKING:
-    from cabstand.clustering.planner import Prediction
+    from cabstand.clustering.columns import End
+    from cabstand.jobs import cluster as single
+    from cabstand.settings import Settings
 
-Input = Annotated[
-    str,
-    typer.Option(
-        "--input", help="URI, glob or folder: trips as `ingest` writes them, or Parquet or CSV with lat and lon."
-    ),
-]
-Eps = Annotated[float, typer.Option("--eps-m", help="Radius of a neighbourhood in metres.")]
-MinSamples = Annotated[int, typer.Option("--min-samples", help="Points, or weight, that make a core point.")]
-Workers = Annotated[int | None, typer.Option("--workers", help="Threads or processes; one a core by default.")]
-Dropoffs = Annotated[bool, typer.Option("--dropoffs/--pickups", help="Which end of the trips.")]
-Lake = Annotated[str | None, typer.Option("--lake", help="URI or path of the lake.")]
-Track = Annotated[bool, typer.Option("--track/--no-track", help="Log the run to MLflow.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")]
-Engine = Annotated[str, typer.Option("--engine", help="sequential, multicore or sklearn.")]
-AnyEngine = Annotated[
-    str, typer.Option("--engine", help="sequential, multicore, dask or sklearn; auto is what `plan` picks.")
-]
+Engine = Annotated[str, typer.Option(help="sequential, multicore, dask, sklearn, or auto (the one `plan` recommends).")]
+SweepEngine = Annotated[str, typer.Option(help="sequential, multicore or sklearn.")]
+Engines = Annotated[str, typer.Option(help="Comma-separated: engine, or engine:workers.")]
+Sizes = Annotated[str, typer.Option(help="Comma-separated numbers of points; default: 1/4, 1/2, all.")]
 Scheduler = Annotated[
-    str | None,
-    typer.Option("--scheduler", help="Dask: address of a scheduler, or `ecs`: worker tasks of its own."),
+    str | None, typer.Option(help="Dask: scheduler address, or `ecs` to start worker tasks for this run.")
 ]
-WorkerMemory = Annotated[
-    float | None, typer.Option("--worker-memory-gib", min=0.5, help="Dask: what each worker may use.")
+WorkerMemory = Annotated[float | None, typer.Option(min=0.5, help="Dask: memory limit of each worker, in GiB.")]
+Blocks = Annotated[int | None, typer.Option(min=1, help="Dask: number of spatial blocks; default: as memory requires.")]
+MemoryLimit = Annotated[
+    float | None, typer.Option(help="Memory limit per engine in GiB; default: 80 % of free memory.")
 ]
-Blocks = Annotated[int | None, typer.Option("--blocks", min=1, help="Dask: blocks of space; by memory by default.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of the points drawn.")]
 Number = TypeVar("Number", int, float)
-Weight = Annotated[str | None, typer.Option("--weight-column", help="Column of weights.")]
+
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command("cluster")(cluster)
-    app.command("compare")(compare)
-    app.command("sweep")(sweep)
-
-
+@app.command()
 def cluster(
     input_uri: Input,
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
-    engine: AnyEngine = "multicore",
+    engine: Engine = "multicore",
     workers: Workers = None,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
     scheduler: Scheduler = None,
     worker_memory_gib: WorkerMemory = None,
     blocks: Blocks = None,
-    out: Annotated[str | None, typer.Option("--out", help="Folder for the result, instead of one in the lake.")] = None,
+    out: Annotated[str | None, typer.Option(help="Output folder, instead of one in the lake.")] = None,
     lake: Lake = None,
     track: Track = True,
     dry_run: DryRun = False,
 ) -> None:
-    """Find the hotspots of trips: exact DBSCAN, one row a cluster, labels and core points."""
+    """Find hotspots with exact DBSCAN. Writes labels, hotspots and core points."""
     settings = load_settings(lake=lake)
-    from cabstand.clustering import engines
-    from cabstand.jobs import cluster as single
-    from cabstand.jobs import cluster_dask
+    from cabstand.jobs.cluster import Params
 
-    end: End = "dropoff" if dropoffs else "pickup"
-    if engine == "auto":
-        planned = _planned(settings, input_uri, eps_m, min_samples, workers, end)
-        engine, workers = planned.engine, planned.n_workers
-        if worker_memory_gib is None and planned.worker_mb is not None:
-            worker_memory_gib = planned.worker_mb / 1024
-    name, _, asked = engine.partition(":")
-    if name == "dask":
-        n_workers = _workers(asked, workers)
-        _refuse_weights(weight_column)
-        emit(
-            cluster_dask.run(
-                settings,
-                cluster_dask.Params(
-                    input=input_uri,
-                    eps_m=eps_m,
-                    min_samples=min_samples,
-                    n_workers=n_workers,
-                    end=end,
-                    out=out,
-                    track=track,
-                    dry_run=dry_run,
-                    scheduler=scheduler,
-                    worker_memory_gib=worker_memory_gib,
-                    n_blocks=blocks,
-                ),
-            )
-        )
-        return
-    engines.named(name.strip(), others=("dask", "auto"))
-    params = single.Params(
+    params = Params(
         input=input_uri,
         eps_m=eps_m,
         min_samples=min_samples,
         engine=engine,
         n_workers=workers,
-        end=end,
+        end=_end(dropoffs),
         weight_column=weight_column,
         out=out,
         track=track,
         dry_run=dry_run,
     )
-    emit(single.run(settings, params))
+    if engine == "auto":
+        params, planned_gib = _plan_engine(settings, params)
+        worker_memory_gib = planned_gib if worker_memory_gib is None else worker_memory_gib
+    emit(_run_engine(settings, params, scheduler=scheduler, worker_memory_gib=worker_memory_gib, n_blocks=blocks))
 
 
-def _planned(
-    settings: Settings, input_uri: str, eps_m: float, min_samples: int, workers: int | None, end: End
-) -> Prediction:
+def _plan_engine(settings: Settings, params: single.Params) -> tuple[single.Params, float | None]:
+    """Return the parameters with the engine that `plan` picks, and the memory of each worker in GiB."""
     from cabstand.jobs import plan
 
-    return plan.choose(settings, plan.Params(input_uri, eps_m, min_samples, n_workers=workers, end=end))
+    question = plan.Params(params.input, params.eps_m, params.min_samples, n_workers=params.n_workers, end=params.end)
+    best = plan.choose(settings, question)
+    worker_memory_gib = None if best.worker_mb is None else best.worker_mb / 1024
+    return replace(params, engine=best.engine, n_workers=best.n_workers), worker_memory_gib
 
 
-def _workers(asked: str, option: int | None) -> int:
-    from cabstand.clustering.engines import available_cores
+def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) -> dict[str, Any]:
+    """Run the job for the engine: distributed for Dask, in this process for the others."""
+    from cabstand.clustering import engines
+    from cabstand.jobs import cluster as single
+    from cabstand.jobs import cluster_dask as distributed
 
-    if asked and not (asked.isdecimal() and int(asked) > 0):
-        raise ConfigError(f"workers must be a whole number of 1 or more, not {asked!r}", where="engine")
-    n_workers = int(asked) if asked else option if option is not None else available_cores()
-    if n_workers < 1:
-        raise ConfigError(f"workers must be 1 or more, not {n_workers}", where="workers")
-    return n_workers
+    name, _, count = params.engine.partition(":")
+    if name != "dask":
+        engines.named(name.strip(), others=("dask", "auto"))
+        return single.run(settings, params)
+    if count and not (count.isdecimal() and int(count) > 0):
+        raise ConfigError(f"workers must be a whole number of 1 or more, not {count!r}", where="engine")
+    if params.weight_column is not None:
+        raise ConfigError(
+            "the dask engine does not support weights", where="weight-column", hint="use --engine multicore"
+        )
+    distributed_params = distributed.Params(
+        input=params.input,
+        eps_m=params.eps_m,
+        min_samples=params.min_samples,
+        n_workers=engines.named("multicore").workers(int(count) if count else params.n_workers),
+        end=params.end,
+        out=params.out,
+        track=params.track,
+        dry_run=params.dry_run,
+        **dask_options,
+    )
+    return distributed.run(settings, distributed_params)
 
 
-def _refuse_weights(column: str | None) -> None:
-    if column is not None:
-        raise ConfigError("the dask engine takes no weights", where="weight-column", hint="use --engine multicore")
-
-
+@app.command()
 def compare(
     input_uri: Input,
-    engines: Annotated[
-        str, typer.Option("--engines", help="With commas; engine or engine:workers.")
-    ] = "sequential,multicore,sklearn",
-    sizes: Annotated[
-        str, typer.Option("--sizes", help="Points, with commas; a quarter, a half and all by default.")
-    ] = "",
-    repeats: Annotated[int, typer.Option("--repeats", help="Trials of each engine and size.")] = 5,
+    engines: Engines = "sequential,multicore,sklearn",
+    sizes: Sizes = "",
+    repeats: Annotated[int, typer.Option(help="Trials per engine and size.")] = 5,
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
     workers: Workers = None,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
-    memory_gib: Annotated[
-        float | None, typer.Option("--memory-gib", help="Memory an engine may take; 80 % of what is free by default.")
-    ] = None,
-    seed: Seed = 0,
+    memory_gib: MemoryLimit = None,
+    seed: SamplingSeed = 0,
     lake: Lake = None,
     track: Track = True,
     dry_run: DryRun = False,
 ) -> None:
-    """Measure engines against each other on the same points: time, memory, agreement, and how sure all that is."""
+    """Compare engines on the same points. Reports time, memory, agreement and statistical significance."""
     settings = load_settings(lake=lake)
     from cabstand.jobs.compare import Params, run
 
@@ -177,7 +142,7 @@ def compare(
         eps_m=eps_m,
         min_samples=min_samples,
         n_workers=workers,
-        end="dropoff" if dropoffs else "pickup",
+        end=_end(dropoffs),
         weight_column=weight_column,
         memory_gib=memory_gib,
         seed=seed,
@@ -187,27 +152,26 @@ def compare(
     result = run(settings, params)
     emit(result)
     if not result.get("agree", True):
-        raise TaskError("the engines do not agree", where=result["report_uri"], hint="see its checks")
+        raise TaskError("the engines do not agree", where=result["report_uri"], hint="see `checks` there")
 
 
+@app.command()
 def sweep(
     input_uri: Input,
-    eps_m: Annotated[str, typer.Option("--eps-m", help="Radii in metres, with commas.")] = "25,50,75,100,150,200",
-    min_samples: Annotated[
-        str, typer.Option("--min-samples", help="Points that make a core point, with commas.")
-    ] = "10,20,50,100,200",
-    engine: Engine = "multicore",
+    eps_m: Annotated[str, typer.Option(help="Comma-separated neighbourhood radii in metres.")] = "25,50,75,100,150,200",
+    min_samples: Annotated[str, typer.Option(help="Comma-separated thresholds for a core point.")] = "10,20,50,100,200",
+    engine: SweepEngine = "multicore",
     workers: Workers = None,
-    k: Annotated[int, typer.Option("--k", help="Neighbour of the k-distance curve.")] = 20,
-    sample: Annotated[int, typer.Option("--sample", help="Points for the silhouette and the curve.")] = 2000,
+    k: Annotated[int, typer.Option(help="Which nearest neighbour the k-distance curve measures.")] = 20,
+    sample: Annotated[int, typer.Option(help="Points to sample for silhouette and k-distance.")] = 2000,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
-    seed: Seed = 0,
+    seed: SamplingSeed = 0,
     lake: Lake = None,
     track: Track = True,
     dry_run: DryRun = False,
 ) -> None:
-    """Try every pair of eps and min_samples, and suggest an eps by the knee of the k-distance curve."""
+    """Try every pair of eps and min_samples. Suggests an eps from the knee of the k-distance curve."""
     settings = load_settings(lake=lake)
     from cabstand.jobs.sweep import Params, run
 
@@ -219,7 +183,7 @@ def sweep(
         n_workers=workers,
         k=k,
         sample=sample,
-        end="dropoff" if dropoffs else "pickup",
+        end=_end(dropoffs),
         weight_column=weight_column,
         seed=seed,
         track=track,
@@ -228,8 +192,31 @@ def sweep(
     emit(run(settings, params))
 
 
+@app.command()
+def plan(
+    input_uri: Input,
+    eps_m: Eps = 50.0,
+    min_samples: MinSamples = 20,
+    memory_gib: Annotated[
+        float | None, typer.Option(min=0.1, help="Memory to use in GiB; default: 80 % of free memory.")
+    ] = None,
+    workers: Workers = None,
+    dropoffs: Dropoffs = False,
+    lake: Lake = None,
+) -> None:
+    """Predict the time and memory of each engine. Recommends an engine, workers and a task size."""
+    settings = load_settings(lake=lake)
+    from cabstand.jobs.plan import Params, run
+
+    emit(run(settings, Params(input_uri, eps_m, min_samples, memory_gib, workers, _end(dropoffs))))
+
+
+def _end(dropoffs: bool) -> End:
+    return "dropoff" if dropoffs else "pickup"
+
+
 def _numbers(text: str, kind: Callable[[str], Number], option: str) -> list[Number]:
     try:
         return [kind(part) for part in text.split(",") if part.strip()]
     except ValueError:
-        raise ConfigError(f"not numbers with commas between: {text!r}", where=option) from None
+        raise ConfigError(f"expected comma-separated numbers, got {text!r}", where=option) from None

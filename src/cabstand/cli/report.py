@@ -1,4 +1,4 @@
-"""Commands that show results."""
+"""Commands that present results: the report and the demo."""
 
 from __future__ import annotations
 
@@ -7,39 +7,34 @@ from typing import Annotated
 import typer
 
 from cabstand.cli.common import emit, load_settings
+from cabstand.cli.options import DryRun, Lake, Seed
 
-Lake = Annotated[str | None, typer.Option("--lake", help="URI or path of the lake.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command("report")(report)
-    app.command("demo")(demo)
+app = typer.Typer()
 
 
+@app.command()
 def report(
-    hotspots: Annotated[str, typer.Option("--hotspots", help="Folder of a clustering; the newest by default.")] = "",
-    comparison: Annotated[
-        str, typer.Option("--comparison", help="Folder of a comparison; the newest by default.")
-    ] = "",
-    sweep: Annotated[str, typer.Option("--sweep", help="Folder of a sweep; the newest by default.")] = "",
-    out: Annotated[str, typer.Option("--out", help="Folder for the page, instead of one under the home.")] = "",
+    hotspots: Annotated[str, typer.Option(help="Clustering to show; default: the newest.")] = "",
+    comparison: Annotated[str, typer.Option(help="Comparison to show; default: the newest.")] = "",
+    sweep: Annotated[str, typer.Option(help="Sweep to show; default: the newest.")] = "",
+    out: Annotated[str, typer.Option(help="Output folder; default: one under <home>/reports.")] = "",
     lake: Lake = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
-    """Draw the results as one self-contained page, with its pictures as PNG."""
+    """Write the newest results as an HTML page. The page is self-contained; its charts are also saved as PNG."""
     settings = load_settings(lake=lake)
     from cabstand.jobs.report import Params, run
 
     emit(run(settings, Params(hotspots=hotspots, comparison=comparison, sweep=sweep, out=out, dry_run=dry_run)))
 
 
+@app.command()
 def demo(
-    trips: Annotated[int, typer.Option("--trips", help="Synthetic trips to make.")] = 500_000,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same trips.")] = 1,
-    repeats: Annotated[int, typer.Option("--repeats", help="Trials of each engine and size.")] = 5,
+    trips: Annotated[int, typer.Option(help="Number of synthetic trips.")] = 500_000,
+    seed: Seed = 1,
+    repeats: Annotated[int, typer.Option(help="Trials per engine and size.")] = 5,
 ) -> None:
-    """Run the main job end to end on synthetic trips: make them, cluster, compare, sweep, train, report."""
+    """Run the whole workflow on synthetic trips. Generates, clusters, compares, sweeps, trains and reports."""
     settings = load_settings()
     from cabstand.jobs.demo import Params, run
 

@@ -1,4 +1,4 @@
-"""Commands about the prediction service: serve it, its keys, asking it, its log."""
+"""Commands around the prediction service: the server, its API keys, a client, and the prediction log."""
 
 from __future__ import annotations
 
@@ -10,133 +10,126 @@ import typer
 from cabstand.cli.common import emit, load_settings
 from cabstand.errors import ConfigError
 
-SHOWN = 50
+MAX_ROWS_SHOWN = 50
+
+Problem = Annotated[str, typer.Option(help="Problem name.")]
+Source = Annotated[Literal["local", "lake"], typer.Option(help="Which log: this machine's or the lake's.")]
+
+app = typer.Typer()
+keys = typer.Typer(no_args_is_help=True, help="Manage the API keys of the service.")
+app.add_typer(keys, name="keys")
+predictions = typer.Typer(no_args_is_help=True, help="Export or delete logged predictions.")
+app.add_typer(predictions, name="predictions")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command("serve")(serve)
-    app.command("predict")(predict)
-    keys = typer.Typer(no_args_is_help=True, help="API keys of the prediction service.")
-    keys.command("create")(create_key)
-    keys.command("list")(list_keys)
-    keys.command("revoke")(revoke_key)
-    app.add_typer(keys, name="keys")
-    log = typer.Typer(no_args_is_help=True, help="The log of predictions.")
-    log.command("export")(export)
-    log.command("delete")(delete)
-    app.add_typer(log, name="predictions")
-
-
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8000,
-    artifacts: Annotated[str | None, typer.Option(help="URI of bundles and pointers.")] = None,
-    no_keys: Annotated[bool, typer.Option("--no-keys", help="Answer without an API key.")] = False,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)] = 8000,
+    artifacts: Annotated[str | None, typer.Option(help="URI or path of bundles and pointers.")] = None,
+    no_keys: Annotated[bool, typer.Option("--no-keys", help="Accept requests without an API key.")] = False,
 ) -> None:
-    """Serve predictions until stopped."""
+    """Serve predictions over HTTP until stopped."""
     settings = load_settings(artifacts=artifacts, api_keys_required=False if no_keys else None)
     from cabstand.api.server import serve as run
     from cabstand.io import keys
 
     if settings.api_keys_required and not keys.load(settings):
-        typer.echo("no API key yet: make one with `cabstand keys create NAME`", err=True)
+        typer.echo("no API key yet: create one with `cabstand keys create NAME`", err=True)
     typer.echo(f"serving on http://{host}:{port}, documentation at /docs; stop with Ctrl-C", err=True)
     emit(run(settings, host, port))
 
 
+@keys.command("create")
 def create_key(
-    name: Annotated[str, typer.Argument(help="Whose key it is.")],
-    scope: Annotated[list[str] | None, typer.Option(help="What it may do (repeatable): predict, metrics.")] = None,
-    expires_days: Annotated[int | None, typer.Option(help="Days it is valid; no end by default.")] = None,
+    name: Annotated[str, typer.Argument(help="Name of the key's owner.")],
+    scope: Annotated[list[str] | None, typer.Option(help="predict or metrics; repeatable; default: both.")] = None,
+    expires_days: Annotated[int | None, typer.Option(help="Days until it expires; default: never.")] = None,
 ) -> None:
-    """Make an API key; it is shown this once and only its hash is kept."""
+    """Create an API key and show it once. Only its hash is stored."""
     from cabstand.io.keys import SCOPES
 
-    _keys(action="create", name=name, scopes=tuple(scope or SCOPES), expires_days=expires_days)
+    _run_keys(action="create", name=name, scopes=tuple(scope or SCOPES), expires_days=expires_days)
 
 
+@keys.command("list")
 def list_keys() -> None:
-    """List the API keys by name, with what they may do and until when."""
-    _keys(action="list")
+    """List the API keys. Shows their scopes and expiry dates."""
+    _run_keys(action="list")
 
 
+@keys.command("revoke")
 def revoke_key(name: Annotated[str, typer.Argument(help="Name or id of the key.")]) -> None:
-    """Revoke an API key; running services refuse it within a minute."""
-    _keys(action="revoke", name=name)
+    """Revoke an API key. Running services refuse it within a minute."""
+    _run_keys(action="revoke", name=name)
 
 
+@app.command()
 def predict(
     values: Annotated[list[str] | None, typer.Argument(help="One row, as name=value for each field.")] = None,
     url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
-    key: Annotated[str, typer.Option(help="API key; better given as CABSTAND_API_KEY.")] = "",
-    problem: Annotated[str, typer.Option(help="Which problem.")] = "trip-duration",
-    file: Annotated[Path | None, typer.Option(help="A CSV whose head names the fields.")] = None,
+    key: Annotated[str, typer.Option(help="API key; better set as CABSTAND_API_KEY.")] = "",
+    problem: Problem = "trip-duration",
+    file: Annotated[Path | None, typer.Option(help="CSV file whose header names the fields.")] = None,
 ) -> None:
-    """Ask a running service for one row, or for a CSV of rows, and show the answers as a table."""
+    """Query a running service. Sends one row or a CSV file, and shows the answers as a table."""
     from cabstand.jobs import predict as job
 
     pairs = [text.partition("=") for text in values or []]
     for name, mark, _ in pairs:
         if not mark:
-            raise ConfigError(f"not name=value: {name}", hint="pickup_zone=74 dropoff_zone=42")
+            raise ConfigError(f"expected name=value, got {name}", hint="pickup_zone=74 dropoff_zone=42")
     row = {name: value for name, _, value in pairs}
     result = job.run(load_settings(), job.Params(url, key, problem, row, file))
-    _table(result["answers"], result["errors"])
+    _show_answers(result["answers"], result["errors"])
     emit(result)
 
 
+@predictions.command()
 def export(
-    problem: Annotated[str, typer.Option(help="Which problem.")] = "trip-duration",
-    since: Annotated[str, typer.Option(help="First day, UTC.")] = "",
-    until: Annotated[str, typer.Option(help="Day after the last, UTC.")] = "",
-    source: Annotated[str, typer.Option(help="local or lake.")] = "local",
-    out: Annotated[str, typer.Option(help="URI of the Parquet file; by default in the lake.")] = "",
+    problem: Problem = "trip-duration",
+    since: Annotated[str, typer.Option(help="First day (UTC), YYYY-MM-DD.")] = "",
+    until: Annotated[str, typer.Option(help="Day after the last (UTC), YYYY-MM-DD.")] = "",
+    source: Source = "local",
+    out: Annotated[str, typer.Option(help="URI of the Parquet file; default: one in the lake.")] = "",
 ) -> None:
-    """Write logged predictions as Parquet, for the drift monitor."""
-    _predictions(action="export", source=_source(source), problem=problem, since=since, until=until, out=out)
+    """Export logged predictions as Parquet."""
+    _run_predictions(action="export", source=source, problem=problem, since=since, until=until, out=out)
 
 
+@predictions.command()
 def delete(
-    request_id: Annotated[str, typer.Option(help="Request id, as the answer named it.")],
-    source: Annotated[str, typer.Option(help="local or lake.")] = "local",
+    request_id: Annotated[str, typer.Option(help="Request id, as in the answer.")],
+    source: Source = "local",
 ) -> None:
-    """Delete what one request left in the log."""
-    _predictions(action="delete", source=_source(source), request_id=request_id)
+    """Delete the logged rows of one request."""
+    _run_predictions(action="delete", source=source, request_id=request_id)
 
 
-def _keys(**given: Any) -> None:
+def _run_keys(**params: Any) -> None:
     from cabstand.jobs import keys as job
 
-    emit(job.run(load_settings(), job.Params(**given)))
+    emit(job.run(load_settings(), job.Params(**params)))
 
 
-def _predictions(**given: Any) -> None:
+def _run_predictions(**params: Any) -> None:
     from cabstand.jobs import predictions as job
 
-    emit(job.run(load_settings(), job.Params(**given)))
+    emit(job.run(load_settings(), job.Params(**params)))
 
 
-def _source(text: str) -> Literal["local", "lake"]:
-    if text == "local":
-        return "local"
-    if text == "lake":
-        return "lake"
-    raise ConfigError(f"unknown source {text}", hint="local or lake")
-
-
-def _table(answers: list[dict[str, Any] | None], errors: list[dict[str, Any]]) -> None:
+def _show_answers(answers: list[dict[str, Any] | None], errors: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = answers[:SHOWN]
+    shown = answers[:MAX_ROWS_SHOWN]
     names = list(dict.fromkeys(name for answer in shown if answer for name in answer))
-    wrong = {one["row"]: "; ".join(f"{each['pointer']}: {each['detail']}" for each in one["errors"]) for one in errors}
-    table = Table("row", *names, *(["wrong"] if wrong else []))
+    faults = {one["row"]: "; ".join(f"{each['pointer']}: {each['detail']}" for each in one["errors"]) for one in errors}
+    table = Table("row", *names, *(["error"] if faults else []))
     for row, answer in enumerate(shown):
         cells = [str((answer or {}).get(name, "")) for name in names]
-        table.add_row(str(row), *cells, *([wrong.get(row, "")] if wrong else []))
+        table.add_row(str(row), *cells, *([faults.get(row, "")] if faults else []))
     console = Console(stderr=True)
     console.print(table)
-    if len(answers) > SHOWN:
-        console.print(f"and {len(answers) - SHOWN:,} more")
+    if len(answers) > MAX_ROWS_SHOWN:
+        console.print(f"and {len(answers) - MAX_ROWS_SHOWN:,} more")

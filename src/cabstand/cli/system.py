@@ -1,4 +1,4 @@
-"""Commands about the installation itself."""
+"""Commands about the installation: version and settings."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import typer
 from cabstand import __version__
 from cabstand.cli.common import emit, load_settings
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `app`."""
-    app.command("version")(version)
-    config = typer.Typer(no_args_is_help=True, help="Show the settings in force.")
-    config.command("show")(show)
-    app.add_typer(config, name="config")
+app = typer.Typer()
+config = typer.Typer(no_args_is_help=True, help="Show the settings in force.")
+app.add_typer(config, name="config")
 
 
+@app.command()
 def version() -> None:
-    """Print the version of cabstand and of the libraries its results depend on."""
+    """Print the installed versions. Lists cabstand and the libraries that its results depend on."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
@@ -33,10 +30,11 @@ def version() -> None:
     emit(found)
 
 
+@config.command()
 def show(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Print each effective setting, its source and what it is for; secrets are masked."""
+    """Print all settings. Shows value, source and description; secrets are masked."""
     from cabstand.settings import explain
 
     rows = explain(load_settings())
@@ -46,7 +44,7 @@ def show(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("setting", "value", "source", "what it is for")
+    table = Table("setting", "value", "source", "description")
     for row in rows:
         table.add_row(row.name, row.value, row.source, row.description)
     Console().print(table)

@@ -1,4 +1,4 @@
-"""The line that the alarms are made of."""
+"""The JSON log line with which a job ends on AWS."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def run(environment: dict[str, str], *words: str) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize(("words", "status"), [(["version"], "succeeded"), (["no-such-job"], "failed")])
-def test_a_job_on_aws_tells_how_it_ended(words: list[str], status: str) -> None:
+def test_a_job_on_aws_logs_its_end(words: list[str], status: str) -> None:
     _, lines = run({"CABSTAND_LOG_JSON": "true", "CABSTAND_LOG_LEVEL": "ERROR"}, *words)
-    told = json.loads(lines[-1])
-    assert told["event"] == "job_finished"
-    assert told["job"] == words[0]
-    assert told["status"] == status
-    assert told["wall_s"] > 0
-    assert told["peak_rss_mb"] > 10
+    line = json.loads(lines[-1])
+    assert line["event"] == "job_finished"
+    assert line["job"] == words[0]
+    assert line["status"] == status
+    assert line["wall_s"] > 0
+    assert line["peak_rss_mb"] > 10
 
 
-def test_nobody_else_sees_it() -> None:
+def test_elsewhere_there_is_no_such_line() -> None:
     assert run({}, "version") == (0, [])

@@ -1,7 +1,7 @@
-"""How a command ended, as one JSON log line: what the alarms on failed, slow and large jobs are made of.
+"""The JSON log line with which a job ends on AWS; alarms on failed, slow and large jobs read it.
 
-Written only where `log_json` is set on purpose, as it is on AWS; a person at a terminal, or a script that reads stderr,
-sees nothing of it.
+It is written only where `log_json` is set explicitly, as on AWS: a person at a terminal, or a script that reads stderr,
+never sees it.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from cabstand.errors import ConfigError
 LOGGER = logging.getLogger(__name__)
 
 
-def tell(arguments: list[str], code: int, started: float) -> None:
+def log_finish(arguments: list[str], code: int, started: float) -> None:
     """Log the job's name, status, wall time in seconds and peak memory in MiB.
 
     Parameters
     ----------
     arguments : list of str
-        The command line, whose first word is the job.
+        The command line; its first word is the job.
     code : int
         Exit code; 0 is success.
     started : float
-        What `time.monotonic` said at the start.
+        `time.monotonic()` at the start.
     """
     try:
         effective = settings.load()
     except ConfigError:
-        return  # the error has been told already
+        return  # the command has already reported this error
     if effective.log_json is not True or not arguments:
         return
-    if not logging.getLogger().handlers:  # it failed before logging was set up
+    if not logging.getLogger().handlers:  # the command failed before it configured logging
         log.configure(effective.log_level, json_lines=True)
-    LOGGER.setLevel(logging.INFO)  # whatever is the lowest level of the rest
+    LOGGER.setLevel(logging.INFO)  # log this line even where the level in force is higher
     measured = {
         "event": "job_finished",
         "job": arguments[0],
         "status": "succeeded" if code == 0 else "failed",
         "exit_code": code,
         "wall_s": round(time.monotonic() - started, 3),
-        "peak_rss_mb": round(peak_rss_mb(), 1),
+        "peak_rss_mb": round(_peak_rss_mb(), 1),
     }
     LOGGER.info("job finished", extra=measured)
 
 
-def peak_rss_mb() -> float:
-    """Return the largest resident memory of this process or of any one child, in MiB."""
+def _peak_rss_mb() -> float:
+    """Return the peak resident memory of this process or of its largest child, in MiB."""
     kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return kib / 1024

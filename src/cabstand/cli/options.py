@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+# Every command
+Lake = Annotated[str | None, typer.Option(help="URI or path of the lake, instead of the setting's.")]
+Artifacts = Annotated[str | None, typer.Option(help="URI or path of bundles and pointers, instead of the setting's.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, without doing it.")]
+Track = Annotated[bool, typer.Option("--track/--no-track", help="Log the run to MLflow.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+SamplingSeed = Annotated[int, typer.Option(help="Random seed for sampling.")]
+
+# Clustering
+Input = Annotated[
+    str, typer.Option("--input", help="URI, glob or folder of ingested trips, or of Parquet or CSV with lat and lon.")
+]
+Eps = Annotated[float, typer.Option(help="Neighbourhood radius in metres.")]
+MinSamples = Annotated[int, typer.Option(help="Points (or total weight) that make a core point.")]
+Workers = Annotated[int | None, typer.Option(help="Number of threads or processes; default: one per core.")]
+Dropoffs = Annotated[bool, typer.Option("--dropoffs/--pickups", help="Which end of the trips to use.")]
+Weight = Annotated[str | None, typer.Option(help="Column of point weights.")]
+
+# Models
+Problem = Annotated[
+    str, typer.Option(help="trip-duration, trip-duration-distance, housing, iris, or a path to a .py file.")
+]
+Version = Annotated[str, typer.Option(help="Bundle version, or a unique prefix of it.")]
+Why = Annotated[str, typer.Option(help="Reason to record in the pointer.")]
+Who = Annotated[str, typer.Option(help="Author to record in the pointer; default: the current user.")]
