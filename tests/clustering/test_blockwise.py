@@ -7,23 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cabstand.clustering.blocks import OWNED, Blocks, straight
-from cabstand.clustering.blockwise import Density, describe, merge, settle
+from cabstand.clustering.blocks import OWNED, Blocks
+from cabstand.clustering.blockwise import Density, local_clusters, merge, relabel
 from cabstand.clustering.dbscan import Clustering
 
 
 def blockwise(points: np.ndarray, density: Density, n_blocks: int) -> tuple[np.ndarray, np.ndarray, int, int]:
     """Go through the steps that workers share among them, in one process."""
-    blocks = Blocks.balanced(points[::3], n_blocks, density.eps_m, density.metric)
-    parts = blocks.assign(straight(points, density.metric))
+    blocks = Blocks.balanced(points[::3], n_blocks, density.eps_m)
+    parts = blocks.assign(points)
     found = {b: density.cluster(points[index]) for b, (index, _) in parts.items()}
-    findings = [describe(points[index], index, flags, found[b], density) for b, (index, flags) in parts.items()]
-    numbers, n_clusters = merge(findings)
+    local = [local_clusters(points[index], index, flags, found[b], density) for b, (index, flags) in parts.items()]
+    numbers, n_clusters = merge(local)
     labels, core = np.full(len(points), -99, np.int32), np.zeros(len(points), bool)
     for b, (index, flags) in parts.items():
         own = (flags & OWNED) > 0
         assert (labels[index[own]] == -99).all()
-        labels[index[own]] = settle(points[index], found[b], numbers[b], density)[own]
+        labels[index[own]] = relabel(points[index], found[b], numbers[b], density)[own]
         core[index[own]] = found[b].core[own]
     return labels, core, n_clusters, blocks.n_blocks
 
@@ -66,10 +66,10 @@ def test_labels_are_those_of_one_run_anywhere_on_the_earth(
 
 @settings(deadline=None, max_examples=40)
 @given(n_blocks=st.integers(1, 9), min_samples=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
-def test_labels_are_those_of_one_run_in_the_plane(n_blocks: int, min_samples: int, seed: int) -> None:
+def test_labels_are_those_of_one_run_on_a_lattice(n_blocks: int, min_samples: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    points = rng.integers(0, 40, (300, 2)).astype(float)
-    assert_equal(points, Density(1.5, min_samples, "euclidean"), n_blocks)
+    points = rng.integers(0, 40, (300, 2)) / 1000
+    assert_equal(points, Density(1.5 * 111.195, min_samples), n_blocks)
 
 
 def test_border_points_between_clusters_of_other_blocks_take_the_lowest_number() -> None:
@@ -104,8 +104,9 @@ def test_what_is_too_narrow_to_cut_stays_one_block() -> None:
 
 def test_blocks_hold_about_the_same_number_of_points() -> None:
     points = np.random.default_rng(3).normal([40.75, -73.98], 0.05, (40_000, 2))
-    blocks = Blocks.balanced(points[::4], 7, 50.0, "haversine")
-    owned = [int(own.sum()) for _, _, own in blocks.split(straight(points, "haversine"))]
+    blocks = Blocks.balanced(points[::4], 7, 50.0)
+    parts = blocks.assign(points).values()
+    owned = [int(((flags & OWNED) > 0).sum()) for _, flags in parts]
     assert sum(owned) == len(points)
     assert max(owned) < 1.15 * len(points) / 7
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cabstand.clustering import arrayfile, core_index, metrics, point_tree
+from cabstand.clustering import core_index, metrics, npz, point_tree
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.errors import ConfigError, DataError
 
@@ -166,7 +166,7 @@ def with_arrays(**changes: np.ndarray) -> bytes:
     with np.load(io.BytesIO(saved(sample())), allow_pickle=False) as found:
         arrays = {name: found[name] for name in found.files} | changes
     buffer = io.BytesIO()
-    arrayfile.write(buffer, arrays)
+    npz.write(buffer, arrays)
     return buffer.getvalue()
 
 
@@ -174,11 +174,11 @@ def with_arrays(**changes: np.ndarray) -> bytes:
     ("changes", "word"),
     [
         ({"schema_version": np.int64(2)}, "version 2"),
-        ({"metric": np.int64(7)}, "version"),
+        ({"metric": np.int64(7)}, "metric 7"),
         ({"eps_m": np.float64(-1)}, "eps_m"),
         ({"points": np.zeros((500, 3))}, "pairs"),
         ({"points": np.zeros((500, 2), np.float32)}, "float32"),
-        ({"points": np.full((500, 2), np.nan)}, "nowhere"),
+        ({"points": np.full((500, 2), np.nan)}, "out of range"),
         ({"points": np.zeros((499, 2))}, "500"),
         ({"points": np.linspace(40, -40, 1000).reshape(500, 2)}, "order"),
         ({"clusters": np.full(500, -3, np.int32)}, "cluster"),
@@ -250,5 +250,5 @@ def test_written_part_by_part_it_is_the_same_file() -> None:
     core_index.write_parts(streamed, len(index), parts, 50.0)
     assert streamed.getvalue() == whole.getvalue()
     for wrong in (len(index) - 1, len(index) + 1):
-        with pytest.raises(DataError, match="than its shape says"):
+        with pytest.raises(DataError, match="than its shape declares"):
             core_index.write_parts(io.BytesIO(), wrong, parts, 50.0)

@@ -31,7 +31,7 @@ def test_workers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "hint"),
     [
         ("sequental", "did you mean sequential?"),
         ("zzz", "known: "),
@@ -39,10 +39,10 @@ def test_workers() -> None:
         ("sklearn:x", "workers"),
     ],
 )
-def test_a_wrong_engine_gets_a_hint(text: str, told: str) -> None:
+def test_a_wrong_engine_gets_a_hint(text: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         engines.parse(text)
-    assert told in str(caught.value)
+    assert hint in str(caught.value)
 
 
 def test_columns_of_every_era() -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from cabstand.clustering import geofiles
 from cabstand.clustering.collapse import collapse
+from cabstand.clustering.core_index import distinct_core_points
 from cabstand.clustering.dbscan import dbscan
-from cabstand.clustering.hotspots import distance_m, summarise
-from cabstand.clustering.places import nearest_zones
+from cabstand.clustering.hotspots import summarise
+from cabstand.clustering.metrics import distance_m
+from cabstand.clustering.zone_lookup import nearest_zones
 from cabstand.errors import DataError
 
 
@@ -100,7 +102,7 @@ def test_geoparquet_and_geojson(city: tuple[np.ndarray, np.ndarray, np.ndarray])
 def test_cores_are_distinct_places(city: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     points, _, _ = city
     labels, core, _ = dbscan(points, 50.0, 20)
-    table = geofiles.cores_table(points, labels, core)
+    table = geofiles.cores_table(*distinct_core_points(points[core], labels[core]))
     assert table.column("count").to_numpy().sum() == core.sum()
     assert len(table) == len(np.unique(points[core], axis=0))
 
@@ -111,11 +113,11 @@ def test_collapsed_points_cluster_alike(seed: int) -> None:
     points = np.round(rng.normal([40.7, -74.0], 0.01, (600, 2)), 3)
     weight = rng.integers(0, 4, len(points)).astype(float)
     whole = dbscan(points, 150.0, 6, sample_weight=weight)
-    places = collapse(points, weight)
-    found = dbscan(places.points, 150.0, 6, sample_weight=places.weight)
-    assert len(places.points) < len(points)
-    np.testing.assert_array_equal(found.labels[places.place], whole.labels)
-    np.testing.assert_array_equal(found.core[places.place], whole.core)
+    distinct = collapse(points, weight)
+    found = dbscan(distinct.points, 150.0, 6, sample_weight=distinct.weight)
+    assert len(distinct.points) < len(points)
+    np.testing.assert_array_equal(found.labels[distinct.inverse], whole.labels)
+    np.testing.assert_array_equal(found.core[distinct.inverse], whole.core)
 
 
 def test_nearest_zone() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cabstand.clustering import kdistance, neighbours, quality, statistics
 from cabstand.clustering.dbscan import Clustering
-from cabstand.clustering.hotspots import distance_m
+from cabstand.clustering.metrics import distance_m
 from cabstand.errors import ConfigError
 
 SLOW, FAST = [10.0, 11.0, 12.0, 11.5, 10.5], [2.0, 2.2, 2.1, 1.9, 2.3]

@@ -20,7 +20,7 @@ import pytest
 import crowds
 from cabstand.clustering import engines
 from cabstand.clustering.core_index import CoreIndex
-from cabstand.clustering.hotspots import distance_m
+from cabstand.clustering.metrics import distance_m
 from cabstand.errors import StorageError
 from cabstand.io import publish, storage
 from cabstand.jobs import cluster, synth, zones
@@ -240,12 +240,12 @@ def test_real_months_equal_scikit_learn(
         labels = pq.read_table(result["labels_uri"])
         np.testing.assert_array_equal(labels["label"].to_numpy(), expected.labels)
         np.testing.assert_array_equal(labels["core"].to_numpy(), expected.core)
-    places = collapse(points.read(uri).latlon)
+    distinct = collapse(points.read(uri).latlon)
     path = settings.home / "places.parquet"
-    columns = {"lat": places.points[:, 0], "lon": places.points[:, 1], "n": places.weight}
+    columns = {"lat": distinct.points[:, 0], "lon": distinct.points[:, 1], "n": distinct.weight}
     uri = crowds.write(path, pa.table(columns))
     for workers in (1, 2):
         result = run(settings, uri, eps_m=eps_m, min_samples=min_samples, n_workers=workers, weight_column="n")
         labels = pq.read_table(result["labels_uri"])
-        np.testing.assert_array_equal(labels["label"].to_numpy()[places.place], expected.labels)
-        np.testing.assert_array_equal(labels["core"].to_numpy()[places.place], expected.core)
+        np.testing.assert_array_equal(labels["label"].to_numpy()[distinct.inverse], expected.labels)
+        np.testing.assert_array_equal(labels["core"].to_numpy()[distinct.inverse], expected.core)

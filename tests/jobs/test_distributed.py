@@ -14,10 +14,10 @@ import pytest
 import town
 from cabstand import cli
 from cabstand.clustering import blocks
-from cabstand.clustering.hotspots import NO_HOUR
+from cabstand.clustering.rhythm import NO_HOUR
 from cabstand.errors import ConfigError, DataError, TaskError
 from cabstand.io.dask import chunks, workers
-from cabstand.jobs.distributed import cores, driver
+from cabstand.jobs.distributed import core_points, driver
 from cabstand.jobs.distributed.driver import Plan
 from town import DENSITY, Town
 
@@ -54,7 +54,7 @@ def test_it_starts_workers_of_its_own_that_nobody_else_can_use(trips: Town, tmp_
     assert [p for p in left if "spawn_main" in " ".join(p.cmdline())] == []
 
 
-def test_an_error_of_a_worker_is_told_in_one_line(scheduler: str, tmp_path: Path) -> None:
+def test_an_error_of_a_worker_is_one_line(scheduler: str, tmp_path: Path) -> None:
     for name, lat in {"nan": [40.7, float("nan")], "beyond": [40.7, 91.0], "none": [None, None]}.items():
         uri = str(tmp_path / f"{name}.parquet")
         pq.write_table(pa.table({"lat": pa.array(lat, pa.float64()), "lon": [-74.0, -74.0]}), uri)
@@ -64,15 +64,15 @@ def test_an_error_of_a_worker_is_told_in_one_line(scheduler: str, tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
-def test_a_place_that_cannot_be_written_to_is_an_error_and_leaves_nothing(
+def test_an_output_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(
     trips: Town, scheduler: str, tmp_path: Path
 ) -> None:
     from cabstand.errors import StorageError
 
-    place = tmp_path / "not-a-folder"
-    place.write_text("")
+    out = tmp_path / "not-a-folder"
+    out.write_text("")
     with pytest.raises((StorageError, TaskError, OSError)):
-        driver.run(trips.uris, str(place), str(tmp_path / "work"), Plan(DENSITY, scheduler=scheduler))
+        driver.run(trips.uris, str(out), str(tmp_path / "work"), Plan(DENSITY, scheduler=scheduler))
     assert list((tmp_path / "work").iterdir()) == []
 
 
@@ -93,14 +93,14 @@ def test_no_scheduler_there(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_row_groups_are_joined_and_cut_to_size(sizes: list[int], expected: list[object]) -> None:
-    assert list(chunks._cut(sizes, 10)) == expected
+    assert list(chunks.fit_row_groups(sizes, 10)) == expected
 
 
 def test_a_chunk_in_the_middle_of_a_row_group_is_read_alone(tmp_path: Path) -> None:
     uri = str(tmp_path / "one.parquet")
     lat = np.arange(300_000) / 1e4
     pq.write_table(pa.table({"lat": lat, "lon": -lat}), uri, row_group_size=300_000)
-    plan = chunks.plan([uri], "pickup", 70_001)
+    plan = chunks.split([uri], "pickup", 70_001)
     assert [chunk.n_rows for chunk in plan] == [70_001] * 4 + [19_996]
     for chunk in plan:
         row, latlon, week = chunks.read(chunk)
@@ -126,15 +126,15 @@ def test_one_bad_file_among_many_is_named(
         pq.write_table(pa.table({"a": [1]}), bad)
     words = ["cluster", "--no-track", "--engine", "dask:1", "--input", str(tmp_path / "*.parquet")]
     assert cli.run([*words, "--lake", str(tmp_path / "lake")]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = [line for line in told.err.splitlines() if line.startswith("error: ")]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = [line for line in captured.err.splitlines() if line.startswith("error: ")]
     assert line.startswith(f"error: {bad}: ")
     assert list(tmp_path.glob("lake/hotspots/*")) == []
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--input", "none/*.parquet"], "none/*.parquet: no such file"),
         (["--scheduler", "nonsense"], "nonsense: no Dask scheduler"),
@@ -142,21 +142,21 @@ def test_one_bad_file_among_many_is_named(
         (["--weight-column", "n"], "does not support weights"),
     ],
 )
-def test_the_wrong_thing_gets_a_line(
-    trips: Town, capsys: pytest.CaptureFixture[str], options: list[str], told: str
+def test_a_wrong_option_is_one_line(
+    trips: Town, capsys: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
     assert cli.run(["cluster", "--no-track", "--engine", "dask:1", "--input", trips.uris[0], *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert message in line
 
 
 def test_blocks_fit_a_worker_s_memory() -> None:
-    assert blocks.wanted(1_000, 3, 2 << 30) == 3
-    many = blocks.wanted(200_000_000, 2, 2 << 30)
+    assert blocks.blocks_needed(1_000, 3, 2 << 30) == 3
+    many = blocks.blocks_needed(200_000_000, 2, 2 << 30)
     assert blocks.BASE_BYTES + 200_000_000 / many * blocks.POINT_BYTES <= 0.81 * (2 << 30)
     for little in (-1, 256 << 20):
         with pytest.raises(ConfigError, match="no room"):
-            blocks.wanted(10, 2, little)
+            blocks.blocks_needed(10, 2, little)
 
 
 def test_the_command_publishes_what_the_single_machine_publishes(
@@ -169,7 +169,7 @@ def test_the_command_publishes_what_the_single_machine_publishes(
     from cabstand.jobs import cluster, cluster_dask
     from cabstand.settings import load
 
-    monkeypatch.setattr(cores, "STRETCH_POINTS", 3_000)
+    monkeypatch.setattr(core_points, "SEGMENT_POINTS", 3_000)
     settings = load(home=tmp_path)
     folder = str(Path(trips.uris[0]).parent / "*.parquet")
     params = cluster_dask.Params(folder, 60.0, 8, scheduler=scheduler, n_blocks=5, track=False)
@@ -185,10 +185,10 @@ def test_the_command_publishes_what_the_single_machine_publishes(
         np.testing.assert_allclose(found, expected, rtol=1e-9, err_msg=name)
     assert pq.read_table(result["cores_uri"]).equals(pq.read_table(single["cores_uri"]))
     assert Path(result["index_uri"]).read_bytes() == Path(single["index_uri"]).read_bytes()
-    told, alone = (json.loads(Path(one["manifest_uri"]).read_text()) for one in (result, single))
-    assert set(told) >= set(alone)
-    assert set(told["source"]) == set(alone["source"])
-    assert {"hotspots.npz", "cores.parquet", "labels/0.parquet"} < set(told["files"])
+    distributed, alone = (json.loads(Path(one["manifest_uri"]).read_text()) for one in (result, single))
+    assert set(distributed) >= set(alone)
+    assert set(distributed["source"]) == set(alone["source"])
+    assert {"hotspots.npz", "cores.parquet", "labels/0.parquet"} < set(distributed["files"])
     again = cluster_dask.run(settings, params)
     assert again["reused"]
     assert again["labels_uri"] == result["labels_uri"]

@@ -23,7 +23,7 @@ from cabstand.jobs.distributed import driver
 from cabstand.jobs.distributed.driver import Plan
 from town import DENSITY, Town
 
-PHASES = ("survey", "partition", "cluster", "settle", "measure", "label", "order", "index")
+PHASES = ("survey", "partition", "cluster", "relabel", "measure", "label", "order", "index")
 GONE_S = 120
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:.*unclosed.*"),
@@ -69,7 +69,7 @@ def test_a_killed_worker_changes_nothing(trips: Town, scheduler: str, tmp_path: 
 
 
 def test_a_frozen_worker_changes_nothing(trips: Town, scheduler: str, tmp_path: Path) -> None:
-    distribute_under_fault(trips, scheduler, "settle", signal.SIGSTOP, tmp_path)
+    distribute_under_fault(trips, scheduler, "relabel", signal.SIGSTOP, tmp_path)
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def wait_for(what: str, home: Path, driver: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("moment", ["found", *(pytest.param(m, marks=pytest.mark.slow) for m in ("pieces", "ordered"))])
+@pytest.mark.parametrize("moment", ["local", *(pytest.param(m, marks=pytest.mark.slow) for m in ("points", "ordered"))])
 def test_a_killed_driver_leaves_no_process_and_its_files_to_the_next(trips: Town, tmp_path: Path, moment: str) -> None:
     with command(trips, tmp_path) as driver:
         wait_for(moment, tmp_path, driver)
@@ -137,8 +137,8 @@ def test_a_killed_driver_leaves_no_process_and_its_files_to_the_next(trips: Town
     assert gone(workers_of_it)
     assert [path for path in tmp_path.glob("lake/hotspots/*") if not path.name.startswith(".")] == []
     with command(trips, tmp_path) as again:
-        out, told = again.communicate(timeout=300)
-    assert again.returncode == 0, told
+        out, errors = again.communicate(timeout=300)
+    assert again.returncode == 0, errors
     result = json.loads(out.splitlines()[-1])
     assert town.labels(Path(result["labels_uri"]))["label"].to_numpy().tolist() == trips.expected.labels.tolist()
     assert list((tmp_path / "cache" / "dask").iterdir()) == []
@@ -147,7 +147,7 @@ def test_a_killed_driver_leaves_no_process_and_its_files_to_the_next(trips: Town
 
 def test_a_frozen_worker_dies_with_its_driver(trips: Town, tmp_path: Path) -> None:
     with command(trips, tmp_path) as driver:
-        wait_for("found", tmp_path, driver)
+        wait_for("local", tmp_path, driver)
         workers_of_it = psutil.Process(driver.pid).children(recursive=True)
         for process in workers_of_it:
             process.suspend()
@@ -164,18 +164,18 @@ def command_of(process: psutil.Process) -> list[str]:
 
 
 @contextmanager
-def small_disk(place: Path, size: str) -> Iterator[Path]:
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """Mount a disk of that size, where one may."""
-    place.mkdir()
+    folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
     )
     if done.returncode:
         pytest.skip("no right to mount a small disk")
     try:
-        yield place
+        yield folder
     finally:
-        subprocess.run(["umount", "-l", place], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_full_spill_disk_changes_nothing(trips: Town, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from cabstand.clustering import planner
 from cabstand.clustering.dbscan import EARTH_RADIUS_M
+from cabstand.clustering.workload import Workload
 from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError
 from cabstand.jobs import plan
@@ -57,7 +58,7 @@ def test_it_says_why_nothing_fits(trips: str, settings: Settings) -> None:
 
 def test_a_sample_stands_for_the_whole(trips: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = plan.run(settings, plan.Params(trips, memory_gib=64, **PARAMS))
-    monkeypatch.setattr(plan, "LOOK_ROWS", 1_000)
+    monkeypatch.setattr(plan, "CHUNK_ROWS", 1_000)
     sampled = plan.run(settings, plan.Params(trips, memory_gib=64, **PARAMS))
     assert sampled["n_sampled"] == 12_000
     assert sampled["n_points"] == 60_000
@@ -72,23 +73,23 @@ def test_the_neighbour_mass_is_exact_where_all_points_are_asked() -> None:
         + np.cos(lat)[:, None] * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
     )
     exact = np.count_nonzero(2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(over)) <= 150)
-    assert planner.neighbour_mass(planner.Question(points, 1_500, 150.0, 5)) == pytest.approx(exact)
+    assert planner.neighbour_mass(Workload(points, 1_500, 150.0, 5)) == pytest.approx(exact)
 
 
 def test_lone_places_stay_what_they_are_in_a_sample() -> None:
     """Fifty points at one place are a cluster, wherever a tenth of all is looked at and however wide eps grows."""
     places = np.random.default_rng(4).uniform([40.5, -74.3], [41.1, -73.6], (600, 2))
     points = np.repeat(places, 50, axis=0)[np.random.default_rng(5).permutation(30_000)]
-    whole = planner.Question(points, 30_000, 10.0, 20).found
-    thinned = planner.Question(points[:3_000], 30_000, 10.0, 20)
+    whole = Workload(points, 30_000, 10.0, 20).clustering
+    thinned = Workload(points[:3_000], 30_000, 10.0, 20)
     assert whole.core.all()
-    assert thinned.found.core.mean() > 0.8
+    assert thinned.clustering.core.mean() > 0.8
 
 
 def test_points_at_places_of_their_own_keep_their_min_samples() -> None:
     points = np.random.default_rng(6).normal([40.75, -73.98], 0.01, (30_000, 2))
-    whole = planner.Question(points, 30_000, 60.0, 40).found
-    thinned = planner.Question(points[:7_500], 30_000, 60.0, 40).found
+    whole = Workload(points, 30_000, 60.0, 40).clustering
+    thinned = Workload(points[:7_500], 30_000, 60.0, 40).clustering
     assert thinned.core.mean() == pytest.approx(whole.core.mean(), abs=0.03)
 
 
@@ -137,7 +138,7 @@ def test_auto_obeys_the_plan(trips: str, settings: Settings, monkeypatch: pytest
 
 def test_what_one_machine_cannot_hold_goes_to_workers_that_share_the_memory() -> None:
     sample = np.random.default_rng(3).normal([40.75, -73.98], 0.02, (20_000, 2))
-    question = planner.Question(sample, 200_000_000, 30.0, 500)
+    question = Workload(sample, 200_000_000, 30.0, 500)
     table = {one.engine: one for one in planner.predict(question, 2, 8_192.0)}
     assert [name for name, one in table.items() if one.peak_mb <= 8_192] == ["dask"]
     assert table["dask"].worker_mb == (8_192 - planner.DASK_DRIVER_MB) / 2

@@ -1,1 +1,1 @@
-"""Exact DBSCAN on the Earth; pure."""
+"""Exact DBSCAN of points on the Earth, and what follows from it: hotspots, quality, comparison, planning."""

@@ -1,7 +1,7 @@
-"""Space cut into blocks of about equally many points, each with a halo.
+"""Cut space into blocks that hold about equally many points, each with a halo.
 
-Cuts are planes in *straight* coordinates: the unit sphere in three dimensions for haversine, the plane itself for
-euclidean. There a block is a box and its halo a wider box, at the poles and the antimeridian as anywhere else.
+Cuts are planes through the unit sphere: a block is a box around a part of it and its halo a wider box, at the poles and
+the antimeridian as anywhere else.
 
 Bentley: Multidimensional binary search trees, CACM 1975.
 """
@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.metrics import EARTH_RADIUS_M
+from cabstand.clustering.metrics import chord, unit_sphere
 from cabstand.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -29,36 +30,13 @@ _SAFETY = 0.8
 _ROUNDING = 1e-12  # of the sphere's radius: far above the rounding of a unit vector, 6 micrometres on the ground
 
 
-def straight(points: Floats, metric: str) -> Floats:
-    """Return coordinates in which distance is straight: shape (n, 3) on the unit sphere, or the points themselves.
-
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        Latitude and longitude in degrees, or x and y.
-    metric : {"haversine", "euclidean"}
-    """
-    if metric == "euclidean":
-        return points
-    lat, lon = np.radians(points[:, 0]), np.radians(points[:, 1])
-    flat = np.cos(lat)
-    return np.stack([flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)], axis=1)
-
-
-def straight_distance(distance_m: float, metric: str) -> float:
-    """Return the straight distance of a distance: the chord of an arc, on the unit sphere."""
-    if metric == "euclidean":
-        return distance_m
-    return 2 * math.sin(min(distance_m / (2 * EARTH_RADIUS_M), math.pi / 2))
-
-
-def wanted(n_points: int, n_workers: int, worker_bytes: int) -> int:
-    """Return the number of blocks that keeps a worker within its memory: a block and its halo at a time.
+def blocks_needed(n_points: int, n_workers: int, worker_bytes: int) -> int:
+    """Return how many blocks keep a worker within its memory when it holds one block and its halo at a time.
 
     Raises
     ------
     ConfigError
-        If a worker has hardly room for itself.
+        If a worker has hardly enough memory for itself.
     """
     if worker_bytes < LEAST_WORKER_BYTES:
         raise ConfigError(
@@ -69,7 +47,7 @@ def wanted(n_points: int, n_workers: int, worker_bytes: int) -> int:
 
 @dataclass(frozen=True)
 class Cut:
-    """A plane: what is below `at` along `axis` lies on the left."""
+    """A cutting plane: points below `at` along `axis` lie on the left."""
 
     axis: int
     at: float
@@ -84,11 +62,11 @@ class Blocks:
     Attributes
     ----------
     root : Cut or int
-        Tree of cuts with the numbers of the blocks as leaves.
+        Tree of cuts whose leaves are block numbers.
     n_blocks : int
         Number of blocks.
     halo : float
-        Width of the halo in straight coordinates.
+        Width of the halo, on the unit sphere.
     """
 
     root: Cut | int
@@ -96,50 +74,54 @@ class Blocks:
     halo: float
 
     @classmethod
-    def balanced(cls, sample: Floats, n_blocks: int, eps_m: float, metric: str) -> Blocks:
+    def balanced(cls, sample: Floats, n_blocks: int, eps_m: float) -> Blocks:
         """Cut space so that each block holds about the same share of a sample.
 
-        The halo is 2 eps wide: then all neighbours of all points within eps of a block are present in it, and so the
-        core flags of whatever can touch the block's own points are exact. A block is not cut once it is no wider than
-        four halos, so there may be fewer than asked for.
+        The halo is 2 eps wide. All neighbours of all points within eps of a block are then inside block or halo, so the
+        core flags of everything that can touch the block's own points are exact. A block no wider than four halos is
+        not cut, so there may be fewer blocks than requested.
 
         Parameters
         ----------
         sample : ndarray, shape (n, 2)
-            Some of the points.
+            Some of the points, in degrees.
         n_blocks : int
-            Blocks wanted.
+            Number of blocks to aim for.
         eps_m : float
-            The clustering's eps.
-        metric : {"haversine", "euclidean"}
+            Radius of the clustering in metres.
         """
-        halo = straight_distance(2 * eps_m, metric) * (1 + 1e-9) + (_ROUNDING if metric == "haversine" else 0.0)
-        grower = _Grower(4 * halo)
-        root = grower.grow(straight(sample, metric), n_blocks)
-        return cls(root, grower.grown, halo)
+        halo = chord(2 * eps_m) * (1 + 1e-9) + _ROUNDING
+        numbers = count()
+        root = _cut(unit_sphere(sample), n_blocks, 4 * halo, numbers)
+        return cls(root, next(numbers), halo)
 
-    def split(self, at: Floats) -> Iterator[tuple[int, Ints, NDArray[np.bool_]]]:
+    def assign(self, latlon: Floats) -> dict[int, tuple[Ints, NDArray[np.uint8]]]:
         """Sort points into blocks.
 
         Parameters
         ----------
-        at : ndarray, shape (n, dims)
-            Straight coordinates.
+        latlon : ndarray, shape (n, 2)
+            Points in degrees.
 
-        Yields
-        ------
-        block : int
-            Its number.
-        index : ndarray of int64
-            The points inside it or its halo, ascending.
-        owned : ndarray of bool
-            Which of them lie inside; each point lies inside one block.
+        Returns
+        -------
+        dict of int to (index, flags)
+            For each block its points and those in its halo, ascending: `OWNED` marks the points inside the block, each
+            point in exactly one; `SHARED` marks the points that other blocks hold as well.
         """
+        parts = dict(sorted(self._split(unit_sphere(latlon))))
+        times = np.zeros(len(latlon), np.int32)
+        for index, _ in parts.values():
+            times[index] += 1
+        return {block: (index, owned * OWNED | (times[index] > 1) * SHARED) for block, (index, owned) in parts.items()}
+
+    def _split(self, at: Floats) -> Iterator[tuple[int, tuple[Ints, NDArray[np.bool_]]]]:
+        """Yield each block with its points, halo included, and whether each lies inside the block itself."""
         pending = [(self.root, np.arange(len(at)), np.ones(len(at), bool))]
         while pending:
             cut, index, owned = pending.pop()
             if isinstance(cut, int):
-                yield cut, index, owned
+                yield cut, (index, owned)
                 continue
             along = at[index, cut.axis]
             for side, near, inside in (
@@ -148,35 +130,16 @@ class Blocks:
             ):
                 pending.append((side, index[near], (owned & inside)[near]))
 
-    def assign(self, at: Floats) -> dict[int, tuple[Ints, NDArray[np.uint8]]]:
-        """Return for each block its points and their flags: OWNED, and SHARED if they stand in other blocks too."""
-        parts = {block: (index, owned) for block, index, owned in self.split(at)}
-        times = np.zeros(len(at), np.int32)
-        for index, _ in parts.values():
-            times[index] += 1
-        return {
-            block: (index, owned * OWNED | (times[index] > 1) * SHARED)
-            for block, (index, owned) in sorted(parts.items())
-        }
 
-
-class _Grower:
-    """Grows the tree of cuts and numbers its leaves."""
-
-    def __init__(self, least_width: float) -> None:
-        self.least_width = least_width
-        self.grown = 0
-
-    def grow(self, sample: Floats, n_blocks: int) -> Cut | int:
-        """Return the tree over a sample's space with at most `n_blocks` leaves."""
-        widths = np.ptp(sample, axis=0) if len(sample) else np.zeros(1)
-        axis = int(widths.argmax())
-        if n_blocks > 1 and widths[axis] > self.least_width:
-            n_left = n_blocks // 2
-            cut = float(np.quantile(sample[:, axis], n_left / n_blocks))
-            below = sample[:, axis] < cut
-            if below.any():
-                left = self.grow(sample[below], n_left)
-                return Cut(axis, cut, left, self.grow(sample[~below], n_blocks - n_left))
-        self.grown += 1
-        return self.grown - 1
+def _cut(sample: Floats, n_blocks: int, least_width: float, numbers: Iterator[int]) -> Cut | int:
+    """Cut a sample's space into at most `n_blocks` blocks and number them."""
+    widths = np.ptp(sample, axis=0) if len(sample) else np.zeros(1)
+    axis = int(widths.argmax())
+    if n_blocks > 1 and widths[axis] > least_width:
+        n_left = n_blocks // 2
+        at = float(np.quantile(sample[:, axis], n_left / n_blocks))
+        below = sample[:, axis] < at
+        if below.any():
+            left = _cut(sample[below], n_left, least_width, numbers)
+            return Cut(axis, at, left, _cut(sample[~below], n_blocks - n_left, least_width, numbers))
+    return next(numbers)

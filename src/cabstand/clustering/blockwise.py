@@ -1,13 +1,13 @@
-"""Exact DBSCAN block by block: cluster each with its halo, merge across boundaries, settle the border points.
+"""Exact DBSCAN block by block: cluster each block with its halo, merge across boundaries, relabel border points.
 
-A block's own clustering is right as far as it reaches: whoever it calls a core point is one, and every link between two
-core points of which one is the block's own is seen in it. What is missing is which clusters of two blocks are parts of
-one. Core points that stand in several blocks (SHARED) say so, and need not be matched one by one: those in one small
-cell of space, of diameter at most eps, are each other's neighbours and so in one cluster. So a block tells the pairs
-(cell, cluster) along its boundary; their number grows with the boundary's length over eps, not with the points.
+The clustering of one block is right as far as it reaches: every point it calls a core point is one, and it sees every
+link between two core points of which one is its own. What is missing is which clusters of two blocks are parts of one.
+Core points that several blocks hold (`SHARED`) tell, and need not be matched one by one: those in one small cell of
+space, of diameter at most eps, are neighbours of each other and so in one cluster. So a block reports the pairs (cell,
+cluster) along its boundary; their number grows with the boundary's length over eps, not with the points.
 
-Labels equal those of one run over all points, label for label: clusters are numbered by their lowest core point, and a
-border point takes the lowest-numbered cluster in its reach.
+Labels equal those of one run over all points: clusters are numbered by their lowest core point, and a border point
+takes the lowest-numbered cluster within its reach.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.blocks import SHARED, straight, straight_distance
+from cabstand.clustering.blocks import SHARED
 from cabstand.clustering.dbscan import Clustering, dbscan
-from cabstand.clustering.hotspots import distinct_rows
+from cabstand.clustering.metrics import chord, unit_sphere
+from cabstand.clustering.rows import group_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,39 +30,36 @@ Labels = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Density:
-    """What makes a cluster.
+    """The density that makes a cluster.
 
     Attributes
     ----------
     eps_m : float
         Radius of a neighbourhood.
     min_samples : int
-        Points that make a core point.
-    metric : {"haversine", "euclidean"}
-        The distance.
+        Points in the neighbourhood of a core point.
     """
 
     eps_m: float
     min_samples: int
-    metric: str = "haversine"
 
-    def cluster(self, points: Floats, n_threads: int = 1) -> Clustering:
-        """Cluster points on this machine."""
-        return dbscan(points, self.eps_m, self.min_samples, metric=self.metric, n_threads=n_threads)
+    def cluster(self, points: Floats) -> Clustering:
+        """Cluster points on one thread."""
+        return dbscan(points, self.eps_m, self.min_samples)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the merge needs to know of a block.
+class LocalClusters:
+    """The clusters of one block, as far as the merge needs them.
 
     Attributes
     ----------
     lowest : ndarray of int64, shape (k,)
-        Lowest id of a core point of each of its clusters.
-    cells : ndarray of int64, shape (m, dims)
-        Cells along its boundary in which core points stand.
+        Lowest id of a core point of each cluster.
+    cells : ndarray of int64, shape (m, 3)
+        Cells along the boundary that contain core points.
     clusters : ndarray of int32, shape (m,)
-        Cluster of those in the same row of `cells`.
+        Cluster of the core points in each of `cells`.
     """
 
     lowest: Ints
@@ -69,13 +67,15 @@ class Finding:
     clusters: Labels
 
 
-def describe(points: Floats, ids: Ints, flags: NDArray[np.uint8], found: Clustering, density: Density) -> Finding:
+def local_clusters(
+    points: Floats, ids: Ints, flags: NDArray[np.uint8], found: Clustering, density: Density
+) -> LocalClusters:
     """Return what the merge needs of a block's clustering.
 
     Parameters
     ----------
     points : ndarray, shape (n, 2)
-        The block's points and those of its halo, by ascending id.
+        The points of the block and its halo, by ascending id.
     ids : ndarray of int64, shape (n,)
         Ids, the same in each block.
     flags : ndarray of uint8, shape (n,)
@@ -83,26 +83,22 @@ def describe(points: Floats, ids: Ints, flags: NDArray[np.uint8], found: Cluster
     found : Clustering
         Of these points.
     density : Density
-        As it was clustered.
+        Its parameters.
     """
     lowest = np.full(found.n_clusters, np.iinfo(np.int64).max)
     np.minimum.at(lowest, found.labels[found.core], ids[found.core])
     boundary = np.flatnonzero(found.core & ((flags & SHARED) > 0))
-    at = straight(points[boundary], density.metric)
+    at = unit_sphere(points[boundary])
     # In a cube of this side no two points are further apart than eps; 1 % is left for rounding.
-    side = 0.99 * straight_distance(density.eps_m, density.metric) / np.sqrt(at.shape[1])
+    side = 0.99 * chord(density.eps_m) / np.sqrt(3)
     rows = np.concatenate([np.floor(at / side).astype(np.int64), found.labels[boundary, None]], axis=1)
-    rows = rows[distinct_rows(rows)]
-    return Finding(lowest, rows[:, :-1], rows[:, -1].astype(np.int32))
+    order, starts = group_rows(rows)
+    rows = rows[order[starts]]
+    return LocalClusters(lowest, rows[:, :-1], rows[:, -1].astype(np.int32))
 
 
-def merge(findings: Sequence[Finding]) -> tuple[list[Labels], int]:
+def merge(blocks: Sequence[LocalClusters]) -> tuple[list[Labels], int]:
     """Join the clusters of all blocks.
-
-    Parameters
-    ----------
-    findings : sequence of Finding
-        One a block.
 
     Returns
     -------
@@ -114,28 +110,27 @@ def merge(findings: Sequence[Finding]) -> tuple[list[Labels], int]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    sizes = [len(finding.lowest) for finding in findings]
-    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    node = np.concatenate([finding.clusters + start for finding, start in zip(findings, first, strict=False)])
-    cells = np.concatenate([finding.cells for finding in findings])
+    first = np.cumsum([0, *(len(block.lowest) for block in blocks)])
+    node = np.concatenate([block.clusters + start for block, start in zip(blocks, first, strict=False)])
+    cells = np.concatenate([block.cells for block in blocks])
     order = np.lexsort(cells.T)
     node, cells = node[order], cells[order]
     same = np.flatnonzero((cells[1:] == cells[:-1]).all(axis=1))
     links = coo_array((np.ones(len(same), bool), (node[same], node[same + 1])), shape=(first[-1], first[-1]))
     n_clusters, component = connected_components(links, directed=False)
     lowest = np.full(n_clusters, np.iinfo(np.int64).max)
-    np.minimum.at(lowest, component, np.concatenate([finding.lowest for finding in findings]))
+    np.minimum.at(lowest, component, np.concatenate([block.lowest for block in blocks]))
     number = np.empty(n_clusters, np.int32)
     number[np.argsort(lowest)] = np.arange(n_clusters, dtype=np.int32)
     return np.split(number[component], first[1:-1]), int(n_clusters)
 
 
-def settle(points: Floats, found: Clustering, numbers: Labels, density: Density) -> Labels:
-    """Return the final label of each point of a block (those of its halo may be wrong, they are others' business).
+def relabel(points: Floats, found: Clustering, numbers: Labels, density: Density) -> Labels:
+    """Return the final label of each point of a block; those of its halo may be wrong, other blocks own them.
 
-    A border point must take the lowest *final* number in its reach. The block's own numbering knows the lowest of its
-    own; where the two orders differ, the block is clustered once more with its core points in the final order, which
-    makes its own numbering follow the final one.
+    A border point must take the lowest *final* number within its reach, and the block chose by its own numbers. Where
+    the two orders differ, the block is clustered once more with its core points in the final order, so that its own
+    numbers follow the final ones.
 
     Parameters
     ----------
@@ -146,7 +141,7 @@ def settle(points: Floats, found: Clustering, numbers: Labels, density: Density)
     numbers : ndarray of int32, shape (k,)
         Final number of each of its clusters.
     density : Density
-        As it was clustered.
+        Its parameters.
     """
     final = np.append(numbers, np.int32(-1))[found.labels]
     if (np.diff(numbers) >= 0).all():
@@ -156,6 +151,6 @@ def settle(points: Floats, found: Clustering, numbers: Labels, density: Density)
     final_of = np.full(again.n_clusters + 1, -1, np.int32)
     n_core = np.count_nonzero(found.core)
     final_of[again.labels[:n_core]] = final[order[:n_core]]
-    settled = np.empty_like(final)
-    settled[order] = final_of[again.labels]
-    return settled
+    labels = np.empty_like(final)
+    labels[order] = final_of[again.labels]
+    return labels

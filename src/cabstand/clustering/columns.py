@@ -1,4 +1,4 @@
-"""Which columns of a table hold the place, the time and the zone of a trip's end."""
+"""Choose the columns of a table that hold the coordinates, time and zone of one end of its trips."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cabstand.errors import ConfigError, DataError
 
 End = Literal["pickup", "dropoff"]
 
-# Names are compared in small letters, without what is no letter or digit; the first that is present serves.
+# Compared in lower case, letters and digits only; the first name that is present is used.
 _LATITUDE = {
     "pickup": ("pickuplat", "pickuplatitude", "startlat", "latitude", "lat"),
     "dropoff": ("dropofflat", "dropofflatitude", "endlat"),
@@ -19,29 +19,17 @@ _LONGITUDE = {
     "pickup": ("pickuplon", "pickuplongitude", "startlon", "longitude", "lon", "lng"),
     "dropoff": ("dropofflon", "dropofflongitude", "endlon"),
 }
+_PREFIXES = ("tpep", "lpep", "", "trip")
 _TIME = {
-    "pickup": (
-        "pickupat",
-        "tpeppickupdatetime",
-        "lpeppickupdatetime",
-        "pickupdatetime",
-        "trippickupdatetime",
-        "datetime",
-    ),
-    "dropoff": (
-        "dropoffat",
-        "tpepdropoffdatetime",
-        "lpepdropoffdatetime",
-        "dropoffdatetime",
-        "tripdropoffdatetime",
-    ),
+    "pickup": ("pickupat", *(f"{prefix}pickupdatetime" for prefix in _PREFIXES), "datetime"),
+    "dropoff": ("dropoffat", *(f"{prefix}dropoffdatetime" for prefix in _PREFIXES)),
 }
 _ZONE = {"pickup": ("pickupzone", "pulocationid"), "dropoff": ("dropoffzone", "dolocationid")}
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names, as the table spells them; None where the table has no such column."""
+    """Names as the table spells them; None where it has no such column."""
 
     latitude: str | None
     longitude: str | None
@@ -64,18 +52,17 @@ def choose(names: Sequence[str], end: End, *, weight: str | None = None, where: 
     names : sequence of str
         The table's columns.
     end : {"pickup", "dropoff"}
-        Which end.
     weight : str, optional
-        Column of weights, as the user gave it.
+        Column of weights, as the user named it.
     where : str
-        The file, for the error.
+        The file, for errors.
 
     Raises
     ------
     DataError
-        If neither coordinates nor zones are among them.
+        If the table has neither coordinates nor zones.
     ConfigError
-        If the weight column is not.
+        If it has no such weight column.
     """
     plain = {_plain(name): name for name in reversed(names)}
     latitude, longitude = _first(plain, _LATITUDE[end]), _first(plain, _LONGITUDE[end])
@@ -83,7 +70,7 @@ def choose(names: Sequence[str], end: End, *, weight: str | None = None, where: 
     if zone is None and (latitude is None or longitude is None):
         shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
         raise DataError(
-            f"no latitude and longitude column of a {end} among {shown}", where=where, hint="name them lat and lon"
+            f"no latitude and longitude of a {end} among the columns {shown}", where=where, hint="name them lat and lon"
         )
     if weight is not None and weight not in names:
         raise ConfigError(f"no column {weight!r}", where=where, hint=f"columns: {', '.join(names[:12])}")

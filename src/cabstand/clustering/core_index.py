@@ -1,6 +1,6 @@
-"""Which hotspot is this point in: the nearest core point within eps, answered by NumPy alone.
+"""Find the hotspot that a point is in: the cluster of the nearest core point within eps.
 
-The service carries this file and no compiler, so nothing here may import more than NumPy.
+The service uses this module without a compiler, so nothing here may import more than NumPy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cabstand.clustering import arrayfile, metrics
-from cabstand.clustering.point_tree import PointTree, z_codes
+from cabstand.clustering import metrics, npz
+from cabstand.clustering.point_tree import PointTree
+from cabstand.clustering.rows import group_rows
+from cabstand.clustering.z_order import z_codes
 from cabstand.errors import ConfigError, DataError
 
 SCHEMA_VERSION = 1
@@ -23,7 +25,7 @@ _BATCH = 1 << 12
 Part = tuple[NDArray[np.float64], NDArray[np.int32]]
 _EXPECTED = {
     "schema_version": ("<i8", 0),
-    "metric": ("<i8", 0),  # place in METRICS
+    "metric": ("<i8", 0),  # index into METRICS
     "eps_m": ("<f8", 0),
     "points": ("<f8", 2),
     "clusters": ("<i4", 1),
@@ -31,14 +33,13 @@ _EXPECTED = {
 
 
 class CoreIndex:
-    """The core points of a clustering, ready to be asked.
+    """An index of the core points of a clustering.
 
     Attributes
     ----------
     eps_m : float
         Reach of a core point, in metres (in units of the plane for the euclidean metric).
     metric : {"haversine", "euclidean"}
-        The distance.
     """
 
     def __init__(self, tree: PointTree, eps_m: float) -> None:
@@ -73,9 +74,9 @@ class CoreIndex:
         cluster_ids : array_like of int, shape (n,)
             Cluster of each, 0 or more.
         eps_m : float
-            The clustering's eps.
+            Radius of the clustering.
         metric : {"haversine", "euclidean"}
-            The clustering's metric.
+            Metric of the clustering.
 
         Raises
         ------
@@ -85,17 +86,17 @@ class CoreIndex:
         points = np.asarray(core_points, np.float64).reshape(-1, 2)
         clusters = np.asarray(cluster_ids, np.int32)
         _check(points, clusters, eps_m, metric)
-        points, clusters, _ = core_places(points, clusters, metric)
-        return cls(PointTree.over(points, clusters, metric), float(eps_m))
+        points, clusters, _ = distinct_core_points(points, clusters, metric)
+        return cls(PointTree.build(points, clusters, metric), float(eps_m))
 
     def query(self, points: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Find the cluster of the nearest core point within eps; among equally near ones the lowest.
+        """Find the cluster of the nearest core point within eps, the lowest-numbered of equally near ones.
 
         Parameters
         ----------
         points : array_like, shape (m, 2)
             Latitude and longitude in degrees, or x and y. A point that is not finite, or whose latitude is beyond a
-            pole, is nowhere.
+            pole, has no cluster.
 
         Returns
         -------
@@ -104,13 +105,13 @@ class CoreIndex:
         distance_m : ndarray, shape (m,), float64
             Distance to that core point, NaN where there is none.
         """
-        asked = np.asarray(points, np.float64).reshape(-1, 2)
-        cluster = np.full(len(asked), -1, np.int32)
-        distance = np.full(len(asked), np.nan)
-        for first in range(0, len(asked), _BATCH):
-            batch = asked[first : first + _BATCH]
-            somewhere = first + np.flatnonzero(_is_place(batch, self.metric))
-            cluster[somewhere], distance[somewhere] = self._query(asked[somewhere])
+        queries = np.asarray(points, np.float64).reshape(-1, 2)
+        cluster = np.full(len(queries), -1, np.int32)
+        distance = np.full(len(queries), np.nan)
+        for first in range(0, len(queries), _BATCH):
+            batch = queries[first : first + _BATCH]
+            valid = first + np.flatnonzero(_is_valid(batch, self.metric))
+            cluster[valid], distance[valid] = self._query(queries[valid])
         return cluster, distance
 
     def save(self, file: str | Path | IO[bytes]) -> None:
@@ -119,24 +120,25 @@ class CoreIndex:
 
     @classmethod
     def load(cls, source: bytes | str | Path, *, max_bytes: int = MAX_BYTES) -> CoreIndex:
-        """Read an index, from anybody.
+        """Read an index; the file need not be trusted.
 
         Parameters
         ----------
         source : bytes or path
             The .npz or its content.
         max_bytes : int
-            Most that its arrays may take in memory.
+            Largest size of its arrays in memory.
 
         Raises
         ------
         DataError
-            If it is not such a file, is of a newer version, too large, or holds values that cannot be.
+            If it is not an index, is of a newer version, is too large, or holds values that are not valid.
         """
-        arrays = arrayfile.read(source, _EXPECTED, max_bytes)
+        arrays = npz.read(source, _EXPECTED, max_bytes)
         version, metric = int(arrays["schema_version"]), int(arrays["metric"])
         if version != SCHEMA_VERSION or not 0 <= metric < len(metrics.METRICS):
-            raise DataError(f"hotspot index of version {version}, {SCHEMA_VERSION} is read here", where="hotspot index")
+            what = f"schema version {version} or metric {metric} is not supported"
+            raise DataError(what, where="hotspot index", hint="upgrade cabstand")
         eps_m, name = float(arrays["eps_m"]), metrics.METRICS[metric]
         points, clusters = arrays["points"], arrays["clusters"]
         if points.shape[1] != 2:
@@ -145,10 +147,10 @@ class CoreIndex:
             _check(points, clusters, eps_m, name)
         except ConfigError as error:
             raise DataError(error.what, where="hotspot index") from error
-        return cls(PointTree.over(points, clusters, name), eps_m)
+        return cls(PointTree.build(points, clusters, name), eps_m)
 
     def _query(self, points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        # A hair more than eps, for the rounding of the conversion; the distance itself decides.
+        # Slightly more than eps, for the rounding of the conversion; the distance itself decides.
         limit = metrics.to_reduced(self.eps_m, self.metric) * (1 + 1e-12)
         cluster, reduced = self._tree.nearest(points, limit)
         none = cluster < 0
@@ -157,29 +159,30 @@ class CoreIndex:
         return np.where(none, np.int32(-1), cluster), np.where(none, np.nan, distance)
 
 
-def write_parts(file: str | Path | IO[bytes], n_places: int, parts: Callable[[], Iterable[Part]], eps_m: float) -> None:
-    """Write the index of core points that come part by part, as `CoreIndex.save` would write it of all of them.
+def write_parts(file: str | Path | IO[bytes], n_points: int, parts: Callable[[], Iterable[Part]], eps_m: float) -> None:
+    """Write the index of core points that arrive in parts: the file that `CoreIndex.save` would write of all of them.
 
     Parameters
     ----------
     file : path or binary file
-        Where to.
-    n_places : int
-        Places in all parts.
+        Destination.
+    n_points : int
+        Distinct core points in all parts.
     parts : callable
-        Gives the parts, twice: places and clusters, of what `core_places` returns; together in its order.
+        Returns an iterator over the parts; called twice. A part is distinct core points and their clusters; all parts
+        together are in the order of `distinct_core_points`.
     eps_m : float
-        The clustering's eps.
+        Radius of the clustering.
     """
-    points = arrayfile.Stream((n_places, 2), np.dtype("<f8"), (places for places, _ in parts()))
-    clusters = arrayfile.Stream((n_places,), np.dtype("<i4"), (clusters for _, clusters in parts()))
+    points = npz.Stream((n_points, 2), np.dtype("<f8"), (points for points, _ in parts()))
+    clusters = npz.Stream((n_points,), np.dtype("<i4"), (clusters for _, clusters in parts()))
     _write(file, points, clusters, eps_m, "haversine")
 
 
 def _write(
     file: str | Path | IO[bytes],
-    points: NDArray[np.float64] | arrayfile.Stream,
-    clusters: NDArray[np.int32] | arrayfile.Stream,
+    points: NDArray[np.float64] | npz.Stream,
+    clusters: NDArray[np.int32] | npz.Stream,
     eps_m: float,
     metric: str,
 ) -> None:
@@ -190,10 +193,10 @@ def _write(
         "points": points,
         "clusters": clusters,
     }
-    arrayfile.write(file, arrays)
+    npz.write(file, arrays)
 
 
-def _is_place(points: NDArray[np.float64], metric: str) -> NDArray[np.bool_]:
+def _is_valid(points: NDArray[np.float64], metric: str) -> NDArray[np.bool_]:
     good: NDArray[np.bool_] = np.isfinite(points)
     if metric == "haversine":
         good[:, 0] &= np.abs(points[:, 0]) <= 90
@@ -206,31 +209,25 @@ def _check(points: NDArray[np.float64], clusters: NDArray[np.int32], eps_m: floa
         raise ConfigError(f"eps_m must be a positive number, not {eps_m}")
     if clusters.shape != (len(points),):
         raise DataError(f"{len(points)} core points and {clusters.shape} cluster ids", where="hotspot index")
-    if not _is_place(points, metric).all() or (clusters < 0).any():
-        raise DataError("a core point is nowhere on Earth, or in no cluster", where="hotspot index")
+    if not _is_valid(points, metric).all() or (clusters < 0).any():
+        raise DataError("a core point has coordinates out of range or no cluster", where="hotspot index")
 
 
-def core_places(
+def distinct_core_points(
     points: NDArray[np.float64], clusters: NDArray[np.int32], metric: str = "haversine"
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]:
-    """Return the distinct places of core points in the index's order, along the Z-order curve.
+    """Return the distinct core points in the index's order, along the Z-order curve.
 
     Returns
     -------
-    places : ndarray of float64, shape (k, 2)
-        One of each place: no answer changes, and crowds at one spot cost nothing.
+    points : ndarray of float64, shape (k, 2)
+        Each position once: no answer changes, and many points at one position cost nothing.
     clusters : ndarray of int32, shape (k,)
-        Their lowest cluster.
+        Lowest cluster at each.
     counts : ndarray of int64, shape (k,)
-        Core points there.
+        Core points at each.
     """
-    order = np.lexsort((clusters, points[:, 1], points[:, 0]))
-    points, clusters = points[order], clusters[order]
-    new = np.ones(len(points), bool)
-    new[1:] = (points[1:] != points[:-1]).any(axis=1)
-    first = np.flatnonzero(new)
-    places = points[first]
-    along = np.argsort(z_codes(places, metric), kind="stable")
-    first = first[along]
-    counts = np.diff(np.flatnonzero(new), append=len(points))[along]
-    return places[along], clusters[first], counts.astype(np.int64)
+    order, starts = group_rows(points)
+    distinct, lowest = points[order[starts]], np.minimum.reduceat(clusters[order], starts)
+    along = np.argsort(z_codes(distinct, metric), kind="stable")
+    return distinct[along], lowest[along], np.diff(starts, append=len(points))[along]

@@ -1,4 +1,4 @@
-"""Engines that cluster, behind one interface: exact, and alike label for label."""
+"""The engines that cluster on one machine, behind one interface; all are exact and give equal labels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering import exercise
-from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering, dbscan
+from cabstand.clustering.dbscan import Clustering, dbscan
+from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import ConfigError, suggest
 
 Floats = NDArray[np.float64]
-Work = Callable[[Floats, float, int, Floats | None, int], Clustering]
 
 
 @dataclass(frozen=True)
@@ -24,57 +24,54 @@ class Engine:
     Attributes
     ----------
     name : str
-        As the user writes it.
-    work : callable
-        Of points (n, 2) in degrees, eps in metres, min_samples, weights or None, and the number of workers.
+        The value of ``--engine``.
+    cluster : callable
+        Takes what `cabstand.clustering.dbscan.dbscan` takes, without a metric.
     parallel : bool
-        Whether it can use more than one worker; if not, it is given one whatever was asked.
+        Whether it can use more than one worker; otherwise it always gets one.
     compiles : bool
         Whether its first runs compile, each branch when it is first taken.
     """
 
     name: str
-    work: Work
+    cluster: Callable[..., Clustering]
     parallel: bool = True
     compiles: bool = True
 
-    def workers(self, asked: int | None) -> int:
-        """Return the number of workers to use: what was asked, else one a core.
+    def workers(self, requested: int | None) -> int:
+        """Return the number of workers to use: as requested, or else one for each core.
 
         Raises
         ------
         ConfigError
-            If it is under one.
+            If less than one is requested.
         """
-        if asked is not None and asked < 1:
-            raise ConfigError(f"workers must be 1 or more, not {asked}", where="workers")
+        if requested is not None and requested < 1:
+            raise ConfigError(f"workers must be 1 or more, not {requested}", where="workers")
         if not self.parallel:
             return 1
-        return asked or available_cores()
+        return requested or available_cores()
 
     def run(
         self, points: Floats, eps_m: float, min_samples: int, weight: Floats | None = None, n_workers: int | None = None
     ) -> Clustering:
         """Cluster points; see `cabstand.clustering.dbscan.dbscan`."""
-        return self.work(points, eps_m, min_samples, weight, self.workers(n_workers))
+        return self.cluster(points, eps_m, min_samples, sample_weight=weight, n_threads=self.workers(n_workers))
 
     def warm_up(self, n_workers: int | None = None) -> None:
-        """Compile, import and start whatever the first run would otherwise wait for."""
-        if not self.compiles:
-            self.run(exercise.shapes()[0][:200], exercise.EPS_M, exercise.MIN_SAMPLES, None, n_workers)
-            return
-        for points in exercise.shapes():
+        """Compile, import and start everything that the first run would otherwise wait for."""
+        for points in exercise.shapes() if self.compiles else [exercise.shapes()[0][:200]]:
             for weight in (None, np.ones(len(points))):
                 self.run(points, exercise.EPS_M, exercise.MIN_SAMPLES, weight, n_workers)
 
 
 def available_cores() -> int:
-    """Return the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check(eps_m: float, min_samples: int) -> None:
-    """Raise ConfigError if a parameter is out of its range, before anything is read."""
+    """Raise ConfigError if a parameter is out of range; for use before the input is read."""
     dbscan(np.empty((0, 2)), eps_m, min_samples)
 
 
@@ -84,14 +81,13 @@ def named(name: str, others: Sequence[str] = ()) -> Engine:
     Parameters
     ----------
     name : str
-        What was asked for.
     others : sequence of str
-        What else could have been meant, where it is taken.
+        Other names that the caller accepts, for the hint.
 
     Raises
     ------
     ConfigError
-        If there is none; the error names what was probably meant.
+        If there is no such engine; the hint names the closest.
     """
     found = ENGINES.get(name)
     if found is None:
@@ -105,7 +101,7 @@ def parse(text: str, n_workers: int | None = None) -> tuple[Engine, int]:
     Raises
     ------
     ConfigError
-        If the engine is unknown or the workers are no number of 1 or more.
+        If the engine is unknown or the number of workers is not 1 or more.
     """
     name, colon, count = text.strip().partition(":")
     if colon and not (count.isdecimal() and int(count) > 0):
@@ -114,12 +110,10 @@ def parse(text: str, n_workers: int | None = None) -> tuple[Engine, int]:
     return engine, engine.workers(int(count) if colon else n_workers)
 
 
-def _kernel(points: Floats, eps_m: float, min_samples: int, weight: Floats | None, n_workers: int) -> Clustering:
-    return dbscan(points, eps_m, min_samples, sample_weight=weight, n_threads=n_workers)
-
-
-def _sklearn(points: Floats, eps_m: float, min_samples: int, weight: Floats | None, n_workers: int) -> Clustering:
-    """Cluster as scikit-learn's users do: haversine on a ball tree, every neighbour list kept."""
+def _sklearn(
+    points: Floats, eps_m: float, min_samples: int, *, sample_weight: Floats | None, n_threads: int
+) -> Clustering:
+    """Cluster with scikit-learn as most users do: haversine on a ball tree, which keeps every list of neighbours."""
     from sklearn.cluster import DBSCAN
 
     model = DBSCAN(
@@ -127,8 +121,8 @@ def _sklearn(points: Floats, eps_m: float, min_samples: int, weight: Floats | No
         min_samples=min_samples,
         metric="haversine",
         algorithm="ball_tree",
-        n_jobs=n_workers,
-    ).fit(np.radians(points), sample_weight=weight)
+        n_jobs=n_threads,
+    ).fit(np.radians(points), sample_weight=sample_weight)
     core = np.zeros(len(points), np.bool_)
     core[model.core_sample_indices_] = True
     labels = model.labels_.astype(np.int32)
@@ -138,8 +132,8 @@ def _sklearn(points: Floats, eps_m: float, min_samples: int, weight: Floats | No
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("sequential", _kernel, parallel=False),
-        Engine("multicore", _kernel),
+        Engine("sequential", dbscan, parallel=False),
+        Engine("multicore", dbscan),
         Engine("sklearn", _sklearn, compiles=False),
     )
 }

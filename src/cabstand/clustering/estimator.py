@@ -1,10 +1,9 @@
-"""The public estimator: scikit-learn's conventions, without scikit-learn."""
+"""`GeoDBSCAN`, the public estimator: it follows scikit-learn's conventions and does not need scikit-learn."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import os
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import dbscan
+from cabstand.clustering.engines import available_cores
 from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, column_names, read_only
 from cabstand.clustering.kernels.cores import core_points
 from cabstand.errors import CabstandError
@@ -20,33 +20,34 @@ from cabstand.errors import CabstandError
 class GeoDBSCAN:
     """Exact DBSCAN of points on the Earth, in metres.
 
-    The labels are those of ``sklearn.cluster.DBSCAN(eps=eps_m / 6371008.8, metric="haversine")`` on the same points in
-    radians, to the last one. Memory grows with the points, not with their neighbours.
+    Every label equals that of ``sklearn.cluster.DBSCAN(eps=eps_m / 6371008.8, metric="haversine")`` on the same points
+    in radians. Memory grows with the number of points, not with the number of their neighbours.
 
     Parameters
     ----------
-    eps_m : float
-        Two points are neighbours if they are at most so many metres apart.
-    min_samples : int
-        Points (or weight) that a neighbourhood needs, the point itself counted, for its centre to be a core point.
-    metric : {"haversine", "euclidean"}
-        Great-circle distance of latitude and longitude in degrees, or straight distance of x and y in metres.
+    eps_m : float, default 50.0
+        Largest distance in metres between two neighbours.
+    min_samples : int, default 10
+        Number of points (or total weight) in the neighbourhood of a core point, the point itself included.
+    metric : {"haversine", "euclidean"}, default "haversine"
+        Great-circle distance between latitudes and longitudes in degrees, on a sphere of radius 6,371,008.8 m; or
+        straight distance between x and y in metres.
     n_jobs : int, optional
-        Threads; -1 for all processors. The answer does not depend on it.
+        Number of threads: 1 by default, -1 for all processors, -2 for all but one. The result does not depend on it.
 
     Attributes
     ----------
     labels_ : ndarray of int32, shape (n,)
-        Cluster of each point, -1 for noise. Clusters are numbered by their first core point; a border point has the
-        lowest-numbered cluster with a core point within reach.
+        Cluster of each point, -1 for noise. Clusters are numbered by their first core point; a border point belongs to
+        the lowest-numbered cluster with a core point within `eps_m`.
     core_sample_indices_ : ndarray of int64, shape (n_core,)
-        Where the core points are, ascending.
-    components_ : ndarray, shape (n_core, 2)
+        Indices of the core points, ascending.
+    components_ : ndarray of float32 or float64, shape (n_core, 2)
         Copy of the core points.
     n_features_in_ : int
-        Always 2.
-    feature_names_in_ : ndarray of str
-        Column names, when fitted on a table whose names are all strings.
+        Number of columns, always 2.
+    feature_names_in_ : ndarray of str, shape (2,)
+        Column names; only after fitting a table whose column names are all strings.
 
     References
     ----------
@@ -83,38 +84,36 @@ class GeoDBSCAN:
         Parameters
         ----------
         X : array_like or table, shape (n, 2)
-            Latitude and longitude in degrees (or x and y). NumPy, pandas, polars and pyarrow are read as they come.
-        y : ignored
-        sample_weight : array_like, shape (n,), optional
+            Latitude and longitude in degrees, or x and y in metres: an array, a list, or a table of pandas, polars or
+            pyarrow.
+        y : None
+            Ignored; present for scikit-learn's API.
+        sample_weight : array_like, shape (n,), or float, optional
             Weight of each point; may be zero or negative.
 
         Returns
         -------
         GeoDBSCAN
-            Itself.
+            The fitted estimator.
 
         Raises
         ------
         ValueError
-            If a parameter or a point is not valid; one line that names it.
+            If a parameter, point or weight is not valid; the message is one line that names it.
+        TypeError
+            If `X` is sparse or not numeric.
         """
         points = read_only(as_points(X))
         weight = as_weight(sample_weight, len(points))
-        if weight is not None and not weight.any():
-            raise ValueError("Sample weights must contain at least one non-zero number.")
         n_threads = _threads(self.n_jobs)
         try:
             found = dbscan(
-                points,
-                self.eps_m,
-                self.min_samples,
-                metric=self.metric,
-                sample_weight=weight,
-                n_threads=n_threads,
+                points, self.eps_m, self.min_samples, metric=self.metric, sample_weight=weight, n_threads=n_threads
             )
         except CabstandError as error:
             raise ValueError(str(error)) from error
-        self._index: list[CoreIndex] = []  # made when it is first asked for
+        # Built by the first `predict`, into a list because scikit-learn forbids `predict` to set attributes.
+        self._index: list[CoreIndex] = []
         self.n_features_in_ = 2
         self._remember_names(X)
         self.labels_ = found.labels
@@ -122,7 +121,7 @@ class GeoDBSCAN:
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> NDArray[np.int32]:  # noqa: N803
-        """Cluster points and return their labels; see :meth:`fit`."""
+        """Cluster points and return `labels_`; see :meth:`fit`."""
         return self.fit(X, y, sample_weight=sample_weight).labels_
 
     def predict(
@@ -130,15 +129,16 @@ class GeoDBSCAN:
         X: Any,  # noqa: N803
         return_distance: bool = False,
     ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Tell which cluster points are in: that of the nearest core point within `eps_m`.
+        """Return the cluster of each point: that of the nearest core point within `eps_m`.
 
-        Core points get their own label and noise gets -1. A border point between two clusters gets the nearer one,
-        where :attr:`labels_` has the lower-numbered.
+        For the points of the fit this is their label, with one exception: a border point between two clusters gets the
+        nearer one here and the lower-numbered one in :attr:`labels_`.
 
         Parameters
         ----------
         X : array_like or table, shape (m, 2)
-        return_distance : bool
+            Points as in :meth:`fit`.
+        return_distance : bool, default False
             Whether to return the distance to that core point as well.
 
         Returns
@@ -146,7 +146,14 @@ class GeoDBSCAN:
         labels : ndarray of int32, shape (m,)
             -1 where no core point is within `eps_m`.
         distance_m : ndarray of float64, shape (m,)
-            Metres to the nearest core point, NaN where it is too far; only with `return_distance`.
+            Distance in metres to the nearest core point, NaN where none is within `eps_m`; only with `return_distance`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before :meth:`fit`; a `ValueError` where scikit-learn is not installed.
+        ValueError
+            If a point is not finite, or the column names differ from those of the fit.
         """
         if not hasattr(self, "labels_"):
             raise _not_fitted(self)
@@ -159,16 +166,16 @@ class GeoDBSCAN:
         return (labels, distance_m) if return_distance else labels
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the parameters; `deep` makes no difference."""
+        """Return the parameters by name; `deep` makes no difference, because no parameter is an estimator."""
         return {name: getattr(self, name) for name in _parameters(type(self))}
 
     def set_params(self, **params: Any) -> GeoDBSCAN:
-        """Set parameters and return itself.
+        """Set parameters and return the estimator.
 
         Raises
         ------
         ValueError
-            If there is no such parameter.
+            If there is no parameter of that name.
         """
         known = _parameters(type(self))
         for name, value in params.items():
@@ -181,14 +188,14 @@ class GeoDBSCAN:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # The index is made again when it is asked for.
+        # The index is built again by the next `predict`.
         return self.__dict__ | ({"_index": []} if "_index" in self.__dict__ else {})
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "labels_")
 
     def __sklearn_tags__(self) -> Any:
-        utils = importlib.import_module("sklearn.utils")  # by name: nothing here depends on scikit-learn
+        utils = importlib.import_module("sklearn.utils")  # only scikit-learn calls this method
         target = utils.TargetTags(required=False)
         return utils.Tags(estimator_type="clusterer", target_tags=target, input_tags=utils.InputTags())
 
@@ -218,15 +225,13 @@ def _threads(n_jobs: int | None) -> int:
         return 1
     if n_jobs >= 0:
         return n_jobs
-    affinity = getattr(os, "sched_getaffinity", None)
-    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, processors + 1 + n_jobs)
+    return max(1, available_cores() + 1 + n_jobs)
 
 
 def _not_fitted(estimator: object) -> Exception:
     what = f"This {type(estimator).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments first."
     try:
-        error: Exception = importlib.import_module("sklearn.exceptions").NotFittedError(what)
+        from sklearn.exceptions import NotFittedError
     except ImportError:
-        error = ValueError(what)
-    return error
+        return ValueError(what)
+    return NotFittedError(what)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Hotspots, labels and core points as tables: GeoParquet 1.1 and GeoJSON, which any GIS opens."""
+"""Hotspots, labels and core points as tables: GeoParquet 1.1 and GeoJSON, which any GIS can open."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cabstand.clustering.core_index import core_places
-from cabstand.clustering.hotspots import HOURS, WEEKDAYS, Hotspots
+from cabstand.clustering.hotspots import Hotspots
 
 SCHEMA_VERSION = 1
 _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])  # WKB, little endian
 
 
 def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float) -> pa.Table:
-    """Return one row a cluster, with a point geometry at its centroid.
+    """Return one row for each cluster, with a point geometry at its centroid.
 
     Parameters
     ----------
@@ -26,7 +25,7 @@ def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float
     zones : sequence of str, optional
         Name of the nearest zone of each.
     eps_m : float
-        Kept in the file's metadata.
+        Radius of the clustering, for the file's metadata.
     """
     k = len(hotspots)
     columns: dict[str, pa.Array] = {
@@ -39,8 +38,8 @@ def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float
         "radius_m": pa.array(hotspots.radius_m),
         "area_km2": pa.array(hotspots.area_km2),
         "density_per_km2": pa.array(hotspots.density_per_km2),
-        "hours": _lists(hotspots.hours, k, HOURS),
-        "weekdays": _lists(hotspots.weekdays, k, WEEKDAYS),
+        "hours": _lists(hotspots.hours, k),
+        "weekdays": _lists(hotspots.weekdays, k),
         "zone": pa.array(zones, pa.string()) if zones is not None else pa.nulls(k, pa.string()),
         "geometry": wkb_points(hotspots.centroid),
     }
@@ -51,21 +50,16 @@ def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float
 
 
 def labels_table(row: NDArray[np.int64], labels: NDArray[np.int32], core: NDArray[np.bool_]) -> pa.Table:
-    """Return one row a point, in input order."""
+    """Return one row for each point, in input order."""
     table = pa.table({"row": pa.array(row), "label": pa.array(labels), "core": pa.array(core)})
     return table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
 
 
-def cores_table(latlon: NDArray[np.float64], labels: NDArray[np.int32], core: NDArray[np.bool_]) -> pa.Table:
-    """Return the distinct core points with the cluster of each and how many points stand there."""
-    return cores_part(*core_places(latlon[core], labels[core]))
-
-
-def cores_part(places: NDArray[np.float64], clusters: NDArray[np.int32], counts: NDArray[np.int64]) -> pa.Table:
-    """Return what `core_places` found as a table."""
+def cores_table(points: NDArray[np.float64], clusters: NDArray[np.int32], counts: NDArray[np.int64]) -> pa.Table:
+    """Return one row for each position of core points; see `cabstand.clustering.core_index.distinct_core_points`."""
     columns = {
-        "lat": pa.array(places[:, 0]),
-        "lon": pa.array(places[:, 1]),
+        "lat": pa.array(points[:, 0]),
+        "lon": pa.array(points[:, 1]),
         "cluster": pa.array(clusters),
         "count": pa.array(counts),
     }
@@ -73,7 +67,7 @@ def cores_part(places: NDArray[np.float64], clusters: NDArray[np.int32], counts:
 
 
 def feature_collection(table: pa.Table, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the rows of `hotspots_table` as GeoJSON (RFC 7946: longitude first); `facts` become foreign members."""
+    """Return the rows of `hotspots_table` as GeoJSON (RFC 7946: longitude first) with `facts` as foreign members."""
     rows = table.drop_columns(["geometry"]).to_pylist()
     features = [
         {
@@ -98,11 +92,11 @@ def wkb_points(latlon: NDArray[np.float64]) -> pa.Array:
     return fixed.cast(pa.binary())
 
 
-def _lists(shares: NDArray[np.float64] | None, k: int, width: int) -> pa.Array:
-    # Not lists of fixed size: Parquet files with a null among those are not read back (pyarrow 25).
+def _lists(shares: NDArray[np.float64] | None, k: int) -> pa.Array:
+    # Not lists of fixed size: pyarrow 25 cannot read Parquet files with a null among those.
     if shares is None:
         return pa.nulls(k, pa.list_(pa.float64()))
-    offsets = np.arange(k + 1, dtype=np.int32) * np.int32(width)
+    offsets = np.arange(k + 1, dtype=np.int32) * np.int32(shares.shape[1])
     return pa.ListArray.from_arrays(offsets, pa.array(shares.ravel()))
 
 

@@ -1,4 +1,4 @@
-"""Reads what people hand to an estimator: arrays, lists, and the tables of pandas, polars and pyarrow."""
+"""Read the inputs of the estimator: arrays, lists, and tables of pandas, polars and pyarrow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def as_finite_points(x: Any) -> NDArray[Any]:
 
 
 def read_only(points: NDArray[Any]) -> NDArray[Any]:
-    """Look at points in C order and read-only, whatever they are: one compiled version of a kernel for each type."""
+    """Return a read-only view in C order (or a copy), so that a kernel is compiled only once for each type."""
     view = np.ascontiguousarray(points).view()
     view.flags.writeable = False
     return view
@@ -67,7 +67,7 @@ def _check_shape(array: NDArray[Any]) -> None:
 
 
 def column_names(x: Any) -> NDArray[np.object_] | None:
-    """Read a table's column names; None for arrays, and for names that are not all strings."""
+    """Return the column names of a table; None for arrays, and where names are not all strings."""
     names = getattr(x, "column_names", None)  # pyarrow
     if names is None:
         names = getattr(x, "columns", None)  # pandas, polars
@@ -78,22 +78,16 @@ def column_names(x: Any) -> NDArray[np.object_] | None:
 
 
 def as_weight(sample_weight: Any, n_points: int) -> NDArray[np.float64] | None:
-    """Read weights: None, one number for all, or one a point.
+    """Read weights: None, one number for all points, or one for each, which `dbscan` checks.
 
     Raises
     ------
     ValueError
-        If there are not as many as points, or one is not finite.
+        If they are not numbers, or all zero.
     """
     if sample_weight is None:
         return None
     weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.ndim == 0:
-        weight = np.full(n_points, float(weight))
-    if weight.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar")
-    if weight.shape != (n_points,):
-        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n_points,)}!")
-    if not np.isfinite(weight).all():
-        raise ValueError("Input sample_weight contains NaN or infinity")
-    return weight
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight if weight.ndim else np.full(n_points, float(weight))

@@ -1,4 +1,4 @@
-"""The k-distance curve, and the eps that its knee suggests."""
+"""The k-distance curve and the eps that its knee suggests."""
 
 from __future__ import annotations
 
@@ -6,50 +6,49 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import BallTree
 
-from cabstand.clustering.dbscan import EARTH_RADIUS_M
+from cabstand.clustering.metrics import EARTH_RADIUS_M
+from cabstand.clustering.sampling import sample_indices
 
 Floats = NDArray[np.float64]
 SAMPLE = 5000
 
 
 def k_distances(latlon: Floats, k: int, *, sample: int = SAMPLE, seed: int = 0) -> Floats:
-    """Return the distance in metres of sampled points to their k-th neighbour, themselves counted, ascending.
+    """Return the distances in metres of sampled points to their k-th neighbour, themselves counted, ascending.
 
     Parameters
     ----------
     latlon : ndarray of float64, shape (n, 2)
-        Points in degrees; neighbours are sought among all of them.
+        Points in degrees; neighbours are searched among all of them.
     k : int
         Which neighbour; at most n.
     sample : int
-        Most points to ask for.
+        Largest number of points to sample.
     seed : int
-        Of the draw.
+        Random seed for sampling.
 
     Notes
     -----
     The curve of Ester, Kriegel, Sander and Xu (KDD 1996, section 4.2), there in descending order.
     """
     points = np.radians(latlon)
-    drawn = points
-    if len(points) > sample:
-        drawn = points[np.random.default_rng(seed).choice(len(points), sample, replace=False)]
-    distance, _ = BallTree(points, metric="haversine").query(drawn, k=min(k, len(points)))
+    sampled = points[sample_indices(len(points), sample, seed)]
+    distance, _ = BallTree(points, metric="haversine").query(sampled, k=min(k, len(points)))
     return np.sort(distance[:, -1] * EARTH_RADIUS_M)
 
 
 def knee(distances: Floats, *, share: float = 0.95) -> float:
     """Return the distance at the knee of an ascending curve.
 
-    The point farthest below the chord of the curve, as in Kneedle (Satopaa et al. 2011). The last points are left out:
-    a few trips from far away would otherwise stretch the chord until the knee is theirs.
+    The point farthest below the chord of the curve, as in Kneedle (Satopaa et al. 2011). The end of the curve is left
+    out: a few trips from far away would otherwise stretch the chord until the knee is theirs.
 
     Parameters
     ----------
     distances : ndarray of float64, shape (m,)
         Ascending.
     share : float
-        Part of the curve to look at, from its beginning.
+        Share of the curve to use, from its beginning.
     """
     curve = distances[: max(2, int(len(distances) * share))]
     rise = float(curve[-1] - curve[0])
@@ -60,6 +59,6 @@ def knee(distances: Floats, *, share: float = 0.95) -> float:
 
 
 def thinned(distances: Floats, points: int = 200) -> list[float]:
-    """Return the curve at equally spaced places, for a picture."""
+    """Return the curve at equally spaced points, for a picture."""
     at = np.unique(np.linspace(0, len(distances) - 1, min(points, len(distances))).astype(int))
     return [round(float(value), 3) for value in distances[at]]

@@ -56,30 +56,28 @@ def to_reduced(distance: float, metric: str) -> float:
     return math.sin(min(distance / (2 * EARTH_RADIUS_M), math.pi / 2)) ** 2
 
 
-def boxes(points: Floats, heads: NDArray[np.int64], metric: str) -> Floats:
-    """Return boxes of runs of points.
+def distance_m(a: Floats, b: Floats) -> Floats:
+    """Return great-circle distances in metres of points in degrees, shapes (n, 2)."""
+    return to_distance(reduced(a, b, "haversine"), "haversine")
 
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        The runs, one after the other.
-    heads : ndarray of int, shape (k,)
-        First point of each run.
 
-    Returns
-    -------
-    ndarray, shape (k, 2, 2), float64
-        Low and high corner; longitudes between -180 and 180.
-    """
-    at = wrapped(points) if metric == "haversine" else points
-    return np.stack([np.minimum.reduceat(at, heads), np.maximum.reduceat(at, heads)], axis=1)
+def unit_sphere(latlon: Floats) -> Floats:
+    """Return points in degrees as points on the unit sphere, shape (n, 3)."""
+    lat, lon = np.radians(latlon).T
+    flat = np.cos(lat)
+    return np.column_stack([flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)])
+
+
+def chord(arc_m: float) -> float:
+    """Return the straight distance of points on the `unit_sphere` that are `arc_m` metres apart on the Earth."""
+    return 2 * math.sin(min(arc_m / (2 * EARTH_RADIUS_M), math.pi / 2))
 
 
 def windows(points: Floats, value: Floats, metric: str) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Return boxes that surely cover all places within a reduced distance of each point.
+    """Return boxes that cover everything within a reduced distance of each point.
 
     A circle across the antimeridian gets a second box, 360 degrees away; one that holds a pole spans all longitudes.
-    The meridian that touches a circle stands at right angles to its radius: sin(d lon) = sin(radius) / cos(lat), by
+    The meridian that touches a circle is at right angles to its radius: sin(d lon) = sin(radius) / cos(lat), by
     Napier's rules.
 
     Parameters
@@ -114,6 +112,8 @@ def windows(points: Floats, value: Floats, metric: str) -> tuple[NDArray[np.int6
     return owner, at - reach[owner], at + reach[owner]
 
 
-def wrapped(points: Floats) -> Floats:
-    """Return the points with longitudes from -180 up to 180."""
+def wrapped(points: Floats, metric: str) -> Floats:
+    """Return the points with longitudes from -180 up to 180; points of the plane stay as they are."""
+    if metric == "euclidean":
+        return points
     return np.stack([points[:, 0], (points[:, 1] + 180.0) % 360.0 - 180.0], axis=1)

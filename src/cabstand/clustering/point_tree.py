@@ -1,11 +1,11 @@
-"""Nearest neighbours in NumPy alone: a packed R-tree over points in Z-order.
+"""Nearest neighbours in plain NumPy: a packed R-tree over points in Z-order.
 
-The points are sorted along a Z-order curve, cut into equal runs (the leaves), and each node above bounds four below it
-by a box of latitude and longitude, so the tree adapts to any density.
+The points are sorted along a Z-order curve and cut into equal runs, the leaves; each node bounds the four below it by a
+box of latitude and longitude, so the tree adapts to any density.
 
-All queries of a batch go together: the leaf at a query's own place on the curve gives an upper bound, then all branches
-whose box meets the window that this bound opens around the query are followed down, one level at a time. The windows
-take care of poles and the antimeridian (`cabstand.clustering.metrics.windows`).
+All queries of a batch are answered together: the leaf at a query's own position on the curve gives an upper bound of
+the distance, then all branches whose box meets the window of this bound around the query are followed down, one level
+at a time. `cabstand.clustering.metrics.windows` takes care of poles and the antimeridian.
 
 Kamel, Faloutsos: On packing R-trees, CIKM 1993.
 """
@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering import metrics
+from cabstand.clustering.z_order import Codes, z_codes
 from cabstand.errors import DataError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Codes = NDArray[np.uint64]
 
 FAN = 4
 LEAF_POINTS = 16
-MOST_PAIRS = 1 << 19  # pairs of query and node (or query and point) looked at in one go: bounds the memory of a batch
+MOST_PAIRS = 1 << 19  # pairs of query and node (or query and point) compared at once: bounds the memory of a batch
 _FAR = np.iinfo(np.int32).max
 
 
@@ -39,37 +39,37 @@ class PointTree:
     points : ndarray, shape (n, 2), float64
         Latitude and longitude in degrees, or x and y.
     tags : ndarray, shape (n,), int32
-        What is returned for a point; among equally near points the lowest tag wins.
+        Returned for the nearest point; among equally near points the lowest tag wins.
     metric : {"haversine", "euclidean"}
-        The distance.
     """
 
     points: Floats
     tags: NDArray[np.int32]
     metric: str
     _starts: Ints  # first point of each leaf, and n
-    _codes: Codes  # place on the curve of each leaf's first point
+    _codes: Codes  # position on the curve of each leaf's first point
     _levels: tuple[Floats, ...]  # boxes from the root's children to the leaves: (parents, 2, 2, children)
 
     @classmethod
-    def over(cls, points: Floats, tags: NDArray[np.int32], metric: str) -> PointTree:
-        """Build the boxes over points that stand in the order of `z_codes`.
+    def build(cls, points: Floats, tags: NDArray[np.int32], metric: str) -> PointTree:
+        """Build the boxes over points that are in the order of `z_codes`.
 
         Raises
         ------
         DataError
-            If they stand in another order.
+            If they are in another order.
         """
         codes = z_codes(points, metric)
         if (codes[1:] < codes[:-1]).any():
-            raise DataError("points are not in their order", where="hotspot index")
+            raise DataError("points are not in Z-order", where="hotspot index")
         depth = 0
         while FAN**depth * LEAF_POINTS < len(points):
             depth += 1
         starts = np.arange(FAN**depth + 1) * len(points) // FAN**depth
         if not len(points):
             return cls(points, tags, metric, starts, codes, ())
-        boxes = metrics.boxes(points, starts[:-1], metric)
+        at = metrics.wrapped(points, metric)
+        boxes = np.stack([ufunc.reduceat(at, starts[:-1]) for ufunc in (np.minimum, np.maximum)], axis=1)
         return cls(points, tags, metric, starts, codes[starts[:-1]], _levels(boxes, depth))
 
     def nearest(self, queries: Floats, limit: float) -> tuple[NDArray[np.int32], Floats]:
@@ -92,7 +92,7 @@ class PointTree:
         tags = np.full(len(queries), -1, np.int32)
         reduced = np.full(len(queries), np.inf)
         if len(self.points):
-            at = metrics.wrapped(queries) if self.metric == "haversine" else queries
+            at = metrics.wrapped(queries, self.metric)
             bound = np.minimum(self._first_bound(queries), limit)
             stack = [np.arange(len(queries))]
             while stack:
@@ -101,11 +101,11 @@ class PointTree:
                 if pairs is None:  # too many at once
                     stack += np.array_split(chosen, 2)
                 else:
-                    self._settle(queries, bound, pairs, tags, reduced)
+                    self._search_leaves(queries, bound, pairs, tags, reduced)
         return tags, reduced
 
     def _first_bound(self, queries: Floats) -> Floats:
-        """Return the reduced distance to the best point of the leaf at the query's own place on the curve."""
+        """Return the reduced distance to the best point of the leaf at the query's own position on the curve."""
         leaf = np.searchsorted(self._codes, z_codes(queries, self.metric, like=self.points), side="right") - 1
         found, _ = self._leaf_distances(queries, np.maximum(leaf, 0))
         nearest: Floats = found.min(axis=1)
@@ -125,16 +125,16 @@ class PointTree:
             window, node = window[row], node[row] * FAN + column
         return chosen[owner[window]], node
 
-    def _settle(
+    def _search_leaves(
         self, queries: Floats, bound: Floats, pairs: tuple[Ints, Ints], tags: NDArray[np.int32], reduced: Floats
     ) -> None:
-        """Look at every point of the open leaves and write down the nearest, the lowest tag among equals."""
+        """Compare queries with every point of their open leaves; record the nearest, the lowest tag among equals."""
         step = MOST_PAIRS // (2 * LEAF_POINTS)
         for first in range(0, len(pairs[0]), step):
             query, leaf = (part[first : first + step] for part in pairs)
             found, index = self._leaf_distances(queries[query], leaf)
             found[found > bound[query][:, None]] = np.inf
-            heads = np.flatnonzero(np.diff(query, prepend=-1))  # pairs of one query stand together
+            heads = np.flatnonzero(np.diff(query, prepend=-1))  # pairs of one query are adjacent
             least = np.minimum.reduceat(found.min(axis=1), heads)
             per_pair = np.repeat(least, np.diff(heads, append=len(query)))
             is_best = (found == per_pair[:, None]) & np.isfinite(found)
@@ -160,49 +160,11 @@ def _keep_better(query: Ints, least: Floats, tag: NDArray[np.int32], tags: NDArr
 
 
 def _levels(boxes: Floats, depth: int) -> tuple[Floats, ...]:
-    """Return the boxes of all levels from those of the leaves, (leaves, 2, 2), brothers side by side in memory."""
+    """Return the boxes of all levels from those of the leaves, (leaves, 2, 2), siblings adjacent in memory."""
     levels: list[Floats] = []
     while True:
-        brothers = boxes.reshape(-1, min(FAN, len(boxes)), 2, 2).transpose(0, 2, 3, 1)
-        levels.insert(0, np.ascontiguousarray(brothers))
+        siblings = boxes.reshape(-1, min(FAN, len(boxes)), 2, 2).transpose(0, 2, 3, 1)
+        levels.insert(0, np.ascontiguousarray(siblings))
         if len(levels) >= depth:
             return tuple(levels)
-        boxes = np.stack([brothers[:, 0].min(axis=-1), brothers[:, 1].max(axis=-1)], axis=1)
-
-
-def z_codes(points: Floats, metric: str, like: Floats | None = None) -> Codes:
-    """Return the place of each point along a Z-order curve of 32 bits an axis (9 mm on the Earth).
-
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        Where.
-    metric : {"haversine", "euclidean"}
-        Degrees on the Earth, or the plane.
-    like : ndarray, shape (k, 2), optional
-        In the plane, the points whose extent the curve fills; `points` by default.
-    """
-    if metric == "haversine":
-        points, low, high = metrics.wrapped(points), np.array([-90.0, -180.0]), np.array([90.0, 180.0])
-    else:
-        extent = points if like is None else like
-        low, high = extent.min(axis=0, initial=np.inf), extent.max(axis=0, initial=-np.inf)
-    code = np.zeros(len(points), np.uint64)
-    for axis in (0, 1):
-        inside = np.clip(points[:, axis], low[axis], high[axis]) - low[axis]
-        scaled = inside / max(high[axis] - low[axis], np.finfo(float).tiny) * (2**32 - 1)
-        code |= _spread(scaled.astype(np.uint64)) << np.uint64(1 - axis)
-    return code
-
-
-def _spread(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Put a zero before each of the lower 32 bits."""
-    for shift, mask in (
-        (16, 0x0000FFFF0000FFFF),
-        (8, 0x00FF00FF00FF00FF),
-        (4, 0x0F0F0F0F0F0F0F0F),
-        (2, 0x3333333333333333),
-        (1, 0x5555555555555555),
-    ):
-        bits = (bits | (bits << np.uint64(shift))) & np.uint64(mask)
-    return bits
+        boxes = np.stack([siblings[:, 0].min(axis=-1), siblings[:, 1].max(axis=-1)], axis=1)

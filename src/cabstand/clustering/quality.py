@@ -1,7 +1,7 @@
-"""How good a clustering is, by its own shape and against another one.
+"""The quality of a clustering by its own shape, and its agreement with another one.
 
 Noise is left out of the three measures of shape. Distances are chords through the Earth between points on its surface:
-for clusters of a city these are the great-circle ones to nine digits, and centroids exist.
+for clusters of a city they equal great-circle distances to nine digits, and centroids are defined.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
-from cabstand.clustering.dbscan import EARTH_RADIUS_M, Clustering
-from cabstand.clustering.hotspots import to_sphere
+from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.metrics import EARTH_RADIUS_M, unit_sphere
+from cabstand.clustering.sampling import sample_indices
 
 SAMPLE = 5000
 
@@ -25,13 +26,13 @@ class Quality:
     Attributes
     ----------
     silhouette : float, optional
-        Rousseeuw 1987, on `sample` points drawn at random: -1 to 1, more is better.
+        Rousseeuw 1987, on `sample` random points: -1 to 1, higher is better.
     davies_bouldin : float, optional
-        Davies and Bouldin 1979: 0 or more, less is better.
+        Davies and Bouldin 1979: 0 or more, lower is better.
     calinski_harabasz : float, optional
-        Calinski and Harabasz 1974: more is better.
+        Calinski and Harabasz 1974: higher is better.
     sample : int
-        Points that the silhouette was computed on.
+        Number of points that the silhouette was computed on.
     """
 
     silhouette: float | None
@@ -42,7 +43,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two clusterings against each other.
+    """The agreement of two clusterings.
 
     Attributes
     ----------
@@ -73,23 +74,21 @@ def measure(latlon: NDArray[np.float64], labels: NDArray[np.int32], *, sample: i
     labels : ndarray of int32, shape (n,)
         -1 for noise.
     sample : int
-        Most points for the silhouette, whose cost grows with their square.
+        Largest number of points for the silhouette, whose cost grows with their square.
     seed : int
-        Of the draw.
+        Random seed for sampling.
     """
     member = np.flatnonzero(labels >= 0)
     n_clusters = len(np.unique(labels[member]))
     if not 2 <= n_clusters < len(member):
         return Quality(None, None, None, 0)
-    places, groups = to_sphere(latlon[member]) * EARTH_RADIUS_M, labels[member]
-    drawn = np.arange(len(member))
-    if len(drawn) > sample:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(drawn), sample, replace=False))
+    points, groups = unit_sphere(latlon[member]) * EARTH_RADIUS_M, labels[member]
+    sampled = np.sort(sample_indices(len(member), sample, seed))
     return Quality(
-        silhouette=_silhouette(places[drawn], groups[drawn]),
-        davies_bouldin=float(metrics.davies_bouldin_score(places, groups)),
-        calinski_harabasz=float(metrics.calinski_harabasz_score(places, groups)),
-        sample=len(drawn),
+        silhouette=_silhouette(points[sampled], groups[sampled]),
+        davies_bouldin=float(metrics.davies_bouldin_score(points, groups)),
+        calinski_harabasz=float(metrics.calinski_harabasz_score(points, groups)),
+        sample=len(sampled),
     )
 
 
@@ -103,7 +102,7 @@ def agree(first: Clustering, second: Clustering) -> Agreement:
     )
 
 
-def _silhouette(places: NDArray[np.float64], groups: NDArray[np.int32]) -> float | None:
+def _silhouette(points: NDArray[np.float64], groups: NDArray[np.int32]) -> float | None:
     if not 2 <= len(np.unique(groups)) < len(groups):
         return None
-    return float(metrics.silhouette_score(places, groups))
+    return float(metrics.silhouette_score(points, groups))

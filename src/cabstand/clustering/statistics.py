@@ -1,4 +1,4 @@
-"""How sure a measured difference is: two engines' repeats against each other."""
+"""Statistical significance of measured differences between engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Summary:
-    """Repeats of one measurement; `std` is the sample's (n - 1), None for a single repeat."""
+    """Repeats of one measurement; `std` is the sample standard deviation (n - 1), None for a single repeat."""
 
     n: int
     mean: float
@@ -30,7 +30,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two samples against each other.
+    """Tests of the difference between two samples.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class SpeedUp:
-    """Ratio of mean times, with the bounds of its confidence interval; None for single repeats."""
+    """Ratio of mean times with the bounds of its confidence interval, None for single repeats."""
 
     ratio: float
     low: float | None
@@ -59,7 +59,7 @@ class SpeedUp:
 
 
 def summarise(values: Sequence[float]) -> Summary:
-    """Describe repeats."""
+    """Summarise repeats."""
     data = np.asarray(values, np.float64)
     std = float(data.std(ddof=1)) if len(data) > 1 else None
     return Summary(len(data), float(data.mean()), float(np.median(data)), std, float(data.min()), float(data.max()))
@@ -72,7 +72,7 @@ def compare(first: Sequence[float], second: Sequence[float]) -> Difference:
         return Difference(None, None, None, None, None)
     rank = stats.mannwhitneyu(a, b, alternative="two-sided")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # nearly equal values: the answer is then NaN, and None here
+        warnings.simplefilter("ignore", RuntimeWarning)  # nearly equal values: NaN, and None here
         t = stats.ttest_ind(a, b, equal_var=False)
     return Difference(
         welch_t=_finite(t.statistic),
@@ -89,17 +89,15 @@ def cohen_d(a: Floats, b: Floats) -> float | None:
     return float((a.mean() - b.mean()) / math.sqrt(pooled)) if pooled > 0 else None
 
 
-def speed_up(base: Sequence[float], other: Sequence[float], *, confidence: float = 0.95, seed: int = 0) -> SpeedUp:
-    """Return how many times faster `other` is than `base`, with a percentile bootstrap interval (Efron 1979).
+def speed_up(base: Sequence[float], other: Sequence[float], *, seed: int = 0) -> SpeedUp:
+    """Return how many times faster `other` is than `base`, with a 95 % percentile bootstrap interval (Efron 1979).
 
     Parameters
     ----------
     base, other : sequence of float
         Times of the repeats, in any one unit.
-    confidence : float
-        Of the interval.
     seed : int
-        Of the resampling.
+        Random seed for resampling.
     """
     a, b = np.asarray(base, np.float64), np.asarray(other, np.float64)
     ratio = float(a.mean() / b.mean())
@@ -109,7 +107,7 @@ def speed_up(base: Sequence[float], other: Sequence[float], *, confidence: float
         (a, b),
         lambda x, y, axis: x.mean(axis=axis) / y.mean(axis=axis),
         method="percentile",
-        confidence_level=confidence,
+        confidence_level=0.95,
         n_resamples=2000,
         vectorized=True,
         rng=np.random.default_rng(seed),
@@ -118,7 +116,7 @@ def speed_up(base: Sequence[float], other: Sequence[float], *, confidence: float
 
 
 def parallel_efficiency(speed: float, n_workers: int) -> float:
-    """Return the speed-up over one worker as a share of the workers: 1 is all of it."""
+    """Return the speed-up over one worker divided by the number of workers; 1 is ideal."""
     return speed / n_workers
 
 
@@ -128,7 +126,7 @@ def combined_scores(measured: Mapping[str, Mapping[str, float]], weights: Mappin
     Parameters
     ----------
     measured : mapping of engine to mapping of measure to positive float
-        Less is better in each measure.
+        Lower is better in each measure.
     weights : mapping of measure to float
         Zero or more, not all zero.
 

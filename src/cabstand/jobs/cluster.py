@@ -17,11 +17,11 @@ from cabstand import log
 from cabstand.clustering import engines, geofiles
 from cabstand.clustering.collapse import collapse
 from cabstand.clustering.columns import End
-from cabstand.clustering.core_index import CoreIndex
+from cabstand.clustering.core_index import CoreIndex, distinct_core_points
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.engines import Engine
 from cabstand.clustering.hotspots import Hotspots, summarise
-from cabstand.clustering.places import nearest_zones
+from cabstand.clustering.zone_lookup import nearest_zones
 from cabstand.io import provenance, publish, registry, storage
 from cabstand.io.points import Points
 from cabstand.io.usage import Usage, measure
@@ -129,10 +129,10 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:
     if not read.by_zone:
         return engine.run(read.latlon, params.eps_m, params.min_samples, read.weight, n_workers)
-    # A month of trips stands on 263 centroids.
-    places = collapse(read.latlon, read.weight)
-    found = engine.run(places.points, params.eps_m, params.min_samples, places.weight, n_workers)
-    return Clustering(found.labels[places.place], found.core[places.place], found.n_clusters)
+    # Trips that know only their zone share 263 centroids.
+    distinct = collapse(read.latlon, read.weight)
+    found = engine.run(distinct.points, params.eps_m, params.min_samples, distinct.weight, n_workers)
+    return Clustering(found.labels[distinct.inverse], found.core[distinct.inverse], found.n_clusters)
 
 
 def _write(folder: Path, read: Points, clustering: Clustering, eps_m: float, outlines: zones.Outlines | None) -> None:
@@ -140,7 +140,7 @@ def _write(folder: Path, read: Points, clustering: Clustering, eps_m: float, out
     hotspots = summarise(read.latlon, labels, core, eps_m, weight=read.weight, at=read.at)
     write_hotspots(folder, hotspots, outlines, eps_m, {"source": read.uri, "synthetic": read.synthetic})
     _parquet(geofiles.labels_table(read.row, labels, core), folder / LABELS)
-    _parquet(geofiles.cores_table(read.latlon, labels, core), folder / CORES)
+    _parquet(geofiles.cores_table(*distinct_core_points(read.latlon[core], labels[core])), folder / CORES)
     CoreIndex.build(read.latlon[core], labels[core], eps_m).save(folder / INDEX)
 
 

@@ -1,6 +1,6 @@
 """Cluster on Dask workers and publish the hotspots; the points never come to this process.
 
-The result is that of `cabstand.jobs.cluster`, but for labels being a folder of files, one for each input file, in its
+The result is that of `cabstand.jobs.cluster`, except that labels are a folder with one file for each input file, in its
 order.
 """
 
@@ -30,7 +30,7 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Params:
-    """What to cluster, and on what.
+    """What to cluster, and on which workers.
 
     Attributes
     ----------
@@ -41,21 +41,21 @@ class Params:
     min_samples : int
         Points that make a core point.
     n_workers : int
-        Workers to start on this machine; ignored where a scheduler is named.
+        Workers to start; ignored with a scheduler that runs already.
     end : {"pickup", "dropoff"}
         Which end of the trips.
     out : str, optional
-        Folder to publish, instead of one in the lake.
+        Output folder, instead of one in the lake.
     track : bool
         Whether to log the run to MLflow.
     dry_run : bool
-        Say what would be written, and write nothing.
+        Report what would be written, without writing.
     scheduler : str, optional
-        Address of a Dask scheduler, instead of the setting's.
+        Address of a Dask scheduler, or `ecs`, instead of the setting's.
     worker_memory_gib : float, optional
-        What each worker that is started may use; by default its share of the machine.
+        Memory limit of each worker that is started; by default its share of the machine.
     n_blocks : int, optional
-        Blocks of space; by default as many as the workers' memory asks for.
+        Blocks of space; by default as many as the workers' memory requires.
     """
 
     input: str
@@ -144,15 +144,13 @@ def _fleet(settings: Settings) -> Fleet:
 
 
 def _scratch(settings: Settings, target: str) -> str:
-    if settings.dask_scratch:
-        return settings.dask_scratch
-    return (
-        storage.join(settings.lake_uri, "scratch") if storage.is_s3(target) else str(settings.home / "cache" / "dask")
-    )
+    in_s3 = storage.is_s3(target)
+    default = storage.join(settings.lake_uri, "scratch") if in_s3 else str(settings.home / "cache" / "dask")
+    return settings.dask_scratch or default
 
 
 def _sha256(uris: Sequence[str]) -> str:
-    """Return the hash of the input: of its one file, or of the files' hashes; in S3, of the objects' tags."""
+    """Return the hash of the input: of its only file, or of the files' hashes; in S3, of the objects' tags."""
     hashes = [
         str(storage.etag(uri)) if storage.is_s3(uri) else provenance.sha256_file(disk.to_path(uri)) for uri in uris
     ]

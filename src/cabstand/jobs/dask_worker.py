@@ -1,4 +1,4 @@
-"""Be a Dask worker of a distributed run, and leave with it."""
+"""Run a Dask worker of a distributed run until the run ends."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from cabstand.io.dask import workers
 from cabstand.io.dask.ecs_workers import DEATH_S, NANNY_PORTS, WORKER_PORTS
 from cabstand.settings import Settings
 
-_GRACE_S = 20
+GRACE_S = 20
 
 
 @dataclass(frozen=True)
 class Params:
-    """How to work.
+    """Size of the worker.
 
     Parameters
     ----------
     n_workers : int, optional
-        Processes, of one thread each; by default one a CPU.
+        Processes of one thread each; by default one for each CPU.
     memory_limit : str
-        Memory of each process, as Dask writes it: "auto" is its share of the task's.
+        Memory limit of each process in Dask's notation, such as "3GiB"; "auto" is its share of the task's memory.
     """
 
     n_workers: int | None = None
@@ -41,21 +41,21 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Work for the scheduler until it ends, cannot be found for a minute, or the task's lifetime is over.
+    """Work for the scheduler until it ends, is out of reach for a minute, or the task's lifetime is over.
 
     Raises
     ------
     ConfigError
-        If no scheduler is given.
+        If no scheduler is set.
     TaskError
         If the worker fails.
     """
     if not settings.dask_scheduler:
-        raise ConfigError("no scheduler to work for", where="DASK_SCHEDULER_ADDRESS", hint="a distributed run sets it")
+        raise ConfigError("no scheduler", where="DASK_SCHEDULER_ADDRESS", hint="distributed runs set it in their tasks")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="cabstand-dask-") as folder:
-        words = _command(settings, params, Path(folder))
-        code = _supervise(words, settings.task_lifetime_s)
+        command = _command(settings, params, Path(folder))
+        code = supervise(command, settings.task_lifetime_s)
     wall_s = time.monotonic() - began
     if code not in {0, None}:
         raise TaskError(f"worker ended with code {code} after {wall_s:.0f} s", where=settings.dask_scheduler)
@@ -65,31 +65,28 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
 def _command(settings: Settings, params: Params, folder: Path) -> list[str]:
     n_workers = params.n_workers or len(os.sched_getaffinity(0))
-    words = [sys.executable, "-m", "distributed.cli.dask_worker", settings.dask_scheduler]
-    words += ["--nworkers", str(n_workers), "--nthreads", "1", "--memory-limit", params.memory_limit]
-    words += ["--worker-port", WORKER_PORTS, "--nanny-port", NANNY_PORTS, "--no-dashboard"]
-    words += ["--death-timeout", str(DEATH_S), "--local-directory", str(folder)]
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", settings.dask_scheduler]
+    command += ["--nworkers", str(n_workers), "--nthreads", "1", "--memory-limit", params.memory_limit]
+    command += ["--worker-port", WORKER_PORTS, "--nanny-port", NANNY_PORTS, "--no-dashboard"]
+    command += ["--death-timeout", str(DEATH_S), "--local-directory", str(folder)]
     if settings.dask_tls:
         pem = json.loads(storage.read(settings.dask_tls))
-        for name, option in {
-            "ca_file": "--tls-ca-file",
-            "worker_cert": "--tls-cert",
-            "worker_key": "--tls-key",
-        }.items():
+        options = {"ca_file": "--tls-ca-file", "worker_cert": "--tls-cert", "worker_key": "--tls-key"}
+        for name, option in options.items():
             path = folder / f"{name}.pem"
             path.touch(mode=0o600)
             path.write_text(pem[name])
-            words += [option, str(path)]
-    return words
+            command += [option, str(path)]
+    return command
 
 
-def _supervise(words: list[str], lifetime_s: float) -> int | None:
-    """Run the command and return its exit code, or None if it had to be ended because its time was over."""
+def supervise(command: list[str], lifetime_s: float) -> int | None:
+    """Run the command and return its exit code, or None if it was stopped at the end of its lifetime."""
     import dask
 
     environment = os.environ | {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(workers.CONFIG)}
-    # A session of its own: at the end everything in it goes, whoever started it.
-    process = subprocess.Popen(words, env=environment, start_new_session=True)
+    # In a session of its own, so that all its descendants can be killed at the end.
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
 
     def forward(number: int, frame: FrameType | None) -> None:
         del frame
@@ -104,7 +101,7 @@ def _supervise(words: list[str], lifetime_s: float) -> int | None:
         signal.signal(signal.SIGTERM, before)
         _signal(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_GRACE_S)
+            process.wait(timeout=GRACE_S)
         _signal(process, signal.SIGKILL)
         process.wait()
 

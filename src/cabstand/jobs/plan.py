@@ -1,4 +1,4 @@
-"""Say beforehand what a clustering would take, on which engine, and in a task of what size."""
+"""Predict what a clustering would take on each engine, and choose the engine and the size of its task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cabstand.clustering import engines, planner
 from cabstand.clustering.columns import End
-from cabstand.clustering.planner import Prediction, Question
+from cabstand.clustering.planner import Prediction
+from cabstand.clustering.workload import Workload
 from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import points, tables
@@ -21,14 +22,14 @@ from cabstand.jobs import zones
 from cabstand.settings import Settings
 
 GIB, MIB = 1 << 30, 1 << 20
-N_LOOKS = 12  # places in the input where rows are read
-LOOK_ROWS = 25_000
-HEADROOM = 1.25  # of memory, for what the prediction may be short by
+N_SAMPLED_CHUNKS = 12  # spread over the input
+CHUNK_ROWS = 25_000
+HEADROOM = 1.25  # of memory, for what the prediction may fall short
 
 
 @dataclass(frozen=True)
 class Params:
-    """What is to be planned.
+    """What to plan.
 
     Attributes
     ----------
@@ -39,9 +40,9 @@ class Params:
     min_samples : int
         Points that make a core point.
     memory_gib : float, optional
-        Memory that may be used; by default 80 % of what is free.
+        Memory to use; by default 80 % of what is free.
     n_workers : int, optional
-        Threads or processes; one a core by default.
+        Threads or processes; by default one for each core.
     end : {"pickup", "dropoff"}
         Which end of the trips.
     """
@@ -56,16 +57,21 @@ class Params:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked, what each engine would take, and the fastest that fits, if one does."""
+    """A workload and the predictions for each engine."""
 
-    question: Question
+    workload: Workload
     budget_mb: float
     engines: list[Prediction]
-    best: Prediction | None
+
+    @property
+    def best(self) -> Prediction | None:
+        """The fastest engine that fits, if one does."""
+        fitting = [one for one in self.engines if one.peak_mb <= self.budget_mb]
+        return min(fitting, key=lambda one: one.wall_s, default=None)
 
     @property
     def reason(self) -> str:
-        """Why this one, or why none."""
+        """Why this engine was chosen, or none."""
         if self.best is not None:
             return f"the fastest that fits in {self.budget_mb:,.0f} MiB"
         least = self.least
@@ -73,19 +79,19 @@ class Plan:
 
     @property
     def least(self) -> Prediction:
-        """The engine that needs least memory."""
+        """The engine that needs the least memory."""
         return min(self.engines, key=lambda one: one.peak_mb)
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Predict each engine and pick the fastest that fits.
+    """Predict each engine and choose the fastest that fits.
 
     Raises
     ------
     ConfigError, DataError
         If a parameter or the input is wrong.
     """
-    plan = _make(settings, params)
+    plan = _predict(settings, params)
     best, sized = plan.best, plan.best or plan.least
     size = task_sizes.smallest(sized.n_workers, sized.peak_mb * HEADROOM)
     return {
@@ -95,59 +101,55 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "predicted_peak_mb": best.peak_mb if best else None,
         "reason": plan.reason,
         "task": asdict(size) if size else None,
-        "n_points": plan.question.n_points,
-        "n_sampled": len(plan.question.sample),
-        "neighbour_mass": planner.neighbour_mass(plan.question),
+        "n_points": plan.workload.n_points,
+        "n_sampled": len(plan.workload.sample),
+        "neighbour_mass": planner.neighbour_mass(plan.workload),
         "memory_mb": plan.budget_mb,
         "engines": [asdict(one) | {"fits": one.peak_mb <= plan.budget_mb} for one in plan.engines],
     }
 
 
 def choose(settings: Settings, params: Params) -> Prediction:
-    """Return the engine that the plan picks, with its number of workers and their memory.
+    """Return the engine that the plan chooses, with its number of workers and their memory.
 
     Raises
     ------
     ConfigError
         If none fits, with the reason.
     """
-    plan = _make(settings, params)
+    plan = _predict(settings, params)
     if plan.best is None:
-        raise ConfigError(plan.reason, where=params.input, hint="give it more memory, or look at `cabstand plan`")
+        raise ConfigError(plan.reason, where=params.input, hint="give it more memory, or see `cabstand plan`")
     return plan.best
 
 
-def _make(settings: Settings, params: Params) -> Plan:
+def _predict(settings: Settings, params: Params) -> Plan:
     engines.check(params.eps_m, params.min_samples)
     n_workers = engines.named("multicore").workers(params.n_workers)
     budget_mb = params.memory_gib * 1024 if params.memory_gib else free_bytes() * 0.8 / MIB
-    question, by_files = _look(settings, params)
-    table = planner.predict(question, n_workers, budget_mb, by_files=by_files)
-    fitting = [one for one in table if one.peak_mb <= budget_mb]
-    return Plan(question, budget_mb, table, min(fitting, key=lambda one: one.wall_s, default=None))
+    workload, by_files = _workload(settings, params)
+    return Plan(workload, budget_mb, planner.predict(workload, n_workers, budget_mb, by_files=by_files))
 
 
-def _look(settings: Settings, params: Params) -> tuple[Question, bool]:
-    """Read a sample: rows from all over Parquet files, or else the whole input."""
+def _workload(settings: Settings, params: Params) -> tuple[Workload, bool]:
+    """Sample rows from all over Parquet files with coordinates, or else read the whole input."""
     try:
         sample, n_points = _sample(tables.expand(params.input), params.end)
         by_files = True
-    except (
-        DataError
-    ):  # CSV, or trips that know their zone alone: read as `cluster` does, which also tells what is wrong
+    except DataError:  # CSV, trips without coordinates, or an error that the other reader reports
         read = points.read(params.input, params.end, zones_uri=zones.table_uri(settings))
         step = max(1, len(read) // planner.SAMPLE_POINTS)
         sample, n_points, by_files = read.latlon[::step], len(read), False
-    return Question(sample, n_points, float(params.eps_m), params.min_samples), by_files
+    return Workload(sample, n_points, float(params.eps_m), params.min_samples), by_files
 
 
 def _sample(uris: Sequence[str], end: End) -> tuple[NDArray[np.float64], int]:
-    plan = chunks.plan(uris, end, LOOK_ROWS)
-    n_rows = sum(chunk.n_rows for chunk in plan)
-    picked = sorted({round(place) for place in np.linspace(0, len(plan) - 1, min(N_LOOKS, len(plan)))})
-    read = [chunks.read(plan[place])[1] for place in picked]
-    seen = sum(plan[place].n_rows for place in picked)
-    sample = np.concatenate(read)
+    """Return points of some chunks, and an estimate of the number of all points."""
+    every = chunks.split(uris, end, CHUNK_ROWS)
+    n_sampled = min(N_SAMPLED_CHUNKS, len(every))
+    sampled = [every[index] for index in sorted({round(at) for at in np.linspace(0, len(every) - 1, n_sampled)})]
+    sample = np.concatenate([chunks.read(chunk).latlon for chunk in sampled])
     if not len(sample):
         raise DataError("no coordinates in the sample", where=uris[0])
-    return sample, round(n_rows * len(sample) / seen)
+    n_rows, n_read = (sum(chunk.n_rows for chunk in some) for some in (every, sampled))
+    return sample, round(n_rows * len(sample) / n_read)

@@ -1,29 +1,27 @@
-"""Parquet files as chunks of rows that a worker can hold, and back: labels, one file for each file that was read."""
+"""Split Parquet files into chunks of rows that a worker can hold, and read the points of a chunk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.fs
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cabstand.clustering.columns import End, choose
-from cabstand.clustering.hotspots import NO_HOUR, hours_of_week
-from cabstand.errors import DataError, StorageError
-from cabstand.io import disk, points, storage
+from cabstand.clustering.rhythm import NO_HOUR, hours_of_week
+from cabstand.errors import DataError
+from cabstand.io import points
+from cabstand.io.dask.files import parquet
 
 _BATCH_ROWS = 1 << 17
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of a file.
+    """Consecutive rows of a file.
 
     Attributes
     ----------
@@ -32,13 +30,13 @@ class Chunk:
     latitude, longitude : str
         Its columns.
     time : str, optional
-        Its column of local times, if it has one that is understood.
+        Its column of local times, if it has one of timestamps.
     synthetic : bool
-        Whether the file's trips were made, not driven.
+        Whether the file's trips are synthetic.
     groups : tuple of int
-        Row groups that the chunk lies in.
+        Row groups that contain the chunk.
     skip : int
-        Rows of them before the chunk.
+        Rows of these groups before the chunk.
     n_rows : int
         Rows of the chunk.
     first_row : int
@@ -57,16 +55,16 @@ class Chunk:
 
 
 class Rows(NamedTuple):
-    """Rows of a chunk that have coordinates.
+    """The rows of a chunk that have coordinates.
 
     Attributes
     ----------
     row : ndarray of int32, shape (n,)
-        Counted from the chunk's first.
+        Number of each, counted from the chunk's first row.
     latlon : ndarray of float64, shape (n, 2)
         Degrees.
     week : ndarray of uint8, shape (n,)
-        Local hour of the week, NO_HOUR where unknown.
+        Local hour of the week, `NO_HOUR` where unknown.
     """
 
     row: NDArray[np.int32]
@@ -74,8 +72,8 @@ class Rows(NamedTuple):
     week: NDArray[np.uint8]
 
 
-def plan(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
-    """Cut files into chunks by what their footers say; nothing else is read.
+def split(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
+    """Split files into chunks of at most `most_rows` rows, reading their footers only.
 
     Parameters
     ----------
@@ -84,7 +82,6 @@ def plan(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
     end : {"pickup", "dropoff"}
         Which end of the trips.
     most_rows : int
-        Most rows a chunk may have.
 
     Raises
     ------
@@ -100,8 +97,8 @@ def plan(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
             synthetic = points.is_synthetic(file.schema_arrow)
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         if columns.latitude is None or columns.longitude is None:
-            raise DataError("trips that know their zone alone", where=uri, hint="use --engine multicore for them")
-        for groups, skip, n_rows in _cut(sizes, most_rows):
+            raise DataError("trips with a zone but no coordinates", where=uri, hint="use --engine multicore")
+        for groups, skip, n_rows in fit_row_groups(sizes, most_rows):
             chunks.append(
                 Chunk(uri, columns.latitude, columns.longitude, time, synthetic, groups, skip, n_rows, first_row)
             )
@@ -109,8 +106,8 @@ def plan(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
     return chunks
 
 
-def _cut(sizes: Sequence[int], most_rows: int) -> Iterator[tuple[tuple[int, ...], int, int]]:
-    """Join small row groups and cut large ones: row groups, rows to skip, rows."""
+def fit_row_groups(sizes: Sequence[int], most_rows: int) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """Join small row groups and cut large ones; yield row groups, rows to skip, and rows of each chunk."""
     joined: list[int] = []
     held = 0
     for group, size in enumerate(sizes):
@@ -128,12 +125,12 @@ def _cut(sizes: Sequence[int], most_rows: int) -> Iterator[tuple[tuple[int, ...]
 
 
 def read(chunk: Chunk) -> Rows:
-    """Return the rows of a chunk that have coordinates, and these.
+    """Read the rows of a chunk that have coordinates.
 
     Raises
     ------
     DataError
-        If the file is damaged, or a coordinate is no place on the Earth.
+        If the file is damaged or a coordinate is out of range.
     """
     found = [Rows(np.empty(0, np.int32), np.empty((0, 2)), np.empty(0, np.uint8))]
     columns = [name for name in (chunk.latitude, chunk.longitude, chunk.time) if name is not None]
@@ -147,21 +144,21 @@ def read(chunk: Chunk) -> Rows:
                 break
             start = max(0, -first)
             part = batch.slice(start, chunk.n_rows - first - start)
-            row, latlon = _places(part, chunk)
-            week = _week(part, chunk)[row]
+            row, latlon = _points(part, chunk)
+            week = _hours_of_week(part, chunk)[row]
             row += first + start
             points.check_latlon(latlon, chunk.first_row + row, chunk.uri)
             found.append(Rows(row.astype(np.int32), latlon, week))
     return Rows(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
-def _week(batch: pa.RecordBatch, chunk: Chunk) -> NDArray[np.uint8]:
+def _hours_of_week(batch: pa.RecordBatch, chunk: Chunk) -> NDArray[np.uint8]:
     if chunk.time is None:
         return np.full(len(batch), NO_HOUR, np.uint8)
     return hours_of_week(batch.column(chunk.time).cast(points.TIME, safe=False).to_numpy(zero_copy_only=False))
 
 
-def _places(batch: pa.RecordBatch, chunk: Chunk) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _points(batch: pa.RecordBatch, chunk: Chunk) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     try:
         columns = [batch.column(name).cast(pa.float64(), safe=False) for name in (chunk.latitude, chunk.longitude)]
     except pa.ArrowException as error:
@@ -169,34 +166,3 @@ def _places(batch: pa.RecordBatch, chunk: Chunk) -> tuple[NDArray[np.int64], NDA
     known = columns[0].is_valid().to_numpy(zero_copy_only=False) & columns[1].is_valid().to_numpy(zero_copy_only=False)
     latlon = np.stack([column.to_numpy(zero_copy_only=False) for column in columns], axis=1)
     return np.flatnonzero(known), latlon[known]
-
-
-@contextmanager
-def parquet(uri: str) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file, on a disk or in S3, for as long as the block runs."""
-    with reading(uri), opened(uri) as source, pq.ParquetFile(source) as file:
-        yield file
-
-
-def opened(uri: str) -> pa.NativeFile:
-    """Open a file to read anywhere in it."""
-    if storage.is_s3(uri):
-        filesystem, path = pyarrow.fs.FileSystem.from_uri(uri)
-        return filesystem.open_input_file(path)
-    return pa.OSFile(str(disk.to_path(uri)))
-
-
-@contextmanager
-def reading(uri: str) -> Iterator[None]:
-    """Tell errors of the block in our own words."""
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            "not a Parquet file, or a damaged one", where=uri, hint="--engine dask reads Parquet"
-        ) from error
-    except OSError as error:
-        what = str(error).split("\n")[0][:200]
-        if error.errno is None and "AWS Error" not in what:  # pyarrow's word for content that it cannot make sense of
-            raise DataError(f"a damaged Parquet file: {what}", where=uri, hint="fetch it again") from error
-        raise StorageError(what.lower(), where=uri) from error

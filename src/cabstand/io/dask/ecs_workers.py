@@ -1,8 +1,8 @@
-"""Dask workers as ECS tasks: a run starts its own and stops them, whichever way it ends.
+"""Dask workers as ECS tasks: a run starts its own and stops them, however it ends.
 
-Three things keep an orphan from living on: the run stops its tasks when it ends, fails or is told to end; a worker that
-cannot find its scheduler leaves (`DEATH_S`); and no worker outlives its lifetime. Scheduler and workers speak TLS with
-certificates made for this run alone, handed over in the run's own folder of the lake.
+Three things prevent orphans: the run stops its tasks when it ends, fails or gets SIGTERM; a worker that cannot find its
+scheduler exits (`DEATH_S`); and no worker outlives its lifetime. Scheduler and workers speak TLS with certificates made
+for this run alone, which workers read from the run's own folder of the lake.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from cabstand.errors import TaskError
 from cabstand.io import ecs_tasks, storage
@@ -21,29 +21,29 @@ from cabstand.io.dask import workers
 from cabstand.io.ecs_tasks import Fleet
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Security
 
 SCHEDULER_PORT = 8786
 WORKER_PORTS = "9000:9049"
 NANNY_PORTS = "9050:9099"
 DEATH_S = 60
-ARRIVAL_S = 300  # a Fargate task takes about a minute from its call to its first line
+ARRIVAL_S = 300  # a Fargate task takes about a minute to start
 
 
 @contextmanager
 def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int = SCHEDULER_PORT) -> Iterator[Client]:
-    """Start worker tasks around a scheduler in this process, and stop them when the block ends.
+    """Start a scheduler in this process and worker tasks on ECS, and stop them when the block ends.
 
     Parameters
     ----------
     fleet : Fleet
         Where the workers run.
     n_workers : int
-        How many tasks.
+        Number of tasks.
     folder : str
-        URI of a folder that this run alone uses and that its workers can read.
+        URI of a folder that only this run uses and that its workers can read.
     host, port : str, int
-        Address of the scheduler; by default this machine's own, which its subnet sees.
+        Address of the scheduler; by default this machine's own in its subnet.
 
     Raises
     ------
@@ -51,34 +51,35 @@ def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int 
         If AWS refuses, or no worker arrives in time.
     """
     import dask
-    from distributed import Client, LocalCluster, Security
+    from distributed import Client, Security
 
     security = Security.temporary()
-    certificates = storage.join(folder, "dask-tls.json")
     with ExitStack() as stack:
-        stack.enter_context(_ended_by_signal())
+        stack.enter_context(_exit_on_sigterm())
         stack.enter_context(dask.config.set(workers.CONFIG))
-        cluster = stack.enter_context(
-            LocalCluster(
-                n_workers=0,
-                host=host or own_address(),
-                scheduler_port=port,
-                protocol="tls://",
-                security=security,
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard": False},
-            )
-        )
-        storage.write(certificates, json.dumps(_pem(security)).encode())
-        stack.callback(storage.delete, certificates)
+        options = {"n_workers": 0, "host": host or _own_address(), "scheduler_port": port, "dashboard_address": None}
+        cluster = stack.enter_context(workers.encrypted_cluster(security, **options))
+        certificates = stack.enter_context(_published(security, folder))
         environment = {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address, "CABSTAND_DASK_TLS": certificates}
         started = ecs_tasks.start(fleet, n_workers, environment)
         stack.callback(ecs_tasks.stop, fleet.cluster, started, "the run has ended")
         client = stack.enter_context(Client(cluster, security=security, set_as_default=False))
         _wait(client, n_workers)
         yield client
-        with suppress(Exception):  # workers that hear of the end leave by themselves; the others are stopped
+        with suppress(Exception):  # workers that hear of the end exit by themselves; the others are stopped
             client.retire_workers()
+
+
+@contextmanager
+def _published(security: Security, folder: str) -> Iterator[str]:
+    """Write the workers' keys and certificates, yield their URI, and delete them when the block ends."""
+    uri = storage.join(folder, "dask-tls.json")
+    pem = {name: getattr(security, f"tls_{name}") for name in ("ca_file", "worker_cert", "worker_key")}
+    storage.write(uri, json.dumps(pem).encode())
+    try:
+        yield uri
+    finally:
+        storage.delete(uri)
 
 
 def _wait(client: Client, n_workers: int) -> None:
@@ -90,20 +91,16 @@ def _wait(client: Client, n_workers: int) -> None:
             raise TaskError(f"no worker arrived in {ARRIVAL_S} s", hint="see the log group of dask-worker") from error
 
 
-def own_address() -> str:
-    """Return the address of this machine that others in its network reach; nothing is sent."""
+def _own_address() -> str:
+    """Return the address of this machine in its network; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("10.255.255.255", 1))
         return str(probe.getsockname()[0])
 
 
-def _pem(security: Any) -> dict[str, str]:
-    return {name: getattr(security, f"tls_{name}") for name in ("ca_file", "worker_cert", "worker_key")}
-
-
 @contextmanager
-def _ended_by_signal() -> Iterator[None]:
-    """Let SIGTERM, with which ECS ends a task, unwind the run: by default nothing would be stopped."""
+def _exit_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM, with which ECS ends a task, raise SystemExit, so that the run stops its tasks."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         del frame
@@ -111,7 +108,7 @@ def _ended_by_signal() -> Iterator[None]:
 
     try:
         before = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not the main thread: whoever runs us here sees to it
+    except ValueError:  # not the main thread, where alone a handler may be set
         yield
         return
     try:

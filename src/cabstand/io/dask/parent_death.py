@@ -1,7 +1,7 @@
-"""Dask calls this in each new worker: it dies with the process that started it, even while it is frozen.
+"""A Dask preload that makes a worker die with the process that started it, even while the worker is frozen.
 
-A worker watches its parent by itself, but not while it is stopped (SIGSTOP, a debugger, a frozen container): Linux can
-be told to end it then.
+A worker watches its parent by itself, but not while it is stopped (SIGSTOP, a debugger, a frozen container). Linux can
+end it then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def dask_setup(worker: Any) -> None:
-    """Ask Linux for SIGKILL when the parent ends; elsewhere the worker's own watch must do."""
+    """Ask Linux for SIGKILL when the parent ends; other systems rely on the worker's own watch."""
     del worker
     if sys.platform != "linux":
         return

@@ -1,1 +1,1 @@
-"""Clustering in blocks of space on Dask workers."""
+"""Distributed clustering: blocks of space on Dask workers."""

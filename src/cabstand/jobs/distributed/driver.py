@@ -1,16 +1,16 @@
-"""Cluster more than one machine's memory holds: blocks of space on Dask workers, files between the phases.
+"""Cluster more points than one machine's memory holds: blocks of space on Dask workers, with files between phases.
 
-survey     each chunk of the input tells how many points it has, and some of them
-partition  each chunk is sorted into blocks with halos
-cluster    each block is clustered on its own; it tells how its clusters meet the neighbours'
-(merge)    the driver joins clusters that meet, and numbers them
-settle     each block's points get their final labels
-measure    each block tells how far its points lie from the middles of their clusters, and sorts its core points
-label      each input file gets a file of labels, in its own order
-order      each stretch of space gets its core points in order
-index      the stretches are written as core points and their index
+survey     count the points of each chunk of the input and take a sample
+partition  sort the points of each chunk into blocks with halos
+cluster    cluster each block on its own, and report its clusters along the boundary
+(merge)    in the driver: join clusters that meet, and number them
+relabel    give each block's points their final labels
+measure    measure the radii of clusters in each block, and sort its core points into segments
+label      write a file of labels for each input file, in its order
+order      sort the core points of each segment
+index      write the segments as core points and their index
 
-The driver sees footers, a sample, and what blocks tell of their boundaries; never the points.
+The driver sees footers, a sample, and the summaries of blocks, but never the points.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from typing import Any
 
 import numpy as np
 
-from cabstand.clustering import blocks, blockwise, hotspot_parts
+from cabstand.clustering import blocks, blockwise, hotspots
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
 from cabstand.clustering.hotspots import Hotspots
+from cabstand.clustering.member_sums import add_up
 from cabstand.errors import DataError
 from cabstand.io import storage
-from cabstand.io.dask import chunks, ecs_workers, scratch, workers
+from cabstand.io.dask import chunks, ecs_workers, work_files, workers
+from cabstand.io.dask.phases import PhaseRunner
 from cabstand.io.ecs_tasks import Fleet
 from cabstand.jobs.cluster import CORES, INDEX
-from cabstand.jobs.distributed import cores, tasks
-from cabstand.jobs.distributed.work import Crew, Work
-
-_log = logging.getLogger(__name__)
+from cabstand.jobs.distributed import core_points, tasks
+from cabstand.jobs.distributed.context import Context
 
 LABELS = "labels"
 CHUNK_ROWS = 1 << 20
 SAMPLE_POINTS = 200_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,19 @@ class Plan:
     Attributes
     ----------
     density : Density
-        What makes a cluster.
+        The parameters of DBSCAN.
     end : {"pickup", "dropoff"}
         Which end of the trips.
     n_workers : int
         Workers to start; ignored with a scheduler.
     scheduler : str, optional
-        Address of a Dask scheduler that runs already.
-    fleet : Fleet, optional
-        Where the workers run as ECS tasks, rather than on this machine.
+        Address of a running Dask scheduler.
     worker_memory_bytes : int, optional
-        What each worker that is started may use.
+        Memory limit of each worker that is started on this machine.
     n_blocks : int, optional
-        Blocks; by default as many as memory asks for.
+        Number of blocks; by default as many as the workers' memory requires.
+    fleet : Fleet, optional
+        Where to start workers as ECS tasks, instead of on this machine.
     """
 
     density: Density
@@ -76,12 +77,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it."""
+    """The result of a distributed clustering, other than its files."""
 
     n_points: int
     n_rows: int
-    n_noise: int
-    n_core: int
     hotspots: Hotspots
     n_blocks: int
     n_workers: int
@@ -89,8 +88,18 @@ class Outcome:
     labels_uris: tuple[str, ...]
     synthetic: bool
 
+    @property
+    def n_noise(self) -> int:
+        """Points in no cluster."""
+        return self.n_points - int(self.hotspots.size.sum())
 
-def run(uris: Sequence[str], folder: str, place: str, plan: Plan) -> Outcome:
+    @property
+    def n_core(self) -> int:
+        """Core points."""
+        return int(self.hotspots.core.sum())
+
+
+def run(uris: Sequence[str], folder: str, scratch: str, plan: Plan) -> Outcome:
     """Cluster the points of Parquet files; write their labels, their core points and the index of these.
 
     Parameters
@@ -98,11 +107,10 @@ def run(uris: Sequence[str], folder: str, place: str, plan: Plan) -> Outcome:
     uris : sequence of str
         The files, in the order in which their rows are counted.
     folder : str
-        URI below which the result is written; of labels a file for each input file.
-    place : str
-        URI of a place for work files that all workers reach: about 50 bytes a point, removed afterwards.
+        URI of the output folder; labels are a file for each input file.
+    scratch : str
+        URI of a folder for work files that all workers can reach: about 80 bytes a point, removed afterwards.
     plan : Plan
-        How.
 
     Raises
     ------
@@ -110,51 +118,44 @@ def run(uris: Sequence[str], folder: str, place: str, plan: Plan) -> Outcome:
         In one line; no file is left half-written.
     """
     uris = [_absolute(uri) for uri in uris]
-    pieces_of_input = tuple(chunks.plan(uris, plan.end, CHUNK_ROWS))
-    with scratch.folder(_absolute(place)) as work_folder, _workers(plan, work_folder) as client:
-        work = Work(work_folder, pieces_of_input, plan.density)
-        return _phases(Crew(client), work, uris, _absolute(folder), plan)
+    input_chunks = tuple(chunks.split(uris, plan.end, CHUNK_ROWS))
+    with work_files.folder(_absolute(scratch)) as work_folder, _workers(plan, work_folder) as client:
+        context = Context(work_folder, input_chunks, plan.density)
+        return _cluster(PhaseRunner(client), context, uris, _absolute(folder), plan)
 
 
-def _phases(crew: Crew, work: Work, uris: Sequence[str], folder: str, plan: Plan) -> Outcome:
-    survey = _survey(crew, work, uris[0])
-    n_workers, memory = workers.memory_of(crew.client)
-    wanted = plan.n_blocks or blocks.wanted(survey.n_points, n_workers, memory)
-    space = blocks.Blocks.balanced(survey.sample, wanted, plan.density.eps_m, plan.density.metric)
-    every = range(space.n_blocks)
-    _log.info(
-        "%d points in %d chunks, %d blocks, %d workers", survey.n_points, len(work.chunks), space.n_blocks, n_workers
-    )
-    crew.each("partition", tasks.partition, [(work, number, space) for number in range(len(work.chunks))])
-    findings = crew.each("cluster", tasks.cluster, [(work, block) for block in every])
-    final, n_clusters = blockwise.merge(findings)
-    settled = crew.each("settle", tasks.settle_block, [(work, block, final[block]) for block in every])
-    parts = [block.part for block in settled]
-    middles = hotspot_parts.centroids(parts, n_clusters)
-    cuts = cores.cuts(survey.sample, survey.n_points)
-    reaches = crew.each("measure", tasks.measure, [(work, block, middles, cuts) for block in every])
-    hotspots = hotspot_parts.join(parts, reaches, middles, plan.density.eps_m, timed=survey.n_timed > 0)
-    labels_uris = _label(crew, work, uris, storage.join(folder, LABELS), space.n_blocks)
-    _write_cores(crew, work, folder, len(cuts) + 1, space.n_blocks)
+def _cluster(runner: PhaseRunner, context: Context, uris: Sequence[str], folder: str, plan: Plan) -> Outcome:
+    survey = _survey(runner, context, uris[0])
+    n_workers, memory = workers.memory_of(runner.client)
+    n_blocks = plan.n_blocks or blocks.blocks_needed(survey.n_points, n_workers, memory)
+    space = blocks.Blocks.balanced(survey.sample, n_blocks, plan.density.eps_m)
+    n_chunks, every = len(context.chunks), range(space.n_blocks)
+    _log.info("%d points in %d chunks, %d blocks, %d workers", survey.n_points, n_chunks, len(every), n_workers)
+    runner.run("partition", tasks.partition, [(context, number, space) for number in range(n_chunks)])
+    local = runner.run("cluster", tasks.cluster, [(context, block) for block in every])
+    numbers, n_clusters = blockwise.merge(local)
+    sums = runner.run("relabel", tasks.relabel, [(context, block, numbers[block]) for block in every])
+    totals = add_up(sums, n_clusters)
+    cuts = core_points.cuts(survey.sample, survey.n_points)
+    radii = runner.run("measure", tasks.measure, [(context, block, totals["centroid"], cuts) for block in every])
+    labels_uris = _write_labels(runner, context, uris, storage.join(folder, LABELS), space.n_blocks)
+    _write_cores(runner, context, folder, len(cuts) + 1, space.n_blocks)
     return Outcome(
         n_points=survey.n_points,
-        n_rows=sum(chunk.n_rows for chunk in work.chunks),
-        n_noise=sum(block.n_noise for block in settled),
-        n_core=sum(block.n_core for block in settled),
-        hotspots=hotspots,
+        n_rows=sum(chunk.n_rows for chunk in context.chunks),
+        hotspots=hotspots.describe(totals, radii, plan.density.eps_m, timed=survey.n_timed > 0),
         n_blocks=space.n_blocks,
         n_workers=n_workers,
-        worker_peak_rss_mb=crew.peak_rss_mb,
+        worker_peak_rss_mb=runner.peak_rss_mb,
         labels_uris=labels_uris,
-        synthetic=any(chunk.synthetic for chunk in work.chunks),
+        synthetic=any(chunk.synthetic for chunk in context.chunks),
     )
 
 
-def _survey(crew: Crew, work: Work, where: str) -> tasks.Survey:
-    """Look at all chunks."""
-    n_rows = sum(chunk.n_rows for chunk in work.chunks)
+def _survey(runner: PhaseRunner, context: Context, where: str) -> tasks.Survey:
+    n_rows = sum(chunk.n_rows for chunk in context.chunks)
     step = max(1, n_rows // SAMPLE_POINTS)
-    found = crew.each("survey", tasks.survey, [(chunk, step) for chunk in work.chunks])
+    found = runner.run("survey", tasks.survey, [(chunk, step) for chunk in context.chunks])
     n_points = sum(one.n_points for one in found)
     if n_points == 0:
         raise DataError("no row has coordinates" if n_rows else "no rows", where=where)
@@ -162,18 +163,21 @@ def _survey(crew: Crew, work: Work, where: str) -> tasks.Survey:
     return tasks.Survey(n_points, sum(one.n_timed for one in found), sample)
 
 
-def _label(crew: Crew, work: Work, uris: Sequence[str], folder: str, n_blocks: int) -> tuple[str, ...]:
-    targets = _targets(uris, folder)
-    of_file = [[number for number, chunk in enumerate(work.chunks) if chunk.uri == uri] for uri in uris]
-    given = [(work, numbers, n_blocks, target) for numbers, target in zip(of_file, targets, strict=True)]
-    crew.each("label", tasks.label, given)
-    return tuple(targets)
+def _write_labels(
+    runner: PhaseRunner, context: Context, uris: Sequence[str], folder: str, n_blocks: int
+) -> tuple[str, ...]:
+    targets = _label_uris(uris, folder)
+    of_file = [[number for number, chunk in enumerate(context.chunks) if chunk.uri == uri] for uri in uris]
+    given = [(context, numbers, n_blocks, target) for numbers, target in zip(of_file, targets, strict=True)]
+    runner.run("label", tasks.label, given)
+    return targets
 
 
-def _write_cores(crew: Crew, work: Work, folder: str, n_stretches: int, n_blocks: int) -> None:
-    sizes = crew.each("order", cores.order, [(work, number, n_blocks) for number in range(n_stretches)])
+def _write_cores(runner: PhaseRunner, context: Context, folder: str, n_segments: int, n_blocks: int) -> None:
+    given = [(context, segment, n_blocks) for segment in range(n_segments)]
+    sizes = runner.run("order", core_points.sort_segment, given)
     targets = (storage.join(folder, CORES), storage.join(folder, INDEX))
-    crew.each("index", cores.write, [(work, n_stretches, sum(sizes), *targets)])
+    runner.run("index", core_points.write, [(context, n_segments, sum(sizes), *targets)])
 
 
 def _workers(plan: Plan, folder: str) -> AbstractContextManager[Any]:
@@ -185,13 +189,13 @@ def _workers(plan: Plan, folder: str) -> AbstractContextManager[Any]:
     return workers.local(plan.n_workers, plan.worker_memory_bytes, here)
 
 
-def _targets(uris: Sequence[str], folder: str) -> list[str]:
-    """Return a name for each labels file: that of its input, with a number where two have the same."""
+def _label_uris(uris: Sequence[str], folder: str) -> tuple[str, ...]:
+    """Name each file of labels like its input, with a number where several inputs have the same name."""
     names = [uri.rsplit("/", 1)[-1].removesuffix(".parquet") for uri in uris]
-    return [
+    return tuple(
         storage.join(folder, f"{name}.parquet" if names.count(name) == 1 else f"{name}-{number:04d}.parquet")
         for number, name in enumerate(names)
-    ]
+    )
 
 
 def _absolute(uri: str) -> str:

@@ -1,4 +1,4 @@
-"""The taxi zone that a point lies in, or else the nearest one."""
+"""Look up the taxi zone that contains a point, or else the nearest one."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def nearest_zones(latlon: NDArray[np.float64], zones: Mapping[str, Any]) -> list
     Returns
     -------
     list of str
-        Name of the zone that contains the point; outside of all, of the one nearest to it.
+        Name of the zone that contains each point; outside all zones, of the nearest.
 
     Raises
     ------
     DataError
-        If `zones` is no such collection.
+        If `zones` is not such a collection.
     """
     try:
         features = zones["features"]

@@ -1,7 +1,7 @@
-"""Arrays in an .npz file that may come from anybody: what it declares is checked before a byte of it is unpacked.
+"""Read and write arrays in .npz files, which need not be trusted and are the same bytes for the same arrays.
 
-`numpy.load` believes the file: 130 kB may unpack to 128 MiB. Here names, kinds, dimensions and sizes must be those that
-the reader expects, nothing is pickled, and equal arrays give equal bytes.
+`numpy.load` believes the file: 130 kB may unpack to 128 MiB. Here names, types, dimensions and sizes must be those that
+the reader expects, they are checked before anything is unpacked, and nothing is pickled.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Stream:
-    """An array that is never whole in memory: its shape and kind, and its rows part by part."""
+    """An array that is never whole in memory: its shape and type, and its rows in parts."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -34,12 +34,12 @@ class Stream:
 
 
 def write(file: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any] | Stream]) -> None:
-    """Write the arrays as an .npz, the same bytes for the same arrays whatever the day.
+    """Write the arrays as an .npz file.
 
     Parameters
     ----------
     file : path or binary file
-        Where to.
+        Destination.
     arrays : mapping of str to ndarray or Stream
         Plain numbers only.
 
@@ -68,27 +68,27 @@ def _write_parts(stream: IO[bytes], array: Stream, name: str) -> None:
         left -= len(content)
         stream.write(content)
     if left:
-        raise DataError(f"{name}: {abs(left):,} bytes {'less' if left > 0 else 'more'} than its shape says")
+        raise DataError(f"{name}: {abs(left):,} bytes {'less' if left > 0 else 'more'} than its shape declares")
 
 
 def read(
     source: bytes | str | Path, expected: Mapping[str, tuple[str, int]], max_bytes: int
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an .npz, if they are what was expected and no larger than allowed.
+    """Return the arrays of an .npz file if they are as expected and no larger than allowed.
 
     Parameters
     ----------
     source : bytes or path
         The file or its content.
     expected : mapping of str to (dtype, number of dimensions)
-        Exactly these names must be there.
+        Exactly these names must be present.
     max_bytes : int
-        Most that all arrays together may take once unpacked.
+        Largest size of all arrays together once unpacked.
 
     Raises
     ------
     DataError
-        If the file is not an .npz, or holds anything else, or too much.
+        If the file is not an .npz file, contains anything else or is too large.
     """
     where = "array file" if isinstance(source, bytes) else source
     try:
@@ -115,12 +115,12 @@ def _read_one(archive: zipfile.ZipFile, name: str, dtype: str, n_dims: int) -> N
     with archive.open(member) as stream:
         version = npy.read_magic(stream)
         if version != (1, 0):
-            raise DataError(f"{name}: array format {version} is not read here")
+            raise DataError(f"{name}: array format {version} is not supported")
         shape, fortran, found = npy.read_array_header_1_0(stream)
         if found != np.dtype(dtype) or len(shape) != n_dims or fortran:
-            raise DataError(f"{name}: {found}{list(shape)} where {dtype} of {n_dims} dimensions belongs")
+            raise DataError(f"{name}: {found}{list(shape)} instead of {dtype} of {n_dims} dimensions")
         size = math.prod(shape) * found.itemsize
         if size != member.file_size - stream.tell():
-            raise DataError(f"{name}: declares {size:,} bytes and holds {member.file_size - stream.tell():,}")
+            raise DataError(f"{name}: declares {size:,} bytes and contains {member.file_size - stream.tell():,}")
         content = stream.read(size + 1)
     return np.frombuffer(content, dtype=found).reshape(shape)

@@ -1,0 +1,136 @@
+"""Sums over the members of clusters, from which hotspots are described, in one memory or across workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cabstand.clustering.metrics import EARTH_RADIUS_M, distance_m, unit_sphere
+from cabstand.clustering.rhythm import weight_by_time
+from cabstand.clustering.rows import group_rows
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Labels = NDArray[np.int32]
+
+
+class MemberSums(NamedTuple):
+    """Sums over some members of clusters, such as those in one block of space.
+
+    Attributes
+    ----------
+    cluster : ndarray of int64, shape (k,)
+        Clusters that have members here, ascending.
+    totals : dict of str to ndarray, shapes (k,) and (k, d)
+        For each of them: `size`, `core`, `weight`, the weight by `hours` (k, 24) and `weekdays` (k, 7), the weighted
+        sum of positions on the unit sphere `vector` (k, 3), and `n_squares`, the occupied squares of no other block.
+    shared_squares : ndarray of int64, shape (m, 3)
+        Occupied squares that other blocks may occupy too: cluster, row and column.
+    """
+
+    cluster: Ints
+    totals: dict[str, NDArray[Any]]
+    shared_squares: Ints
+
+
+def sum_members(
+    points: Floats,
+    labels: Labels,
+    core: Flags,
+    shared: Flags,
+    week: NDArray[np.uint8],
+    eps_m: float,
+    weight: Floats | None = None,
+) -> MemberSums:
+    """Add up members of clusters.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n, 2)
+        In degrees; noise left out.
+    labels, core : ndarray, shape (n,)
+        Cluster of each, 0 or more, and whether it is a core point.
+    shared : ndarray of bool, shape (n,)
+        Whether each may share its square with points of another block.
+    week : ndarray of uint8, shape (n,)
+        Hour of the week; see `cabstand.clustering.rhythm.hours_of_week`.
+    eps_m : float
+        Radius of the clustering in metres.
+    weight : ndarray of float64, shape (n,), optional
+        Zero or more; 1 by default. With weights all members of a cluster must be given at once.
+    """
+    cluster, at = _clusters_here(labels)
+    k = len(cluster)
+    mass = np.ones(len(points)) if weight is None else weight
+    total = np.bincount(at, mass, k).astype(np.float64)
+    hours, weekdays = weight_by_time(week, at, mass, k)
+    own, shared_squares = _occupied_squares(points, labels, shared, eps_m)
+    # A cluster whose weights are all zero still has a centre.
+    pull = np.where(total[at] > 0, mass, 1.0)
+    totals = {
+        "size": np.bincount(at, minlength=k),
+        "core": np.bincount(at, core, k).astype(np.int64),
+        "weight": total,
+        "hours": hours,
+        "weekdays": weekdays,
+        "vector": np.stack([np.bincount(at, pull * axis, k) for axis in unit_sphere(points).T], axis=1),
+        "n_squares": np.bincount(np.searchsorted(cluster, own[:, 0]), minlength=k),
+    }
+    return MemberSums(cluster, totals, shared_squares)
+
+
+def add_up(parts: Sequence[MemberSums], n_clusters: int) -> dict[str, NDArray[Any]]:
+    """Add the totals of all parts, counting each shared square once, and find the centroids.
+
+    Returns
+    -------
+    dict of str to ndarray, shapes (n_clusters,) and (n_clusters, d)
+        The `totals` of `MemberSums`, and `centroid` in degrees: the mean on the sphere, so a cluster across the
+        antimeridian has its centre there too.
+    """
+    totals = {name: np.zeros((n_clusters, *own.shape[1:]), own.dtype) for name, own in parts[0].totals.items()}
+    for part in parts:
+        for name, own in part.totals.items():
+            totals[name][part.cluster] += own
+    squares = np.concatenate([part.shared_squares for part in parts])
+    order, starts = group_rows(squares)
+    totals["n_squares"] += np.bincount(squares[order[starts], 0], minlength=n_clusters)
+    x, y, z = totals["vector"].T
+    totals["centroid"] = np.column_stack([np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))])
+    return totals
+
+
+def radii(points: Floats, labels: Labels, centroid: Floats) -> tuple[Ints, Floats]:
+    """Return the clusters that have members here, and the largest distance in metres of these from its centroid."""
+    cluster, at = _clusters_here(labels)
+    radius = np.zeros(len(cluster))
+    np.maximum.at(radius, at, distance_m(points, centroid[labels]))
+    return cluster, radius
+
+
+def _clusters_here(labels: Labels) -> tuple[Ints, Ints]:
+    """Return the clusters that occur, ascending, and the index into them of each label."""
+    cluster = np.flatnonzero(np.bincount(labels))
+    return cluster, np.searchsorted(cluster, labels)
+
+
+def _occupied_squares(points: Floats, labels: Labels, shared: Flags, eps_m: float) -> tuple[Ints, Ints]:
+    """Find the squares of side eps / sqrt(2) that hold members: distinct rows of cluster, row and column.
+
+    Returns those without a shared point, and those with one.
+    """
+    side = eps_m / np.sqrt(2)
+    metres = np.radians(points) * EARTH_RADIUS_M
+    square = np.empty((len(points), 3), np.int64)
+    square[:, 0] = labels
+    square[:, 1] = np.floor(metres[:, 0] / side)
+    # A row's scale is that of its own lower edge, so all squares of a row are equally wide.
+    square[:, 2] = np.floor(metres[:, 1] * np.cos(square[:, 1] * side / EARTH_RADIUS_M) / side)
+    order, starts = group_rows(square)
+    is_shared = np.logical_or.reduceat(shared[order], starts)
+    distinct = square[order[starts]]
+    return distinct[~is_shared], distinct[is_shared]

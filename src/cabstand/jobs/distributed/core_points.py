@@ -1,0 +1,71 @@
+"""Sort the core points of a distributed clustering and write them, never all in one memory.
+
+The Z-order curve is cut into segments at positions taken from a sample. Each block sorts its core points into them,
+each segment is then sorted on its own, and one task writes the segments one after another as `cores.parquet` and
+`hotspots.npz`: the same files that one machine writes of the same points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from cabstand.clustering import core_index, geofiles
+from cabstand.clustering.z_order import Codes, z_codes
+from cabstand.io import storage
+from cabstand.io.dask import work_files
+from cabstand.jobs.distributed.context import Context
+
+SEGMENT_POINTS = 1 << 19
+_SCHEMA = geofiles.cores_table(np.empty((0, 2)), np.empty(0, np.int32), np.empty(0, np.int64)).schema
+
+
+def cuts(sample: NDArray[np.float64], n_points: int) -> Codes:
+    """Return the positions on the curve between segments of about equally many points."""
+    n_segments = max(1, min(math.ceil(n_points / SEGMENT_POINTS), len(sample)))
+    codes = np.sort(z_codes(sample, "haversine"))
+    return codes[np.arange(1, n_segments) * len(codes) // n_segments]
+
+
+def sort_block(
+    context: Context, block: int, points: NDArray[np.float64], clusters: NDArray[np.int32], at: Codes
+) -> None:
+    """Write the distinct core points of a block; the parts of the file are the segments."""
+    distinct, cluster, count = core_index.distinct_core_points(points, clusters)
+    ends = [0, *np.searchsorted(z_codes(distinct, "haversine"), at), len(distinct)]
+    columns = (distinct[:, 0], distinct[:, 1], cluster, count)
+    parts = ([column[first:end] for column in columns] for first, end in pairwise(ends))
+    work_files.write(context.uri("cores", block), _SCHEMA, parts)
+
+
+def sort_segment(context: Context, segment: int, n_blocks: int) -> int:
+    """Sort the core points of all blocks in a segment, and return their number."""
+    parts = [work_files.read(context.uri("cores", block), segment) for block in range(n_blocks)]
+    lat, lon, cluster, count = (np.concatenate([part[name] for part in parts]) for name in _SCHEMA.names)
+    order = np.lexsort((lon, lat, z_codes(np.column_stack([lat, lon]), "haversine")))
+    columns = [column[order] for column in (lat, lon, cluster, count)]
+    work_files.write(context.uri("ordered", segment), _SCHEMA, [columns])
+    return len(lat)
+
+
+def write(context: Context, n_segments: int, n_points: int, cores_uri: str, index_uri: str) -> None:
+    """Write the core points and their index, segment by segment."""
+
+    def segments() -> Iterator[dict[str, NDArray[Any]]]:
+        return (work_files.read(context.uri("ordered", segment), 0) for segment in range(n_segments))
+
+    def index_parts() -> Iterator[core_index.Part]:
+        return ((np.column_stack([part["lat"], part["lon"]]), part["cluster"]) for part in segments())
+
+    with storage.staged(cores_uri) as path, pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+        for part in segments():
+            writer.write_table(pa.table(part, _SCHEMA))
+    with storage.staged(index_uri) as path:
+        core_index.write_parts(path, n_points, index_parts, context.density.eps_m)
