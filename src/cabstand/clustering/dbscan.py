@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cabstand.clustering.inputs import read_only
+from cabstand.clustering.kernels import bounds
 from cabstand.clustering.kernels.grid import EARTH_RADIUS_M, make_grid
-from cabstand.clustering.kernels.pipeline import cluster, find_box
+from cabstand.clustering.kernels.pipeline import cluster
 from cabstand.errors import ConfigError, DataError
 
 __all__ = ["EARTH_RADIUS_M", "METRICS", "Clustering", "dbscan"]
@@ -91,13 +92,13 @@ def dbscan(
 def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: Any, n_threads: int) -> Clustering:
     view = read_only(xy)
     earth = metric == "haversine"
-    box = find_box(view, n_threads)
+    box = bounds.run(view, n_threads)
     if box is None or np.abs(box[:2]).max() > (90.0 if earth else MOST) or np.abs(box[2:]).max() > MOST:
         raise _bad_point(view, earth)
     if earth and (box[2] < -180 or box[3] > 180):
         return _run(_turned(view), eps_m, min_samples, metric, weight, n_threads)
-    grid, bands = make_grid(box, eps_m, spherical=earth)
-    return Clustering(*cluster(view, grid, bands, min_samples, weight, n_threads))
+    grid = make_grid(box, eps_m, spherical=earth)
+    return Clustering(*cluster(view, grid, min_samples, weight, n_threads))
 
 
 def _turned(xy: NDArray[Any]) -> NDArray[np.float64]:

@@ -1,43 +1,53 @@
 """Last stages: the label of every point.
 
 A core point has the label of its cell, and a lone point of a cell without core points has none. Only the border points
-have to be looked up among the kept ones: each takes the lowest-numbered cluster that has a core point within eps, and
-is marked in place of its cell.
+have to be looked up among the gathered ones: each takes the lowest-numbered cluster that has a core point within eps.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.fetch import SHORT, lines_soon_written, soon_read, soon_written
+from cabstand.clustering.kernels.core import CellPoints
+from cabstand.clustering.kernels.gather import Located
+from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.instructions import SHORT, prefetch_read, prefetch_write, prefetch_write_lines
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.metric import any_near, row_metric
+from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
+from cabstand.clustering.kernels.neighbour_cells import Neighbours
+from cabstand.clustering.kernels.threads import Array, Workers
 
-CELLS_AHEAD = 8  # their points are asked for before it is their turn
+CELLS_AHEAD = 8  # their points are prefetched before it is their turn
 
 
 @kernel
-def _lowest_label(starts, ys, xs, n_core, cell_labels, runs, i, turns, y, x, best, k, below, above, sin2):
-    """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of (y, x)."""
-    for s in range(len(turns)):
+def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
+    """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of a position.
+
+    It is that of a point (y, x) in cell `i` of `neighbours`.
+    """
+    _, n_core, starts, ys, xs, _ = points
+    _, runs, shifts = neighbours
+    for s in range(len(shifts)):
         first = np.int64(runs[i, s, 0])
         last = np.int64(runs[i, s, 1])
-        rivals = 0
+        centre = Centre(position[0], position[1], shifts[s])
+        n_better = 0
         for cell in range(np.uint64(first), np.uint64(last)):
-            rivals += (cell_labels[cell] >= 0) & ((best < 0) | (cell_labels[cell] < best))
-        if rivals == 0 or not any_near(ys, xs, starts[first], starts[last], y, x, turns[s], k, below, above, sin2):
+            n_better += (cell_labels[cell] >= 0) & ((best < 0) | (cell_labels[cell] < best))
+        if n_better == 0 or not any_near(ys, xs, starts[first], starts[last], centre, metric):
             continue
         for cell in range(first, last):
             label = cell_labels[cell]
             if label >= 0 and (best < 0 or label < best):
                 a = starts[cell]
-                if any_near(ys, xs, a, a + n_core[cell], y, x, turns[s], k, below, above, sin2):
+                if any_near(ys, xs, a, a + n_core[cell], centre, metric):
                     best = label
     return best
 
 
 @kernel
-def _has_rival(cell_labels, runs, i, own):
+def _has_better(cell_labels, runs, i, own):
     """Tell whether any cell in the runs has a label that would beat `own` (-1: none)."""
     for s in range(runs.shape[1]):
         for cell in range(runs[i, s, 0], runs[i, s, 1]):
@@ -47,45 +57,57 @@ def _has_rival(cell_labels, runs, i, own):
 
 
 @kernel
-def mark_border(
-    points, grid, bands, keys, starts, ys, xs, rows, n_core, cell_labels, sparse, runs, turns, first, last, cells
-):
-    """Put the complement of its label, below 0, in place of the cell of each border point of ``sparse[first:last]``."""
-    measured_row = np.int64(-1)
-    k = below = above = 0.0
-    flat = points.reshape(-1)
-    for i in range(first, last):
-        ahead = np.int64(sparse[min(i + CELLS_AHEAD, last - 1)])
+def mark_border(inputs, grid, points, cell_labels, sparse, marks):
+    """Mark the border points of sparse cells with the complement of their label, which is below 0.
+
+    Parameters
+    ----------
+    inputs : ndarray of float32 or float64, shape (n, 2)
+    points : CellPoints
+    cell_labels : ndarray of int32, one a cell
+    sparse : Neighbours
+    marks : ndarray of int32, shape (n,)
+        The cell of each point; replaced for border points.
+    """
+    cells, runs, _ = sparse
+    keys, n_core, starts, _, _, rows = points
+    metric = row_metric(grid, 0)
+    flat = inputs.reshape(-1)
+    for i in range(len(cells)):
+        ahead = np.int64(cells[min(i + CELLS_AHEAD, len(cells) - 1)])
         for p in range(starts[ahead] + n_core[ahead], starts[ahead + 1]):
-            soon_read(flat, np.uint64(2 * np.int64(rows[p])))
-            soon_written(cells, np.uint64(rows[p]))
-        cell = np.int64(sparse[i])
+            prefetch_read(flat, np.uint64(2 * np.int64(rows[p])))
+            prefetch_write(marks, np.uint64(rows[p]))
+        cell = np.int64(cells[i])
         own = cell_labels[cell]
         middle = starts[cell] + n_core[cell]
         if middle == starts[cell + 1]:
             continue  # all core
-        rival = _has_rival(cell_labels, runs, i, own)
-        for p in range(middle, starts[cell + 1] if own >= 0 and not rival else middle):
-            cells[rows[p]] = ~own
-        if not rival:
+        has_better = _has_better(cell_labels, runs, i, own)
+        for p in range(middle, starts[cell + 1] if own >= 0 and not has_better else middle):
+            marks[rows[p]] = ~own
+        if not has_better:
             continue
-        row = keys[cell] >> grid.col_bits
-        if row != measured_row:
-            k, below, above = row_metric(grid, bands, row)
-            measured_row = row
+        metric = cell_metric(grid, keys[cell], metric)
         for p in range(middle, starts[cell + 1]):
-            y = np.float64(points[rows[p], 0])
-            x = np.float64(points[rows[p], 1])
-            label = _lowest_label(
-                starts, ys, xs, n_core, cell_labels, runs, i, turns, y, x, own, k, below, above, grid.sin2
-            )
+            position = np.float64(inputs[rows[p], 0]), np.float64(inputs[rows[p], 1])
+            label = _lowest_label(points, cell_labels, sparse, i, own, position, metric)
             if label >= 0:
-                cells[rows[p]] = ~label
+                marks[rows[p]] = ~label
+
+
+def run(
+    grid: Grid, source: Located, points: CellPoints, sparse: list[Neighbours], cell_labels: Array, workers: Workers
+) -> Array:
+    """Mark the border points; return ``source.cell_of``, which holds the marks in place of their cells."""
+    marks = source.cell_of
+    workers.run(mark_border, [(source.points, grid, points, cell_labels, stripe, marks) for stripe in sparse])
+    return marks
 
 
 @kernel
-def label(start, stop, cell_labels, labels, core):
-    """Turn cells and marks into labels in place, for points ``start:stop``, and tell which points are core.
+def label(cell_labels, labels, core):
+    """Turn cells and marks into labels in place, and tell which points are core.
 
     Parameters
     ----------
@@ -97,10 +119,10 @@ def label(start, stop, cell_labels, labels, core):
         Filled.
     """
     of_cells = np.empty(SHORT, np.int32)
-    for first in range(start, stop, SHORT):
-        last = min(first + SHORT, stop)
-        lines_soon_written(labels, last, SHORT)
-        lines_soon_written(core, last, SHORT)
+    for first in range(0, len(labels), SHORT):
+        last = min(first + SHORT, len(labels))
+        prefetch_write_lines(labels, last, SHORT)
+        prefetch_write_lines(core, last, SHORT)
         own, is_core = labels[first:last], core[first:last]
         for j in range(len(own)):
             of_cells[j] = cell_labels[np.uint64(max(own[j], 0))]
@@ -108,3 +130,10 @@ def label(start, stop, cell_labels, labels, core):
             cell = own[j]
             own[j] = of_cells[j] if cell >= 0 else ~cell
             is_core[j] = (cell >= 0) & (of_cells[j] >= 0)
+
+
+def label_points(cell_labels: Array, marks: Array, workers: Workers) -> tuple[Array, Array]:
+    """Return labels, which take the place of the marks, and the core mask."""
+    labels, is_core = marks, np.empty(len(marks), np.bool_)
+    workers.run(label, [(cell_labels, labels[a:b], is_core[a:b]) for a, b in workers.stripes(len(labels))])
+    return labels, is_core
