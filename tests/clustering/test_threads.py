@@ -17,7 +17,7 @@ from numba import njit
 
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.inputs import read_only
-from cabstand.clustering.kernels import cells, gather, number, pages, pipeline, slots
+from cabstand.clustering.kernels import cells, gather, labels, pages, pipeline, slots
 from cabstand.clustering.kernels import threads as kernel_threads
 from cabstand.clustering.kernels.cells import Cells
 from cabstand.clustering.kernels.core import CellPoints
@@ -231,9 +231,9 @@ def test_clusters_are_numbered_by_their_lowest_core_point(four: Workers, n: int,
     expected = [ranks[int(find(parent, c))] if n_core[c] else -1 for c in range(n)]
     nowhere = np.empty(0)
     points = CellPoints(np.arange(n), n_core, starts, nowhere, nowhere, rows)
-    labels, n_clusters = number.run(points, parent, four._replace(n_stripes=parts))
+    found, n_clusters = labels.number_clusters(points, parent, four._replace(n_stripes=parts))
     assert n_clusters == len(ranks)
-    assert labels.tolist() == expected
+    assert found.tolist() == expected
 
 
 @ANY

@@ -2,7 +2,7 @@
 
 :mod:`.pipeline` calls them in this order: :mod:`.slots` gives every point a slot for its cell, :mod:`.cells` puts the
 cells in order and gives every point its own, :mod:`.neighbour_cells` finds what is within reach of sparse cells,
-:mod:`.sample` chooses and :mod:`.gather` collects the points to measure, :mod:`.core` finds core points, :mod:`.link` and
-:mod:`.closest` join cells, :mod:`.number` and :mod:`.border` write the answer. All take raw arrays and scalars; units
+:mod:`.sample` chooses and :mod:`.gather` collects the points to measure, :mod:`.core` finds core points, :mod:`.link`
+and :mod:`.closest` join cells, :mod:`.labels` writes the answer. All take raw arrays and scalars; units
 and checks belong to :mod:`cabstand.clustering.dbscan`.
 """

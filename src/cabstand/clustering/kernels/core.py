@@ -1,7 +1,8 @@
 """Sixth stage: which points are core points.
 
 In a cell of ``min_samples`` points or more all are. For the others neighbours are counted, nearest rows first, until
-there are enough or cannot be any more.
+there are enough or cannot be any more. Points may have weights, which may be zero or negative: then no cell is sure to
+be all core, and the weights of all neighbours are summed.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels import weighted
 from cabstand.clustering.kernels.cells import Cells
 from cabstand.clustering.kernels.gather import Gathered
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric
+from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric, sum_near
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
 from cabstand.clustering.kernels.threads import Array, Workers
 
@@ -31,29 +31,78 @@ class CellPoints(NamedTuple):
     rows: Array
 
 
+class Weights(NamedTuple):
+    """Weight of each gathered point, and the sums of the positive and of the negative ones of each cell."""
+
+    own: Array
+    positive: Array
+    negative: Array
+
+
 @kernel
-def find_core(grid, points, sparse, min_samples, flags):
-    """Set the flag (uint8, one a gathered point) of every core point of sparse cells, and count them in `points`."""
+def sum_weights(starts, weights):
+    """Sum the weights of gathered points by cell."""
+    own, positive, negative = weights
+    for cell in range(len(positive)):
+        up = 0.0
+        down = 0.0
+        for p in range(starts[cell], starts[cell + 1]):
+            up += max(own[p], 0.0)
+            down += min(own[p], 0.0)
+        positive[cell] = up
+        negative[cell] = down
+
+
+@inlined
+def _limits(starts, sparse, i):
+    """Return the points of cell `i` of these, and the least and the most neighbours that one of them can have."""
     cells, runs, shifts = sparse
+    most = np.int64(0)
+    for s in range(len(shifts)):
+        most += starts[np.uint64(runs[i, s, 1])] - starts[np.uint64(runs[i, s, 0])]
+    own = starts[cells[i] + 1] - starts[cells[i]]
+    return own, own, most
+
+
+@inlined
+def _weight_limits(weights, sparse, i):
+    """Return the weight of cell `i` of these, and the least and the most that a neighbourhood in it can have."""
+    cells, runs, shifts = sparse
+    _, positive, negative = weights
+    own = least = most = positive[cells[i]] + negative[cells[i]]
+    for s in range(len(shifts)):
+        for other in range(runs[i, s, 0], runs[i, s, 1]):
+            if other != cells[i]:
+                least += negative[other]
+                most += positive[other]
+    return own, least, most
+
+
+@kernel
+def find_core(grid, points, weights, sparse, min_samples, flags):
+    """Set the flag (uint8, one a gathered point) of every core point of sparse cells, and count them in `points`.
+
+    Two functions are compiled, one for `weights` None.
+    """
+    cells, _, shifts = sparse
     keys, n_core, starts, ys, xs, _ = points
     spans = np.empty((len(shifts) + 2, 4), np.int64)
     metric = row_metric(grid, 0)
     for i in range(len(cells)):
         cell = np.int64(cells[i])
-        total = np.int64(0)
-        for s in range(len(shifts)):
-            total += starts[np.uint64(runs[i, s, 1])] - starts[np.uint64(runs[i, s, 0])]
-        if total < min_samples:
-            n_core[cell] = 0
+        own, least, most = _limits(starts, sparse, i) if weights is None else _weight_limits(weights, sparse, i)
+        if least >= min_samples or most < min_samples:
+            n_core[cell] = starts[cell + 1] - starts[cell] if least >= min_samples else 0
             continue
         set_spans(starts, sparse, i, spans)
         metric = cell_metric(grid, keys[cell], metric)
-        own = starts[cell + 1] - starts[cell]
         found = 0
         for p in range(starts[cell], starts[cell + 1]):
-            is_core = count_near(ys, xs, p, own, spans, metric, min_samples) >= min_samples
-            flags[p] = is_core
-            found += is_core
+            if weights is None:
+                flags[p] = count_near(ys, xs, p, own, spans, metric, min_samples) >= min_samples
+            else:
+                flags[p] = sum_near(ys, xs, p, own, spans, metric, weights.own) >= min_samples
+            found += flags[p]
         n_core[cell] = found
 
 
@@ -95,12 +144,10 @@ def run(
 ) -> CellPoints:
     """Find the core points and move them to the front of their cells (in place)."""
     points = CellPoints(cells.keys, cells.sizes.copy(), *gathered)
-    flags = np.empty(len(points.rows), np.uint8)
-    if weights is None:
-        workers.run(find_core, [(grid, points, stripe, min_samples, flags) for stripe in sparse])
-    else:
-        summed = weighted.sum_weights(points.starts, weights[points.rows])
-        calls = [(grid, points, summed, stripe, min_samples, flags) for stripe in sparse]
-        workers.run(weighted.find_core_weighted, calls)
-    workers.run(core_first, [(cells.sizes, points, flags, a, b) for a, b in workers.stripes(len(cells.keys))])
+    flags, summed, n = np.empty(len(points.rows), np.uint8), None, len(cells.keys)
+    if weights is not None:
+        summed = Weights(weights[points.rows], np.empty(n), np.empty(n))
+        sum_weights(points.starts, summed)
+    workers.run(find_core, [(grid, points, summed, stripe, min_samples, flags) for stripe in sparse])
+    workers.run(core_first, [(cells.sizes, points, flags, a, b) for a, b in workers.stripes(n)])
     return points

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering.kernels.jit import inlined
+from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import DataError
 
-EARTH_RADIUS_M = 6_371_008.8
 BAND_LIMIT = 1 << 18  # at most so many bands; beyond it neighbouring rows share one
 KEY_BITS = 62
 LEAST_BITS = 6  # a row is at least a page of cells wide
@@ -67,10 +67,6 @@ def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Gri
         Radius of a neighbourhood in metres.
     spherical : bool
         Latitude and longitude in degrees, or a plane in metres.
-
-    Returns
-    -------
-    Grid
 
     Raises
     ------

@@ -40,21 +40,10 @@ def samples_near(points, a, b, shift, metric):
 
 @kernel
 def link(grid, points, neighbours, parent, pairs, n_open):
-    """Join cells with those after them.
+    """Join cells with those after them; return how many pairs are open now.
 
-    Parameters
-    ----------
-    points : CellPoints
-    neighbours : Neighbours
-        Of cells with a core point, in their own row and the next ones.
-    parent : ndarray of int32, one a cell
-    pairs : ndarray of int32, shape (room, 2)
-        Filled from `n_open` on with pairs that stay open, as many as there is room for.
-
-    Returns
-    -------
-    int
-        How many pairs are open now.
+    `neighbours` are of cells with a core point, in their own row and the next ones. Pairs that stay open are written to
+    `pairs` (int32, shape (room, 2)) from `n_open` on, as many as there is room for.
     """
     cells, runs, shifts = neighbours
     keys, n_core = points.keys, points.n_core

@@ -140,3 +140,19 @@ def count_near(ys, xs, p, known, spans, metric, enough):
             start = end
         s += 1
     return count
+
+
+@kernel
+def sum_near(ys, xs, p, known, spans, metric, weights):
+    """Add the weights of the points of `spans` within eps of point `p` to what is `known`."""
+    total = known
+    s = 0
+    while spans[s, 3] > 0:
+        centre = Centre(ys[p], xs[p], np.float64(spans[s, 2]))
+        weight = 0.0
+        for j in range(spans[s, 0], spans[s, 1]):
+            if is_near(centre, ys[j], xs[j], metric):
+                weight += weights[j]
+        total += weight
+        s += 1
+    return total

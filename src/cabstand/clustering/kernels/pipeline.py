@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels import (
-    border,
     cells,
     closest,
     core,
     gather,
+    labels,
     link,
     neighbour_cells,
-    number,
     sample,
     slots,
 )
@@ -40,17 +39,17 @@ def cluster(
     core : ndarray of bool, shape (n,)
     n_clusters : int
     """
-    # One array of 4 bytes a point holds the slot of each point, then its cell, then a mark where it is a border point,
-    # and its label in the end: each stage reads and replaces what the one before wrote.
-    slot_of = np.empty(len(points), np.int32)
     with workers(len(points), n_threads) as pool:
+        # To save memory, one array of 4 bytes a point holds the slot of each point at first, then its cell, then a mark
+        # if it is a border point, and its label in the end: each stage replaces what the one before wrote.
+        slot_of = np.empty(len(points), np.int32)
         page_bits, pages, chunks = slots.run(points, grid, slot_of, pool)
         table = cells.run(page_bits, pages, chunks, slot_of, pool)
         del pages
         source = Located(points, cell_of=slot_of, cells=table)
 
-        sparse_cells = table.sizes < min_samples if weights is None else np.ones(len(table.sizes), np.bool_)
-        sparse = neighbour_cells.run(grid, table, cells.listed(sparse_cells), pool)
+        is_sparse = table.sizes < min_samples if weights is None else np.ones(len(table.sizes), np.bool_)
+        sparse = neighbour_cells.run(grid, table, cells.listed(is_sparse), pool)
         starts = sample.run(table, sparse, min_samples, weights is not None, pool)
         gathered = gather.run(source, starts, pool)
 
@@ -58,9 +57,12 @@ def cluster(
         parent, open_pairs = link.run(grid, found, pool)
         if len(open_pairs):
             closest.run(grid, source, found, open_pairs, parent, pool)
-        cell_labels, n_clusters = number.run(found, parent, pool)
 
-        marks = border.run(grid, source, found, sparse, cell_labels, pool)
+        cell_labels, n_clusters = labels.number_clusters(found, parent, pool)
+        cells_and_marks = source.cell_of
+        if n_clusters:
+            marking = [(points, grid, found, cell_labels, stripe, cells_and_marks) for stripe in sparse]
+            pool.run(labels.mark_border, marking)
+            del marking
         del sparse, gathered, found  # their memory can hold the core mask
-        labels, is_core = border.label_points(cell_labels, marks, pool)
-    return labels, is_core, n_clusters
+        return *labels.label_points(cell_labels, cells_and_marks, pool), n_clusters

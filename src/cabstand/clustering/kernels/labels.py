@@ -1,4 +1,4 @@
-"""Last stages: the label of every point.
+"""Last stages: clusters are numbered by their lowest core point, and every point gets its label.
 
 A core point has the label of its cell, and a lone point of a cell without core points has none. Only the border points
 have to be looked up among the gathered ones: each takes the lowest-numbered cluster that has a core point within eps.
@@ -9,15 +9,56 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.core import CellPoints
-from cabstand.clustering.kernels.gather import Located
-from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.instructions import SHORT, prefetch_read, prefetch_write, prefetch_write_lines
+from cabstand.clustering.kernels.instructions import (
+    SHORT,
+    atomic_min,
+    prefetch_read,
+    prefetch_write,
+    prefetch_write_lines,
+)
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
-from cabstand.clustering.kernels.neighbour_cells import Neighbours
 from cabstand.clustering.kernels.threads import Array, Workers
+from cabstand.clustering.kernels.union_find import find
 
+NONE = np.iinfo(np.int32).max
 CELLS_AHEAD = 8  # their points are prefetched before it is their turn
+
+
+@kernel
+def lowest_cores(points, first, last, parent, lowest):
+    """Lower the lowest core point of clusters by those of cells ``first:last``; point these straight at their roots.
+
+    The core points of a cell come first and in input order, so its first is its lowest. `lowest` (int32, one a cell) is
+    meaningful at roots.
+    """
+    _, n_core, starts, _, _, rows = points
+    for cell in range(first, last):
+        if n_core[cell] > 0:
+            root = find(parent, cell)
+            parent[cell] = root
+            row = rows[starts[cell]]
+            if row < lowest[root]:
+                atomic_min(lowest, root, row)
+
+
+@kernel
+def label_cells(n_core, parent, ranks, labels):
+    """Label cells: the rank of their cluster (its root's), or -1 where no point is core."""
+    for cell in range(len(labels)):
+        labels[cell] = ranks[parent[cell]] if n_core[cell] > 0 else -1
+
+
+def number_clusters(points: CellPoints, parent: Array, workers: Workers) -> tuple[Array, int]:
+    """Label every cell; return the labels (int32, -1 where no point is core) and the number of clusters."""
+    labels, lowest = np.empty(len(parent), np.int32), np.full(len(parent), NONE, np.int32)
+    stripes = workers.stripes(len(parent))
+    workers.run(lowest_cores, [(points, a, b, parent, lowest) for a, b in stripes])
+    roots = np.flatnonzero(lowest != NONE)
+    ranks = lowest  # a root's lowest core point is replaced by its rank
+    ranks[roots[np.argsort(lowest[roots])]] = np.arange(len(roots), dtype=np.int32)
+    workers.run(label_cells, [(points.n_core[a:b], parent[a:b], ranks, labels[a:b]) for a, b in stripes])
+    return labels, len(roots)
 
 
 @kernel
@@ -60,14 +101,7 @@ def _has_better(cell_labels, runs, i, own):
 def mark_border(inputs, grid, points, cell_labels, sparse, marks):
     """Mark the border points of sparse cells with the complement of their label, which is below 0.
 
-    Parameters
-    ----------
-    inputs : ndarray of float32 or float64, shape (n, 2)
-    points : CellPoints
-    cell_labels : ndarray of int32, one a cell
-    sparse : Neighbours
-    marks : ndarray of int32, shape (n,)
-        The cell of each point; replaced for border points.
+    `marks` (int32, one an input point) hold the cells of all points at first.
     """
     cells, runs, _ = sparse
     keys, n_core, starts, _, _, rows = points
@@ -83,10 +117,9 @@ def mark_border(inputs, grid, points, cell_labels, sparse, marks):
         middle = starts[cell] + n_core[cell]
         if middle == starts[cell + 1]:
             continue  # all core
-        has_better = _has_better(cell_labels, runs, i, own)
-        for p in range(middle, starts[cell + 1] if own >= 0 and not has_better else middle):
-            marks[rows[p]] = ~own
-        if not has_better:
+        if not _has_better(cell_labels, runs, i, own):
+            for p in range(middle, starts[cell + 1] if own >= 0 else middle):
+                marks[rows[p]] = ~own
             continue
         metric = cell_metric(grid, keys[cell], metric)
         for p in range(middle, starts[cell + 1]):
@@ -96,27 +129,12 @@ def mark_border(inputs, grid, points, cell_labels, sparse, marks):
                 marks[rows[p]] = ~label
 
 
-def run(
-    grid: Grid, source: Located, points: CellPoints, sparse: list[Neighbours], cell_labels: Array, workers: Workers
-) -> Array:
-    """Mark the border points; return ``source.cell_of``, which holds the marks in place of their cells."""
-    marks = source.cell_of
-    workers.run(mark_border, [(source.points, grid, points, cell_labels, stripe, marks) for stripe in sparse])
-    return marks
-
-
 @kernel
 def label(cell_labels, labels, core):
     """Turn cells and marks into labels in place, and tell which points are core.
 
-    Parameters
-    ----------
-    cell_labels : ndarray of int32, one a cell
-        The label of the cell's core points, -1 if it has none.
-    labels : ndarray of int32
-        Cells, or complements of labels where :func:`mark_border` put them.
-    core : ndarray of bool
-        Filled.
+    `cell_labels` are the labels of the core points of cells, -1 where there are none; `labels` hold cells, or what
+    :func:`mark_border` put there.
     """
     of_cells = np.empty(SHORT, np.int32)
     for first in range(0, len(labels), SHORT):
