@@ -103,7 +103,7 @@ def slots_to_cells(side, page_bits, middle, words, slots, counts):
     """
     low = np.zeros(len(counts), np.uint8)
     ahead = -BLOCK if side.down else BLOCK
-    n_blocks = 0
+    n_blocks = np.int64(0)
     while True:
         first, last = next_block(side, n_blocks)
         if first == last:

@@ -14,7 +14,7 @@ import numpy as np
 from cabstand.clustering.kernels.cells import Cells
 from cabstand.clustering.kernels.gather import Gathered
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric, sum_near
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
 from cabstand.clustering.kernels.threads import Array, Workers
@@ -53,18 +53,32 @@ def sum_weights(starts, weights):
         negative[cell] = down
 
 
-@inlined
-def _limits(starts, sparse, i):
-    """Return the points of cell `i` of these, and the least and the most neighbours that one of them can have."""
+@kernel
+def find_core(grid, points, sparse, min_samples, flags):
+    """Set the flag (uint8, one a gathered point) of every core point of sparse cells, and count them in `points`."""
     cells, runs, shifts = sparse
-    most = np.int64(0)
-    for s in range(len(shifts)):
-        most += starts[np.uint64(runs[i, s, 1])] - starts[np.uint64(runs[i, s, 0])]
-    own = starts[cells[i] + 1] - starts[cells[i]]
-    return own, own, most
+    keys, n_core, starts, ys, xs, _ = points
+    spans = np.empty((len(shifts) + 2, 4), np.int64)
+    metric = row_metric(grid, np.int64(0))
+    for i in range(len(cells)):
+        cell = np.int64(cells[i])
+        total = np.int64(0)
+        for s in range(len(shifts)):
+            total += starts[np.uint64(runs[i, s, 1])] - starts[np.uint64(runs[i, s, 0])]
+        if total < min_samples:
+            n_core[cell] = 0
+            continue
+        set_spans(starts, sparse, i, spans)
+        metric = cell_metric(grid, keys[cell], metric)
+        own = starts[cell + 1] - starts[cell]
+        found = 0
+        for p in range(starts[cell], starts[cell + 1]):
+            flags[p] = count_near(ys, xs, p, own, spans, metric, min_samples) >= min_samples
+            found += flags[p]
+        n_core[cell] = found
 
 
-@inlined
+@kernel
 def _weight_limits(weights, sparse, i):
     """Return the weight of cell `i` of these, and the least and the most that a neighbourhood in it can have."""
     cells, runs, shifts = sparse
@@ -79,18 +93,15 @@ def _weight_limits(weights, sparse, i):
 
 
 @kernel
-def find_core(grid, points, weights, sparse, min_samples, flags):
-    """Set the flag (uint8, one a gathered point) of every core point of sparse cells, and count them in `points`.
-
-    Two functions are compiled, one for `weights` None.
-    """
+def find_core_weighted(grid, points, weights, sparse, min_samples, flags):
+    """Do as :func:`find_core` where points have weights."""
     cells, _, shifts = sparse
     keys, n_core, starts, ys, xs, _ = points
-    spans = np.empty((len(shifts) + 2, 4), np.int64)
-    metric = row_metric(grid, 0)
+    spans, own_weights = np.empty((len(shifts) + 2, 4), np.int64), weights.own
+    metric = row_metric(grid, np.int64(0))
     for i in range(len(cells)):
         cell = np.int64(cells[i])
-        own, least, most = _limits(starts, sparse, i) if weights is None else _weight_limits(weights, sparse, i)
+        own, least, most = _weight_limits(weights, sparse, i)
         if least >= min_samples or most < min_samples:
             n_core[cell] = starts[cell + 1] - starts[cell] if least >= min_samples else 0
             continue
@@ -98,10 +109,7 @@ def find_core(grid, points, weights, sparse, min_samples, flags):
         metric = cell_metric(grid, keys[cell], metric)
         found = 0
         for p in range(starts[cell], starts[cell + 1]):
-            if weights is None:
-                flags[p] = count_near(ys, xs, p, own, spans, metric, min_samples) >= min_samples
-            else:
-                flags[p] = sum_near(ys, xs, p, own, spans, metric, weights.own) >= min_samples
+            flags[p] = sum_near(ys, xs, p, own, spans, metric, own_weights) >= min_samples
             found += flags[p]
         n_core[cell] = found
 
@@ -116,7 +124,8 @@ def core_first(sizes, points, flags, first, last):
     for cell in range(first, last):
         a, b = starts[cell], starts[cell + 1]
         if n_core[cell] == 0:
-            xs[a:b] = np.nan
+            for p in range(a, b):
+                xs[p] = np.nan
         elif n_core[cell] < sizes[cell]:
             others = np.empty(b - a - n_core[cell], np.int32)
             front, n = a, 0
@@ -129,8 +138,9 @@ def core_first(sizes, points, flags, first, last):
                 else:
                     others[n] = rows[p]
                     n += 1
-            xs[front:b] = np.nan
-            rows[front:b] = others
+            for i in range(n):
+                xs[front + i] = np.nan
+                rows[front + i] = others[i]
 
 
 def run(
@@ -144,10 +154,12 @@ def run(
 ) -> CellPoints:
     """Find the core points and move them to the front of their cells (in place)."""
     points = CellPoints(cells.keys, cells.sizes.copy(), *gathered)
-    flags, summed, n = np.empty(len(points.rows), np.uint8), None, len(cells.keys)
-    if weights is not None:
+    flags, n = np.empty(len(points.rows), np.uint8), len(cells.keys)
+    if weights is None:
+        workers.run(find_core, [(grid, points, stripe, min_samples, flags) for stripe in sparse])
+    else:
         summed = Weights(weights[points.rows], np.empty(n), np.empty(n))
         sum_weights(points.starts, summed)
-    workers.run(find_core, [(grid, points, summed, stripe, min_samples, flags) for stripe in sparse])
+        workers.run(find_core_weighted, [(grid, points, summed, stripe, min_samples, flags) for stripe in sparse])
     workers.run(core_first, [(cells.sizes, points, flags, a, b) for a, b in workers.stripes(n)])
     return points

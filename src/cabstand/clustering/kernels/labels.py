@@ -105,7 +105,7 @@ def mark_border(inputs, grid, points, cell_labels, sparse, marks):
     """
     cells, runs, _ = sparse
     keys, n_core, starts, _, _, rows = points
-    metric = row_metric(grid, 0)
+    metric = row_metric(grid, np.int64(0))
     flat = inputs.reshape(-1)
     for i in range(len(cells)):
         ahead = np.int64(cells[min(i + CELLS_AHEAD, len(cells) - 1)])

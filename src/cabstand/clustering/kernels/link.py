@@ -47,7 +47,7 @@ def link(grid, points, neighbours, parent, pairs, n_open):
     """
     cells, runs, shifts = neighbours
     keys, n_core = points.keys, points.n_core
-    metric = row_metric(grid, 0)
+    metric = row_metric(grid, np.int64(0))
     for i in range(len(cells)):
         cell = np.int64(cells[i])
         for s in range(len(shifts)):
@@ -81,9 +81,9 @@ def link_cells(grid, points, cells, touching, parent, pairs):
     n_rows = 2 if touching else grid.reach_rows + 1
     runs = np.empty((BLOCK, n_rows * width, 2), np.int32)
     shifts = np.zeros(n_rows * width)
-    if grid.wraps:
-        shifts[1::3] = 360.0
-        shifts[2::3] = -360.0
+    for slot in range(1, n_rows * width, 3) if grid.wraps else range(0):
+        shifts[slot] = 360.0
+        shifts[slot + 1] = -360.0
     n_open = np.int64(0)
     for first in range(0, len(cells), BLOCK):
         own = cells[first : first + BLOCK]

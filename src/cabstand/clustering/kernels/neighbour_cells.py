@@ -22,9 +22,7 @@ class Neighbours(NamedTuple):
 
     cells: Array  # int32, shape (n,)
     runs: Array  # int32, shape (n, runs, 2): first cell and end of each run
-    shifts: (
-        Array  # float64, shape (runs,): degrees from the cells' side of the antimeridian to the run's (0, 360, -360)
-    )
+    shifts: Array  # float64, shape (runs,): degrees to the side of the antimeridian on which the run is (0, 360, -360)
 
 
 class RowSearch(NamedTuple):
@@ -142,9 +140,7 @@ def set_spans(starts, neighbours, i, spans):
         first = np.int64(runs[i, s, 0])
         last = np.int64(runs[i, s, 1])
         middle = cell if first <= cell < last else last
-        for part in range(2):
-            a = starts[first] if part == 0 else starts[min(middle + 1, last)]
-            b = starts[middle] if part == 0 else starts[last]
+        for a, b in ((starts[first], starts[middle]), (starts[min(middle + 1, last)], starts[last])):
             if a < b:
                 spans[n, 0] = a
                 spans[n, 1] = b

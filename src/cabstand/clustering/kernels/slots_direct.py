@@ -109,7 +109,7 @@ def assign(points, side, grid, table, slots):
     """
     flat, columns_per_unit, filled = points.reshape(-1), grid.bands[:, 0].copy(), table.filled
     most = len(table.keys)
-    n_pages = n_blocks = 0
+    n_pages = n_blocks = np.int64(0)  # not a literal: one version of what is called with them
     while n_pages <= most:
         first, last = next_block(side, n_blocks)
         if first == last:

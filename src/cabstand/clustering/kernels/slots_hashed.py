@@ -81,7 +81,8 @@ def assign(points, first, grid, tiles, slots):
         filled[np.uint64(page)] |= np.uint32(1 << inside)
     else:
         i = np.uint64(len(points))
-    used[:] = n_tiles, n_pages
+    used[0] = n_tiles
+    used[1] = n_pages
     return np.int64(i)
 
 
