@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels import (
-    cells,
-    closest,
-    core,
-    gather,
-    labels,
-    link,
-    neighbour_cells,
-    sample,
-    slots,
-)
+from cabstand.clustering.kernels import cells, closest, core, gather, labels, link, neighbour_cells, sample, slots
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.threads import Array, workers

@@ -18,15 +18,6 @@ LEAST_SAVING = 0.3  # share of the points that sampling must be able to leave ou
 
 
 @kernel
-def count_spared(sizes, min_samples):
-    """Count the points that could be left out if samples stood for every cell that is all core."""
-    total = np.int64(0)
-    for n in sizes:
-        total += max(n - N_SAMPLES, 0) if n >= min_samples else 0
-    return total
-
-
-@kernel
 def mark_whole(runs, whole):
     """Set `whole` (uint8, one a cell) of every cell in the runs (int32, shape (cells, runs, 2)) of sparse cells."""
     for i in range(len(runs)):
@@ -49,7 +40,7 @@ def lay_out(sizes, whole, min_samples, starts):
 def run(cells: Cells, sparse: list[Neighbours], min_samples: int, weighted: bool, workers: Workers) -> Array:
     """Return where the gathered points of each cell will start, and the end (int64, shape (cells + 1,))."""
     sizes = cells.sizes
-    n_spared = 0 if weighted else count_spared(sizes, min_samples)
+    n_spared = 0 if weighted else np.maximum(sizes - N_SAMPLES, 0)[sizes >= min_samples].sum()
     sampling = n_spared > LEAST_SAVING * cells.chunks[-1][1]
     whole = np.zeros(len(sizes), np.uint8) if sampling else np.ones(len(sizes), np.uint8)
     if sampling:
