@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels.cells import Cells
+from cabstand.clustering.kernels.cells import Cells, listed
 from cabstand.clustering.kernels.gather import Gathered
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import kernel
@@ -37,6 +37,11 @@ class Weights(NamedTuple):
     own: Array
     positive: Array
     negative: Array
+
+
+def sparse_cells(cells: Cells, min_samples: int, weights: Array | None) -> Array:
+    """List the cells (int32) whose points have to be looked at; with weights, all."""
+    return listed(cells.sizes < min_samples if weights is None else np.ones(len(cells.sizes), np.bool_))  # type: ignore[no-any-return]
 
 
 @kernel

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.core import CellPoints
+from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.instructions import (
     SHORT,
     atomic_min,
@@ -18,6 +19,7 @@ from cabstand.clustering.kernels.instructions import (
 )
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
+from cabstand.clustering.kernels.neighbour_cells import Neighbours
 from cabstand.clustering.kernels.threads import Array, Workers
 from cabstand.clustering.kernels.union_find import find
 
@@ -63,9 +65,9 @@ def number_clusters(points: CellPoints, parent: Array, workers: Workers) -> tupl
 
 @kernel
 def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
-    """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of a position.
+    """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of a point.
 
-    It is that of a point (y, x) in cell `i` of `neighbours`.
+    The point is in cell `i` of `neighbours`, at `position` (y, x).
     """
     _, n_core, starts, ys, xs, _ = points
     _, runs, shifts = neighbours
@@ -98,10 +100,10 @@ def _has_better(cell_labels, runs, i, own):
 
 
 @kernel
-def mark_border(inputs, grid, points, cell_labels, sparse, marks):
+def mark_stripe(inputs, grid, points, cell_labels, sparse, marks):
     """Mark the border points of sparse cells with the complement of their label, which is below 0.
 
-    `marks` (int32, one an input point) hold the cells of all points at first.
+    Until then `marks` (int32, one an input point) hold the cells of all points; non-border points keep theirs.
     """
     cells, runs, _ = sparse
     keys, n_core, starts, _, _, rows = points
@@ -129,12 +131,25 @@ def mark_border(inputs, grid, points, cell_labels, sparse, marks):
                 marks[rows[p]] = ~label
 
 
+def mark_border(
+    inputs: Array,
+    grid: Grid,
+    points: CellPoints,
+    cell_labels: Array,
+    sparse: list[Neighbours],
+    marks: Array,
+    workers: Workers,
+) -> None:
+    """Mark the border points of all stripes of sparse cells."""
+    workers.run(mark_stripe, [(inputs, grid, points, cell_labels, stripe, marks) for stripe in sparse])
+
+
 @kernel
 def label(cell_labels, labels, core):
     """Turn cells and marks into labels in place, and tell which points are core.
 
     `cell_labels` are the labels of the core points of cells, -1 where there are none; `labels` hold cells, or what
-    :func:`mark_border` put there.
+    :func:`mark_stripe` put there.
     """
     of_cells = np.empty(SHORT, np.int32)
     for first in range(0, len(labels), SHORT):

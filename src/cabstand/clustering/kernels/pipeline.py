@@ -38,8 +38,7 @@ def cluster(
         del pages
         source = Located(points, cell_of=slot_of, cells=table)
 
-        is_sparse = table.sizes < min_samples if weights is None else np.ones(len(table.sizes), np.bool_)
-        sparse = neighbour_cells.run(grid, table, cells.listed(is_sparse), pool)
+        sparse = neighbour_cells.run(grid, table, core.sparse_cells(table, min_samples, weights), pool)
         starts = sample.run(table, sparse, min_samples, weights is not None, pool)
         gathered = gather.run(source, starts, pool)
 
@@ -49,10 +48,8 @@ def cluster(
             closest.run(grid, source, found, open_pairs, parent, pool)
 
         cell_labels, n_clusters = labels.number_clusters(found, parent, pool)
-        cells_and_marks = source.cell_of
+        marks = source.cell_of
         if n_clusters:
-            marking = [(points, grid, found, cell_labels, stripe, cells_and_marks) for stripe in sparse]
-            pool.run(labels.mark_border, marking)
-            del marking
-        del sparse, gathered, found  # their memory can hold the core mask
-        return *labels.label_points(cell_labels, cells_and_marks, pool), n_clusters
+            labels.mark_border(points, grid, found, cell_labels, sparse, marks, pool)
+        del sparse, starts, gathered, found  # their memory can hold the core mask
+        return *labels.label_points(cell_labels, marks, pool), n_clusters
