@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels.core import CellPoints
+from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.instructions import (
     SHORT,
@@ -132,16 +133,11 @@ def mark_stripe(inputs, grid, points, cell_labels, sparse, marks):
 
 
 def mark_border(
-    inputs: Array,
-    grid: Grid,
-    points: CellPoints,
-    cell_labels: Array,
-    sparse: list[Neighbours],
-    marks: Array,
-    workers: Workers,
+    grid: Grid, source: Located, points: CellPoints, sparse: list[Neighbours], cell_labels: Array, workers: Workers
 ) -> None:
-    """Mark the border points of all stripes of sparse cells."""
-    workers.run(mark_stripe, [(inputs, grid, points, cell_labels, stripe, marks) for stripe in sparse])
+    """Mark the border points of all sparse cells in ``source.cell_of``."""
+    calls = [(source.points, grid, points, cell_labels, stripe, source.cell_of) for stripe in sparse]
+    workers.run(mark_stripe, calls)
 
 
 @kernel

@@ -48,8 +48,8 @@ def cluster(
             closest.run(grid, source, found, open_pairs, parent, pool)
 
         cell_labels, n_clusters = labels.number_clusters(found, parent, pool)
-        marks = source.cell_of
         if n_clusters:
-            labels.mark_border(points, grid, found, cell_labels, sparse, marks, pool)
+            labels.mark_border(grid, source, found, sparse, cell_labels, pool)
+        marks = source.cell_of
         del sparse, starts, gathered, found  # their memory can hold the core mask
         return *labels.label_points(cell_labels, marks, pool), n_clusters
