@@ -116,11 +116,8 @@ def slots_to_cells(side, page_bits, middle, words, slots, counts):
     return n_blocks
 
 
-def run(page_bits: int, pages: list[Pages], chunks: Chunks, slots: Array, workers: Workers) -> Cells:
-    """Put the cells of all threads' pages in order, and replace every point's slot by its cell (in place).
-
-    Parameters are what :func:`cabstand.clustering.kernels.slots.run` returns, and the slots.
-    """
+def _order_cells(page_bits: int, pages: list[Pages], workers: Workers) -> tuple[Array, list[Array]]:
+    """Return the keys of the cells of all threads' pages, in order, and the words of each thread's pages."""
     page_keys, sources = merge(pages, workers)
     stripes = workers.stripes(len(page_keys))
     all_filled, filled = np.concatenate([own.filled for own in pages]), np.empty(len(page_keys), np.uint32)
@@ -129,15 +126,23 @@ def run(page_bits: int, pages: list[Pages], chunks: Chunks, slots: Array, worker
     workers.run(fill_pages, [(sources[a:b], all_filled, filled[a:b], n_cells[a:b]) for a, b in stripes])
     np.cumsum(first_cell, out=first_cell)
     keys, words = np.empty(int(first_cell[-1]), np.int64), np.empty(len(all_filled), np.int64)
-    found = [(page_keys[a:b], page_bits, sources[a:b], filled[a:b], first_cell[a:b], keys, words) for a, b in stripes]
-    workers.run(list_cells, found)
+    calls = [(page_keys[a:b], page_bits, sources[a:b], filled[a:b], first_cell[a:b], keys, words) for a, b in stripes]
+    workers.run(list_cells, calls)
     edges = np.cumsum([0, *(len(own.keys) for own in pages)])
-    words_of = [words[a:b] for a, b in itertools.pairwise(edges)]
+    return keys, [words[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def run(page_bits: int, pages: list[Pages], chunks: Chunks, slots: Array, workers: Workers) -> Cells:
+    """Put the cells of all threads' pages in order, and replace every point's slot by its cell (in place).
+
+    Parameters are what :func:`cabstand.clustering.kernels.slots.run` returns, and the slots.
+    """
+    keys, words = _order_cells(page_bits, pages, workers)
     counts = np.zeros((len(pages), len(keys)), np.int32)
     sides, calls = pair_up(chunks), []
     for t, side in enumerate(sides):
         before = t - side.down  # the thread that has the slots of the stretch's first points
-        two = words_of[before], words_of[min(before + 1, len(sides) - 1)]
+        two = words[before], words[min(before + 1, len(sides) - 1)]
         calls.append((side, page_bits, chunks[before][1], two, slots, counts[t]))
     n_blocks = workers.run(slots_to_cells, calls)
     sizes = counts[0] if len(pages) == 1 else counts.sum(axis=0, dtype=np.int32)
