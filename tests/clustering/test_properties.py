@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cabstand.clustering.dbscan import dbscan
-from cabstand.clustering.kernels import share
+from cabstand.clustering.kernels import threads as kernel_threads
 from clustering.oracle import scikit_learn
 
 PLACES = ("town", "rounded", "collinear", "antimeridian", "north", "south", "earth", "single", "outliers", "parallel")
@@ -22,7 +22,7 @@ WEIGHTS = (None, (0.0, 1.0, 2.0), (-1.0, 0.0, 1.0, 3.0), (0.5, 1.0))
 @pytest.fixture(autouse=True, scope="module")
 def _threads_even_for_few() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(share, "SMALL", 0)
+        patch.setattr(kernel_threads, "SMALL", 0)
         yield
 
 

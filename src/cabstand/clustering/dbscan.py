@@ -1,4 +1,4 @@
-"""Exact DBSCAN of points on the Earth or on a plane: checks its input, strips the units, calls the kernels.
+"""Exact DBSCAN of points on the Earth or on a plane: checks its input, then calls the compiled kernels.
 
 The answer is scikit-learn's, label for label, whatever the number of threads: clusters are numbered by their lowest
 core index, and a border point takes the lowest-numbered cluster that has a core point within `eps_m`.
@@ -12,20 +12,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cabstand.clustering import metrics
 from cabstand.clustering.inputs import read_only
-from cabstand.clustering.kernels.grid import EARTH_RADIUS_M, make_grid
-from cabstand.clustering.kernels.pipeline import cluster, find_box
+from cabstand.clustering.kernels import bounds
+from cabstand.clustering.kernels.grid import make_grid
+from cabstand.clustering.kernels.pipeline import cluster
+from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import ConfigError, DataError
 
-__all__ = ["EARTH_RADIUS_M", "METRICS", "Clustering", "dbscan"]
+__all__ = ["EARTH_RADIUS_M", "Clustering", "dbscan"]
 
-METRICS = ("haversine", "euclidean")
 MOST = 1e150  # largest coordinate whose square is a number
 SMALLEST_EPS_M = 1e-6  # float64 degrees resolve about 1e-9 m
 
 
 class Clustering(NamedTuple):
-    """What DBSCAN found.
+    """The clusters of some points.
 
     Attributes
     ----------
@@ -76,7 +78,7 @@ def dbscan(
     Raises
     ------
     DataError
-        If the points or weights have a wrong shape, are not finite, or are no place on the Earth.
+        If the points or weights have a wrong shape, are not finite, or are not on the Earth.
     ConfigError
         If a parameter is out of its range.
     """
@@ -91,13 +93,13 @@ def dbscan(
 def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: Any, n_threads: int) -> Clustering:
     view = read_only(xy)
     earth = metric == "haversine"
-    box = find_box(view, n_threads)
+    box = bounds.run(view, n_threads)
     if box is None or np.abs(box[:2]).max() > (90.0 if earth else MOST) or np.abs(box[2:]).max() > MOST:
         raise _bad_point(view, earth)
     if earth and (box[2] < -180 or box[3] > 180):
         return _run(_turned(view), eps_m, min_samples, metric, weight, n_threads)
-    grid, bands = make_grid(box, eps_m, spherical=earth)
-    return Clustering(*cluster(view, grid, bands, min_samples, weight, n_threads))
+    grid = make_grid(box, eps_m, spherical=earth)
+    return Clustering(*cluster(view, grid, min_samples, weight, n_threads))
 
 
 def _turned(xy: NDArray[Any]) -> NDArray[np.float64]:
@@ -122,14 +124,12 @@ def _bad_point(xy: NDArray[Any], earth: bool) -> DataError:
 
 
 def _check_parameters(eps_m: Any, min_samples: Any, metric: str, n_threads: Any) -> None:
-    if metric not in METRICS:
-        raise ConfigError(f"unknown metric {metric!r}", where="metric", hint="choose haversine or euclidean")
+    metrics.check(metric)
     if not (isinstance(eps_m, (int, float, np.number)) and math.isfinite(eps_m) and eps_m >= SMALLEST_EPS_M):
         raise ConfigError(f"eps must be a distance in metres above 0, not {eps_m!r}", where="eps_m")
-    if isinstance(min_samples, bool) or not isinstance(min_samples, (int, np.integer)) or min_samples < 1:
-        raise ConfigError(f"min_samples must be a whole number of 1 or more, not {min_samples!r}", where="min_samples")
-    if isinstance(n_threads, bool) or not isinstance(n_threads, (int, np.integer)) or n_threads < 1:
-        raise ConfigError(f"threads must be a whole number of 1 or more, not {n_threads!r}", where="n_threads")
+    for name, value in (("min_samples", min_samples), ("n_threads", n_threads)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ConfigError(f"{name} must be a whole number of 1 or more, not {value!r}", where=name)
 
 
 def _check_points(points: ArrayLike) -> NDArray[Any]:

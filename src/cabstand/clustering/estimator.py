@@ -13,7 +13,7 @@ from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.engines import available_cores
 from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, column_names, read_only
-from cabstand.clustering.kernels.cores import core_points
+from cabstand.clustering.kernels.core_points import core_points
 from cabstand.errors import CabstandError
 
 

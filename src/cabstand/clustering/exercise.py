@@ -1,4 +1,4 @@
-"""A few points in every shape that the kernels treat apart, for whoever wants all of them compiled or loaded."""
+"""Small point sets that together exercise every kernel, so that all are compiled or loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EPS_M, MIN_SAMPLES = 50.0, 10
 
 
 def shapes() -> list[NDArray[np.float64]]:
-    """Return points in degrees, each array for `EPS_M` and `MIN_SAMPLES`."""
+    """Return arrays of points in degrees, to be clustered with `EPS_M` and `MIN_SAMPLES`."""
     rng = np.random.default_rng(0)
     # Enough for threads, dense enough for samples to stand for cells, with suburbs.
     town = np.r_[rng.uniform(0, 0.008, (28_000, 2)), rng.uniform(0, 0.05, (2_000, 2))] + CITY

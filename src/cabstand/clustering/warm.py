@@ -1,6 +1,6 @@
-"""Compiles every kernel beforehand: ``python -m cabstand.clustering.warm``, once a machine or in an image's build.
+"""Compiles every kernel: run ``python -m cabstand.clustering.warm`` once per machine, or when an image is built.
 
-What it compiles is kept (`cabstand.clustering.kernels.store`), so that nobody's first call waits for it.
+The machine code is stored on disk (`cabstand.clustering.kernels.store`), so that no first call has to wait for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cabstand.clustering.kernels import store
 
 
 def warm() -> None:
-    """Cluster a few points in every way that needs machine code of its own."""
+    """Cluster a few points in every way that needs its own machine code."""
     for kind, threads in itertools.product((np.float64, np.float32), (1, 2)):
         model = GeoDBSCAN(EPS_M, MIN_SAMPLES, n_jobs=threads)
         for points in shapes():
@@ -26,11 +26,11 @@ def warm() -> None:
 
 
 def main() -> None:
-    """Compile, and say how long it took and where the result lies."""
+    """Compile, and print how long it took and where the machine code is stored."""
     start = time.perf_counter()
     warm()
-    kept = [folder for folder in store.folders() if folder.is_dir()]
-    where = f"kept in {kept[0]}" if kept else "kept nowhere: no folder can be written (set NUMBA_CACHE_DIR)"
+    stored = [folder for folder in store.folders() if folder.is_dir()]
+    where = f"stored in {stored[0]}" if stored else "not stored: no cache folder is writable (set NUMBA_CACHE_DIR)"
     sys.stdout.write(f"clustering compiled in {time.perf_counter() - start:.1f} s, {where}\n")
 
 

@@ -1,9 +1,8 @@
-"""The compiled stages of exact DBSCAN, one a file, in the order in which they run.
+"""The compiled stages of exact DBSCAN, each in a file with the functions that run its kernels.
 
-`bounds` reads the input once; `grid` lays rows and columns over it; `book` gives every point a slot for its cell,
-`cells` puts the cells in order and tells each point its own; `sample` and `scatter` bring the points that matter
-together; `core` counts neighbours, `link` joins cells, `closest` settles the pairs that samples could not, `number` and
-`border` write the answer. `pipeline` runs them, with `layout` and `kept`; `bits`, `atomic` and `fetch` are instructions
-that numba has no name for. All take raw arrays and scalars; units and checks belong to
-:mod:`cabstand.clustering.dbscan`.
+:mod:`.pipeline` calls them in this order: :mod:`.slots` gives every point a slot for its cell, :mod:`.cells` puts the
+cells in order and gives every point its own, :mod:`.neighbour_cells` finds what is within reach of sparse cells,
+:mod:`.sample` chooses and :mod:`.gather` collects the points to measure, :mod:`.core` finds core points, :mod:`.link`
+and :mod:`.closest` join cells, :mod:`.labels` writes the answer. All take raw arrays and scalars; units and checks
+belong to :mod:`cabstand.clustering.dbscan`.
 """

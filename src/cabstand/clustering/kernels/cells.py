@@ -1,172 +1,149 @@
-"""Third stage: the cells that hold a point, in row-major order, and which of them each point is in.
+"""Third stage: the cells that hold a point, in row-major order, and the cell of each point.
 
-Every kernel here works on a stretch of the common pages, of the cells or of the points, so threads share them out.
-``where[t, page]`` is the page of book t among all books' pages, or -1.
-
-From a slot to its cell leads one word a page, its first cell and its filled slots: whatever is kept a cell or a page
-fits a cache far longer than what would be kept a slot, of which three in four hold nothing.
+From a slot to its cell leads one word a page, its first cell and its filled slots: a table of cells or pages fits a
+cache far longer than one of slots, of which three in four are empty.
 """
 
 from __future__ import annotations
 
+import itertools
+from typing import NamedTuple
+
 import numpy as np
 
-from cabstand.clustering.kernels.bits import ones
-from cabstand.clustering.kernels.fetch import SHORT, lines_soon_written
+from cabstand.clustering.kernels.instructions import SHORT, count_ones, prefetch_write_lines
 from cabstand.clustering.kernels.jit import inlined, kernel
-from cabstand.clustering.kernels.meet import BLOCK, next_block
+from cabstand.clustering.kernels.pages import Pages, merge
+from cabstand.clustering.kernels.threads import BLOCK, Array, Chunks, Workers, chunks_done, next_block, pair_up
 
 FILLED_BITS = 32  # of a page's word, below its first cell
 
 
-@kernel
-def merge_pages(keys, pages, heads, ends, at, page_keys, where):
-    """Merge one stretch of each book's pages.
+class Cells(NamedTuple):
+    """The cells that hold a point, in order."""
 
-    Parameters
-    ----------
-    keys : ndarray of int64
-        Keys of all books' pages, book after book, each book's in order.
-    pages : ndarray of int32, same shape
-        Which page each is, counted among all books' pages.
-    heads, ends : ndarray of int64, one a book
-        The stretches, in `keys`: between them they hold every page whose key is in some range.
-    at : int
-        Where the first common page goes.
-    page_keys : ndarray of int64
-    where : ndarray of int32, shape (books, pages)
-        Both filled.
-
-    Returns
-    -------
-    int
-        Number of common pages.
-    """
-    heads = heads.copy()
-    n = at
-    while True:
-        lowest = np.int64(0x7FFFFFFFFFFFFFFF)
-        left = False
-        for t in range(len(heads)):
-            if heads[t] < ends[t]:
-                lowest = min(lowest, keys[heads[t]])
-                left = True
-        if not left:
-            return n - at
-        page_keys[n] = lowest
-        for t in range(len(heads)):
-            where[t, n] = -1
-            if heads[t] < ends[t] and keys[heads[t]] == lowest:
-                where[t, n] = pages[heads[t]]
-                heads[t] += 1
-        n += 1
+    keys: Array  # int64, shape (cells,)
+    sizes: Array  # int32, shape (cells,): points in each
+    counts: Array  # int32, shape (threads, cells): those of each thread's chunk
+    chunks: Chunks  # the points of each thread
 
 
 @kernel
-def fill_pages(where, marks, first, last, filled, cells_in):
-    """Tell which slots of each of the pages ``first:last`` hold a point, and how many do.
+def listed(chosen):
+    """List the cells that are chosen, as int32."""
+    found = np.empty(len(chosen), np.int32)
+    n = 0
+    for cell in range(np.uint64(len(chosen))):  # no branches: which are chosen cannot be predicted
+        found[n] = cell
+        n += chosen[cell]
+    return found[:n]
 
-    Parameters
-    ----------
-    marks : ndarray of uint32
-        Filled slots of all books' pages; bit c stands for slot c.
-    filled : ndarray of uint32, one a page
-    cells_in : ndarray of int32, one a page
-        Both filled.
-    """
-    for page in range(first, last):
+
+@kernel
+def fill_pages(sources, all_filled, filled, n_cells):
+    """Find the filled slots of merged pages (see :func:`.pages.merge`) and their number."""
+    for page in range(len(filled)):
         bits = np.uint32(0)
-        for t in range(len(where)):
-            if where[t, page] >= 0:
-                bits |= marks[where[t, page]]
+        for t in range(sources.shape[1]):
+            if sources[page, t] >= 0:
+                bits |= all_filled[sources[page, t]]
         filled[page] = bits
-        cells_in[page] = ones(np.uint64(bits))
+        n_cells[page] = count_ones(np.uint64(bits))
 
 
 @kernel
-def list_cells(where, page_bits, page_keys, filled, first_cell, first, last, keys, words):
-    """Write the keys of the cells of the pages ``first:last``, and the word of every book's page.
-
-    Parameters
-    ----------
-    first_cell : ndarray of int32, one a page
-    keys : ndarray of int64, one a cell
-    words : ndarray of int64
-        For all books' pages; filled with the first cell, then the filled slots.
-    """
+def list_cells(page_keys, page_bits, sources, filled, first_cell, keys, words):
+    """Write the keys of all cells of merged pages, and the word of each thread's page."""
     columns = np.empty((1 << page_bits) + 1, np.int64)
-    for page in range(first, last):
+    for page in range(len(page_keys)):
         n = 0
-        for c in range(np.int64(1) << page_bits):  # no asking: which are filled cannot be guessed
+        for c in range(np.int64(1) << page_bits):  # no branches: which are filled cannot be predicted
             columns[n] = c
             n += (filled[page] >> c) & 1
         cell = np.int64(first_cell[page])
         for i in range(n):
             keys[cell + i] = (page_keys[page] << page_bits) | columns[i]
         word = cell << FILLED_BITS | np.int64(filled[page])
-        for t in range(len(where)):
-            if where[t, page] >= 0:
-                words[where[t, page]] = word
+        for t in range(sources.shape[1]):
+            if sources[page, t] >= 0:
+                words[sources[page, t]] = word
 
 
 @inlined
-def _turn(cells, first, last, ahead, page_bits, words, at, looked_up, few, counts):
+def _look_up(slots, first, last, ahead, page_bits, words, counters):
     """Turn the slots of points ``first:last`` into cells, and count them; short loops do not wait for each other.
 
-    Meanwhile what lies so far `ahead` is fetched.
+    Meanwhile what lies so far `ahead` is prefetched.
     """
+    low, counts = counters
+    looked_up = np.empty(SHORT, np.int64)
     inside = (np.int64(1) << page_bits) - 1
     for start in range(first, last, SHORT):
-        own = cells[start : min(start + SHORT, last)]
-        lines_soon_written(cells, start + ahead, SHORT)
+        own = slots[start : min(start + SHORT, last)]
+        prefetch_write_lines(slots, start + ahead, SHORT)
         for j in range(len(own)):
-            looked_up[j] = words[np.uint64(at + (np.int64(own[j]) >> page_bits))]
+            looked_up[j] = words[np.uint64(np.int64(own[j]) >> page_bits)]
         for j in range(len(own)):
             before = looked_up[j] & ((np.int64(1) << (np.int64(own[j]) & inside)) - 1)
-            own[j] = (looked_up[j] >> FILLED_BITS) + np.int64(ones(np.uint64(before)))
+            own[j] = (looked_up[j] >> FILLED_BITS) + np.int64(count_ones(np.uint64(before)))
         for cell in own:
-            n = np.uint8(few[np.uint64(cell)] + 1)
-            few[np.uint64(cell)] = n
+            n = np.uint8(low[np.uint64(cell)] + 1)
+            low[np.uint64(cell)] = n
             if n == 0:
                 counts[np.uint64(cell)] += 256
 
 
 @kernel
-def to_cells(start, stop, down, taken, page_bits, middle, words, before, after, cells, counts):
-    """Turn the slots of points of ``start:stop`` into cells in place, as many as the other thread leaves.
+def slots_to_cells(side, page_bits, middle, words, slots, counts):
+    """Replace the slots of the points that this side takes by their cells; return the blocks it took.
 
-    The points of each cell are counted in bytes, whose carries alone go to `counts` at once: a quarter of the memory
-    to jump about in.
-
-    Parameters
-    ----------
-    start, stop, down, taken
-        A :class:`cabstand.clustering.kernels.meet.Side`.
-    middle : int
-        The first point whose slot is in the other book of the stretch.
-    words : ndarray of int64
-        Of all books' pages.
-    before, after : int
-        Where in `words` the pages of the one book begin, and those of the other.
-    cells : ndarray of int32, one a point
-    counts : ndarray of int32, one a cell
-        Added to.
-
-    Returns
-    -------
-    int
-        Blocks taken.
+    The points of each cell are counted in bytes, whose carries alone go to `counts` at once: random accesses to a
+    quarter of the memory. `words` are those of two threads: slots before the point `middle` are of the one, others of
+    the other.
     """
-    few, looked_up = np.zeros(len(counts), np.uint8), np.empty(SHORT, np.int64)
-    ahead = -BLOCK if down else BLOCK
-    done = 0
+    low = np.zeros(len(counts), np.uint8)
+    ahead = -BLOCK if side.down else BLOCK
+    n_blocks = np.int64(0)
     while True:
-        first, last = next_block(start, stop, down, taken, done)
+        first, last = next_block(side, n_blocks)
         if first == last:
             break
-        done += 1
-        _turn(cells, first, min(last, middle), ahead, page_bits, words, before, looked_up, few, counts)
-        _turn(cells, max(first, middle), last, ahead, page_bits, words, after, looked_up, few, counts)
+        n_blocks += 1
+        _look_up(slots, first, min(last, middle), ahead, page_bits, words[0], (low, counts))
+        _look_up(slots, max(first, middle), last, ahead, page_bits, words[1], (low, counts))
     for cell in range(len(counts)):
-        counts[cell] += few[cell]
-    return done
+        counts[cell] += low[cell]
+    return n_blocks
+
+
+def _order_cells(page_bits: int, pages: list[Pages], workers: Workers) -> tuple[Array, list[Array]]:
+    """Return the keys of the cells of all threads' pages, in order, and the words of each thread's pages."""
+    page_keys, sources = merge(pages, workers)
+    stripes = workers.stripes(len(page_keys))
+    all_filled, filled = np.concatenate([own.filled for own in pages]), np.empty(len(page_keys), np.uint32)
+    first_cell = np.zeros(len(page_keys) + 1, np.int32)
+    n_cells = first_cell[1:]  # summed in place
+    workers.run(fill_pages, [(sources[a:b], all_filled, filled[a:b], n_cells[a:b]) for a, b in stripes])
+    np.cumsum(first_cell, out=first_cell)
+    keys, words = np.empty(int(first_cell[-1]), np.int64), np.empty(len(all_filled), np.int64)
+    calls = [(page_keys[a:b], page_bits, sources[a:b], filled[a:b], first_cell[a:b], keys, words) for a, b in stripes]
+    workers.run(list_cells, calls)
+    edges = np.cumsum([0, *(len(own.keys) for own in pages)])
+    return keys, [words[a:b] for a, b in itertools.pairwise(edges)]
+
+
+def run(page_bits: int, pages: list[Pages], chunks: Chunks, slots: Array, workers: Workers) -> Cells:
+    """Put the cells of all threads' pages in order, and replace every point's slot by its cell (in place).
+
+    Parameters are what :func:`cabstand.clustering.kernels.slots.run` returns, and the slots.
+    """
+    keys, words = _order_cells(page_bits, pages, workers)
+    counts = np.zeros((len(pages), len(keys)), np.int32)
+    sides, calls = pair_up(chunks), []
+    for t, side in enumerate(sides):
+        before = t - side.down  # the thread that has the slots of the stretch's first points
+        two = words[before], words[min(before + 1, len(sides) - 1)]
+        calls.append((side, page_bits, chunks[before][1], two, slots, counts[t]))
+    n_blocks = workers.run(slots_to_cells, calls)
+    sizes = counts[0] if len(pages) == 1 else counts.sum(axis=0, dtype=np.int32)
+    return Cells(keys, sizes, counts, chunks_done(sides, n_blocks))

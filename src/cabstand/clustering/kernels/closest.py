@@ -1,6 +1,4 @@
-"""Settles the pairs of cells that samples could not join.
-
-The question is whether any core point of one is within eps of one of the other.
+"""Decides whether the core points of two cells that samples could not join are within eps of each other.
 
 Both sets are halved at the median of their longer side, over and over, and pairs of halves whose boxes are too far
 apart (or surely near) are dropped (or decide): near-linear also for dense clumps whose edges are just over eps apart,
@@ -11,9 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels import gather
+from cabstand.clustering.kernels.core import CellPoints
+from cabstand.clustering.kernels.gather import Located
+from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.link import find, unite
-from cabstand.clustering.kernels.metric import any_near, row_metric
+from cabstand.clustering.kernels.metric import Centre, any_near, row_metric
+from cabstand.clustering.kernels.threads import Array, Workers
+from cabstand.clustering.kernels.union_find import find, unite
 
 SMALL = 512  # compare all with all below so many pairs
 
@@ -33,7 +36,7 @@ def _box(ys, xs, start, stop):
 
 @kernel
 def _halve(keys, others, start, stop):
-    """Reorder ``start:stop`` of both arrays so that the median of `keys` stands in the middle; return the middle."""
+    """Reorder ``start:stop`` of both arrays so that the median of `keys` is in the middle; return the middle."""
     middle = (start + stop) >> 1
     low = start
     high = stop - 1
@@ -59,34 +62,33 @@ def _halve(keys, others, start, stop):
 
 
 @kernel
-def _squared_gaps(box_a, box_b, turn, k):
+def _squared_gaps(box_a, box_b, shift, k):
     """Smallest and largest quick squared distance between two boxes."""
     y0 = box_b[0] - box_a[1]
     y1 = box_a[0] - box_b[1]
-    x0 = box_b[2] - box_a[3] - turn
-    x1 = box_a[2] + turn - box_b[3]
+    x0 = box_b[2] - box_a[3] - shift
+    x1 = box_a[2] + shift - box_b[3]
     dy = max(0.0, y0, y1)
     dx = max(0.0, x0, x1)
     far_y = max(box_b[1] - box_a[0], box_a[1] - box_b[0])
-    far_x = max(box_b[3] - box_a[2] - turn, box_a[3] + turn - box_b[2])
+    far_x = max(box_b[3] - box_a[2] - shift, box_a[3] + shift - box_b[2])
     return dy * dy + k * dx * dx, far_y * far_y + k * far_x * far_x
 
 
 @kernel
-def sets_near(ys, xs, a0, a1, b0, b1, turn, measure, sin2, stack):
-    """Tell whether a point of ``a0:a1`` is within eps of one of ``b0:b1``; reorders both."""
-    k, below, above = measure
-    stack[0] = (a0, a1, b0, b1)
+def sets_near(ys, xs, sets, shift, metric, stack):
+    """Tell whether a point of one set is within eps of one of the other (first and end of each); reorder both."""
+    stack[0] = sets
     top = 1
     while top > 0:
         top -= 1
         a0, a1, b0, b1 = stack[top]
         box_a = _box(ys, xs, a0, a1)
         box_b = _box(ys, xs, b0, b1)
-        nearest, farthest = _squared_gaps(box_a, box_b, turn, k)
-        if nearest > above:
+        nearest, farthest = _squared_gaps(box_a, box_b, shift, metric.k)
+        if nearest > metric.above:
             continue
-        if farthest <= below:
+        if farthest <= metric.below:
             return True
         if box_a[0] == box_a[1] and box_a[2] == box_a[3]:
             a1 = a0 + 1  # all alike
@@ -94,14 +96,14 @@ def sets_near(ys, xs, a0, a1, b0, b1, turn, measure, sin2, stack):
             b1 = b0 + 1
         if (a1 - a0) * (b1 - b0) <= SMALL:
             for p in range(a0, a1):
-                if any_near(ys, xs, b0, b1, ys[p], xs[p], turn, k, below, above, sin2):
+                if any_near(ys, xs, b0, b1, Centre(ys[p], xs[p], shift), metric):
                     return True
             continue
         split_a = a1 - a0 >= b1 - b0
         y0, y1, x0, x1 = box_a if split_a else box_b
         start = a0 if split_a else b0
         stop = a1 if split_a else b1
-        tall = (y1 - y0) * (y1 - y0) >= k * (x1 - x0) * (x1 - x0)
+        tall = (y1 - y0) * (y1 - y0) >= metric.k * (x1 - x0) * (x1 - x0)
         middle = _halve(ys, xs, start, stop) if tall else _halve(xs, ys, start, stop)
         if split_a:
             stack[top] = (a0, middle, b0, b1)
@@ -114,15 +116,12 @@ def sets_near(ys, xs, a0, a1, b0, b1, turn, measure, sin2, stack):
 
 
 @kernel
-def close_pairs(grid, bands, keys, pairs, begin, n_core, ys, xs, parent):
-    """Join every pair of cells that truly has core points within eps of each other.
+def close_pairs(grid, points, pairs, parent):
+    """Join every pair of cells (int32, shape (pairs, 2)) that has core points within eps of each other.
 
-    Parameters
-    ----------
-    pairs : ndarray of int32, shape (p, 2)
-    begin : ndarray of int64, one a cell
-        Where the core points of each cell of a pair begin in `ys` and `xs`, which are reordered within each cell.
+    `points` (CellPoints) are all core points of these cells; they are reordered within each cell.
     """
+    keys, n_core, starts, ys, xs, _ = points
     stack = [(np.int64(0), np.int64(0), np.int64(0), np.int64(0))] * 256
     for i in range(len(pairs)):
         a = np.int64(pairs[i, 0])
@@ -131,21 +130,40 @@ def close_pairs(grid, bands, keys, pairs, begin, n_core, ys, xs, parent):
         root_b = find(parent, b)
         if root_a == root_b:
             continue
-        ahead = xs[begin[b]] - xs[begin[a]]
-        turn = 0.0
+        ahead = xs[starts[b]] - xs[starts[a]]
+        shift = 0.0
         if grid.wraps:
-            turn = 360.0 if ahead > 180 else (-360.0 if ahead < -180 else 0.0)
-        measure = row_metric(grid, bands, keys[a] >> grid.col_bits)
-        if sets_near(
-            ys, xs, begin[a], begin[a] + n_core[a], begin[b], begin[b] + n_core[b], turn, measure, grid.sin2, stack
-        ):
+            shift = 360.0 if ahead > 180 else (-360.0 if ahead < -180 else 0.0)
+        metric = row_metric(grid, keys[a] >> grid.col_bits)
+        sets = starts[a], starts[a] + n_core[a], starts[b], starts[b] + n_core[b]
+        if sets_near(ys, xs, sets, shift, metric, stack):
             unite(parent, root_a, root_b)
 
 
 @kernel
-def copy_core(cells, begin, starts, n_core, ys, xs, to_ys, to_xs):
-    """Copy the core points of cells that were brought together whole."""
+def copy_core(cells, points, to):
+    """Copy the core points of `cells`, which were gathered whole, from one CellPoints to another."""
+    _, n_core, starts, ys, xs, _ = points
+    _, _, to_starts, to_ys, to_xs, _ = to
     for cell in cells:
         for i in range(n_core[cell]):
-            to_ys[begin[cell] + i] = ys[starts[cell] + i]
-            to_xs[begin[cell] + i] = xs[starts[cell] + i]
+            to_ys[to_starts[cell] + i] = ys[starts[cell] + i]
+            to_xs[to_starts[cell] + i] = xs[starts[cell] + i]
+
+
+def run(grid: Grid, source: Located, points: CellPoints, pairs: Array, parent: Array, workers: Workers) -> None:
+    """Join the open pairs that belong together; sampled cells are read from the input again."""
+    sizes, wanted = source.cells.sizes, np.unique(pairs)
+    is_whole = points.starts[wanted + 1] - points.starts[wanted] >= sizes[wanted]
+    whole, sampled = wanted[is_whole], wanted[~is_whole]
+    starts, lengths = np.empty(len(parent), np.int64), points.n_core[whole].astype(np.int64)
+    starts[whole] = np.cumsum(lengths) - lengths
+    core = points._replace(starts=starts, ys=np.empty(lengths.sum()), xs=np.empty(lengths.sum()))
+    copy_core(whole, points, core)
+    if len(sampled):
+        lengths = np.zeros(len(parent), np.int64)
+        lengths[sampled] = sizes[sampled]
+        again = gather.run(source, np.concatenate([[0], np.cumsum(lengths)]), workers)
+        starts[sampled] = len(core.ys) + again.starts[sampled]
+        core = core._replace(ys=np.concatenate([core.ys, again.ys]), xs=np.concatenate([core.xs, again.xs]))
+    close_pairs(grid, core, pairs, parent)

@@ -1,104 +1,170 @@
 """Sixth stage: which points are core points.
 
 In a cell of ``min_samples`` points or more all are. For the others neighbours are counted, nearest rows first, until
-there are enough or cannot be any more.
+there are enough or cannot be any more. Points may have weights, which may be zero or negative: then no cell is sure to
+be all core, and the weights of all neighbours are summed.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from cabstand.clustering.kernels.cells import Cells, listed
+from cabstand.clustering.kernels.gather import Gathered
+from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.metric import count_near, row_metric
+from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric, sum_near
+from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
+from cabstand.clustering.kernels.threads import Array, Workers
+
+
+class CellPoints(NamedTuple):
+    """The gathered points, the core points of each cell in front."""
+
+    keys: Array  # int64, shape (cells,)
+    n_core: Array  # int32, shape (cells,): core points in each cell, those that were not gathered included
+    starts: Array  # these as in Gathered, but points that are not core have NaN in `xs`
+    ys: Array
+    xs: Array
+    rows: Array
+
+
+class Weights(NamedTuple):
+    """Weight of each gathered point, and the sums of the positive and of the negative ones of each cell."""
+
+    own: Array
+    positive: Array
+    negative: Array
+
+
+def sparse_cells(cells: Cells, min_samples: int, weights: Array | None) -> Array:
+    """List the cells (int32) whose points have to be looked at; with weights, all."""
+    return listed(cells.sizes < min_samples if weights is None else np.ones(len(cells.sizes), np.bool_))  # type: ignore[no-any-return]
 
 
 @kernel
-def spans_of(starts, cell, runs, i, turns, spans, span_turns):
-    """Turn a cell's runs into ranges of points, leaving out the cell itself; return how many and their points."""
-    n_spans = 0
-    total = np.int64(0)
-    for s in range(len(turns)):
-        first = np.int64(runs[i, s, 0])
-        last = np.int64(runs[i, s, 1])
-        middle = cell if first <= cell < last else last
-        for part in range(2):
-            a = starts[first] if part == 0 else starts[min(middle + 1, last)]
-            b = starts[middle] if part == 0 else starts[last]
-            if a < b:
-                spans[n_spans, 0] = a
-                spans[n_spans, 1] = b
-                span_turns[n_spans] = turns[s]
-                total += b - a
-                n_spans += 1
-    return n_spans, total
+def sum_weights(starts, weights):
+    """Sum the weights of gathered points by cell."""
+    own, positive, negative = weights
+    for cell in range(len(positive)):
+        up = 0.0
+        down = 0.0
+        for p in range(starts[cell], starts[cell + 1]):
+            up += max(own[p], 0.0)
+            down += min(own[p], 0.0)
+        positive[cell] = up
+        negative[cell] = down
 
 
 @kernel
-def find_core(grid, bands, keys, starts, ys, xs, sparse, runs, turns, first, last, min_samples, flags, n_core):
-    """Set the flag of every core point of cells ``sparse[first:last]`` and count them.
-
-    Parameters
-    ----------
-    sparse : ndarray of int32
-        The cells of fewer than `min_samples` points.
-    runs, turns : ndarray
-        Their neighbours as :func:`cabstand.clustering.kernels.windows.all_runs` finds them; degrees to turn each.
-    flags : ndarray of uint8, one a kept point
-    n_core : ndarray of int32, one a cell
-    """
-    spans = np.empty((len(turns) + 1, 2), np.int64)
-    span_turns = np.empty(len(turns) + 1)
-    measured_row = np.int64(-1)
-    k = below = above = 0.0
-    for i in range(first, last):
-        cell = np.int64(sparse[i])
-        own = starts[cell + 1] - starts[cell]
+def find_core(grid, points, sparse, min_samples, flags):
+    """Set the flag (uint8, one a gathered point) of every core point of sparse cells, and count them in `points`."""
+    cells, runs, shifts = sparse
+    keys, n_core, starts, ys, xs, _ = points
+    spans = np.empty((len(shifts) + 2, 4), np.int64)
+    metric = row_metric(grid, np.int64(0))
+    for i in range(len(cells)):
+        cell = np.int64(cells[i])
         total = np.int64(0)
-        for s in range(len(turns)):
+        for s in range(len(shifts)):
             total += starts[np.uint64(runs[i, s, 1])] - starts[np.uint64(runs[i, s, 0])]
         if total < min_samples:
             n_core[cell] = 0
             continue
-        n_spans, rest = spans_of(starts, cell, runs, i, turns, spans, span_turns)
-        row = keys[cell] >> grid.col_bits
-        if row != measured_row:
-            k, below, above = row_metric(grid, bands, row)
-            measured_row = row
+        set_spans(starts, sparse, i, spans)
+        metric = cell_metric(grid, keys[cell], metric)
+        own = starts[cell + 1] - starts[cell]
         found = 0
         for p in range(starts[cell], starts[cell + 1]):
-            n = count_near(ys, xs, p, own, rest, spans, span_turns, n_spans, k, below, above, grid.sin2, min_samples)
-            flags[p] = n >= min_samples
-            found += n >= min_samples
+            flags[p] = count_near(ys, xs, p, own, spans, metric, min_samples) >= min_samples
+            found += flags[p]
         n_core[cell] = found
 
 
 @kernel
-def core_first(sizes, starts, ys, xs, rows, flags, n_core, first, last):
-    """Move the core points of mixed cells to the front, in input order, and blank the longitude of all that are not.
+def _weight_limits(weights, sparse, i):
+    """Return the weight of cell `i` of these, and the least and the most that a neighbourhood in it can have."""
+    cells, runs, shifts = sparse
+    _, positive, negative = weights
+    own = least = most = positive[cells[i]] + negative[cells[i]]
+    for s in range(len(shifts)):
+        for other in range(runs[i, s, 0], runs[i, s, 1]):
+            if other != cells[i]:
+                least += negative[other]
+                most += positive[other]
+    return own, least, most
+
+
+@kernel
+def find_core_weighted(grid, points, weights, sparse, min_samples, flags):
+    """Do as :func:`find_core` where points have weights."""
+    cells, _, shifts = sparse
+    keys, n_core, starts, ys, xs, _ = points
+    spans, own_weights = np.empty((len(shifts) + 2, 4), np.int64), weights.own
+    metric = row_metric(grid, np.int64(0))
+    for i in range(len(cells)):
+        cell = np.int64(cells[i])
+        own, least, most = _weight_limits(weights, sparse, i)
+        if least >= min_samples or most < min_samples:
+            n_core[cell] = starts[cell + 1] - starts[cell] if least >= min_samples else 0
+            continue
+        set_spans(starts, sparse, i, spans)
+        metric = cell_metric(grid, keys[cell], metric)
+        found = 0
+        for p in range(starts[cell], starts[cell + 1]):
+            flags[p] = sum_near(ys, xs, p, own, spans, metric, own_weights) >= min_samples
+            found += flags[p]
+        n_core[cell] = found
+
+
+@kernel
+def core_first(sizes, points, flags, first, last):
+    """Move the core points of mixed cells among ``first:last`` to the front, in input order; make `xs` of others NaN.
 
     NaN is near nothing, so from here on a range of points can be searched for core points without looking at flags.
     """
-    most = 0
+    _, n_core, starts, ys, xs, rows = points
     for cell in range(first, last):
-        if 0 < n_core[cell] < sizes[cell]:
-            most = max(most, sizes[cell])
-    spare_row = np.empty(most, np.int32)
-    for cell in range(first, last):
-        if 0 < n_core[cell] < sizes[cell]:
-            front = starts[cell]
-            n_spare = 0
-            for p in range(starts[cell], starts[cell + 1]):
+        a, b = starts[cell], starts[cell + 1]
+        if n_core[cell] == 0:
+            for p in range(a, b):
+                xs[p] = np.nan
+        elif n_core[cell] < sizes[cell]:
+            others = np.empty(b - a - n_core[cell], np.int32)
+            front, n = a, 0
+            for p in range(a, b):
                 if flags[p]:
                     ys[front] = ys[p]
                     xs[front] = xs[p]
                     rows[front] = rows[p]
                     front += 1
                 else:
-                    spare_row[n_spare] = rows[p]
-                    n_spare += 1
-            for i in range(n_spare):
+                    others[n] = rows[p]
+                    n += 1
+            for i in range(n):
                 xs[front + i] = np.nan
-                rows[front + i] = spare_row[i]
-        elif n_core[cell] == 0:
-            for p in range(starts[cell], starts[cell + 1]):
-                xs[p] = np.nan
+                rows[front + i] = others[i]
+
+
+def run(
+    grid: Grid,
+    cells: Cells,
+    gathered: Gathered,
+    sparse: list[Neighbours],
+    min_samples: int,
+    weights: Array | None,
+    workers: Workers,
+) -> CellPoints:
+    """Find the core points and move them to the front of their cells (in place)."""
+    points = CellPoints(cells.keys, cells.sizes.copy(), *gathered)
+    flags, n = np.empty(len(points.rows), np.uint8), len(cells.keys)
+    if weights is None:
+        workers.run(find_core, [(grid, points, stripe, min_samples, flags) for stripe in sparse])
+    else:
+        summed = Weights(weights[points.rows], np.empty(n), np.empty(n))
+        sum_weights(points.starts, summed)
+        workers.run(find_core_weighted, [(grid, points, summed, stripe, min_samples, flags) for stripe in sparse])
+    workers.run(core_first, [(cells.sizes, points, flags, a, b) for a, b in workers.stripes(n)])
+    return points

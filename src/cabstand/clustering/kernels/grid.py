@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering.kernels.jit import inlined
+from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import DataError
 
-EARTH_RADIUS_M = 6_371_008.8
-BAND_LIMIT = 1 << 18  # at most so many row tables; beyond it neighbouring rows share one
+BAND_LIMIT = 1 << 18  # at most so many bands; beyond it neighbouring rows share one
 KEY_BITS = 62
 LEAST_BITS = 6  # a row is at least a page of cells wide
 
@@ -25,12 +26,13 @@ LEAST_BITS = 6  # a row is at least a page of cells wide
 class Grid(NamedTuple):
     """Rows and columns, in the units of the input (degrees on the Earth).
 
-    A cell's key is ``row << col_bits | column``; keys in order are cells in row-major order. Only scalars stand here
-    (an array in a tuple costs numba a reference count at each look); the table of bands goes beside it, of shape
-    (bands, 4): columns per unit, units per column, and how far along the row a neighbour can be in rows 0 and 1 away,
-    and in rows 2 or more away.
+    A cell's key is ``row << col_bits | column``; keys in order are cells in row-major order. Kernels take `bands` out
+    of the tuple before their loops: numba may count a reference at each access to an array in a tuple.
     """
 
+    bands: NDArray[
+        np.float64
+    ]  # per band: columns per unit, units per column, reach along rows 0 and 1 away, and others
     spherical: bool
     wraps: bool  # longitude runs full circle: the first column is the last one's neighbour
     origin0: float
@@ -41,11 +43,20 @@ class Grid(NamedTuple):
     reach_rows: int  # a neighbour is at most so many rows away
     band_shift: int  # the table of bands is indexed by row >> band_shift
     eps2: float  # squared eps: degrees of chord on the Earth
-    sin2: float  # sin^2(eps / 2R), what scikit-learn compares with
-    rounding: float  # relative error that the input's own rounding can make in a squared distance of eps
+    sin2: float  # sin^2(eps / 2R), which scikit-learn compares with
+    rounding: float  # relative error of a squared distance of eps due to the rounding of the input
 
 
-def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> tuple[Grid, NDArray[np.float64]]:
+@inlined
+def cell_of(grid, columns, y, x):
+    """Return the row and the column of a point's cell; `columns` is ``grid.bands[:, 0]``."""
+    row = min(np.int64((y - grid.origin0) * grid.rows_per_unit), grid.n_rows - 1)
+    per_unit = columns[np.uint64(row >> grid.band_shift)]
+    last_col = np.int64(360.0 * per_unit + 0.5) - 1 if grid.wraps else (np.int64(1) << grid.col_bits) - 1
+    return row, min(np.int64((x - grid.origin1) * per_unit), last_col)
+
+
+def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Grid:
     """Lay a grid over a bounding box.
 
     Parameters
@@ -57,11 +68,6 @@ def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> tup
     spherical : bool
         Latitude and longitude in degrees, or a plane in metres.
 
-    Returns
-    -------
-    grid : Grid
-    bands : ndarray of float64, shape (bands, 4)
-
     Raises
     ------
     DataError
@@ -70,7 +76,7 @@ def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> tup
     return _earth(box, eps_m) if spherical else _plane(box, eps_m)
 
 
-def _plane(box: NDArray[np.float64], eps: float) -> tuple[Grid, NDArray[np.float64]]:
+def _plane(box: NDArray[np.float64], eps: float) -> Grid:
     span = max(box[1] - box[0], box[3] - box[2])
     cells = span / eps * math.sqrt(2.0) + 2
     _check_cells(cells, cells)
@@ -78,7 +84,8 @@ def _plane(box: NDArray[np.float64], eps: float) -> tuple[Grid, NDArray[np.float
     side = eps / math.sqrt(2.0) * (1 - slack)
     far = math.sqrt(max(eps * eps - side * side * (1 - slack), 0.0))
     bands = np.array([[1 / side, side, eps * (1 + slack) + slack * side, far * (1 + slack) + slack * side]])
-    grid = Grid(
+    return Grid(
+        bands=bands,
         spherical=False,
         wraps=False,
         origin0=float(box[0]),
@@ -92,10 +99,9 @@ def _plane(box: NDArray[np.float64], eps: float) -> tuple[Grid, NDArray[np.float
         sin2=0.0,
         rounding=0.0,
     )
-    return grid, bands
 
 
-def _earth(box: NDArray[np.float64], eps_m: float) -> tuple[Grid, NDArray[np.float64]]:
+def _earth(box: NDArray[np.float64], eps_m: float) -> Grid:
     angle = min(eps_m / EARTH_RADIUS_M, math.pi)
     chord = 2 * math.sin(angle / 2)
     wraps = bool(box[3] - box[2] > 180)
@@ -112,7 +118,8 @@ def _earth(box: NDArray[np.float64], eps_m: float) -> tuple[Grid, NDArray[np.flo
     width = 360.0 if wraps else float(box[3] - box[2])
     sine = 2.0 if eps_m >= math.pi * EARTH_RADIUS_M else math.sin(0.5 * (eps_m / EARTH_RADIUS_M))
     bands = np.stack([cols, 1 / cols, near * (1 + slack) + 1e-6 / cols, far * (1 + slack) + 1e-6 / cols], axis=1)
-    grid = Grid(
+    return Grid(
+        bands=bands,
         spherical=True,
         wraps=wraps,
         origin0=float(box[0]),
@@ -126,7 +133,6 @@ def _earth(box: NDArray[np.float64], eps_m: float) -> tuple[Grid, NDArray[np.flo
         sin2=sine * sine,
         rounding=rounding,
     )
-    return grid, bands
 
 
 def _earth_tables(

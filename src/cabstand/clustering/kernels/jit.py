@@ -1,4 +1,4 @@
-"""How every kernel is compiled: no GIL, C division, strict floats, and kept on disk once compiled."""
+"""How every kernel is compiled: no GIL, C division, strict floats, and stored on disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Compiled = Callable[..., Any]
 
 
 def kernel(function: Compiled) -> Compiled:
-    """Compile with numba when first called, and keep the machine code (:mod:`cabstand.clustering.kernels.store`)."""
+    """Compile with numba when first called, and store the machine code (:mod:`cabstand.clustering.kernels.store`)."""
     compiled = njit(nogil=True, error_model="numpy")(function)
     compiled._cache = KernelCache(function)
     return compiled  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ between is decided by the formula that scikit-learn evaluates, operation by oper
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,21 +18,48 @@ RADIANS = math.pi / 180.0
 CHUNK = 64
 
 
+class Metric(NamedTuple):
+    """How distances from points of one row are compared with eps."""
+
+    row: int
+    k: float  # weight of the squared difference in longitude
+    below: float  # quick squared distance up to which points are neighbours
+    above: float  # and beyond which they are not
+    sin2: float  # what the exact haversine is compared with
+
+
+class Centre(NamedTuple):
+    """The point whose neighbours are sought, and the degrees to add to `x` (0 or 360 either way) to be beside them."""
+
+    y: float
+    x: float
+    shift: float
+
+
 @inlined
-def exactly_near(y1, x1, y2, x2, sin2):
+def _exactly_near(centre, y, x, sin2):
     """Decide as scikit-learn's HaversineDistance does on ``numpy.radians`` of the same degrees."""
-    a1 = y1 * RADIANS
-    a2 = y2 * RADIANS
+    a1 = centre.y * RADIANS
+    a2 = y * RADIANS
     s0 = math.sin(0.5 * (a1 - a2))
-    s1 = math.sin(0.5 * (x1 * RADIANS - x2 * RADIANS))
+    s1 = math.sin(0.5 * (centre.x * RADIANS - x * RADIANS))
     return s0 * s0 + math.cos(a1) * math.cos(a2) * s1 * s1 <= sin2
 
 
+@inlined
+def is_near(centre, y, x, metric):
+    """Tell whether (y, x) is within eps of the centre."""
+    dy = y - centre.y
+    dx = x - (centre.x + centre.shift)
+    d = dy * dy + metric.k * dx * dx
+    return d <= metric.below or (d <= metric.above and _exactly_near(centre, y, x, metric.sin2))
+
+
 @kernel
-def row_metric(grid, bands, row):
-    """Give ``k``, ``below`` and ``above`` for points of a row against those of the rows within reach."""
+def row_metric(grid, row):
+    """Return the Metric for points of a row against those of the rows within reach."""
     if not grid.spherical:
-        return 1.0, grid.eps2, grid.eps2
+        return Metric(row, 1.0, grid.eps2, grid.eps2, grid.sin2)
     height = 1.0 / grid.rows_per_unit
     y0 = grid.origin0 + row * height
     inner0 = max(y0, -90.0) * RADIANS
@@ -43,90 +71,88 @@ def row_metric(grid, bands, row):
         1.0 if outer0 <= 0 <= outer1 else max(math.cos(outer0), math.cos(outer1))
     )
     k = 0.5 * (least + most)
-    width = bands[row >> grid.band_shift, 2] * RADIANS
+    width = grid.bands[row >> grid.band_shift, 2] * RADIANS
     # Variation of the cosines, sin x against x, rounding of the input, rounding of the arithmetic.
     guard = (most - least) / max(most + least, 1e-300) + (grid.eps2 * RADIANS * RADIANS + width * width) / 6
     guard += grid.rounding + 1e-12
-    if guard > 0.5:
-        return k, -1.0, np.inf  # beside a pole: nothing is certain, decide every pair exactly
-    return k, grid.eps2 / (1 + guard), grid.eps2 / (1 - guard)
+    if guard > 0.5:  # beside a pole nothing is certain: decide every pair exactly
+        return Metric(row, k, -1.0, np.inf, grid.sin2)
+    return Metric(row, k, grid.eps2 / (1 + guard), grid.eps2 / (1 - guard), grid.sin2)
+
+
+@inlined
+def cell_metric(grid, key, metric):
+    """Return the Metric of a cell's row; `metric`, that of the cell before, if it is the same."""
+    row = key >> grid.col_bits
+    return metric if row == metric.row else row_metric(grid, row)
 
 
 @kernel
-def between(ys, xs, start, stop, y, x, turn, k, below, above, sin2):
-    """Count the neighbours inside the guard band."""
+def _count_exactly(ys, xs, start, stop, centre, metric):
     count = 0
-    turned = x + turn
     for j in range(np.uint64(start), np.uint64(stop)):
-        dy = ys[j] - y
-        dx = xs[j] - turned
-        d = dy * dy + k * dx * dx
-        if d > below and d <= above and exactly_near(y, x, ys[j], xs[j], sin2):
-            count += 1
+        count += is_near(centre, ys[j], xs[j], metric)
     return count
 
 
-@kernel
-def any_near(ys, xs, start, stop, y, x, turn, k, below, above, sin2):
-    """Tell whether a point of ``start:stop`` is within eps of (y, x).
+@inlined
+def _count_chunk(ys, xs, start, stop, centre, metric):
+    """Count the neighbours among the points ``start:stop`` by quick distances, and again where one is in doubt."""
+    y = centre.y
+    x = centre.x + centre.shift
+    sure = 0
+    maybe = 0
+    for j in range(np.uint64(start), np.uint64(stop)):  # unsigned: no index counts from the end
+        dy = ys[j] - y
+        dx = xs[j] - x
+        d = dy * dy + metric.k * dx * dx
+        sure += d <= metric.below
+        maybe += d <= metric.above
+    return sure if sure == maybe else _count_exactly(ys, xs, start, stop, centre, metric)
 
-    `turn` (0 or 360 degrees either way) moves x to the side of the antimeridian on which the range lies.
-    """
-    turned = x + turn
+
+@kernel
+def any_near(ys, xs, start, stop, centre, metric):
+    """Tell whether a point of ``start:stop`` is within eps of the centre."""
     count = 0
     while start < stop and count == 0:
         end = min(start + CHUNK, stop)
-        sure = 0
-        maybe = 0
-        for j in range(np.uint64(start), np.uint64(end)):  # unsigned: no index counts from the end
-            dy = ys[j] - y
-            dx = xs[j] - turned
-            d = dy * dy + k * dx * dx
-            sure += d <= below
-            maybe += d <= above
-        if maybe != sure:
-            sure += between(ys, xs, start, end, y, x, turn, k, below, above, sin2)
-        count += sure
+        count = _count_chunk(ys, xs, start, end, centre, metric)
         start = end
     return count > 0
 
 
 @kernel
-def count_near(ys, xs, p, count, rest, spans, turns, n_spans, k, below, above, sin2, enough):
-    """Count the neighbours of point p in ranges of points, until there are enough or cannot be any more.
+def count_near(ys, xs, p, known, spans, metric, enough):
+    """Count the neighbours of point `p` in `spans` and those `known`, until there are `enough` or cannot be any more.
 
-    Parameters
-    ----------
-    count, rest : int
-        Neighbours known beforehand, and points in all the ranges.
-    spans : ndarray of int64, shape (n_spans or more, 2)
-        First point and end of each range.
-    turns : ndarray of float64
-        For each range what :func:`any_near` calls `turn`.
-    enough : int
-        Where to stop.
+    Spans are those of :func:`cabstand.clustering.kernels.neighbour_cells.set_spans`.
     """
-    y = ys[p]
-    x = xs[p]
+    count = known
     s = 0
-    while s < n_spans and count < enough and count + rest >= enough:
+    while spans[s, 3] > 0 and count < enough and count + spans[s, 3] >= enough:
         start = spans[s, 0]
         stop = spans[s, 1]
-        turned = x + turns[s]
-        rest -= stop - start
+        centre = Centre(ys[p], xs[p], np.float64(spans[s, 2]))
         while start < stop and count < enough:
             end = min(start + CHUNK, stop)
-            sure = 0
-            maybe = 0
-            for j in range(np.uint64(start), np.uint64(end)):
-                dy = ys[j] - y
-                dx = xs[j] - turned
-                d = dy * dy + k * dx * dx
-                sure += d <= below
-                maybe += d <= above
-            if maybe != sure:
-                sure += between(ys, xs, start, end, y, x, turns[s], k, below, above, sin2)
-            count += sure
+            count += _count_chunk(ys, xs, start, end, centre, metric)
             start = end
         s += 1
     return count
+
+
+@kernel
+def sum_near(ys, xs, p, known, spans, metric, weights):
+    """Add the weights of the points of `spans` within eps of point `p` to what is `known`."""
+    total = known
+    s = 0
+    while spans[s, 3] > 0:
+        centre = Centre(ys[p], xs[p], np.float64(spans[s, 2]))
+        weight = 0.0
+        for j in range(spans[s, 0], spans[s, 1]):
+            if is_near(centre, ys[j], xs[j], metric):
+                weight += weights[j]
+        total += weight
+        s += 1
+    return total

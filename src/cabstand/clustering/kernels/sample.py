@@ -1,52 +1,50 @@
-"""Fourth stage: which points must be brought together.
+"""Fourth stage: which points must be gathered.
 
-A cell whose points reach ``min_samples`` is all core. Unless a cell with fewer lies within reach, nobody will ever
-measure a distance to its single points, and a few of them stand for it.
+A cell of ``min_samples`` points is all core. Unless a cell with fewer lies within reach, no distance to its single
+points is ever measured, and a few of them stand for it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels.cells import Cells
 from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.neighbour_cells import Neighbours
+from cabstand.clustering.kernels.threads import Array, Workers
+
+N_SAMPLES = 8  # points that stand for a cell inside a cluster
+LEAST_SAVING = 0.3  # share of the points that sampling must be able to leave out, or it is not tried
 
 
 @kernel
-def listed(chosen):
-    """List the cells that are chosen, as int32."""
-    found = np.empty(len(chosen), np.int32)
-    n = 0
-    for cell in range(np.uint64(len(chosen))):  # no asking: which are chosen cannot be guessed
-        found[n] = cell
-        n += chosen[cell]
-    return found[:n]
-
-
-@kernel
-def spared(sizes, min_samples, n_samples):
-    """Count the points that could be left out if `n_samples` stood for every cell that is all core."""
-    total = np.int64(0)
-    for n in sizes:
-        total += max(n - n_samples, 0) if n >= min_samples else 0
-    return total
-
-
-@kernel
-def mark_needed(runs, first, last, needed):
-    """Set ``needed`` of every cell in the runs of sparse cells ``first:last``."""
-    for i in range(first, last):
+def mark_whole(runs, whole):
+    """Set `whole` (uint8, one a cell) of every cell in the runs (int32, shape (cells, runs, 2)) of sparse cells."""
+    for i in range(len(runs)):
         for s in range(runs.shape[1]):
             for other in range(runs[i, s, 0], runs[i, s, 1]):
-                needed[np.uint64(other)] = 1
+                whole[np.uint64(other)] = 1
 
 
 @kernel
-def places(sizes, needed, min_samples, n_samples, starts):
-    """Lay out the kept points cell by cell: all of a needed cell, else the first `n_samples`; return how many."""
+def lay_out(sizes, whole, min_samples, starts):
+    """Fill `starts` as :func:`run` returns it: room for all points of a whole cell, else for samples."""
     total = 0
     for cell in range(len(sizes)):
         starts[cell] = total
         n = np.int64(sizes[cell])
-        total += n if needed[cell] or n < min_samples else min(n, n_samples)
+        total += n if whole[cell] or n < min_samples else min(n, N_SAMPLES)
     starts[len(sizes)] = total
-    return total
+
+
+def run(cells: Cells, sparse: list[Neighbours], min_samples: int, weighted: bool, workers: Workers) -> Array:
+    """Return where the gathered points of each cell will start, and the end (int64, shape (cells + 1,))."""
+    sizes = cells.sizes
+    n_spared = 0 if weighted else np.maximum(sizes - N_SAMPLES, 0)[sizes >= min_samples].sum()
+    sampling = n_spared > LEAST_SAVING * cells.chunks[-1][1]
+    whole = np.zeros(len(sizes), np.uint8) if sampling else np.ones(len(sizes), np.uint8)
+    if sampling:
+        workers.run(mark_whole, [(stripe.runs, whole) for stripe in sparse])
+    starts = np.empty(len(sizes) + 1, np.int64)
+    lay_out(sizes, whole, min_samples, starts)
+    return starts

@@ -1,9 +1,9 @@
-"""Keeps compiled kernels on disk, so that a machine compiles each of them once.
+"""Stores compiled kernels on disk, so that a machine compiles each of them once.
 
-numba's own cache asks only whether the file of a function has changed, not those of the functions it calls; numbers
-its files, so that two processes which compile at once may take each other's; and looks in one folder, which it must be
-able to write. Here a file is named by all that its content depends on, carries a checksum, and is put in its place
-whole: a writer may be killed at any moment, and what cannot be read is compiled again.
+numba's own cache checks only whether the file of a function has changed, not those of the functions it calls; it
+numbers its files, so that two processes which compile at once may take each other's; and it looks in one folder, which
+must be writable. Here a file is named after all that its content depends on, carries a checksum, and is moved into
+place when complete: a writer may be killed at any moment, and what cannot be read is compiled again.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ def stamp(sources: Path) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-STAMP = stamp(HERE)  # taken when the sources are loaded: they may change while this process runs
+STAMP = stamp(HERE)  # computed when the sources are loaded: they may change while this process runs
 
 
 def folders() -> list[Path]:
-    """Where compiled kernels may lie, in the order in which they are looked for and written.
+    """Return where compiled kernels may be, in the order of reading and writing.
 
-    ``NUMBA_CACHE_DIR`` if it is set; beside the sources, which a read-only installation can have been given
-    beforehand; and the user's cache folder.
+    ``NUMBA_CACHE_DIR`` if it is set; beside the sources, where a read-only installation may already have them; and the
+    user's cache folder.
     """
     named = os.environ.get("NUMBA_CACHE_DIR")
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     found = [Path(named) / "cabstand"] if named else []
     found.append(HERE / "__pycache__")
-    with suppress(RuntimeError):  # nobody is at home
+    with suppress(RuntimeError):  # there is no home directory
         found.append(home.expanduser() / "cabstand")
     return [folder / f"compiled-{STAMP}" for folder in found]
 
 
 def read(name: str) -> Any:
-    """Read what was written under a name, or None if it is not there or not whole."""
+    """Read what was written under a name; return None if it is missing or damaged."""
     for folder in folders():
         with suppress(OSError):
             content = (folder / name).read_bytes()
@@ -63,7 +63,7 @@ def read(name: str) -> Any:
 
 
 def write(name: str, value: Any) -> Path | None:
-    """Write under a name in the first folder that takes it; return the folder, or None if none does."""
+    """Write under a name in the first folder that is writable; return the folder, or None if there is none."""
     body = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     for folder in folders():
         part = folder / f"{name}.{uuid.uuid4().hex[:12]}.part"
@@ -80,7 +80,7 @@ def write(name: str, value: Any) -> Path | None:
 
 
 class KernelCache(_Cache):
-    """What numba asks for the compiled versions of one kernel."""
+    """The compiled versions of one kernel, as numba asks for them."""
 
     def __init__(self, function: Any) -> None:
         self._function = function
@@ -94,24 +94,24 @@ class KernelCache(_Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load a version for argument types, or None."""
         target_context.refresh()
-        kept = read(self._name(sig, target_context.codegen())) if self._enabled else None
-        return None if kept is None else CompileResult._rebuild(target_context, *kept)
+        stored = read(self._name(sig, target_context.codegen())) if self._enabled else None
+        return None if stored is None else CompileResult._rebuild(target_context, *stored)
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled version, if it can be kept and there is room."""
+        """Store a compiled version, if that is possible."""
         if self._enabled and not data.library.has_dynamic_globals:
             write(self._name(sig, data.codegen), data._reduce())
 
     def enable(self) -> None:
-        """Keep and load from now on."""
+        """Store and load from now on."""
         self._enabled = True
 
     def disable(self) -> None:
-        """Neither keep nor load from now on."""
+        """Neither store nor load from now on."""
         self._enabled = False
 
     def flush(self) -> None:
-        """Forget nothing: a file's name says all that its content depends on."""
+        """Do nothing: a file is named after all that its content depends on."""
 
     def _name(self, sig: Any, codegen: Any) -> str:
         name = f"{self._function.__module__.rpartition('.')[2]}.{self._function.__qualname__}"

@@ -1,40 +1,38 @@
-"""Sorts keys: least significant digits first, in passes of 11 bits."""
+"""Radix sort of keys: least significant digits first, in passes of 11 bits."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.threads import Array
 
 DIGIT_BITS = 11
-SMALL = 1 << 14  # below it NumPy's sort is as quick
+SMALL = 1 << 14  # keys below which NumPy's sort is as fast
 
 
 @kernel
 def one_pass(keys, order, shift, to_keys, to_order):
-    """Move keys and what they stand for into the order of one digit; equal digits keep their order."""
+    """Sort keys, and `order` with them, by the digit at bit `shift`; equal digits keep their order."""
     mask = np.uint64((1 << DIGIT_BITS) - 1)
-    places = np.zeros(1 << DIGIT_BITS, np.int64)
+    heads = np.zeros(1 << DIGIT_BITS, np.int64)
     for i in range(np.uint64(len(keys))):
-        places[(np.uint64(keys[i]) >> np.uint64(shift)) & mask] += 1
-    place = 0
-    for digit in range(len(places)):
-        n = places[digit]
-        places[digit] = place
-        place += n
+        heads[(np.uint64(keys[i]) >> np.uint64(shift)) & mask] += 1
+    head = 0
+    for digit in range(len(heads)):
+        n = heads[digit]
+        heads[digit] = head
+        head += n
     for i in range(np.uint64(len(keys))):
         digit = (np.uint64(keys[i]) >> np.uint64(shift)) & mask
-        to = np.uint64(places[digit])
-        places[digit] += 1
+        to = np.uint64(heads[digit])
+        heads[digit] += 1
         to_keys[to] = keys[i]
         to_order[to] = order[i]
 
 
-def ranked(keys: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return keys (none negative) in order, and where the lowest of them was, where the next, and so on, as int32.
+def argsort(keys: Array) -> tuple[Array, Array]:
+    """Return keys (int64, none negative) in order, and the index each came from, as int32.
 
     Keys that are in order already are returned themselves, not a copy.
     """

@@ -1,0 +1,168 @@
+"""Last stages: clusters are numbered by their lowest core point, and every point gets its label.
+
+A core point has the label of its cell, and a lone point of a cell without core points has none. Only the border points
+have to be looked up among the gathered ones: each takes the lowest-numbered cluster that has a core point within eps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cabstand.clustering.kernels.core import CellPoints
+from cabstand.clustering.kernels.gather import Located
+from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.instructions import (
+    SHORT,
+    atomic_min,
+    prefetch_read,
+    prefetch_write,
+    prefetch_write_lines,
+)
+from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
+from cabstand.clustering.kernels.neighbour_cells import Neighbours
+from cabstand.clustering.kernels.threads import Array, Workers
+from cabstand.clustering.kernels.union_find import find
+
+NONE = np.iinfo(np.int32).max
+CELLS_AHEAD = 8  # their points are prefetched before it is their turn
+
+
+@kernel
+def lowest_cores(points, first, last, parent, lowest):
+    """Lower the lowest core point of clusters by those of cells ``first:last``; point these straight at their roots.
+
+    The core points of a cell come first and in input order, so its first is its lowest. `lowest` (int32, one a cell) is
+    meaningful at roots.
+    """
+    _, n_core, starts, _, _, rows = points
+    for cell in range(first, last):
+        if n_core[cell] > 0:
+            root = find(parent, cell)
+            parent[cell] = root
+            row = rows[starts[cell]]
+            if row < lowest[root]:
+                atomic_min(lowest, root, row)
+
+
+@kernel
+def label_cells(n_core, parent, ranks, labels):
+    """Label cells: the rank of their cluster (its root's), or -1 where no point is core."""
+    for cell in range(len(labels)):
+        labels[cell] = ranks[parent[cell]] if n_core[cell] > 0 else -1
+
+
+def number_clusters(points: CellPoints, parent: Array, workers: Workers) -> tuple[Array, int]:
+    """Label every cell; return the labels (int32, -1 where no point is core) and the number of clusters."""
+    labels, lowest = np.empty(len(parent), np.int32), np.full(len(parent), NONE, np.int32)
+    stripes = workers.stripes(len(parent))
+    workers.run(lowest_cores, [(points, a, b, parent, lowest) for a, b in stripes])
+    roots = np.flatnonzero(lowest != NONE)
+    ranks = lowest  # a root's lowest core point is replaced by its rank
+    ranks[roots[np.argsort(lowest[roots])]] = np.arange(len(roots), dtype=np.int32)
+    workers.run(label_cells, [(points.n_core[a:b], parent[a:b], ranks, labels[a:b]) for a, b in stripes])
+    return labels, len(roots)
+
+
+@kernel
+def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
+    """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of a point.
+
+    The point is in cell `i` of `neighbours`, at `position` (y, x).
+    """
+    _, n_core, starts, ys, xs, _ = points
+    _, runs, shifts = neighbours
+    for s in range(len(shifts)):
+        first = np.int64(runs[i, s, 0])
+        last = np.int64(runs[i, s, 1])
+        centre = Centre(position[0], position[1], shifts[s])
+        n_better = 0
+        for cell in range(np.uint64(first), np.uint64(last)):
+            n_better += (cell_labels[cell] >= 0) & ((best < 0) | (cell_labels[cell] < best))
+        if n_better == 0 or not any_near(ys, xs, starts[first], starts[last], centre, metric):
+            continue
+        for cell in range(first, last):
+            label = cell_labels[cell]
+            if label >= 0 and (best < 0 or label < best):
+                a = starts[cell]
+                if any_near(ys, xs, a, a + n_core[cell], centre, metric):
+                    best = label
+    return best
+
+
+@kernel
+def _has_better(cell_labels, runs, i, own):
+    """Tell whether any cell in the runs has a label that would beat `own` (-1: none)."""
+    for s in range(runs.shape[1]):
+        for cell in range(runs[i, s, 0], runs[i, s, 1]):
+            if cell_labels[cell] >= 0 and (own < 0 or cell_labels[cell] < own):
+                return True
+    return False
+
+
+@kernel
+def mark_stripe(inputs, grid, points, cell_labels, sparse, marks):
+    """Mark the border points of sparse cells with the complement of their label, which is below 0.
+
+    Until then `marks` (int32, one an input point) hold the cells of all points; non-border points keep theirs.
+    """
+    cells, runs, _ = sparse
+    keys, n_core, starts, _, _, rows = points
+    metric = row_metric(grid, np.int64(0))
+    flat = inputs.reshape(-1)
+    for i in range(len(cells)):
+        ahead = np.int64(cells[min(i + CELLS_AHEAD, len(cells) - 1)])
+        for p in range(starts[ahead] + n_core[ahead], starts[ahead + 1]):
+            prefetch_read(flat, np.uint64(2 * np.int64(rows[p])))
+            prefetch_write(marks, np.uint64(rows[p]))
+        cell = np.int64(cells[i])
+        own = cell_labels[cell]
+        middle = starts[cell] + n_core[cell]
+        if middle == starts[cell + 1]:
+            continue  # all core
+        if not _has_better(cell_labels, runs, i, own):
+            for p in range(middle, starts[cell + 1] if own >= 0 else middle):
+                marks[rows[p]] = ~own
+            continue
+        metric = cell_metric(grid, keys[cell], metric)
+        for p in range(middle, starts[cell + 1]):
+            position = np.float64(inputs[rows[p], 0]), np.float64(inputs[rows[p], 1])
+            label = _lowest_label(points, cell_labels, sparse, i, own, position, metric)
+            if label >= 0:
+                marks[rows[p]] = ~label
+
+
+def mark_border(
+    grid: Grid, source: Located, points: CellPoints, sparse: list[Neighbours], cell_labels: Array, workers: Workers
+) -> None:
+    """Mark the border points of all sparse cells in ``source.cell_of``."""
+    calls = [(source.points, grid, points, cell_labels, stripe, source.cell_of) for stripe in sparse]
+    workers.run(mark_stripe, calls)
+
+
+@kernel
+def label(cell_labels, labels, core):
+    """Turn cells and marks into labels in place, and tell which points are core.
+
+    `cell_labels` are the labels of the core points of cells, -1 where there are none; `labels` hold cells, or what
+    :func:`mark_stripe` put there.
+    """
+    of_cells = np.empty(SHORT, np.int32)
+    for first in range(0, len(labels), SHORT):
+        last = min(first + SHORT, len(labels))
+        prefetch_write_lines(labels, last, SHORT)
+        prefetch_write_lines(core, last, SHORT)
+        own, is_core = labels[first:last], core[first:last]
+        for j in range(len(own)):
+            of_cells[j] = cell_labels[np.uint64(max(own[j], 0))]
+        for j in range(len(own)):
+            cell = own[j]
+            own[j] = of_cells[j] if cell >= 0 else ~cell
+            is_core[j] = (cell >= 0) & (of_cells[j] >= 0)
+
+
+def label_points(cell_labels: Array, marks: Array, workers: Workers) -> tuple[Array, Array]:
+    """Return labels, which take the place of the marks, and the core mask."""
+    labels, is_core = marks, np.empty(len(marks), np.bool_)
+    workers.run(label, [(cell_labels, labels[a:b], is_core[a:b]) for a, b in workers.stripes(len(labels))])
+    return labels, is_core

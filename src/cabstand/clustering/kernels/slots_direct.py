@@ -1,0 +1,149 @@
+"""Slots of points in a box so small that a table holds every page in it.
+
+Points are taken in blocks that stay in the first-level cache, one short loop after another: what is arithmetic is
+vectorised, and random accesses do not wait for it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.instructions import prefetch_read
+from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.pages import PAGE_BITS, Pages
+from cabstand.clustering.kernels.threads import BLOCK, Array, Side, next_block
+
+TILE_BITS = 5  # binary logarithm of the rows of a tile, and of the pages in one of its rows
+PATCH_BITS = 2  # of the rows of a patch, which fills a cache line, and of the pages across it
+
+
+class PageTable(NamedTuple):
+    """Every page of the box by its position, and one thread's pages by their number.
+
+    A tile is 32 rows of 32 pages and fills a page of memory, a patch of it a cache line: what is near on the Earth is
+    near in memory. There are less than 2^21 tiles, so that rows, columns and entries are 32-bit numbers.
+    """
+
+    row_tiles: int  # tiles across the box
+    key_shift: int  # of the row in a page's key
+    numbers: Array  # int32, shape (tiles * 1024,): number of each page plus 1, 0 where there is none
+    keys: Array  # as in Pages
+    filled: Array
+
+
+@inlined
+def _rows_of(flat, grid):
+    """Find the rows of a block of points, ``y, x, y, x...``, and how far along them they lie."""
+    n = len(flat) >> 1
+    rows, xs, last_row = np.empty(n, np.int32), np.empty(n), np.int32(grid.n_rows - 1)
+    for j in range(n):
+        rows[j] = min(np.int32((flat[2 * j] - grid.origin0) * grid.rows_per_unit), last_row)
+        xs[j] = flat[2 * j + 1] - grid.origin1
+    return rows, xs
+
+
+@inlined
+def _columns_of(rows, xs, grid, columns_per_unit):
+    """Find the columns of a block of points."""
+    per_unit, cols = np.empty(len(rows)), np.empty(len(rows), np.int32)
+    for j in range(len(rows)):
+        per_unit[j] = columns_per_unit[np.uint64(np.int64(rows[j]) >> grid.band_shift)]
+    for j in range(len(rows)):
+        cols[j] = np.int32(xs[j] * per_unit[j])
+    if grid.wraps:
+        for j in range(len(rows)):
+            cols[j] = min(cols[j], np.int32(360.0 * per_unit[j] + 0.5) - np.int32(1))
+    return cols
+
+
+@inlined
+def _entries_of(rows, cols, row_tiles):
+    """Find the entries of the pages of a block of points in the table of all pages."""
+    entries = np.empty(len(rows), np.int32)
+    of_tile = TILE_BITS - PATCH_BITS
+    for j in range(len(rows)):
+        row = np.int64(rows[j])
+        across = np.int64(cols[j]) >> PAGE_BITS
+        tile = (row >> TILE_BITS) * row_tiles + (across >> TILE_BITS)
+        patch = (row >> PATCH_BITS & (1 << of_tile) - 1) << of_tile | across >> PATCH_BITS & (1 << of_tile) - 1
+        inside = (row & (1 << PATCH_BITS) - 1) << PATCH_BITS | across & (1 << PATCH_BITS) - 1
+        entries[j] = (tile << 2 * of_tile | patch) << 2 * PATCH_BITS | inside
+    return entries
+
+
+@inlined
+def _find_slots(rows, cols, entries, table, n_pages, slots, upcoming):
+    """Find the slots of a block of points, adding pages that are new; return the number of pages.
+
+    Meanwhile the points of the block that comes next are prefetched.
+    """
+    numbers, keys = table.numbers, table.keys
+    for j in range(len(slots)):
+        prefetch_read(upcoming, np.uint64(2 * j))
+        entry = np.uint64(entries[j])
+        page = np.int64(numbers[entry])
+        if page == 0:
+            if n_pages == len(keys):
+                return n_pages + 1
+            keys[n_pages] = np.int64(rows[j]) << table.key_shift | np.int64(cols[j]) >> PAGE_BITS
+            n_pages += 1
+            page = n_pages
+            numbers[entry] = page
+        slots[j] = (page - 1) << PAGE_BITS | np.int64(cols[j]) & ((1 << PAGE_BITS) - 1)
+    return n_pages
+
+
+@kernel
+def assign(points, side, grid, table, slots):
+    """Give the points that this side takes their slots, and mark these.
+
+    Returns
+    -------
+    n_pages : int
+        One more than `table` has room for if there are too many.
+    n_blocks : int
+        Blocks taken.
+    """
+    flat, columns_per_unit, filled = points.reshape(-1), grid.bands[:, 0].copy(), table.filled
+    most = len(table.keys)
+    n_pages = n_blocks = np.int64(0)  # not a literal: one version of what is called with them
+    while n_pages <= most:
+        first, last = next_block(side, n_blocks)
+        if first == last:
+            break
+        n_blocks += 1
+        own = slots[first:last]
+        ahead = max(first - BLOCK, 0) if side.down else first + BLOCK
+        rows, xs = _rows_of(flat[2 * first : 2 * last], grid)
+        cols = _columns_of(rows, xs, grid, columns_per_unit)
+        entries = _entries_of(rows, cols, table.row_tiles)
+        n_pages = _find_slots(rows, cols, entries, table, n_pages, own, flat[2 * ahead :])
+        if n_pages <= most:
+            for slot in own:
+                filled[np.uint64(slot >> PAGE_BITS)] |= np.uint32(1 << (slot & ((1 << PAGE_BITS) - 1)))
+    return n_pages, n_blocks
+
+
+def _row_tiles(grid: Grid) -> int:
+    return (1 << grid.col_bits >> (PAGE_BITS + TILE_BITS)) + 1
+
+
+def table_size(grid: Grid) -> int:
+    """Return how many pages a table of the whole box has."""
+    return ((grid.n_rows >> TILE_BITS) + 1) * _row_tiles(grid) << 2 * TILE_BITS
+
+
+def run(points: Array, side: Side, grid: Grid, most: int, slots: Array) -> tuple[Pages | None, int]:
+    """Fill one thread's pages (None if there are more than `most`) and slots; return also the blocks it took."""
+    table = PageTable(
+        row_tiles=_row_tiles(grid),
+        key_shift=grid.col_bits - PAGE_BITS,
+        numbers=np.zeros(table_size(grid), np.int32),  # the system provides memory only for what is touched
+        keys=np.empty(most, np.int64),
+        filled=np.zeros(most, np.uint32),
+    )
+    n, n_blocks = assign(points, side, grid, table, slots)
+    return Pages(table.keys[:n].copy(), table.filled[:n]) if n <= most else None, n_blocks
