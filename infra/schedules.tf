@@ -18,9 +18,6 @@ locals {
     }
   }
 
-  # Jobs that an event of the project starts: task, source, detail_type, detail.
-  event_jobs = {}
-
   schedules = {
     for name, job in local.scheduled_jobs : name => merge(job, {
       expression = try(coalesce(var.schedule_overrides[name].expression), job.expression)

@@ -22,8 +22,6 @@ SWITCHED = {
     "aws_apigatewayv2_api_mapping": "api_domain_name",
     "aws_apigatewayv2_authorizer": "api_jwt_issuer",
     "aws_apigatewayv2_domain_name": "api_domain_name",
-    "aws_cloudwatch_event_rule": "an entry of event_jobs",
-    "aws_cloudwatch_event_target": "an entry of event_jobs",
     "aws_eip": "egress = nat_gateway",
     "aws_flow_log": "enable_flow_logs",
     "aws_nat_gateway": "egress = nat_gateway",

@@ -86,7 +86,7 @@ def test_each_wildcard_is_listed_with_its_reason() -> None:
 
 def test_a_new_wildcard_is_found(tmp_path: Path) -> None:
     file = INFRA / "modules/batch/execution_role.tf"
-    mutated = file.read_text().replace("[var.repository_arn]", '["*"]')
+    mutated = file.read_text().replace("[var.image.repository_arn]", '["*"]')
     assert mutated != file.read_text()
     copy = tmp_path / "execution_role.tf"
     copy.write_text(mutated)

@@ -48,7 +48,7 @@ data "aws_iam_policy_document" "trust" {
 
 resource "aws_iam_role_policy_attachment" "function" {
   role       = aws_iam_role.function.name
-  policy_arn = var.policy_arns["read-bundles"]
+  policy_arn = var.storage.policy_arns["read-bundles"]
 }
 
 resource "aws_iam_role_policy" "function" {
@@ -85,7 +85,7 @@ data "aws_iam_policy_document" "function" {
 
 resource "aws_iam_role_policy_attachment" "delivery" {
   role       = aws_iam_role.delivery.name
-  policy_arn = var.policy_arns["log-predictions"]
+  policy_arn = var.storage.policy_arns["log-predictions"]
 }
 
 resource "aws_iam_role_policy" "log_subscription" {

@@ -19,7 +19,7 @@ resource "aws_kinesis_firehose_delivery_stream" "predictions" {
   }
 
   extended_s3_configuration {
-    bucket_arn          = var.lake_bucket_arn
+    bucket_arn          = var.storage.bucket_arns["lake"]
     role_arn            = aws_iam_role.delivery.arn
     prefix              = "predictions/date=!{timestamp:yyyy-MM-dd}/"
     error_output_prefix = "undelivered/predictions/!{firehose:error-output-type}/date=!{timestamp:yyyy-MM-dd}/"

@@ -8,7 +8,7 @@ resource "aws_iam_role" "execution" {
 
 resource "aws_iam_role_policy_attachment" "execution_tracking" {
   role       = aws_iam_role.execution.name
-  policy_arn = var.use_tracking_policy_arn
+  policy_arn = var.tracking.use_tracking_policy_arn
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "PullImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [var.repository_arn]
+    resources = [var.image.repository_arn]
   }
 
   statement {

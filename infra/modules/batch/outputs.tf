@@ -3,11 +3,6 @@ output "cluster_name" {
   value       = aws_ecs_cluster.main.name
 }
 
-output "cluster_arn" {
-  description = "ECS cluster's ARN."
-  value       = aws_ecs_cluster.main.arn
-}
-
 output "task_definition_arns" {
   description = "Task definition in force by name: cluster-sequential, cluster-multicore, compare, sweep, train, pipeline, dask-worker."
   value       = { for name, task in aws_ecs_task_definition.main : name => task.arn }
@@ -16,11 +11,6 @@ output "task_definition_arns" {
 output "task_log_groups" {
   description = "Log group by task."
   value       = { for name, group in aws_cloudwatch_log_group.task : name => group.name }
-}
-
-output "task_role_arns" {
-  description = "Role by what its tasks do: clustering, distributing, training, pipeline, worker."
-  value       = { for name, role in aws_iam_role.task : name => role.arn }
 }
 
 output "schedule_group" {

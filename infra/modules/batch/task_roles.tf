@@ -43,7 +43,7 @@ resource "aws_iam_role_policy_attachment" "task" {
   for_each = local.task_role_policies
 
   role       = aws_iam_role.task[each.value.role].name
-  policy_arn = var.policy_arns[each.value.policy]
+  policy_arn = var.storage.policy_arns[each.value.policy]
 }
 
 # A run may start workers, look at them and stop them, in this cluster alone, and hand over the two roles that workers have.

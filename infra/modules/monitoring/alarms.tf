@@ -15,7 +15,7 @@ locals {
     }
     server-cpu = {
       says      = "The tracking server's CPU was over 80 % for a quarter of an hour."
-      namespace = "AWS/EC2", metric = "CPUUtilization", dimensions = { InstanceId = var.server_id }
+      namespace = "AWS/EC2", metric = "CPUUtilization", dimensions = { InstanceId = var.tracking.server_id }
       statistic = "Average", threshold = 80, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 3, missing = "notBreaching"
     }
     server-silent = {
@@ -25,27 +25,27 @@ locals {
     }
     database-disk = {
       says      = "The tracking database has less than 2 GiB of disk left."
-      namespace = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = var.database_id }
+      namespace = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = var.tracking.database_id }
       statistic = "Minimum", threshold = 2147483648, comparison = "LessThanThreshold", period_seconds = 300, periods = 3, missing = "notBreaching"
     }
     api-errors = {
       says      = "The service answered 5xx five times within five minutes."
-      namespace = "AWS/ApiGateway", metric = "5xx", dimensions = { ApiId = var.api_id }
+      namespace = "AWS/ApiGateway", metric = "5xx", dimensions = { ApiId = var.api.api_id }
       statistic = "Sum", threshold = 5, comparison = "GreaterThanOrEqualToThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
     }
     api-slow = {
       says      = "The slowest hundredth of requests took over ${var.max_p99_latency_ms} ms for a quarter of an hour."
-      namespace = "AWS/ApiGateway", metric = "Latency", dimensions = { ApiId = var.api_id }
+      namespace = "AWS/ApiGateway", metric = "Latency", dimensions = { ApiId = var.api.api_id }
       statistic = "p99", threshold = var.max_p99_latency_ms, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 3, missing = "notBreaching"
     }
     api-throttled = {
       says      = "Requests were turned away because the function was at its reserved concurrency."
-      namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = var.function_name }
+      namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = var.api.function_name }
       statistic = "Sum", threshold = 0, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
     }
     jobs-not-started = {
       says      = "A scheduled job could not be started; the dead-letter queue says why."
-      namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.dead_letter_queue_name }
+      namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.batch.dead_letter_queue_name }
       statistic = "Maximum", threshold = 0, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
     }
   }

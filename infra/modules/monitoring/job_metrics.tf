@@ -20,7 +20,7 @@ locals {
 
   job_filters = merge([
     for task, kind in local.kind_of_task : {
-      for measure, how in local.measures : "${task}/${measure}" => merge(how, { group = var.task_log_groups[task], metric = "${kind}${measure}" })
+      for measure, how in local.measures : "${task}/${measure}" => merge(how, { group = var.batch.task_log_groups[task], metric = "${kind}${measure}" })
     }
   ]...)
 }

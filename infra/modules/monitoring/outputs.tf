@@ -1,8 +1,3 @@
-output "alarm_topic_arn" {
-  description = "SNS topic that every alarm and the budget speak to."
-  value       = aws_sns_topic.alarms.arn
-}
-
 output "alarm_names" {
   description = "Every alarm by what it watches."
   value = merge(

@@ -22,10 +22,10 @@ data "aws_iam_policy_document" "server_trust" {
 }
 
 resource "aws_iam_role_policy_attachment" "server" {
-  for_each = var.policy_arns
+  for_each = toset(["mlflow-files", "read-setup"])
 
   role       = aws_iam_role.server.name
-  policy_arn = each.value
+  policy_arn = var.storage.policy_arns[each.key]
 }
 
 resource "aws_iam_role_policy" "server" {

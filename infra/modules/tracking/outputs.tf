@@ -8,11 +8,6 @@ output "server_id" {
   value       = aws_instance.server.id
 }
 
-output "server_private_address" {
-  description = "The server's address, the same after a replacement."
-  value       = local.private_address
-}
-
 output "server_port" {
   description = "Port that MLflow listens on."
   value       = local.port
