@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from cabstand.account import emptying, terraform
-from cabstand.account.terraform import Root
+from cabstand.account import emptying, state, terraform
+from cabstand.account.root import Root
 from cabstand.errors import CabstandError, ConfigError
 from cabstand.io import aws
 
@@ -41,7 +41,7 @@ def bootstrap(rest: list[str]) -> int:
     arguments = bootstrap_arguments(rest)
     there = bucket_exists(root.state_bucket)
     if there:
-        terraform.refuse_locked(root)
+        state.refuse_locked(root)
     code = begin(root, there) or terraform.execute(root, "apply", *arguments)
     if not code and not there:
         override(root).write_text(BACKEND, encoding="utf-8")
@@ -58,7 +58,7 @@ def leave(rest: list[str]) -> int:
     moved = any(root.folder.glob("terraform.tfstate"))  # by a run that went no further
     code = 0
     if there:
-        terraform.refuse_locked(root)
+        state.refuse_locked(root)
         refuse_environments(root)
     if there and not moved:
         code = begin(root, there)
@@ -123,7 +123,7 @@ def refuse_environments(root: Root) -> None:
     for file in sorted((INFRA / "environments").glob("*.s3.tfbackend")):
         environment = file.name.split(".")[0]
         of_its_own = environment not in {"bootstrap", "emulator"}
-        held = terraform.held_resources(Root(INFRA, environment, root.project)) if of_its_own else []
+        held = state.resources(Root(INFRA, environment, root.project)) if of_its_own else []
         if held:
             hint = f"make destroy ENV={environment} first"
             raise ConfigError(f"holds {len(held)} resources", where=f"state of {environment}", hint=hint)

@@ -11,7 +11,7 @@ import pytest
 
 from account.conftest import STATE
 from cabstand.account import terraform
-from cabstand.account.terraform import Root
+from cabstand.account.root import Root
 from cabstand.errors import TaskError
 from cabstand.jobs import sleep, wake
 from cabstand.settings import Settings

@@ -12,9 +12,9 @@ import pytest
 
 from account.conftest import pairs
 from cabstand import cli
-from cabstand.account import emptying, leftovers
-from cabstand.account.resources import Scope
-from cabstand.account.terraform import Root
+from cabstand.account import emptying, inventory
+from cabstand.account.deployment import Deployment
+from cabstand.account.root import Root
 from cabstand.errors import ConfigError, TaskError
 from cabstand.jobs import destroy
 from cabstand.settings import Settings
@@ -90,7 +90,7 @@ def test_what_terraform_does_not_know_is_found(aws: Aws, environment: dict[str, 
     # Of others, with a name like it.
     aws("logs").create_log_group(logGroupName="/aws/lambda/cabstand-development-api")
     aws("s3").create_bucket(Bucket="cabstand-prod-lake")
-    left = {(one.kind, one.name) for one in leftovers.find(Scope("cabstand", "dev")) if one.billable}
+    left = {(one.kind, one.name) for one in inventory.find(Deployment("cabstand", "dev")) if one.billable}
     assert left == {
         ("logs/log-group", "/aws/lambda/cabstand-dev-api"),
         ("cloudwatch/dashboard", "cabstand-dev"),
@@ -107,9 +107,9 @@ def test_what_is_gone_is_not_left(aws: Aws, environment: dict[str, str]) -> None
     aws("rds").delete_db_instance(DBInstanceIdentifier="server-db", SkipFinalSnapshot=True)
     key = aws("kms").create_key(Tags=[{"TagKey": name, "TagValue": value} for name, value in pairs_of().items()])
     key_id = key["KeyMetadata"]["KeyId"]
-    assert {one.kind for one in leftovers.find(Scope("cabstand", "dev")) if one.billable} == {"kms/key"}
+    assert {one.kind for one in inventory.find(Deployment("cabstand", "dev")) if one.billable} == {"kms/key"}
     aws("kms").schedule_key_deletion(KeyId=key_id)
-    assert not [one for one in leftovers.find(Scope("cabstand", "dev")) if one.billable]
+    assert not [one for one in inventory.find(Deployment("cabstand", "dev")) if one.billable]
 
 
 def pairs_of() -> dict[str, str]:

@@ -11,8 +11,8 @@ import pytest
 
 from account.conftest import STATE
 from cabstand import cli
-from cabstand.account import adoption, terraform
-from cabstand.account.terraform import Root
+from cabstand.account import existing, terraform
+from cabstand.account.root import Root
 from cabstand.errors import ConfigError, TaskError
 from cabstand.jobs import unlock
 from cabstand.settings import Settings
@@ -49,7 +49,7 @@ def test_what_is_there_is_found_and_what_is_not_is_not(aws: Aws) -> None:
         ("aws_vpc.main", {"tags": {"Name": "cabstand-dev"}}),
         ("aws_sns_topic.alarms", {"name": "cabstand-dev-alarms"}),  # AWS takes its name again
     )
-    assert adoption.find(plan) == {
+    assert existing.find(plan) == {
         "module.a.aws_iam_role.x": "cabstand-dev-x",
         "aws_cloudwatch_log_group.whole": "/cabstand/dev/tasks/train-again",
         "aws_s3_bucket.lake": "cabstand-dev-lake",
@@ -71,7 +71,7 @@ def test_what_hangs_on_another_is_found_once_that_is_known(aws: Aws) -> None:
     made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[pair])["SecurityGroupRules"][0]
     route = {"destination_cidr_block": "0.0.0.0/0"}
     rule = {"description": "Dask", "ip_protocol": "tcp", "from_port": 8786, "to_port": 8786, "cidr_ipv4": None}
-    assert adoption.find(planned(("aws_route.internet", route), ("aws_vpc_security_group_ingress_rule.x", rule))) == {}
+    assert existing.find(planned(("aws_route.internet", route), ("aws_vpc_security_group_ingress_rule.x", rule))) == {}
     route |= {"route_table_id": table}
     rule |= {"security_group_id": group, "referenced_security_group_id": group}
     other = rule | {"from_port": 9000, "to_port": 9099}
@@ -81,7 +81,7 @@ def test_what_hangs_on_another_is_found_once_that_is_known(aws: Aws) -> None:
         ("aws_vpc_security_group_ingress_rule.x", rule),
         ("aws_vpc_security_group_ingress_rule.y", other),
     )
-    found = adoption.find(plan)
+    found = existing.find(plan)
     assert found["aws_route.internet"] == f"{table}_0.0.0.0/0"
     assert found.keys() == {"aws_route.internet", "aws_vpc_security_group_ingress_rule.x"}
     assert found["aws_vpc_security_group_ingress_rule.x"] == made["SecurityGroupRuleId"]
@@ -92,15 +92,15 @@ def test_two_of_one_name_are_told(aws: Aws) -> None:
         vpc = aws("ec2").create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
         aws("ec2").create_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": "cabstand-dev"}])
     with pytest.raises(TaskError, match="there are 2 of one name"):
-        adoption.find(planned(("aws_vpc.main", {"tags": {"Name": "cabstand-dev"}})))
+        existing.find(planned(("aws_vpc.main", {"tags": {"Name": "cabstand-dev"}})))
 
 
 def test_what_is_there_in_the_state_or_adopted_is_not_looked_for(aws: Aws) -> None:
     aws("s3").create_bucket(Bucket="cabstand-dev-lake")
     lake = ("aws_s3_bucket.lake", {"bucket": "cabstand-dev-lake"})
-    assert adoption.find(planned(lake)) == {"aws_s3_bucket.lake": "cabstand-dev-lake"}
-    assert adoption.find(planned(lake, actions=["no-op"])) == {}
-    assert adoption.find(planned(lake, importing={"id": "cabstand-dev-lake"})) == {}
+    assert existing.find(planned(lake)) == {"aws_s3_bucket.lake": "cabstand-dev-lake"}
+    assert existing.find(planned(lake, actions=["no-op"])) == {}
+    assert existing.find(planned(lake, importing={"id": "cabstand-dev-lake"})) == {}
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_the_next_apply_takes_over_what_a_dead_run_made(
     assert terraform.run(root, "apply") == 0
     assert (locked / "applied").read_text() == 'import {\n  to = aws_s3_bucket.lake\n  id = "cabstand-dev-lake"\n}\n'
     assert not (locked / "adopted.tf").exists()
-    assert not root.adopted.exists()
+    assert not root.imports.exists()
 
 
 def test_another_lock_is_left_alone(locked: Path, aws: Aws, capfd: pytest.CaptureFixture[str]) -> None:

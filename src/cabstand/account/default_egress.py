@@ -1,7 +1,8 @@
-"""EC2's own way out of a security group, where a killed run has left it.
+"""EC2's default egress rule of a security group, where a killed run has left it.
 
-EC2 lets a new group send everything everywhere, and the AWS provider revokes that rule in a second call. A run that is
-killed between the two leaves it; rules are resources of their own, so that no later plan shows one too many.
+EC2 creates each group with a rule that allows all outgoing traffic, and the AWS provider revokes that rule in a second
+call. A run that is killed between the two leaves the rule. Terraform's plans do not show it, because rules are separate
+resources.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cabstand.io.aws import client, refusals
+from cabstand.io.aws import client, items, refusals
 
-logger = logging.getLogger(__name__)
-EVERYWHERE = {"0.0.0.0/0", "::/0"}
+_log = logging.getLogger(__name__)
+_EVERYWHERE = {"0.0.0.0/0", "::/0"}
 
 
-def revoke(state: Iterable[Mapping[str, Any]]) -> None:
-    """Revoke that rule in every group of a state that does not hold it as a resource.
+def revoke_unmanaged(state: Iterable[Mapping[str, Any]]) -> None:
+    """Revoke the rule in each group of a state, unless the state holds the rule as a resource.
 
     Parameters
     ----------
@@ -29,28 +30,24 @@ def revoke(state: Iterable[Mapping[str, Any]]) -> None:
     TaskError
         If AWS refuses.
     """
-    held: dict[str, set[str]] = {"aws_security_group": set(), "aws_vpc_security_group_egress_rule": set()}
+    ids: dict[str, set[str]] = {"aws_security_group": set(), "aws_vpc_security_group_egress_rule": set()}
     for resource in state:
-        if (ids := held.get(resource["type"])) is not None:
-            ids |= {one["attributes"]["id"] for one in resource["instances"]}
-    groups, ours = held.values()
+        if resource["type"] in ids:
+            ids[resource["type"]] |= {one["attributes"]["id"] for one in resource["instances"]}
+    groups, managed = ids.values()
     with refusals("security groups"):
-        for rule in _ways_out(groups):
-            if rule["SecurityGroupRuleId"] not in ours:
-                group, name = rule["GroupId"], rule["SecurityGroupRuleId"]
+        for rule in _open_egress_rules(groups):
+            group, name = rule["GroupId"], rule["SecurityGroupRuleId"]
+            if name not in managed:
                 client("ec2").revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[name])
-                logger.warning("%s: revoked %s, the way out to everywhere that a killed run had left", group, name)
+                _log.warning("%s: revoked %s, the default egress rule that a killed run left", group, name)
 
 
-def _ways_out(groups: set[str]) -> list[dict[str, Any]]:
-    """Return the rules by which groups send everything everywhere."""
+def _open_egress_rules(groups: set[str]) -> list[dict[str, Any]]:
+    """Return the rules of these groups that allow all traffic to everywhere."""
     if not groups:
         return []
-    only = [{"Name": "group-id", "Values": sorted(groups)}]
-    pages = client("ec2").get_paginator("describe_security_group_rules").paginate(Filters=only)
-    return [
-        rule
-        for page in pages
-        for rule in page["SecurityGroupRules"]
-        if rule["IsEgress"] and rule["IpProtocol"] == "-1" and EVERYWHERE & {rule.get("CidrIpv4"), rule.get("CidrIpv6")}
-    ]
+    filters = [{"Name": "group-id", "Values": sorted(groups)}]
+    open_rules = "SecurityGroupRules[?IsEgress && IpProtocol=='-1']"
+    rules = items("ec2", "describe_security_group_rules", open_rules, Filters=filters)
+    return [rule for rule in rules if _EVERYWHERE & {rule.get("CidrIpv4"), rule.get("CidrIpv6")}]

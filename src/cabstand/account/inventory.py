@@ -1,175 +1,132 @@
-"""What an environment left in the account.
+"""What exists of a deployment in the AWS account.
 
-Two nets: the tagging API finds what Terraform tagged, whatever its kind; each billable kind is listed directly too, by
-name, for what was made by hand, what never had tags, and because the tagging API still tells of things for hours after
-they are gone: a kind that is listed directly is believed there alone.
+Resources are searched in two ways. The tagging API finds everything that Terraform tagged, whatever its kind. Each
+billable kind is also listed directly, by tag and name: that finds what was created by hand or cannot be tagged. For the
+kinds listed directly the tagging API is ignored, because it still reports resources for hours after they are deleted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from cabstand.account.resources import Scope
-from cabstand.io.aws import client, refusals
+from cabstand.account.deployment import Deployment
+from cabstand.io.aws import client, items, refusals
 
 
-@dataclass(frozen=True, order=True)
-class Leftover:
-    """Something that is still there."""
+class Resource(NamedTuple):
+    """Something that exists, and whether it is billed while nobody uses it."""
 
     kind: str
     name: str
     billable: bool
 
 
-def find(scope: Scope) -> list[Leftover]:
-    """Return everything of the environment that is still there, billable things first.
+def find(deployment: Deployment) -> list[Resource]:
+    """Return everything of the deployment that exists, billable resources first.
 
     Raises
     ------
     TaskError
-        If AWS refuses to list a kind: a receipt must not be clean for want of looking.
+        If AWS refuses to list a kind: the result would look complete without being so.
     """
     found = set()
-    for kind, listing in _LISTINGS.items():
+    for kind, (service, operation, expression, identity) in _LISTINGS.items():
         with refusals(f"listing of {kind}"):
-            found |= {Leftover(kind, name, billable=True) for name in listing(scope)}
+            listed = items(service, operation, expression, **_OPTIONS.get(kind, {}))
+            names = [_identify(deployment, one, identity) for one in listed]
+        found |= {Resource(kind, name, billable=True) for name in names if name}
+    with refusals("listing of ecs/task"):
+        found |= {Resource("ecs/task", arn, billable=True) for arn in _tasks(deployment)}
+    with refusals("listing of kms/key"):
+        found |= {Resource("kms/key", key, billable=True) for key in _keys(deployment)}
     with refusals("resources by tag"):
-        found |= set(_tagged(scope))
+        found |= set(_tagged(deployment))
     return sorted(found, key=lambda one: (not one.billable, one))
 
 
-def _tagged(scope: Scope) -> Iterator[Leftover]:
-    wanted = [{"Key": "Project", "Values": [scope.project]}, {"Key": "Environment", "Values": [scope.environment]}]
-    pages = client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=wanted)
-    for page in pages:
-        for item in page["ResourceTagMappingList"]:
-            kind, name = _kind(item["ResourceARN"])
-            if kind not in _LISTED:
-                yield Leftover(kind, name, billable=kind not in _FREE)
+def _identify(deployment: Deployment, item: Any, identity: str) -> str:
+    """Return an item's identity if its tags, its tag `Name` or the identity itself belong to the deployment."""
+    if isinstance(item, str):
+        return item if _is_named_after(deployment, item) else ""
+    tags = item.get("Tags") or item.get("TagList") or []
+    names = [item[identity], *(tag["Value"] for tag in tags if tag["Key"] == "Name")]
+    belongs = deployment.owns(tags) or any(_is_named_after(deployment, name) for name in names)
+    return str(item[identity]) if belongs else ""
 
 
-def _kind(arn: str) -> tuple[str, str]:
+def _is_named_after(deployment: Deployment, name: str) -> bool:
+    """Return whether the deployment's name is a whole part of a name: cabstand-dev is not in cabstand-development."""
+    return re.search(rf"(^|[/:_!-]){re.escape(deployment.name)}($|[/:_.-])", name) is not None
+
+
+def _tasks(deployment: Deployment) -> Iterator[str]:
+    for cluster in items("ecs", "list_clusters", "clusterArns[]"):
+        if _is_named_after(deployment, cluster):
+            yield from items("ecs", "list_tasks", "taskArns[]", cluster=cluster)
+
+
+def _keys(deployment: Deployment) -> Iterator[str]:
+    """Yield the customer keys that are not about to be deleted; found by tag alone, because a key has no name."""
+    kms = client("kms")
+    for key in items("kms", "list_keys", "Keys[].KeyId"):
+        metadata = kms.describe_key(KeyId=key)["KeyMetadata"]
+        if metadata["KeyManager"] == "CUSTOMER" and metadata["KeyState"] != "PendingDeletion":
+            tags = kms.list_resource_tags(KeyId=key)["Tags"]
+            if deployment.owns([{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in tags]):
+                yield key
+
+
+def _tagged(deployment: Deployment) -> Iterator[Resource]:
+    tags = {"Project": deployment.project, "Environment": deployment.environment}
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    arns = "ResourceTagMappingList[].ResourceARN"
+    for arn in items("resourcegroupstaggingapi", "get_resources", arns, TagFilters=filters):
+        kind, name = _parse(arn)
+        if kind not in {*_LISTINGS, "ecs/task", "kms/key"}:
+            yield Resource(kind, name, billable=kind not in _FREE)
+
+
+def _parse(arn: str) -> tuple[str, str]:
     """Split an ARN into `service/type` and the resource's name."""
-    service, rest = arn.split(":")[2], ":".join(arn.split(":")[5:])
+    _, _, service, _, _, rest = arn.split(":", 5)
     kind, _, name = rest.replace(":", "/", 1).partition("/")
     return (f"{service}/{kind}", name) if name else (service, kind)
 
 
-def _named(scope: Scope, names: Iterator[str]) -> Iterator[str]:
-    """Keep the names in which the environment's name stands as a whole."""
-    whole = re.compile(rf"(^|[/:_!-]){re.escape(scope.name)}($|[/:_.-])")
-    yield from (name for name in names if whole.search(name))
-
-
-def _pages(service: str, operation: str, **options: Any) -> Iterator[dict[str, Any]]:
-    yield from client(service).get_paginator(operation).paginate(**options)
-
-
-def _ours(scope: Scope, items: Iterator[dict[str, Any]], identity: str) -> Iterator[str]:
-    """Keep EC2's things that are tagged as ours, or named so in the tag `Name`."""
-    for item in items:
-        tags = item.get("Tags", [])
-        label = next((tag["Value"] for tag in tags if tag["Key"] == "Name"), "")
-        if scope.owns(tags) or any(_named(scope, iter([label]))):
-            yield item[identity]
-
-
-def _instances(scope: Scope) -> Iterator[str]:
-    for page in _pages("ec2", "describe_instances"):
-        there = (one for group in page["Reservations"] for one in group["Instances"])
-        yield from _ours(scope, (one for one in there if one["State"]["Name"] != "terminated"), "InstanceId")
-
-
-def _ec2(operation: str, key: str, identity: str, **options: Any) -> Callable[[Scope], Iterator[str]]:
-    def listing(scope: Scope) -> Iterator[str]:
-        for page in _pages("ec2", operation, **options):
-            gone = {"deleted", "deleting"}
-            yield from _ours(scope, (one for one in page[key] if one.get("State") not in gone), identity)
-
-    return listing
-
-
-def _addresses(scope: Scope) -> Iterator[str]:
-    yield from _ours(scope, iter(client("ec2").describe_addresses()["Addresses"]), "PublicIp")
-
-
-def _databases(operation: str, key: str, identity: str) -> Callable[[Scope], Iterator[str]]:
-    def listing(scope: Scope) -> Iterator[str]:
-        for page in _pages("rds", operation):
-            for one in page[key]:
-                if scope.owns(one.get("TagList", [])) or any(_named(scope, iter([one[identity]]))):
-                    yield one[identity]
-
-    return listing
-
-
-def _by_name(service: str, operation: str, key: str, identity: str) -> Callable[[Scope], Iterator[str]]:
-    def listing(scope: Scope) -> Iterator[str]:
-        for page in _pages(service, operation):
-            yield from _named(scope, (one[identity] for one in page[key]))
-
-    return listing
-
-
-def _buckets(scope: Scope) -> Iterator[str]:
-    yield from _named(scope, (one["Name"] for one in client("s3").list_buckets()["Buckets"]))
-
-
-def _tasks(scope: Scope) -> Iterator[str]:
-    for page in _pages("ecs", "list_clusters"):
-        for cluster in _named(scope, iter(page["clusterArns"])):
-            for tasks in _pages("ecs", "list_tasks", cluster=cluster):
-                yield from tasks["taskArns"]
-
-
-def _streams(scope: Scope) -> Iterator[str]:
-    yield from _named(scope, iter(client("firehose").list_delivery_streams()["DeliveryStreamNames"]))
-
-
-def _keys(scope: Scope) -> Iterator[str]:
-    """Find customer keys that are not on their way out, by tag: a key has no name."""
-    kms = client("kms")
-    for page in _pages("kms", "list_keys"):
-        for key in page["Keys"]:
-            known = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
-            if known["KeyManager"] != "CUSTOMER" or known["KeyState"] == "PendingDeletion":
-                continue
-            tags = kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]
-            if scope.owns([{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in tags]):
-                yield key["KeyId"]
-
-
-_LISTINGS: dict[str, Callable[[Scope], Iterator[str]]] = {
-    "ec2/instance": _instances,
-    "ec2/volume": _ec2("describe_volumes", "Volumes", "VolumeId"),
-    "ec2/snapshot": _ec2("describe_snapshots", "Snapshots", "SnapshotId", OwnerIds=["self"]),
-    "ec2/natgateway": _ec2("describe_nat_gateways", "NatGateways", "NatGatewayId"),
-    "ec2/vpc-endpoint": _ec2("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
-    "ec2/elastic-ip": _addresses,
-    "rds/db": _databases("describe_db_instances", "DBInstances", "DBInstanceIdentifier"),
-    "rds/snapshot": _databases("describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier"),
-    "s3": _buckets,
-    "ecr/repository": _by_name("ecr", "describe_repositories", "repositories", "repositoryName"),
-    "ecs/task": _tasks,
-    "secretsmanager/secret": _by_name("secretsmanager", "list_secrets", "SecretList", "Name"),
-    "cloudwatch/alarm": _by_name("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-    "cloudwatch/dashboard": _by_name("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
-    "logs/log-group": _by_name("logs", "describe_log_groups", "logGroups", "logGroupName"),
-    "lambda/function": _by_name("lambda", "list_functions", "Functions", "FunctionName"),
-    "elasticloadbalancing/loadbalancer": _by_name(
-        "elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"
+# Kind => service, operation, items of its answer, and the field that identifies an item (empty if it is a string).
+_LISTINGS = {
+    "ec2/instance": (
+        "ec2", "describe_instances", "Reservations[].Instances[] | [?State.Name != 'terminated']", "InstanceId"
     ),
-    "route53/hostedzone": _by_name("route53", "list_hosted_zones", "HostedZones", "Name"),
-    "firehose/deliverystream": _streams,
-    "kms/key": _keys,
-}
-_LISTED = frozenset(_LISTINGS)
+    "ec2/volume": ("ec2", "describe_volumes", "Volumes[?State != 'deleting']", "VolumeId"),
+    "ec2/snapshot": ("ec2", "describe_snapshots", "Snapshots[]", "SnapshotId"),
+    "ec2/natgateway": (
+        "ec2", "describe_nat_gateways", "NatGateways[?!contains(['deleting', 'deleted'], State)]", "NatGatewayId"
+    ),
+    "ec2/vpc-endpoint": (
+        "ec2", "describe_vpc_endpoints", "VpcEndpoints[?!contains(['deleting', 'deleted'], State)]", "VpcEndpointId"
+    ),
+    "ec2/elastic-ip": ("ec2", "describe_addresses", "Addresses[]", "PublicIp"),
+    "rds/db": ("rds", "describe_db_instances", "DBInstances[]", "DBInstanceIdentifier"),
+    "rds/snapshot": ("rds", "describe_db_snapshots", "DBSnapshots[]", "DBSnapshotIdentifier"),
+    "s3": ("s3", "list_buckets", "Buckets[].Name", ""),
+    "ecr/repository": ("ecr", "describe_repositories", "repositories[].repositoryName", ""),
+    "secretsmanager/secret": ("secretsmanager", "list_secrets", "SecretList[].Name", ""),
+    "cloudwatch/alarm": ("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName", ""),
+    "cloudwatch/dashboard": ("cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName", ""),
+    "logs/log-group": ("logs", "describe_log_groups", "logGroups[].logGroupName", ""),
+    "lambda/function": ("lambda", "list_functions", "Functions[].FunctionName", ""),
+    "elasticloadbalancing/loadbalancer": (
+        "elbv2", "describe_load_balancers", "LoadBalancers[].LoadBalancerName", ""
+    ),
+    "route53/hostedzone": ("route53", "list_hosted_zones", "HostedZones[].Name", ""),
+    "firehose/deliverystream": ("firehose", "list_delivery_streams", "DeliveryStreamNames[]", ""),
+}  # fmt: skip
+_OPTIONS: dict[str, dict[str, list[str]]] = {"ec2/snapshot": {"OwnerIds": ["self"]}}
 
-# Kinds that the tagging API tells of and that bill nothing by being there.
+# Kinds that the tagging API reports and that cost nothing by existing.
 _FREE = frozenset(
     f"{service}/{kind}"
     for service, kinds in {

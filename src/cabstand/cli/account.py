@@ -118,7 +118,7 @@ def destroy(
     params = job.Params(environment, project, confirm, prod_too, with_images, None if sweep_only else infra, dry_run)
     if not dry_run and not confirm and (environment != "prod" or prod_too):
         typed = typer.prompt(
-            f"Everything of {params.scope.name} goes, data included. Type '{params.sentence}'", err=True
+            f"Everything of {params.deployment.name} goes, data included. Type '{params.sentence}'", err=True
         )
         params = replace(params, confirmation=typed.strip())
     result = job.run(load_settings(), params)
