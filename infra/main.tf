@@ -1,4 +1,4 @@
-# Wires the modules; no resource of its own.
+# Connects the modules; has no resources of its own.
 
 data "aws_caller_identity" "current" {}
 
@@ -7,7 +7,7 @@ locals {
   account_id        = data.aws_caller_identity.current.account_id
   metrics_namespace = "${var.project}/${var.environment}"
 
-  # The teardown's sweep and the budget find everything by these.
+  # `make destroy` and the budget find resources by these tags.
   tags = {
     Project     = var.project
     Environment = var.environment

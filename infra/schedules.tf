@@ -1,4 +1,4 @@
-# Everything that starts by itself, an entry each. `command` replaces the task's own where it is given.
+# The scheduled jobs. An entry may replace its task's command with `command`.
 locals {
   scheduled_jobs = {
     daily-comparison = {

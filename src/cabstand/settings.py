@@ -1,4 +1,4 @@
-"""The settings, and the only reader of the environment.
+"""The settings; the only module that reads `CABSTAND_...` environment variables.
 
 A value comes from the command line, else `CABSTAND_<NAME>`, else the TOML file that `CABSTAND_CONFIG` names
 (`cabstand.toml` in the working directory by default), else the default here.

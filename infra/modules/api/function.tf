@@ -55,7 +55,7 @@ locals {
   }
 }
 
-# What the gateway calls. A release moves it; a canary shares its traffic between two versions for a while.
+# The alias that the gateway calls. A release moves it; a canary splits its traffic between two versions for a while.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   function_name    = aws_lambda_function.api.function_name

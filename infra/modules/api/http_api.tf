@@ -3,7 +3,7 @@ resource "aws_apigatewayv2_api" "main" {
   description   = "The prediction service."
   protocol_type = "HTTP"
 
-  # With a domain of its own, the address that AWS gives would be a way around it.
+  # With a custom domain, the address that AWS assigns would bypass it.
   disable_execute_api_endpoint = var.domain != null
 }
 
@@ -15,9 +15,9 @@ resource "aws_apigatewayv2_integration" "function" {
   timeout_milliseconds   = (var.function.timeout_seconds + 1) * 1000
 }
 
-# Keys are checked by the service itself; a JWT authorizer stands in front of them where an issuer is given.
+# The service itself checks keys; with an issuer, a JWT authorizer checks a token first.
 resource "aws_apigatewayv2_route" "default" {
-  # checkov:skip=CKV_AWS_309: the service checks an API key on every route but health; the JWT authorizer is a switch (jwt_issuer).
+  # checkov:skip=CKV_AWS_309: the service checks an API key on every route but health; the JWT authorizer is a switch (api_jwt_issuer).
   api_id             = aws_apigatewayv2_api.main.id
   route_key          = "$default"
   target             = "integrations/${aws_apigatewayv2_integration.function.id}"
@@ -26,7 +26,7 @@ resource "aws_apigatewayv2_route" "default" {
 }
 
 resource "aws_apigatewayv2_route" "health" {
-  # checkov:skip=CKV_AWS_309: health is for monitors that hold no token.
+  # checkov:skip=CKV_AWS_309: health checks have no token.
   api_id    = aws_apigatewayv2_api.main.id
   route_key = "GET /healthz"
   target    = "integrations/${aws_apigatewayv2_integration.function.id}"

@@ -4,7 +4,7 @@ output "endpoint" {
 }
 
 output "domain_target" {
-  description = "What the DNS record of domain_name points to; null without a domain."
+  description = "Target of the DNS record of the domain; null without a domain."
   value       = var.domain == null ? null : aws_apigatewayv2_domain_name.main[0].domain_name_configuration[0].target_domain_name
 }
 
@@ -19,12 +19,12 @@ output "function_name" {
 }
 
 output "function_version" {
-  description = "Version of the function published last."
+  description = "Newest published version of the function."
   value       = aws_lambda_function.api.version
 }
 
 output "keys_secret_arn" {
-  description = "Secret with the hashes of the API keys, as CABSTAND_API_KEYS_SECRET."
+  description = "Secret with the hashes of the API keys, for CABSTAND_API_KEYS_SECRET."
   value       = aws_secretsmanager_secret.keys.arn
 }
 

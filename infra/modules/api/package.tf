@@ -1,4 +1,4 @@
-# The bucket is versioned: each zip stays, and the function names the very version it runs.
+# The bucket is versioned: it keeps each zip, and the function refers to the version that it runs.
 resource "aws_s3_object" "package" {
   # checkov:skip=CKV_AWS_186: the bucket encrypts with SSE-S3; the zip is public source code.
   bucket      = var.storage.bucket_names["artifacts"]

@@ -1,5 +1,5 @@
-# Each prediction is one line of the function's log. A subscription hands those lines to Firehose, which puts them into the lake
-# as CloudWatch sends them: gzip'd envelopes whose logEvents[].message are the lines. The function calls nothing for it.
+# Each prediction is one line of the function's log. A subscription sends those lines to Firehose, which writes them into the lake
+# as CloudWatch sends them: gzipped JSON whose logEvents[].message are the lines. The function itself only logs.
 resource "aws_cloudwatch_log_subscription_filter" "predictions" {
   name            = "predictions"
   log_group_name  = aws_cloudwatch_log_group.function.name

@@ -1,4 +1,4 @@
-# What ECS does on a task's behalf before its code runs: pull the image, open the log stream, hand over the MLflow user.
+# What ECS does for a task before its code runs: pull the image, create the log stream, read the MLflow user.
 resource "aws_iam_role" "execution" {
   name                 = "${var.name}-task-execution"
   description          = "ECS starting a task: its image, its log stream, its MLflow user."

@@ -4,7 +4,7 @@ output "cluster_name" {
 }
 
 output "task_definition_arns" {
-  description = "Task definition in force by name: cluster-sequential, cluster-multicore, compare, sweep, train, pipeline, dask-worker."
+  description = "Current task definition by name: cluster-sequential, cluster-multicore, compare, sweep, train, pipeline, dask-worker."
   value       = { for name, task in aws_ecs_task_definition.main : name => task.arn }
 }
 
@@ -14,12 +14,12 @@ output "task_log_groups" {
 }
 
 output "schedule_group" {
-  description = "Group of the schedules: for sleep and wake."
+  description = "Schedule group, for `make sleep` and `make wake`."
   value       = aws_scheduler_schedule_group.main.name
 }
 
 output "dead_letter_queue_name" {
-  description = "Queue of what could not be started."
+  description = "Queue of jobs that could not be started."
   value       = aws_sqs_queue.dead_letters.name
 }
 

@@ -14,7 +14,7 @@ resource "aws_ecs_task_definition" "main" {
     cpu_architecture        = var.image.architecture
   }
 
-  # The root file system is read-only; these two are all that a task can write, and go with it.
+  # The root file system is read-only; a task can write to these two volumes only, and they are deleted with it.
   volume {
     name = "tmp"
   }
@@ -35,7 +35,7 @@ resource "aws_ecs_task_definition" "main" {
     user                   = "10001:10001"
     readonlyRootFilesystem = true
     linuxParameters        = { initProcessEnabled = true }
-    # SIGTERM, then two minutes to finish or to leave nothing half-written: the longest that Fargate grants.
+    # Time between SIGTERM and SIGKILL in seconds; the most that Fargate allows.
     stopTimeout = 120
 
     mountPoints = [

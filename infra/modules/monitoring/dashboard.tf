@@ -1,8 +1,8 @@
 locals {
   region = data.aws_region.current.name
 
-  # A picture an entry: title, statistic, period and the metrics it draws.
-  pictures = [
+  # One entry for each graph.
+  graphs = [
     { title = "Jobs run and failed, a day", stat = "Sum", period = 86400, metrics = [for metric in ["WorkflowRuns", "WorkflowFailures", "ExperimentRuns", "ExperimentFailures"] : [var.metrics_namespace, metric]] },
     { title = "Slowest twentieth of jobs, seconds", stat = "p95", period = 86400, metrics = [for metric in ["WorkflowWallSeconds", "ExperimentWallSeconds"] : [var.metrics_namespace, metric]] },
     { title = "Peak memory of jobs, MiB", stat = "Maximum", period = 86400, metrics = [for metric in ["WorkflowPeakMemoryMiB", "ExperimentPeakMemoryMiB"] : [var.metrics_namespace, metric]] },
@@ -20,13 +20,13 @@ resource "aws_cloudwatch_dashboard" "main" {
 
   dashboard_body = jsonencode({
     widgets = [
-      for index, picture in local.pictures : {
+      for index, graph in local.graphs : {
         type       = "metric"
         x          = (index % 3) * 8
         y          = floor(index / 3) * 6
         width      = 8
         height     = 6
-        properties = merge(picture, { region = local.region, view = "timeSeries", stacked = false })
+        properties = merge(graph, { region = local.region, view = "timeSeries", stacked = false })
       }
     ]
   })

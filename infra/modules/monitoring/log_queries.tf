@@ -1,7 +1,7 @@
 locals {
   task_groups = [for task in sort(keys(var.batch.task_log_groups)) : var.batch.task_log_groups[task]]
 
-  # A saved query an entry, found in CloudWatch under Logs Insights.
+  # Saved queries, listed in CloudWatch under Logs Insights.
   log_queries = {
     jobs-finished   = { groups = local.task_groups, query = "filter event = 'job_finished' | fields @timestamp, job, status, wall_s, peak_rss_mb | sort @timestamp desc | limit 50" }
     jobs-failed     = { groups = local.task_groups, query = "filter event = 'job_finished' and status = 'failed' or level = 'error' | fields @timestamp, @log, message | sort @timestamp desc | limit 50" }

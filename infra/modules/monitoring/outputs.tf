@@ -1,5 +1,5 @@
 output "alarm_names" {
-  description = "Every alarm by what it watches."
+  description = "Name of each alarm, by what it watches."
   value = merge(
     { for name, alarm in aws_cloudwatch_metric_alarm.main : name => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_metric_alarm.computed : name => alarm.alarm_name },

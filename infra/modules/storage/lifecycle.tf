@@ -1,5 +1,5 @@
 locals {
-  # What goes away by itself, a rule an entry: bucket, prefix, days.
+  # Bucket => its expiration rules.
   expiring_prefixes = {
     lake = {
       quarantine  = { prefix = "quarantine/", days = var.retention_days.quarantine }

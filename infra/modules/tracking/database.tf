@@ -16,9 +16,9 @@ resource "aws_cloudwatch_log_group" "database" {
 resource "aws_db_instance" "main" {
   # checkov:skip=CKV_AWS_157: a standby is a switch (enable_multi_az); prod turns it on.
   # checkov:skip=CKV_AWS_293: deletion protection is a switch (enable_deletion_protection), on by default; dev must be able to leave.
-  # checkov:skip=CKV_AWS_161: MLflow logs in with the managed secret; IAM login would be a second door that nobody uses.
-  # checkov:skip=CKV_AWS_118: enhanced monitoring bills for its logs; the basic metrics carry the alarms.
-  # checkov:skip=CKV_AWS_353: Performance Insights is at its end of life and bills after seven days.
+  # checkov:skip=CKV_AWS_161: MLflow logs in with the managed secret; nothing would use IAM login.
+  # checkov:skip=CKV_AWS_118: enhanced monitoring bills for its logs; the alarms use the basic metrics.
+  # checkov:skip=CKV_AWS_353: Performance Insights reaches its end of life, and is billed after seven days.
   # checkov:skip=CKV2_AWS_30: query logging would put parameters of runs into the logs; slow queries are found with pg_stat_statements.
   identifier = "${var.name}-mlflow"
 
@@ -33,7 +33,7 @@ resource "aws_db_instance" "main" {
   storage_type          = "gp3"
   storage_encrypted     = true
 
-  # The master user has the default database; MLflow's own is `mlflow`, made with a user of its own by the setup script.
+  # MLflow does not use the master user's database: the setup script creates the database `mlflow`, with a user of its own.
   username                    = "cabstand"
   manage_master_user_password = true
 

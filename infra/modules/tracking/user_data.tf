@@ -1,5 +1,5 @@
 locals {
-  # What the server fetches at first boot, and the hash that it must have.
+  # Files that the server fetches at first boot; their hashes are in the user data.
   setup_files = {
     "mlflow_setup.sh"  = "${path.module}/files/mlflow_setup.sh"
     "mlflow_server.py" = "${path.module}/files/mlflow_server.py"
@@ -7,7 +7,7 @@ locals {
     "requirements.txt" = var.requirements_path
   }
 
-  # Addresses and ARNs alone; whatever is secret is read on the server, by its own role.
+  # Only addresses and ARNs; the server reads secrets with its own role.
   server_environment = {
     AWS_DEFAULT_REGION         = data.aws_region.current.name
     AWS_REGION                 = data.aws_region.current.name
