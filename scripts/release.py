@@ -1,8 +1,7 @@
-"""A release around `make deploy`: `release.py begin | check | undo ENVIRONMENT`.
+"""The steps of a release around `make deploy`: `release.py begin | check | undo ENVIRONMENT`.
 
-`begin` notes which version the alias `live` points to, `check` asks the service whether it answers, `undo` points the
-alias back to what was noted. Between `check` and the end of a release there is room for a canary: the alias is what it
-moves.
+`begin` saves which version the alias `live` points to, `check` tests whether the service answers, and `undo` points the
+alias back to the saved version. A canary would move the same alias after `check`.
 """
 
 from __future__ import annotations
@@ -22,27 +21,27 @@ from cabstand.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 ALIAS = "live"
-PATIENCE_S = 60.0
+MAX_WAIT_S = 60.0
 ROW = ("pickup_zone=74", "dropoff_zone=42", "pickup_at=2023-03-01T08:15:00")
 
 
-def note_of(environment: str) -> Path:
-    """Where the version is noted between two steps."""
+def saved_version(environment: str) -> Path:
+    """Return the file with the version before the release."""
     return ROOT / f"build/release-{environment}.json"
 
 
 def begin(environment: str) -> str:
-    """Note what answers now."""
+    """Save the current version."""
     function = f"cabstand-{environment}-api"
-    note = {"function": function, "version": version_of(function)}
-    place = note_of(environment)
-    place.parent.mkdir(exist_ok=True)
-    place.write_text(json.dumps(note), encoding="utf-8")
-    return f"{function} answers with version {note['version']}" if note["version"] else f"{function} is not there yet"
+    version = version_of(function)
+    file = saved_version(environment)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"function": function, "version": version}), encoding="utf-8")
+    return f"{function} runs version {version}" if version else f"{function} does not exist yet"
 
 
 def version_of(function: str) -> str:
-    """Return the version that the alias points to, or nothing before the first release."""
+    """Return the version that the alias points to; empty before the first release."""
     functions = aws.client("lambda")
     with aws.refusals(f"function {function}"):
         try:
@@ -52,30 +51,33 @@ def version_of(function: str) -> str:
 
 
 def undo(environment: str) -> str:
-    """Point the alias back, all of its traffic, if it was moved."""
-    place = note_of(environment)
-    if not place.is_file():
+    """Point the alias, with all of its traffic, back to the saved version."""
+    file = saved_version(environment)
+    if not file.is_file():
         return "nothing was released: nothing to undo"
-    note = json.loads(place.read_text(encoding="utf-8"))
-    if not note["version"]:
-        return f"{note['function']} had no version before: nothing to go back to"
-    with aws.refusals(f"function {note['function']}"):
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    function, version = saved["function"], saved["version"]
+    if not version:
+        return f"{function} had no earlier version: nothing to go back to"
+    with aws.refusals(f"function {function}"):
         aws.client("lambda").update_alias(
-            FunctionName=note["function"],
+            FunctionName=function,
             Name=ALIAS,
-            FunctionVersion=note["version"],
+            FunctionVersion=version,
             RoutingConfig={"AdditionalVersionWeights": {}},
         )
-    return f"{note['function']} answers with version {note['version']} again"
+    return f"{function} runs version {version} again"
 
 
 def check(environment: str) -> str:
-    """Ask the service; its model may be missing only where none was ever published."""
+    """Check the environment's service."""
     return check_service(output(environment, "endpoint"))
 
 
 def check_service(url: str) -> str:
-    """Ask a service: alive, refusing who has no key, and with a key (CABSTAND_API_KEY) predicting.
+    """Check a service: alive, refusing requests without a key, and predicting if CABSTAND_API_KEY is set.
+
+    A service without a published model passes if it is alive.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def check_service(url: str) -> str:
         return f"{url} is alive; no model is published yet"
     expect(url, "/v1/trip-duration/predict", 401, body=b'{"rows": []}')
     if not Settings().api_key.get_secret_value():
-        return f"{url} is ready and refuses who has no key (no CABSTAND_API_KEY: no prediction was asked for)"
+        return f"{url} is ready and refuses requests without a key (prediction not tested: CABSTAND_API_KEY is not set)"
     words = [sys.executable, "-m", "cabstand", "predict", "--url", url, *ROW]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
@@ -97,18 +99,18 @@ def check_service(url: str) -> str:
 
 
 def expect(url: str, path: str, *wanted: int, body: bytes | None = None) -> int:
-    """Return the status of one of those wanted, asking again for a while: a new version starts cold."""
-    end = time.monotonic() + PATIENCE_S
+    """Return the status once it is one of those wanted; retried, because a new version starts cold."""
+    end = time.monotonic() + MAX_WAIT_S
     while (found := status(url + path, body)) not in wanted:
         if time.monotonic() >= end:
-            hint = "the function's log tells why"
+            hint = "see the function's log"
             raise TaskError(f"answers {found or 'nothing'}, not {wanted[0]}", where=url + path, hint=hint)
         time.sleep(2)
     return found
 
 
 def status(url: str, body: bytes | None) -> int:
-    """Return the status of one request, 0 without an answer."""
+    """Return the HTTP status of one request, 0 if there is no answer."""
     request = urllib.request.Request(url, data=body, headers={"content-type": "application/json"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
@@ -125,11 +127,11 @@ def output(environment: str, name: str) -> Any:
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise ConfigError(f"no output {name}", where=environment, hint="deploy first")
-    return json.loads(done.stdout.splitlines()[-1])  # before it, what a first `init` says
+    return json.loads(done.stdout.splitlines()[-1])  # a first `init` prints before it
 
 
 def main(words: list[str]) -> int:
-    """Take one step and return the exit code; an error of ours is one line."""
+    """Run one step and return the exit code; an error is one line."""
     steps = {"begin": begin, "check": check, "undo": undo}
     if len(words) != 2 or words[0] not in steps or not (ROOT / f"infra/environments/{words[1]}.tfvars").is_file():
         print(__doc__, file=sys.stderr)  # noqa: T201

@@ -31,8 +31,8 @@ def release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(module, "note_of", lambda name: tmp_path / f"build/{name}.json")
+    monkeypatch.setattr(module, "MAX_WAIT_S", 0.0)
+    monkeypatch.setattr(module, "saved_version", lambda name: tmp_path / f"build/{name}.json")
     return module
 
 
@@ -75,7 +75,7 @@ def test_undo_points_back_to_what_answered(release: ModuleType, functions: Any) 
 
 def test_a_first_release_has_nothing_to_go_back_to(release: ModuleType, functions: Any) -> None:
     assert "nothing to undo" in release.undo("dev")
-    assert "not there yet" in release.begin("dev")
+    assert "does not exist yet" in release.begin("dev")
     functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="1")
     assert "nothing to go back to" in release.undo("dev")
     assert live(functions) == "1"
@@ -141,7 +141,7 @@ def test_images_are_pushed_once(bucket: str, moto_server: str, tmp_path: Path) -
     done = push(moto_server, tmp_path, "abc")
     assert done.returncode == 0, done.stderr
     told = (tmp_path / "told").read_text().splitlines()
-    assert "cabstand/batch:abc is there" in done.stdout
+    assert "cabstand/batch:abc exists" in done.stdout
     assert not any("batch" in line for line in told)
     registry = f"{aws.client('sts').get_caller_identity()['Account']}.dkr.ecr.us-east-1.amazonaws.com"
     assert told[-1] == f"push {registry}/cabstand/mlflow:abc"
