@@ -42,12 +42,8 @@ def begin(environment: str) -> str:
 
 def version_of(function: str) -> str:
     """Return the version that the alias points to; empty before the first release."""
-    functions = aws.client("lambda")
-    with aws.refusals(f"function {function}"):
-        try:
-            return str(functions.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"])
-        except functions.exceptions.ResourceNotFoundException:
-            return ""
+    alias = aws.call("lambda", "get_alias", missing_ok=True, FunctionName=function, Name=ALIAS)
+    return str(alias.get("FunctionVersion", ""))
 
 
 def undo(environment: str) -> str:
@@ -59,13 +55,10 @@ def undo(environment: str) -> str:
     function, version = saved["function"], saved["version"]
     if not version:
         return f"{function} had no earlier version: nothing to go back to"
-    with aws.refusals(f"function {function}"):
-        aws.client("lambda").update_alias(
-            FunctionName=function,
-            Name=ALIAS,
-            FunctionVersion=version,
-            RoutingConfig={"AdditionalVersionWeights": {}},
-        )
+    routing = {"AdditionalVersionWeights": {}}
+    aws.call(
+        "lambda", "update_alias", FunctionName=function, Name=ALIAS, FunctionVersion=version, RoutingConfig=routing
+    )
     return f"{function} runs version {version} again"
 
 

@@ -134,15 +134,7 @@ def refuse_environments(root: Root) -> None:
 
 def bucket_exists(name: str) -> bool:
     """Return whether the account has been bootstrapped."""
-    s3 = aws.client("s3")
-    with aws.refusals(f"bucket {name}"):
-        try:
-            s3.head_bucket(Bucket=name)
-        except s3.exceptions.ClientError as error:
-            if aws.error_code(error) in {"404", "NoSuchBucket"}:
-                return False
-            raise
-    return True
+    return bool(aws.call("s3", "head_bucket", missing_ok=True, Bucket=name))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cabstand.io.aws import client, items, refusals
+from cabstand.io.aws import call, items
 
 _log = logging.getLogger(__name__)
 _EVERYWHERE = {"0.0.0.0/0", "::/0"}
@@ -35,12 +35,11 @@ def revoke_unmanaged(state: Iterable[Mapping[str, Any]]) -> None:
         if resource["type"] in ids:
             ids[resource["type"]] |= {one["attributes"]["id"] for one in resource["instances"]}
     groups, managed = ids.values()
-    with refusals("security groups"):
-        for rule in _open_egress_rules(groups):
-            group, name = rule["GroupId"], rule["SecurityGroupRuleId"]
-            if name not in managed:
-                client("ec2").revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[name])
-                _log.warning("%s: revoked %s, the default egress rule that a killed run left", group, name)
+    for rule in _open_egress_rules(groups):
+        group, name = rule["GroupId"], rule["SecurityGroupRuleId"]
+        if name not in managed:
+            call("ec2", "revoke_security_group_egress", GroupId=group, SecurityGroupRuleIds=[name])
+            _log.warning("%s: revoked %s, the default egress rule that a killed run left", group, name)
 
 
 def _open_egress_rules(groups: set[str]) -> list[dict[str, Any]]:

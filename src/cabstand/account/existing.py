@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from cabstand.errors import TaskError
-from cabstand.io.aws import client, error_code, items, refusals
+from cabstand.io.aws import call, client, items
 
 Values = Mapping[str, Any]
 Lookup = Callable[[Values], str | None]
@@ -32,20 +32,15 @@ def find(plan: Mapping[str, Any]) -> dict[str, str]:
     TaskError
         If AWS refuses to answer, or several resources have the same name.
     """
-    with refusals("STS"):
-        account = {
-            "account": client("sts").get_caller_identity()["Account"],
-            "region": client("sts").meta.region_name,
-        }
+    account = {"account": call("sts", "get_caller_identity")["Account"], "region": client("sts").meta.region_name}
     found = {}
     for resource in plan["resource_changes"]:
         look_up = _LOOKUPS.get(resource["type"])
         if look_up is None or resource["change"]["actions"] != ["create"] or "importing" in resource["change"]:
             continue
         known = {name: value for name, value in resource["change"]["after"].items() if value is not None}
-        with refusals(f"looking for {resource['address']}"):
-            if identity := look_up(known | account):
-                found[resource["address"]] = identity
+        if identity := look_up(known | account):
+            found[resource["address"]] = identity
     return found
 
 
@@ -60,22 +55,12 @@ def _lookup(identity: str, service: str, operation: str, expression: str = "@", 
         try:
             filled = {name: text.format(**values) for name, text in request.items()}
             wanted = expression.format(**values)
-            return _only(identity.format(found=one, **values) for one in _items(service, operation, wanted, **filled))
+            found = items(service, operation, wanted, missing_ok=True, **filled)
+            return _only(identity.format(found=one, **values) for one in found)
         except KeyError:
             return None
 
     return look_up
-
-
-def _items(service: str, operation: str, expression: str, **request: str) -> list[Any]:
-    """Return what is in the answer; nothing if AWS does not know the resource."""
-    try:
-        return list(items(service, operation, expression, **request))
-    except client(service).exceptions.ClientError as error:
-        code = error_code(error)
-        if code == "404" or "NotFound" in code or "NoSuch" in code:
-            return []
-        raise
 
 
 def _only(identities: Iterable[str]) -> str | None:

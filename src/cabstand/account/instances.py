@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cabstand.account.deployment import Deployment
-from cabstand.io.aws import client, items, refusals
+from cabstand.io.aws import call, items
 
 
 class Instance(NamedTuple):
@@ -22,34 +22,28 @@ def servers(deployment: Deployment) -> list[Instance]:
         {"Name": "tag:Environment", "Values": [deployment.environment]},
         {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
     ]
-    with refusals("EC2 instances"):
-        found = items("ec2", "describe_instances", "Reservations[].Instances[]", Filters=filters)
-        return [Instance(one["InstanceId"], one["State"]["Name"]) for one in found]
+    found = items("ec2", "describe_instances", "Reservations[].Instances[]", Filters=filters)
+    return [Instance(one["InstanceId"], one["State"]["Name"]) for one in found]
 
 
 def databases(deployment: Deployment) -> list[Instance]:
     """Return the RDS databases."""
-    with refusals("RDS databases"):
-        found = items("rds", "describe_db_instances", "DBInstances[]")
-        owned = [one for one in found if deployment.owns(one.get("TagList", []))]
-        return [Instance(one["DBInstanceIdentifier"], one["DBInstanceStatus"]) for one in owned]
+    found = items("rds", "describe_db_instances", "DBInstances[]")
+    owned = [one for one in found if deployment.owns(one.get("TagList", []))]
+    return [Instance(one["DBInstanceIdentifier"], one["DBInstanceStatus"]) for one in owned]
 
 
 def stop(servers: list[str], databases: list[str]) -> None:
     """Stop EC2 instances and RDS databases."""
     if servers:
-        with refusals("EC2 instances"):
-            client("ec2").stop_instances(InstanceIds=servers)
+        call("ec2", "stop_instances", InstanceIds=servers)
     for name in databases:
-        with refusals(f"database {name}"):
-            client("rds").stop_db_instance(DBInstanceIdentifier=name)
+        call("rds", "stop_db_instance", DBInstanceIdentifier=name)
 
 
 def start(servers: list[str], databases: list[str]) -> None:
     """Start EC2 instances and RDS databases; databases first, because they take longer."""
     for name in databases:
-        with refusals(f"database {name}"):
-            client("rds").start_db_instance(DBInstanceIdentifier=name)
+        call("rds", "start_db_instance", DBInstanceIdentifier=name)
     if servers:
-        with refusals("EC2 instances"):
-            client("ec2").start_instances(InstanceIds=servers)
+        call("ec2", "start_instances", InstanceIds=servers)

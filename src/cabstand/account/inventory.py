@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cabstand.account.deployment import Deployment
-from cabstand.io.aws import client, items, refusals
+from cabstand.io.aws import call, items
 
 
 class Resource(NamedTuple):
@@ -33,16 +33,12 @@ def find(deployment: Deployment) -> list[Resource]:
     """
     found = set()
     for kind, (service, operation, expression, identity) in _LISTINGS.items():
-        with refusals(f"listing of {kind}"):
-            listed = items(service, operation, expression, **_OPTIONS.get(kind, {}))
-            names = [_identify(deployment, one, identity) for one in listed]
-        found |= {Resource(kind, name, billable=True) for name in names if name}
-    with refusals("listing of ecs/task"):
-        found |= {Resource("ecs/task", arn, billable=True) for arn in _tasks(deployment)}
-    with refusals("listing of kms/key"):
-        found |= {Resource("kms/key", key, billable=True) for key in _keys(deployment)}
-    with refusals("resources by tag"):
-        found |= set(_tagged(deployment))
+        for item in items(service, operation, expression, **_OPTIONS.get(kind, {})):
+            if name := _identify(deployment, item, identity):
+                found.add(Resource(kind, name, billable=True))
+    found |= {Resource("ecs/task", arn, billable=True) for arn in _tasks(deployment)}
+    found |= {Resource("kms/key", key, billable=True) for key in _keys(deployment)}
+    found |= set(_tagged(deployment))
     return sorted(found, key=lambda one: (not one.billable, one))
 
 
@@ -69,11 +65,10 @@ def _tasks(deployment: Deployment) -> Iterator[str]:
 
 def _keys(deployment: Deployment) -> Iterator[str]:
     """Yield the customer keys that are not about to be deleted; found by tag alone, because a key has no name."""
-    kms = client("kms")
     for key in items("kms", "list_keys", "Keys[].KeyId"):
-        metadata = kms.describe_key(KeyId=key)["KeyMetadata"]
+        metadata = call("kms", "describe_key", KeyId=key)["KeyMetadata"]
         if metadata["KeyManager"] == "CUSTOMER" and metadata["KeyState"] != "PendingDeletion":
-            tags = kms.list_resource_tags(KeyId=key)["Tags"]
+            tags = call("kms", "list_resource_tags", KeyId=key)["Tags"]
             if deployment.owns([{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in tags]):
                 yield key
 
@@ -124,7 +119,7 @@ _LISTINGS = {
     "route53/hostedzone": ("route53", "list_hosted_zones", "HostedZones[].Name", ""),
     "firehose/deliverystream": ("firehose", "list_delivery_streams", "DeliveryStreamNames[]", ""),
 }  # fmt: skip
-_OPTIONS: dict[str, dict[str, list[str]]] = {"ec2/snapshot": {"OwnerIds": ["self"]}}
+_OPTIONS: dict[str, dict[str, Any]] = {"ec2/snapshot": {"OwnerIds": ["self"]}}
 
 # Kinds that the tagging API reports and that cost nothing by existing.
 _FREE = frozenset(

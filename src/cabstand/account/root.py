@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cabstand.errors import ConfigError
-from cabstand.io.aws import client, refusals
+from cabstand.io.aws import call
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ class Root:
     @property
     def state_bucket(self) -> str:
         """Bucket of the states; its name ends in the number of the account that the credentials belong to."""
-        with refusals("STS"):
-            return f"{self.project}-state-{client('sts').get_caller_identity()['Account']}"
+        return f"{self.project}-state-{call('sts', 'get_caller_identity')['Account']}"
 
     @property
     def state_key(self) -> str:

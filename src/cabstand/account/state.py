@@ -7,7 +7,7 @@ from typing import Any
 
 from cabstand.account.root import Root
 from cabstand.errors import TaskError
-from cabstand.io.aws import client, error_code, refusals
+from cabstand.io.aws import call, refusals
 
 
 def resources(root: Root) -> list[dict[str, Any]]:
@@ -39,13 +39,9 @@ def refuse_locked(root: Root) -> None:
 
 
 def _read(root: Root, key: str) -> dict[str, Any] | None:
-    s3 = client("s3")
+    saved = call("s3", "get_object", missing_ok=True, Bucket=root.state_bucket, Key=key)
+    if not saved:
+        return None
     with refusals(f"state of {root.environment}"):
-        try:
-            body = s3.get_object(Bucket=root.state_bucket, Key=key)["Body"].read()
-        except s3.exceptions.ClientError as error:
-            if error_code(error) in {"NoSuchKey", "NoSuchBucket", "404"}:
-                return None
-            raise
-    content: dict[str, Any] = json.loads(body)
+        content: dict[str, Any] = json.loads(saved["Body"].read())
     return content

@@ -20,28 +20,51 @@ def client(service: str) -> Any:
         return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 8}))
 
 
-def items(service: str, operation: str, expression: str, **options: Any) -> Iterator[Any]:
-    """Yield what a JMESPath expression finds in each page of an operation's answer.
+def call(service: str, operation: str, *, missing_ok: bool = False, **request: Any) -> Any:
+    """Call an operation and return its answer.
 
     Parameters
     ----------
     service, operation : str
-        For example `ec2` and `describe_volumes`.
-    expression : str
-        For example `Volumes[].VolumeId`.
-    options
-        Arguments of the operation.
+        For example `ec2` and `stop_instances`.
+    missing_ok : bool
+        Return an empty answer if AWS does not know the resource.
+    request
+        Arguments of the operation; an error message names the first, so let it identify the resource.
+
+    Raises
+    ------
+    TaskError
+        If AWS refuses or does not answer.
+    """
+    return next(_pages(service, operation, missing_ok, request, paged=False), {})
+
+
+def items(service: str, operation: str, expression: str, *, missing_ok: bool = False, **request: Any) -> Iterator[Any]:
+    """Yield what a JMESPath expression, for example `Volumes[].VolumeId`, finds in each page of an answer.
+
+    The other parameters and errors are those of `call`.
     """
     import jmespath
 
-    sdk = client(service)
-    if sdk.can_paginate(operation):
-        pages = sdk.get_paginator(operation).paginate(**options)
-    else:
-        pages = [getattr(sdk, operation)(**options)]
-    for page in pages:
+    for page in _pages(service, operation, missing_ok, request, paged=True):
         found = jmespath.search(expression, page)
         yield from found if isinstance(found, list) else [] if found is None else [found]
+
+
+def _pages(service: str, operation: str, missing_ok: bool, request: dict[str, Any], paged: bool) -> Iterator[Any]:
+    subject = next((value for value in request.values() if isinstance(value, str)), "")
+    sdk = client(service)
+    with refusals(f"{service} {operation} {subject}".strip()):
+        try:
+            if paged and sdk.can_paginate(operation):
+                yield from sdk.get_paginator(operation).paginate(**request)
+            else:
+                yield getattr(sdk, operation)(**request)
+        except sdk.exceptions.ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if not (missing_ok and (code == "404" or "NotFound" in code or "NoSuch" in code)):
+                raise
 
 
 @contextmanager
@@ -57,9 +80,3 @@ def refusals(what: str) -> Iterator[None]:
     except BotoCoreError as error:
         hint = "set AWS credentials and AWS_DEFAULT_REGION"
         raise TaskError(f"AWS did not answer: {error}", where=what, hint=hint) from error
-
-
-def error_code(error: Exception) -> str:
-    """Return the error code of an SDK error, empty if it has none."""
-    response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))
