@@ -84,10 +84,10 @@ class Account:
             os.killpg(run.pid, signal.SIGKILL)
         assert run.returncode == -signal.SIGKILL
 
-    def unlocked(self, told: str) -> dict[str, str]:
+    def unlocked(self, message: str) -> dict[str, str]:
         """Release the lock that an error message names, and return what the next apply imports."""
-        assert "state of dev: is locked by" in told
-        result, _ = self.cabstand("unlock", told.rsplit("LOCK=", 1)[1].rstrip(")\n"))
+        assert "state of dev: is locked by" in message
+        result, _ = self.cabstand("unlock", message.rsplit("LOCK=", 1)[1].rstrip(")\n"))
         adopted: dict[str, str] = result["adopted"]
         return adopted
 

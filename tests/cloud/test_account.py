@@ -70,17 +70,17 @@ def test_dev_stays_within_its_cost_limits(account: Account) -> None:
     assert 5 < cost["asleep_usd_month"] < 9
     assert {run["task"].removeprefix("cabstand-dev-") for run in cost["runs"]} == TASKS
     assert all(line["source"].startswith("https://aws.amazon.com/") and line["as_of"] for line in cost["lines"])
-    _, told = account.cabstand("cost", "plan.json", "--limit", "20", code=1)
-    assert f"idle {cost['idle_usd_month']} USD a month, over 20.0" in told
+    _, error = account.cabstand("cost", "plan.json", "--limit", "20", code=1)
+    assert f"idle {cost['idle_usd_month']} USD a month, over 20.0" in error
 
 
 def test_what_a_killed_apply_created_is_found(account: Account) -> None:
     """Killed while the database is being created; about half of the other resources are in the state by then."""
     apply = ("scripts/terraform.py", "dev", "apply", "-input=false", "-auto-approve")
     account.killed(*apply, when="module.tracking.aws_db_instance.main: Still creating...")
-    told = account.terraform(*apply[1:], code=1)
-    assert len(told.splitlines()) == 1
-    assert account.unlocked(told)["module.tracking.aws_db_instance.main"] == "cabstand-dev-mlflow"
+    error = account.terraform(*apply[1:], code=1)
+    assert len(error.splitlines()) == 1
+    assert account.unlocked(error)["module.tracking.aws_db_instance.main"] == "cabstand-dev-mlflow"
     # As if the provider had been killed earlier: after it created a group, before it revoked its default egress rule.
     everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     group = security_groups(account)["cabstand-dev-mlflow-database"]

@@ -32,15 +32,15 @@ BY_HAND = {"s3": "cabstand-dev-by-hand", "logs/log-group": "/cabstand/cabstand-d
 
 
 def test_an_unconfirmed_destroy_touches_nothing(account: Account) -> None:
-    _, told = account.cabstand("destroy", code=2, typed="yes\n")
-    assert "not confirmed; nothing was touched" in told
-    _, told = account.cabstand("destroy", "--environment", "prod", "--confirm", "destroy cabstand-prod", code=2)
-    assert "--prod-too" in told
+    _, error = account.cabstand("destroy", code=2, typed="yes\n")
+    assert "not confirmed; nothing was touched" in error
+    _, error = account.cabstand("destroy", "--environment", "prod", "--confirm", "destroy cabstand-prod", code=2)
+    assert "--prod-too" in error
 
 
 def test_the_bootstrap_stays_while_an_environment_exists(account: Account) -> None:
-    told = account.terraform("leave", "-y", code=2)
-    assert re.search(r"^state of dev: holds \d+ resources \(make destroy ENV=dev first\)$", told)
+    error = account.terraform("leave", "-y", code=2)
+    assert re.search(r"^state of dev: holds \d+ resources \(make destroy ENV=dev first\)$", error)
 
 
 def test_a_killed_destroy_can_be_continued(account: Account) -> None:
@@ -49,10 +49,10 @@ def test_a_killed_destroy_can_be_continued(account: Account) -> None:
     account.client("s3").create_bucket(Bucket=BY_HAND["s3"])
     account.client("logs").create_log_group(logGroupName=BY_HAND["logs/log-group"])
     account.killed("-m", "cabstand", *SENTENCE, when="Destruction complete")
-    _, told = account.cabstand(*SENTENCE, code=1)
-    assert account.unlocked(told) == {}
-    _, told = account.cabstand(*SENTENCE, code=1)
-    assert "2 billable things are left" in told
+    _, error = account.cabstand(*SENTENCE, code=1)
+    assert account.unlocked(error) == {}
+    _, error = account.cabstand(*SENTENCE, code=1)
+    assert "2 billable things are left" in error
 
 
 def test_the_receipt_names_what_is_left_and_then_nothing(account: Account) -> None:

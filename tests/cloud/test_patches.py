@@ -53,11 +53,11 @@ def budgets(aws: Clients) -> bool:
         NotificationsWithSubscribers=[{"Notification": notification, "Subscribers": [subscriber]}],
         ResourceTags=[{"Key": "Project", "Value": "cabstand"}],
     )
-    told = aws("budgets").describe_subscribers_for_notification(
+    answer = aws("budgets").describe_subscribers_for_notification(
         AccountId="123456789012", BudgetName="probe", Notification=notification
     )
     tags = aws("budgets").list_tags_for_resource(ResourceARN="arn:aws:budgets::123456789012:budget/probe")
-    return told["Subscribers"] == [subscriber] and tags["ResourceTags"] == [{"Key": "Project", "Value": "cabstand"}]
+    return answer["Subscribers"] == [subscriber] and tags["ResourceTags"] == [{"Key": "Project", "Value": "cabstand"}]
 
 
 def conditional_deny(aws: Clients) -> bool:

@@ -136,6 +136,6 @@ def _show_receipt(result: dict[str, Any]) -> None:
     for one in result["left"]:
         table.add_row(one["kind"], one["name"], "yes" if one["billable"] else "no")
     console = Console(stderr=True)
-    for place, count in result["emptied"].items():
-        console.print(f"{place}: {count}")
+    for name, count in result["emptied"].items():
+        console.print(f"{name}: {count}")
     console.print(table if result["left"] else "Nothing is left.")
