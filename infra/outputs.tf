@@ -4,22 +4,22 @@ output "endpoint" {
 }
 
 output "domain_target" {
-  description = "What the DNS record of api_domain_name points to."
+  description = "Target of the DNS record of api_domain_name; null without a domain."
   value       = module.api.domain_target
 }
 
 output "buckets" {
-  description = "Bucket by purpose."
+  description = "Bucket name by purpose."
   value       = module.storage.bucket_names
 }
 
 output "lake_uri" {
-  description = "The lake, as CABSTAND_LAKE."
+  description = "Lake, for CABSTAND_LAKE."
   value       = module.storage.lake_uri
 }
 
 output "artifacts_uri" {
-  description = "Serving bundles and pointers, as CABSTAND_ARTIFACTS."
+  description = "Serving bundles and pointers, for CABSTAND_ARTIFACTS."
   value       = module.storage.artifacts_uri
 }
 
@@ -29,17 +29,17 @@ output "keys_secret_arn" {
 }
 
 output "function_name" {
-  description = "Lambda function of the service; its alias is live."
+  description = "Lambda function of the service; its alias is `live`."
   value       = module.api.function_name
 }
 
 output "function_version" {
-  description = "Version of the function published last."
+  description = "Newest published version of the function."
   value       = module.api.function_version
 }
 
 output "mlflow" {
-  description = "The tracking server: address in the VPC, instance, port, database, secret of its administrator."
+  description = "Tracking server: address in the VPC, instance, port, database, secret of its administrator."
   value = {
     uri               = module.tracking.tracking_uri
     server_id         = module.tracking.server_id
@@ -50,7 +50,7 @@ output "mlflow" {
 }
 
 output "batch" {
-  description = "What starting a task by hand needs: cluster, task definitions, subnets, security group, schedule group."
+  description = "What is needed to start a task by hand: cluster, task definitions, subnets, security group; also schedule group and dead-letter queue."
   value = {
     cluster_name         = module.batch.cluster_name
     task_definition_arns = module.batch.task_definition_arns
@@ -63,7 +63,7 @@ output "batch" {
 }
 
 output "alarm_names" {
-  description = "Every alarm by what it watches."
+  description = "Name of each alarm, by what it watches."
   value       = module.monitoring.alarm_names
 }
 

@@ -1,7 +1,7 @@
 locals {
   on_emulator = var.emulator_endpoint != null
 
-  # The services that this configuration calls, all at one address where an emulator stands in for AWS.
+  # An emulator answers for all services at one address.
   emulated_services = toset(local.on_emulator ? [var.emulator_endpoint] : [])
 }
 
@@ -9,7 +9,7 @@ provider "aws" {
   region              = var.region
   allowed_account_ids = var.account_id == null ? null : [var.account_id]
 
-  # On the real AWS all of these are null or false: credentials come from the usual places.
+  # For AWS itself all of these are null or false: credentials come from the usual places.
   access_key                  = local.on_emulator ? "emulator" : null
   secret_key                  = local.on_emulator ? "emulator" : null
   skip_credentials_validation = local.on_emulator

@@ -1,4 +1,4 @@
-# Everything that starts by itself, an entry each. `command` replaces the task's own where it is given.
+# The scheduled jobs. An entry may replace its task's command with `command`.
 locals {
   scheduled_jobs = {
     daily-comparison = {
@@ -17,9 +17,6 @@ locals {
       expression  = "cron(0 7 20 * ? *)"
     }
   }
-
-  # Jobs that an event of the project starts: task, source, detail_type, detail.
-  event_jobs = {}
 
   schedules = {
     for name, job in local.scheduled_jobs : name => merge(job, {

@@ -10,7 +10,7 @@ variable "project" {
 }
 
 variable "environment" {
-  description = "Name of the set-up, for example dev or prod: the second part of every name, and a tag."
+  description = "Name of the environment, for example dev or prod: the second part of every name, and a tag."
   type        = string
 
   validation {
@@ -20,7 +20,7 @@ variable "environment" {
 }
 
 variable "region" {
-  description = "AWS region of everything."
+  description = "AWS region to deploy to."
   type        = string
   default     = "us-east-1"
 
@@ -31,7 +31,7 @@ variable "region" {
 }
 
 variable "account_id" {
-  description = "The only account that this may be applied to; null for whichever the credentials belong to."
+  description = "The only AWS account that this may be applied to; null for the account of the credentials."
   type        = string
   default     = null
 
@@ -53,7 +53,7 @@ variable "emulator_endpoint" {
 }
 
 variable "enable_permissions_boundary" {
-  description = "Whether every role carries the boundary that infra/bootstrap makes; the deploy role can make no other."
+  description = "Whether every role carries the permissions boundary from infra/bootstrap, without which the deploy role cannot create roles."
   type        = bool
   default     = true
 }

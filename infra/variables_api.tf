@@ -10,7 +10,7 @@ variable "api_package_path" {
 }
 
 variable "api_runtime" {
-  description = "Lambda's Python; SnapStart needs 3.12 or newer."
+  description = "Python runtime of the function; SnapStart needs 3.12 or newer."
   type        = string
   default     = "python3.13"
 
@@ -43,7 +43,7 @@ variable "api_memory_mib" {
 }
 
 variable "api_timeout_seconds" {
-  description = "Longest time of one request in seconds."
+  description = "Longest time of one request, in seconds."
   type        = number
   default     = 10
 
@@ -54,7 +54,7 @@ variable "api_timeout_seconds" {
 }
 
 variable "api_reserved_concurrency" {
-  description = "Most requests at once, a cap on the bill; -1 for no cap of its own."
+  description = "Most requests at once, which limits the bill; -1 for no limit."
   type        = number
   default     = 20
 
@@ -65,7 +65,7 @@ variable "api_reserved_concurrency" {
 }
 
 variable "api_live_version" {
-  description = "Version that the alias `live` points to; null for the one just published."
+  description = "Version that the alias `live` points to; null for the newest."
   type        = string
   default     = null
 
@@ -76,7 +76,7 @@ variable "api_live_version" {
 }
 
 variable "api_domain_name" {
-  description = "Host name of the service; null for the one that AWS gives."
+  description = "Host name of the service; null for the address that AWS assigns."
   type        = string
   default     = null
 
@@ -87,7 +87,7 @@ variable "api_domain_name" {
 }
 
 variable "api_certificate_arn" {
-  description = "ACM certificate of api_domain_name; needed with it."
+  description = "ACM certificate of api_domain_name; required with it."
   type        = string
   default     = null
 
@@ -98,7 +98,7 @@ variable "api_certificate_arn" {
 }
 
 variable "api_jwt_issuer" {
-  description = "Issuer of the tokens that callers must bring besides their key; null for none."
+  description = "Issuer of the tokens that callers must send besides their key; null for none."
   type        = string
   default     = null
 
@@ -109,7 +109,7 @@ variable "api_jwt_issuer" {
 }
 
 variable "api_jwt_audiences" {
-  description = "Audiences that such a token may be for."
+  description = "Audiences that those tokens may have."
   type        = list(string)
   default     = []
 
@@ -131,7 +131,7 @@ variable "api_throttle_requests_per_second" {
 }
 
 variable "api_throttle_burst_requests" {
-  description = "Requests at once above which API Gateway answers 429."
+  description = "Burst of requests above which API Gateway answers 429."
   type        = number
   default     = 100
 

@@ -1,5 +1,5 @@
 variable "batch_image_tag" {
-  description = "Tag of the batch image in its repository; tags are immutable there."
+  description = "Tag of the batch image in its repository, where tags are immutable."
   type        = string
 
   validation {
@@ -20,7 +20,7 @@ variable "batch_architecture" {
 }
 
 variable "multicore_vcpu" {
-  description = "vCPUs of cluster-multicore; its memory follows, 2 GiB each."
+  description = "vCPUs of cluster-multicore, which gets 2 GiB of memory for each."
   type        = number
   default     = 8
 
@@ -31,7 +31,7 @@ variable "multicore_vcpu" {
 }
 
 variable "capacity_provider" {
-  description = "What tasks run on: FARGATE_SPOT (about 70 % cheaper, may be interrupted; every job can be run again) or FARGATE."
+  description = "What tasks run on: FARGATE_SPOT (about 70 % cheaper, may be interrupted; every job can be rerun) or FARGATE."
   type        = string
   default     = "FARGATE_SPOT"
 
@@ -64,7 +64,7 @@ variable "training_input" {
 }
 
 variable "pipeline_dataset" {
-  description = "Trips that the pipeline takes: yellow or green."
+  description = "Trips that the pipeline reads: yellow or green."
   type        = string
   default     = "green"
 
@@ -75,7 +75,7 @@ variable "pipeline_dataset" {
 }
 
 variable "pipeline_months" {
-  description = "Months that the pipeline learns from, YYYY-MM."
+  description = "Months that the pipeline trains on, YYYY-MM."
   type        = list(string)
   default     = ["2023-01", "2023-02"]
 
@@ -86,7 +86,7 @@ variable "pipeline_months" {
 }
 
 variable "pipeline_holdout_months" {
-  description = "Later months that the pipeline judges on, YYYY-MM."
+  description = "Later months that the pipeline evaluates on, YYYY-MM."
   type        = list(string)
   default     = ["2023-03"]
 
@@ -97,7 +97,7 @@ variable "pipeline_holdout_months" {
 }
 
 variable "worker_lifetime_minutes" {
-  description = "Longest life of a Dask worker, whatever became of the run that started it."
+  description = "Longest life of a Dask worker, whatever happens to the run that started it."
   type        = number
   default     = 120
 
@@ -108,13 +108,13 @@ variable "worker_lifetime_minutes" {
 }
 
 variable "enable_container_insights" {
-  description = "Whether ECS publishes memory and CPU of each task as metrics (billed a metric)."
+  description = "Whether ECS publishes the memory and CPU of each task as metrics (billed per metric)."
   type        = bool
   default     = false
 }
 
 variable "enable_schedules" {
-  description = "Whether the clock starts jobs; schedules.tf lists them."
+  description = "Whether the jobs in schedules.tf start on their schedules."
   type        = bool
   default     = true
 }
@@ -131,7 +131,7 @@ variable "schedule_timezone" {
 }
 
 variable "schedule_overrides" {
-  description = "What this environment changes of the jobs in schedules.tf, by their name: expression, timezone, enabled."
+  description = "Changes to the jobs in schedules.tf, by job name: expression, timezone, enabled."
   type = map(object({
     expression = optional(string)
     timezone   = optional(string)
@@ -141,6 +141,16 @@ variable "schedule_overrides" {
 
   validation {
     condition     = length(setsubtract(keys(var.schedule_overrides), keys(local.scheduled_jobs))) == 0
-    error_message = "schedule_overrides names a job that schedules.tf does not have."
+    error_message = "schedule_overrides names a job that is not in schedules.tf."
+  }
+
+  validation {
+    condition     = alltrue([for job in values(var.schedule_overrides) : job.expression == null || can(regex("^(cron|rate|at)\\(.+\\)$", job.expression))])
+    error_message = "Each expression of schedule_overrides must be cron(...), rate(...) or at(...)."
+  }
+
+  validation {
+    condition     = alltrue([for job in values(var.schedule_overrides) : job.timezone == null || can(regex("^([A-Z][A-Za-z_]+/[A-Za-z_/+-]+|UTC)$", job.timezone))])
+    error_message = "Each timezone of schedule_overrides must be a name such as America/New_York, or UTC."
   }
 }

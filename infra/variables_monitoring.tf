@@ -1,11 +1,11 @@
 variable "alarm_email" {
-  description = "Mail address that alarms go to; null for none. AWS sends it a confirmation first."
+  description = "Email address that alarms are sent to; null for none. AWS asks it to confirm first."
   type        = string
   default     = null
 
   validation {
     condition     = var.alarm_email == null || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.alarm_email))
-    error_message = "alarm_email must be a mail address, or null."
+    error_message = "alarm_email must be an email address, or null."
   }
 }
 
@@ -21,7 +21,7 @@ variable "alarm_webhook_url" {
 }
 
 variable "monthly_budget_usd" {
-  description = "What the set-up may cost a month; a message comes at 80 % spent and at 100 % forecast."
+  description = "Monthly budget of the environment in US dollars; a message is sent at 80 % spent and at 100 % forecast."
   type        = number
   default     = 60
 
@@ -32,7 +32,7 @@ variable "monthly_budget_usd" {
 }
 
 variable "max_p99_latency_ms" {
-  description = "Slowest hundredth of requests, in milliseconds, above which the alarm rings."
+  description = "Request latency (99th percentile, in milliseconds) above which the alarm goes off."
   type        = number
   default     = 1000
 

@@ -10,7 +10,7 @@ variable "vpc_cidr_block" {
 }
 
 variable "egress" {
-  description = "How tasks reach AWS and the internet: internet_gateway (public address, free), nat_gateway (private subnets, about 33 USD a month and more per GB), interface_endpoints (private subnets, AWS services only, about 7 USD a month an endpoint and zone)."
+  description = "How tasks reach AWS and the internet: internet_gateway (public address, free), nat_gateway (private subnets, from 33 USD a month plus traffic), interface_endpoints (private subnets, AWS services only, about 7 USD a month per endpoint and zone)."
   type        = string
   default     = "internet_gateway"
 
@@ -21,7 +21,7 @@ variable "egress" {
 }
 
 variable "enable_flow_logs" {
-  description = "Whether rejected and accepted flows are logged to CloudWatch (billed per GB)."
+  description = "Whether accepted and rejected flows are logged to CloudWatch (billed per GB)."
   type        = bool
   default     = false
 }
@@ -33,7 +33,7 @@ variable "enable_access_logs" {
 }
 
 variable "quarantine_retention_days" {
-  description = "Days that rows put aside at ingestion are kept."
+  description = "Days that quarantined rows are kept."
   type        = number
   default     = 90
 
@@ -55,7 +55,7 @@ variable "prediction_retention_days" {
 }
 
 variable "old_version_retention_days" {
-  description = "Days that an overwritten or deleted object can be brought back."
+  description = "Days that an overwritten or deleted object can be restored."
   type        = number
   default     = 30
 
@@ -66,7 +66,7 @@ variable "old_version_retention_days" {
 }
 
 variable "force_destroy_buckets" {
-  description = "Whether destroying the set-up also destroys what the buckets hold."
+  description = "Whether destroying the environment also destroys the objects in its buckets."
   type        = bool
   default     = false
 }

@@ -32,7 +32,7 @@ variable "database_instance_class" {
 }
 
 variable "database_disk_gib" {
-  description = "Size of the database's disk in GiB; it grows by itself to five times as much."
+  description = "Size of the database's disk in GiB; it grows automatically up to five times that."
   type        = number
   default     = 20
 
@@ -49,7 +49,7 @@ variable "enable_multi_az" {
 }
 
 variable "enable_deletion_protection" {
-  description = "Whether the database refuses to be deleted, and leaves a last snapshot when it may be."
+  description = "Whether the database is protected against deletion, and leaves a final snapshot once it is deleted."
   type        = bool
   default     = true
 }
@@ -66,7 +66,7 @@ variable "backup_retention_days" {
 }
 
 variable "secret_recovery_days" {
-  description = "Days that a deleted secret can be brought back; 0 deletes at once."
+  description = "Days that a deleted secret can be restored; 0 deletes it at once."
   type        = number
   default     = 7
 
@@ -77,13 +77,13 @@ variable "secret_recovery_days" {
 }
 
 variable "make_mlflow_passwords" {
-  description = "Whether Secrets Manager makes MLflow's first passwords; otherwise given_mlflow_passwords holds them."
+  description = "Whether Secrets Manager generates MLflow's initial passwords; otherwise given_mlflow_passwords supplies them."
   type        = bool
   default     = true
 }
 
 variable "given_mlflow_passwords" {
-  description = "MLflow's first passwords where they are not made: admin, session (key of its sessions), tasks. Never stored by Terraform."
+  description = "MLflow's initial passwords if they are not generated: admin, session (signs its sessions), tasks. Terraform never stores them."
   type        = map(string)
   default     = null
   ephemeral   = true
@@ -91,6 +91,6 @@ variable "given_mlflow_passwords" {
 
   validation {
     condition     = var.given_mlflow_passwords == null ? var.make_mlflow_passwords : alltrue([for name in ["admin", "session", "tasks"] : length(lookup(var.given_mlflow_passwords, name, "")) >= 24])
-    error_message = "given_mlflow_passwords must hold admin, session and tasks of at least 24 characters each, and be given where make_mlflow_passwords is false."
+    error_message = "given_mlflow_passwords must hold admin, session and tasks, at least 24 characters each; it is required if make_mlflow_passwords is false."
   }
 }

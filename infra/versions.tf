@@ -8,6 +8,6 @@ terraform {
     }
   }
 
-  # The rest of it is in environments/<name>.s3.tfbackend; the bucket is given at init, as it holds the account number.
+  # Configured by environments/<name>.s3.tfbackend, and at init by the bucket, whose name contains the account number.
   backend "s3" {}
 }

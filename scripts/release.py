@@ -1,7 +1,7 @@
-"""A release around `make deploy`: `release.py begin | check | undo ENVIRONMENT`.
+"""The steps of a release around `make deploy`: `release.py begin | check | undo ENVIRONMENT`.
 
-`begin` records which version the alias `live` points to, `check` tests whether the service answers, and `undo` points
-the alias back to the recorded version. A canary release would shift the alias gradually, between `check` and the end.
+`begin` saves which version the alias `live` points to, `check` tests whether the service answers, and `undo` points the
+alias back to the saved version. A canary would move the same alias after `check`.
 """
 
 from __future__ import annotations
@@ -21,51 +21,45 @@ from cabstand.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 ALIAS = "live"
-PATIENCE_S = 60.0
+MAX_WAIT_S = 60.0
 ROW = ("pickup_zone=74", "dropoff_zone=42", "pickup_at=2023-03-01T08:15:00")
 
 
-def note_of(environment: str) -> Path:
-    """Return the file that records the version between two steps."""
+def saved_version(environment: str) -> Path:
+    """Return the file with the version before the release."""
     return ROOT / f"build/release-{environment}.json"
 
 
 def begin(environment: str) -> str:
-    """Record the version that is live now."""
+    """Save the current version."""
     function = f"cabstand-{environment}-api"
-    note = {"function": function, "version": version_of(function)}
-    place = note_of(environment)
-    place.parent.mkdir(exist_ok=True)
-    place.write_text(json.dumps(note), encoding="utf-8")
-    return f"{function} is live at version {note['version']}" if note["version"] else f"{function} does not exist yet"
+    version = version_of(function)
+    file = saved_version(environment)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"function": function, "version": version}), encoding="utf-8")
+    return f"{function} runs version {version}" if version else f"{function} does not exist yet"
 
 
 def version_of(function: str) -> str:
-    """Return the version that the alias points to, or an empty string before the first release."""
-    functions = aws.client("lambda")
-    with aws.refusals(f"function {function}"):
-        try:
-            return str(functions.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"])
-        except functions.exceptions.ResourceNotFoundException:
-            return ""
+    """Return the version that the alias points to; empty before the first release."""
+    alias = aws.call("lambda", "get_alias", missing_ok=True, FunctionName=function, Name=ALIAS)
+    return str(alias.get("FunctionVersion", ""))
 
 
 def undo(environment: str) -> str:
-    """Point the alias back to the recorded version, with all traffic."""
-    place = note_of(environment)
-    if not place.is_file():
-        return "nothing to undo: no release was begun"
-    note = json.loads(place.read_text(encoding="utf-8"))
-    if not note["version"]:
-        return f"nothing to go back to: {note['function']} had no version before"
-    with aws.refusals(f"function {note['function']}"):
-        aws.client("lambda").update_alias(
-            FunctionName=note["function"],
-            Name=ALIAS,
-            FunctionVersion=note["version"],
-            RoutingConfig={"AdditionalVersionWeights": {}},
-        )
-    return f"{note['function']} is live at version {note['version']} again"
+    """Point the alias, with all of its traffic, back to the saved version."""
+    file = saved_version(environment)
+    if not file.is_file():
+        return "nothing was released: nothing to undo"
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    function, version = saved["function"], saved["version"]
+    if not version:
+        return f"{function} had no earlier version: nothing to go back to"
+    routing = {"AdditionalVersionWeights": {}}
+    aws.call(
+        "lambda", "update_alias", FunctionName=function, Name=ALIAS, FunctionVersion=version, RoutingConfig=routing
+    )
+    return f"{function} runs version {version} again"
 
 
 def check(environment: str) -> str:
@@ -74,12 +68,14 @@ def check(environment: str) -> str:
 
 
 def check_service(url: str) -> str:
-    """Check that a service is alive, refuses requests without a key, and predicts if CABSTAND_API_KEY is set.
+    """Check a service: alive, refusing requests without a key, and predicting if CABSTAND_API_KEY is set.
+
+    A service without a published model passes if it is alive.
 
     Raises
     ------
     TaskError
-        If it does not answer as expected within a minute.
+        If it does not answer as it should within a minute.
     """
     expect(url, "/healthz", 200)
     ready = expect(url, "/readyz", 200, 503)
@@ -87,7 +83,7 @@ def check_service(url: str) -> str:
         return f"{url} is alive; no model is published yet"
     expect(url, "/v1/trip-duration/predict", 401, body=b'{"rows": []}')
     if not Settings().api_key.get_secret_value():
-        return f"{url} is ready and refuses requests without a key (CABSTAND_API_KEY not set: prediction not tested)"
+        return f"{url} is ready and refuses requests without a key (prediction not tested: CABSTAND_API_KEY is not set)"
     words = [sys.executable, "-m", "cabstand", "predict", "--url", url, *ROW]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
@@ -96,8 +92,8 @@ def check_service(url: str) -> str:
 
 
 def expect(url: str, path: str, *wanted: int, body: bytes | None = None) -> int:
-    """Return the status once it is one of those wanted; retry for a minute, because a new version starts cold."""
-    end = time.monotonic() + PATIENCE_S
+    """Return the status once it is one of those wanted; retried, because a new version starts cold."""
+    end = time.monotonic() + MAX_WAIT_S
     while (found := status(url + path, body)) not in wanted:
         if time.monotonic() >= end:
             hint = "see the function's log"
@@ -107,7 +103,7 @@ def expect(url: str, path: str, *wanted: int, body: bytes | None = None) -> int:
 
 
 def status(url: str, body: bytes | None) -> int:
-    """Return the status of one request, or 0 if there is no answer."""
+    """Return the HTTP status of one request, 0 if there is no answer."""
     request = urllib.request.Request(url, data=body, headers={"content-type": "application/json"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
@@ -119,12 +115,12 @@ def status(url: str, body: bytes | None) -> int:
 
 
 def output(environment: str, name: str) -> Any:
-    """Return a Terraform output of the environment."""
+    """Return one output of the environment's Terraform."""
     words = [sys.executable, str(ROOT / "scripts/terraform.py"), environment, "output", "-json", name]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise ConfigError(f"no output {name}", where=environment, hint="deploy first")
-    return json.loads(done.stdout.splitlines()[-1])  # a first `init` prints lines before it
+    return json.loads(done.stdout.splitlines()[-1])  # a first `init` prints before it
 
 
 def main(words: list[str]) -> int:

@@ -1,6 +1,6 @@
-"""Terraform on infra/: `terraform.py bootstrap|leave [-y]`, or `terraform.py <environment> <command and arguments>`.
+"""Run Terraform on infra/: `terraform.py bootstrap|leave [-y]` or `terraform.py <environment> <command> [arguments]`.
 
-What each command needs besides is added by `cabstand.account.terraform`: backend, variables, plugins, an emulator.
+`cabstand.account.terraform` adds what each command needs: backend, variables, plugins, the emulator's address.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from cabstand.account import emptying, terraform
-from cabstand.account.terraform import Root
+from cabstand.account import emptying, state, terraform
+from cabstand.account.root import Root
 from cabstand.errors import CabstandError, ConfigError
 from cabstand.io import aws
 
@@ -18,8 +18,8 @@ INFRA = Path(__file__).resolve().parents[1] / "infra"
 
 
 def main(words: list[str]) -> int:
-    """Run what `words` ask for and return the exit code; an error of ours is one line."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # of the states; the provider is told by `region`
+    """Run the given command and return its exit code; an error is one line."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # for the states; the provider uses the variable `region`
     try:
         match words:
             case ["bootstrap", *rest]:
@@ -36,14 +36,14 @@ def main(words: list[str]) -> int:
 
 
 def bootstrap(rest: list[str]) -> int:
-    """Make what an account needs once, and move the state of that into the bucket it makes; may be run again."""
+    """Create what an account needs once, and move its state into the bucket it creates; can be run again."""
     root = Root(INFRA / "bootstrap", "bootstrap")
     arguments = bootstrap_arguments(rest)
-    there = bucket_exists(root.state_bucket)
-    if there:
-        terraform.refuse_locked(root)
-    code = begin(root, there) or terraform.execute(root, "apply", *arguments)
-    if not code and not there:
+    exists = bucket_exists(root.state_bucket)
+    if exists:
+        state.refuse_locked(root)
+    code = initialise(root, exists) or terraform.execute(root, "apply", *arguments)
+    if not code and not exists:
         override(root).write_text(BACKEND, encoding="utf-8")
         code = terraform.execute(root, "init", "-migrate-state", "-force-copy", *terraform.backend(root))
         if not code:
@@ -52,25 +52,25 @@ def bootstrap(rest: list[str]) -> int:
 
 
 def leave(rest: list[str]) -> int:
-    """Remove what the bootstrap made, states and all, once no environment is left; may be run again."""
+    """Remove what the bootstrap created, including all states, once no environment is left; can be run again."""
     root = Root(INFRA / "bootstrap", "bootstrap")
-    there = bucket_exists(root.state_bucket)
-    moved = any(root.folder.glob("terraform.tfstate"))  # by a run that went no further
+    exists = bucket_exists(root.state_bucket)
+    moved = any(root.folder.glob("terraform.tfstate"))  # by an earlier run that was interrupted
     code = 0
-    if there:
-        terraform.refuse_locked(root)
+    if exists:
+        state.refuse_locked(root)
         refuse_environments(root)
-    if there and not moved:
-        code = begin(root, there)
+    if exists and not moved:
+        code = initialise(root, exists)
         override(root).unlink(missing_ok=True)
         code = code or terraform.execute(root, "init", "-migrate-state", "-force-copy")
     else:
-        code = begin(root, False)
-    # The question comes after all that can be taken back, and before anything is deleted.
+        code = initialise(root, False)
+    # Ask after all steps that can be undone, and before anything is deleted.
     code = code or terraform.execute(root, "plan", "-destroy", *bootstrap_arguments([]))
     if code or not confirmed(rest):
         return code or 1
-    if there:
+    if exists:
         emptying.empty_bucket(root.state_bucket)
     code = terraform.execute(root, "destroy", "-auto-approve", *bootstrap_arguments([]))
     if not code:
@@ -79,67 +79,62 @@ def leave(rest: list[str]) -> int:
 
 
 def confirmed(rest: list[str]) -> bool:
-    """Return whether the bootstrap's end is meant: `-y`, or the word typed."""
-    return rest == ["-y"] or input("Everything above goes, the states too. Type 'leave': ").strip() == "leave"
+    """Return whether `-y` was given or `leave` is typed."""
+    return (
+        rest == ["-y"]
+        or input("Everything above is destroyed, and all states with it. Type 'leave' to confirm: ").strip() == "leave"
+    )
 
 
 BACKEND = 'terraform {\n  backend "s3" {}\n}\n'
 
 
 def override(root: Root) -> Path:
-    """Return the file that names the kind of backend; not committed: it would stand in the way of the first run."""
+    """Return the file that selects the S3 backend; not committed, because the first run has no bucket yet."""
     return root.folder / "backend_override.tf"
 
 
-def begin(root: Root, there: bool) -> int:
-    """Init where the state is: in its bucket, or here before there is one."""
+def initialise(root: Root, exists: bool) -> int:
+    """Run init with the state in its bucket or, before the bucket exists, on this machine."""
     override(root).unlink(missing_ok=True)
-    if there:
+    if exists:
         override(root).write_text(BACKEND, encoding="utf-8")
-    return terraform.execute(root, "init", "-reconfigure", *(terraform.backend(root) if there else []))
+    return terraform.execute(root, "init", "-reconfigure", *(terraform.backend(root) if exists else []))
 
 
 def bootstrap_arguments(rest: list[str]) -> list[str]:
-    """Return the bootstrap's variables, and what was typed."""
+    """Return the bootstrap's variables and the given arguments."""
     repository = os.environ.get("GITHUB_REPOSITORY", "")
     given = [f"-var=github_repository={repository}"] if repository else []
     return given + terraform.emulator_variable() + (["-auto-approve"] if rest == ["-y"] else rest)
 
 
 def forget_local_state(root: Root) -> None:
-    """Remove the state that was kept here."""
-    for left in root.folder.glob("terraform.tfstate*"):
-        left.unlink()
+    """Delete the state on this machine."""
+    for file in root.folder.glob("terraform.tfstate*"):
+        file.unlink()
 
 
 def refuse_environments(root: Root) -> None:
-    """Refuse to remove the states of what is still there.
+    """Refuse to remove the states of environments that still exist.
 
     Raises
     ------
     ConfigError
-        If an environment's state holds anything.
+        If the state of an environment holds resources.
     """
     for file in sorted((INFRA / "environments").glob("*.s3.tfbackend")):
         environment = file.name.split(".")[0]
-        of_its_own = environment not in {"bootstrap", "emulator"}
-        held = terraform.held_resources(Root(INFRA, environment, root.project)) if of_its_own else []
-        if held:
+        if environment in {"bootstrap", "emulator"}:
+            continue
+        if held := state.resources(Root(INFRA, environment, root.project)):
             hint = f"make destroy ENV={environment} first"
             raise ConfigError(f"holds {len(held)} resources", where=f"state of {environment}", hint=hint)
 
 
 def bucket_exists(name: str) -> bool:
     """Return whether the account has been bootstrapped."""
-    s3 = aws.client("s3")
-    with aws.refusals(f"bucket {name}"):
-        try:
-            s3.head_bucket(Bucket=name)
-        except s3.exceptions.ClientError as error:
-            if aws.error_code(error) in {"404", "NoSuchBucket"}:
-                return False
-            raise
-    return True
+    return bool(aws.call("s3", "head_bucket", missing_ok=True, Bucket=name))
 
 
 if __name__ == "__main__":

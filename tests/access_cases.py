@@ -1,4 +1,4 @@
-"""What each role of an applied set-up must be refused, and what it must be granted."""
+"""Requests that each role of an applied environment must be refused or granted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFINITION = f"arn:aws:ecs:us-east-1:{A}:task-definition/cabstand-dev-"
 BOUNDARY = {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"}
 ROLE = f"arn:aws:iam::{A}:role/cabstand-"
 
-# Role, action, resource, context of requests that must be refused.
+# Requests that must be refused: role, action, resource, context.
 REFUSED = [
     ("dev-task-clustering", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/api/keys-AbCdEf", {}),
     ("dev-task-pipeline", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
@@ -51,7 +51,7 @@ REFUSED = [
     ("deploy", "s3:GetObject", "arn:aws:s3:::of-somebody-else/data.csv", {}),
     ("deploy", "s3:DeleteBucketPolicy", STATE, {}),
 ]
-# The same roles at their work, so that a refusal above is not one of everything.
+# Requests of the same roles that must be granted, so that none is refused everything.
 GRANTED = [
     ("dev-task-clustering", "s3:PutObject", f"{LAKE}/hotspots/run/hotspots.parquet", {}),
     ("dev-task-training", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),

@@ -1,4 +1,4 @@
-"""An account on an emulator, and Terraform to run in it, on a copy of infra/."""
+"""An account on an emulator, and Terraform run in it on a copy of infra/."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REGION = "us-east-1"
 
 @dataclass
 class Account:
-    """An emulated account and a copy of infra/ that is applied to it."""
+    """An emulated account, and the copy of infra/ that is applied to it."""
 
     url: str
     tree: Path
@@ -32,7 +32,7 @@ class Account:
         return client(self.url, service)
 
     def terraform(self, *words: str, code: int = 0) -> str:
-        """Run scripts/terraform.py and return what it printed, its error where `code` is one; another code fails."""
+        """Run scripts/terraform.py, expect an exit code, and return stdout, or stderr if the code is not 0."""
         run = subprocess.run(
             [sys.executable, str(self.tree / "scripts/terraform.py"), *words],
             env=terraform_environment(self.url),
@@ -45,7 +45,7 @@ class Account:
         return run.stderr if code else run.stdout
 
     def plan(self, environment: str, *arguments: str) -> dict[str, Any]:
-        """Return a plan as JSON; it stays in `<environment>.tfplan` and `plan.json`."""
+        """Return a plan as JSON; it is also in `<environment>.tfplan` and `plan.json`."""
         file = self.tree / f"{environment}.tfplan"
         self.terraform(environment, "plan", "-input=false", f"-out={file}", *arguments)
         text = self.terraform(environment, "show", "-json", str(file))
@@ -69,7 +69,7 @@ class Account:
         return result, run.stderr.splitlines()[-1] if run.stderr.strip() else ""
 
     def killed(self, *line: str, when: str) -> None:
-        """Run a Python program and kill it, Terraform and all, as soon as it prints what `when` says."""
+        """Run a Python program, and kill it and its Terraform as soon as it prints `when`."""
         with subprocess.Popen(
             [sys.executable, *line],
             env=terraform_environment(self.url),
@@ -80,25 +80,25 @@ class Account:
             text=True,
         ) as run:
             assert run.stdout is not None
-            assert any(when in told for told in run.stdout), f"never said: {when}"
+            assert any(when in line for line in run.stdout), f"never printed: {when}"
             os.killpg(run.pid, signal.SIGKILL)
         assert run.returncode == -signal.SIGKILL
 
-    def unlocked(self, told: str) -> dict[str, str]:
-        """Free the lock that a refusal names, and return what the next apply takes over."""
-        assert "state of dev: is locked by" in told
-        result, _ = self.cabstand("unlock", told.rsplit("LOCK=", 1)[1].rstrip(")\n"))
+    def unlocked(self, message: str) -> dict[str, str]:
+        """Release the lock that an error message names, and return what the next apply imports."""
+        assert "state of dev: is locked by" in message
+        result, _ = self.cabstand("unlock", message.rsplit("LOCK=", 1)[1].rstrip(")\n"))
         adopted: dict[str, str] = result["adopted"]
         return adopted
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
-        """What the applied dev set-up puts out."""
+        """Outputs of the applied dev environment."""
         return {name: output["value"] for name, output in json.loads(self.terraform("dev", "output", "-json")).items()}
 
 
 def client(url: str, service: str) -> Any:
-    """Return a boto3 client that speaks to the emulator."""
+    """Return a boto3 client of the emulator."""
     return boto3.client(
         service,
         region_name=REGION,
@@ -110,7 +110,7 @@ def client(url: str, service: str) -> Any:
 
 
 def terraform_environment(url: str) -> dict[str, str]:
-    """Return an environment in which boto3 and Terraform speak to the emulator alone."""
+    """Return environment variables with which boto3 and Terraform use only the emulator."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CABSTAND_", "TF_VAR"))}
     kept.pop("TF_DATA_DIR", None)
     return kept | {
@@ -127,14 +127,14 @@ def terraform_environment(url: str) -> dict[str, str]:
     }
 
 
-def copy_of_infra(place: Path) -> Path:
-    """Copy what Terraform reads; a stand-in for the function's zip, since its code is not run."""
-    shutil.copytree(ROOT / "infra", place / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
-    (place / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/terraform.py", place / "scripts")
-    (place / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements/mlflow.txt", place / "requirements")
-    (place / "dist").mkdir()
-    with zipfile.ZipFile(place / "dist/lambda-arm64.zip", "w") as package:
+def copy_of_infra(folder: Path) -> Path:
+    """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
+    shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
+    (folder / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/terraform.py", folder / "scripts")
+    (folder / "requirements").mkdir()
+    shutil.copy(ROOT / "requirements/mlflow.txt", folder / "requirements")
+    (folder / "dist").mkdir()
+    with zipfile.ZipFile(folder / "dist/lambda-arm64.zip", "w") as package:
         package.writestr(zipfile.ZipInfo("handler.py"), "def handler(event, context): return {}\n")
-    return place
+    return folder

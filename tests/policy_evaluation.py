@@ -1,6 +1,6 @@
-"""What IAM would answer: a role's policies and boundary, read back from the account, evaluated as AWS documents it.
+"""Evaluate a role's policies and boundary, read back from the account, as IAM does.
 
-An explicit Deny wins; else an Allow is needed in the role's own policies and, where there is one, in its boundary too.
+An explicit Deny wins; otherwise an Allow is required in the role's own policies and, if it has one, in its boundary.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Context = Mapping[str, str]
 
 
 class Policies(NamedTuple):
-    """What decides of a role's requests."""
+    """The policies that decide about a role's requests."""
 
     own: list[Document]
     boundary: list[Document]
@@ -37,7 +37,7 @@ def is_allowed(found: Policies, action: str, resource: str, context: Context | N
 
 
 def mutants(found: Policies) -> Iterator[tuple[str, Policies]]:
-    """Yield what a careless change makes of the policies: one statement widened or, where it denies, dropped."""
+    """Yield mutated policies: in each, one statement is widened or, if it denies, dropped."""
     for number, document in enumerate(found.own):
         statements = listed(document["Statement"])
         for index, statement in enumerate(statements):
@@ -66,19 +66,19 @@ def identity_policies(iam: Any, role: str) -> list[Document]:
 
 
 def boundary_policy(iam: Any, role: str) -> list[Document]:
-    """Return the role's boundary in a list, empty where it has none."""
+    """Return the role's boundary in a list; empty if it has none."""
     boundary = iam.get_role(RoleName=role)["Role"].get("PermissionsBoundary")
     return [managed(iam, boundary["PermissionsBoundaryArn"])] if boundary else []
 
 
 def managed(iam: Any, arn: str) -> Document:
-    """Return the version in force of a managed policy."""
+    """Return the current version of a managed policy."""
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     return _document(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
 
 
 def verdict(document: Document, action: str, resource: str, context: Context) -> str:
-    """Return Allow, Deny, or nothing of one policy."""
+    """Return Allow, Deny, or an empty string for one policy."""
     effects = {
         statement["Effect"]
         for statement in listed(document["Statement"])
@@ -115,7 +115,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return what IAM lets stand alone or in a list, in a list."""
+    """Return a list, of one element if the value is not a list."""
     return value if isinstance(value, list) else [value]
 
 

@@ -1,4 +1,4 @@
-"""What every allowing statement of an applied set-up keeps to, whichever role it is of."""
+"""Rules for every statement that allows something, whatever its role."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from policy_evaluation import Policies, listed
 
 LISTED = tomllib.loads((Path(__file__).resolve().parents[1] / "infra/iam_wildcards.toml").read_text())
-# Statements that may be of every resource; each is listed with its reason.
-OF_EVERYTHING = {place.split()[1] for place in LISTED}
-# What else a resource may be: one of the project's, or one of these that AWS names.
+# Statements that may cover every resource, each listed with its reason.
+ANY_RESOURCE = {key.split()[1] for key in LISTED}
+# Other resources must be the project's own, or one of these whose names AWS chooses.
 OWN = re.compile(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:\d*:.*cabstand")
 NAMED_BY_AWS = re.compile(
     r":secret:rds!db-|:parameter/aws/service/ami-|:role/aws-service-role/|:apigateway:|^arn:aws:xray"
 )
-# An action that is too strong, or has no resource to be held to, needs its condition.
+# Actions that need a condition, because they are powerful or cannot be limited to a resource.
 CONDITIONS = {
     "cloudwatch:PutMetricData": "cloudwatch:namespace",
     "ec2:RunInstances": "aws:RequestedRegion",
@@ -32,9 +32,9 @@ CONDITIONS = {
 
 
 def broken_rules(found: Policies) -> list[str]:
-    """Return what the role's own policies allow too widely."""
+    """Return what the role's own policies allow too broadly."""
     statements = [one for document in found.own for one in listed(document["Statement"]) if one["Effect"] == "Allow"]
-    return [told for statement in statements for told in _broken(statement)]
+    return [problem for statement in statements for problem in _broken(statement)]
 
 
 def _broken(statement: dict[str, Any]) -> list[str]:
@@ -42,7 +42,7 @@ def _broken(statement: dict[str, Any]) -> list[str]:
     foreign = [
         f"{name}: of {resource}"
         for resource in listed(statement["Resource"])
-        if not (name in OF_EVERYTHING if resource == "*" else OWN.match(resource) or NAMED_BY_AWS.search(resource))
+        if not (name in ANY_RESOURCE if resource == "*" else OWN.match(resource) or NAMED_BY_AWS.search(resource))
     ]
     given = {key for keys in statement.get("Condition", {}).values() for key in keys}
     return foreign + [

@@ -1,4 +1,4 @@
-"""The steps of a release: what answered before it answers again when the new version does not."""
+"""The steps of a release: if the new version fails, the alias goes back to the version before it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(module, "note_of", lambda name: tmp_path / f"build/{name}.json")
+    monkeypatch.setattr(module, "MAX_WAIT_S", 0.0)
+    monkeypatch.setattr(module, "saved_version", lambda name: tmp_path / f"build/{name}.json")
     return module
 
 
@@ -61,12 +61,12 @@ def live(functions: Any) -> str:
     return str(functions.get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"])
 
 
-def test_undo_points_back_to_what_answered(release: ModuleType, functions: Any) -> None:
+def test_undo_points_back_to_the_version_before(release: ModuleType, functions: Any) -> None:
     functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
     assert "version 2" in release.begin("dev")
     weights = {"AdditionalVersionWeights": {"1": 0.1}}
     functions.update_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="3", RoutingConfig=weights)
-    for _ in range(2):  # once more does no harm
+    for _ in range(2):  # a second time changes nothing
         assert "version 2 again" in release.undo("dev")
         assert live(functions) == "2"
         routing = functions.get_alias(FunctionName=FUNCTION, Name="live").get("RoutingConfig") or {}
@@ -81,7 +81,7 @@ def test_a_first_release_has_nothing_to_go_back_to(release: ModuleType, function
     assert live(functions) == "1"
 
 
-def test_check_wants_life_readiness_and_a_refusal(release: ModuleType, httpserver: HTTPServer) -> None:
+def test_check_requires_life_readiness_and_a_refusal(release: ModuleType, httpserver: HTTPServer) -> None:
     url = httpserver.url_for("").rstrip("/")
     with pytest.raises(TaskError, match="answers 500, not 200"):
         release.check_service(url)
@@ -96,27 +96,27 @@ def test_check_wants_life_readiness_and_a_refusal(release: ModuleType, httpserve
     assert "ready and refuses" in release.check_service(url)
 
 
-def test_a_service_without_a_model_is_told_so(release: ModuleType, httpserver: HTTPServer) -> None:
+def test_a_service_without_a_model_is_reported(release: ModuleType, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/healthz").respond_with_json({})
     httpserver.expect_request("/readyz").respond_with_json({}, status=503)
     assert "no model is published yet" in release.check_service(httpserver.url_for("").rstrip("/"))
 
 
-def test_nobody_at_home(release: ModuleType) -> None:
+def test_no_service_is_reported(release: ModuleType) -> None:
     with pytest.raises(TaskError, match="answers nothing"):
         release.check_service("http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("words", [["begin"], ["dance", "dev"], ["begin", "nowhere"]])
-def test_wrong_words_are_answered_with_the_right_ones(release: ModuleType, words: list[str], capsys: Any) -> None:
+def test_wrong_arguments_print_the_usage(release: ModuleType, words: list[str], capsys: Any) -> None:
     assert release.main(words) == 2
     assert "begin | check | undo" in capsys.readouterr().err
 
 
 def push(moto_server: str, folder: Path, tag: str) -> subprocess.CompletedProcess[str]:
-    """Run `scripts/push-images` with an engine that notes what it is told."""
+    """Run `scripts/push-images` with an engine that logs its arguments."""
     engine = folder / "engine"
-    engine.write_text(f'#!/bin/sh\ncat >/dev/null\necho "$@" >> {folder}/told\necho 1000000\n')
+    engine.write_text(f'#!/bin/sh\ncat >/dev/null\necho "$@" >> {folder}/log\necho 1000000\n')
     engine.chmod(0o755)
     env = os.environ | {
         "ENGINE": str(engine),
@@ -140,16 +140,16 @@ def test_images_are_pushed_once(bucket: str, moto_server: str, tmp_path: Path) -
     ecr.put_image(repositoryName="cabstand/batch", imageManifest=manifest, imageTag="abc")
     done = push(moto_server, tmp_path, "abc")
     assert done.returncode == 0, done.stderr
-    told = (tmp_path / "told").read_text().splitlines()
-    assert "cabstand/batch:abc exists already" in done.stdout
-    assert not any("batch" in line for line in told)
+    log = (tmp_path / "log").read_text().splitlines()
+    assert "cabstand/batch:abc exists" in done.stdout
+    assert not any("batch" in line for line in log)
     registry = f"{aws.client('sts').get_caller_identity()['Account']}.dkr.ecr.us-east-1.amazonaws.com"
-    assert told[-1] == f"push {registry}/cabstand/mlflow:abc"
-    assert f"login --username AWS --password-stdin {registry}" in told
+    assert log[-1] == f"push {registry}/cabstand/mlflow:abc"
+    assert f"login --username AWS --password-stdin {registry}" in log
     ecr.put_image(repositoryName="cabstand/mlflow", imageManifest=manifest, imageTag="abc")
-    (tmp_path / "told").unlink()
+    (tmp_path / "log").unlink()
     assert push(moto_server, tmp_path, "abc").returncode == 0
-    assert not (tmp_path / "told").exists()
+    assert not (tmp_path / "log").exists()
     aws.client.cache_clear()
 
 

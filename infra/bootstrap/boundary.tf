@@ -1,4 +1,4 @@
-# The most that any role of a set-up may ever do, whatever its own policies say. The deploy role can make no role without it.
+# The most that any role of an environment may ever do, whatever its own policies say. The deploy role cannot create a role without it.
 resource "aws_iam_policy" "boundary" {
   name        = "${var.project}-boundary"
   description = "Upper bound of every role that the deploy role makes."
@@ -10,7 +10,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "boundary" {
-  # checkov:skip=CKV_AWS_111: the actions without resources are told apart below, in WithoutResources.
+  # checkov:skip=CKV_AWS_111: the actions without resources are listed separately, in WithoutResources.
   # checkov:skip=CKV_AWS_356: the same.
   statement {
     sid       = "OwnBuckets"

@@ -1,5 +1,5 @@
-# What applying infra/ needs. Each policy is a concern; writes are listed one by one and held to the project's names where AWS
-# lets names be given. Reads are families (Describe, Get, List): they change nothing and grow with every release of the provider.
+# What applying infra/ needs, one policy for each concern. Writes are listed one by one and limited to the project's names where
+# AWS supports that. Reads use wildcards (Describe, Get, List): they change nothing, and each release of the provider adds some.
 locals {
   deploy_policies = {
     read    = data.aws_iam_policy_document.deploy_read.json
@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "deploy_read" {
 }
 
 data "aws_iam_policy_document" "deploy_network" {
-  # checkov:skip=CKV_AWS_111: EC2 networking is held to one region; its parts have no names to hold it to.
+  # checkov:skip=CKV_AWS_111: EC2 networking is limited to one region; its parts have no names to limit it to.
   # checkov:skip=CKV_AWS_356: the same.
   # checkov:skip=CKV_AWS_109: no permission on roles is in here.
   statement {
@@ -100,7 +100,7 @@ data "aws_iam_policy_document" "deploy_storage" {
     resources = [for kind in ["db", "subgrp", "snapshot"] : format(local.own, "rds", "${kind}:${var.project}-*")]
   }
 
-  # The provider reads a secret's version back, so deploying can read what it makes. RDS's managed secret it cannot read.
+  # The provider reads a secret's version back, so the role can read the secrets that it creates, but not RDS's managed secret.
   statement {
     sid = "ManageOwnSecrets"
     actions = [
@@ -111,7 +111,7 @@ data "aws_iam_policy_document" "deploy_storage" {
     resources = [format(local.own, "secretsmanager", "secret:${var.project}-*")]
   }
 
-  # RDS makes its managed master secret in the caller's name.
+  # RDS creates its managed master secret with the caller's permissions.
   statement {
     sid       = "LetRdsMakeItsSecret"
     actions   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
@@ -142,7 +142,7 @@ data "aws_iam_policy_document" "deploy_compute" {
     )
   }
 
-  # A revision has no name before it is registered, and deregistering has no resource at all.
+  # Registering and deregistering a task definition cannot be limited to a resource.
   statement {
     sid       = "RegisterTasks"
     actions   = ["ecs:DeregisterTaskDefinition", "ecs:RegisterTaskDefinition"]

@@ -3,10 +3,10 @@ locals {
   own_policies = "arn:aws:iam::${local.account_id}:policy/${var.project}-*"
 }
 
-# Deploying makes roles, so it could make itself a stronger one: every role it makes or changes carries the boundary, and the
-# boundary, the two GitHub roles and their policies are out of its reach.
+# The deploy role creates roles, so it could create a stronger one for itself. Therefore every role that it creates or changes must
+# carry the boundary, and it cannot change the boundary, the two GitHub roles or their policies.
 data "aws_iam_policy_document" "deploy_roles" {
-  # checkov:skip=CKV_AWS_109: held to the project's names, and to the boundary; see CarryTheBoundary and NotItself.
+  # checkov:skip=CKV_AWS_109: limited to the project's names and to the boundary; see CarryTheBoundary and NotItself.
   # checkov:skip=CKV2_AWS_40: the same; no statement is iam:*.
   statement {
     sid       = "CarryTheBoundary"
@@ -81,7 +81,7 @@ data "aws_iam_policy_document" "deploy_roles" {
     ]
   }
 
-  # A role that has the boundary must not lose it.
+  # No role may lose the boundary.
   statement {
     sid       = "KeepTheBoundary"
     effect    = "Deny"

@@ -1,4 +1,4 @@
-# Deploying also pushes the images that it then names, and keeps the states.
+# The deploy role also pushes the images that it deploys, and writes the states.
 resource "aws_iam_role_policy" "deploy" {
   name   = "push-images-keep-states"
   role   = aws_iam_role.deploy.id
@@ -23,7 +23,7 @@ data "aws_iam_policy_document" "deploy_push" {
     resources = [for repository in aws_ecr_repository.main : repository.arn]
   }
 
-  # The bootstrap's own state stays out of reach: only a person changes it.
+  # The bootstrap's own state is not among them: only a person changes it.
   statement {
     sid       = "KeepStates"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]

@@ -1,11 +1,11 @@
-# GitHub's workflows come with a short-lived token of their own; no key of this account is kept there.
+# GitHub's workflows authenticate with a short-lived token; GitHub stores no key of this account.
 resource "aws_iam_openid_connect_provider" "github" {
   url            = "https://token.actions.githubusercontent.com"
   client_id_list = ["sts.amazonaws.com"]
 }
 
 locals {
-  # Role => the only subjects that its token may have, compared whole. A fork's pull request gets no token from GitHub.
+  # Role => the only subjects that its token may have, compared exactly. GitHub gives pull requests from forks no token.
   subjects = {
     plan   = ["repo:${var.github_repository}:pull_request"]
     deploy = [for name in var.deploy_environments : "repo:${var.github_repository}:environment:${name}"]

@@ -1,5 +1,5 @@
 output "state_bucket" {
-  description = "Bucket of every state."
+  description = "Bucket of all states."
   value       = aws_s3_bucket.state.id
 }
 
@@ -19,6 +19,6 @@ output "deploy_role_arn" {
 }
 
 output "boundary_arn" {
-  description = "Permissions boundary of every role that deploying makes."
+  description = "Permissions boundary of every role that the deploy role creates."
   value       = aws_iam_policy.boundary.arn
 }

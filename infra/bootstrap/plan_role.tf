@@ -1,5 +1,5 @@
-# A pull request plans with -refresh=false and -lock=false: it compares the code with the state and reads nothing else of the
-# account. So it needs no read of secrets, of data or of any resource, and can write nothing.
+# Pull requests plan with -refresh=false and -lock=false: they compare the code with the state and read nothing else in the
+# account. So the role cannot read secrets, data or resources, and cannot write anything.
 resource "aws_iam_role_policy" "plan" {
   name   = "read-state"
   role   = aws_iam_role.plan.id

@@ -1,4 +1,4 @@
-# The bucket of every state, this one's included.
+# The bucket of all states, including the bootstrap's own.
 
 data "aws_caller_identity" "current" {}
 
@@ -8,7 +8,7 @@ locals {
 
 resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18: who changed the state is in CloudTrail's management events and in the versions of the object.
-  # checkov:skip=CKV_AWS_144: a lost state is imported anew; a second region doubles the bill.
+  # checkov:skip=CKV_AWS_144: a lost state can be imported again; a second region doubles the bill.
   # checkov:skip=CKV_AWS_145: SSE-S3 encrypts with AES-256, and no secret is in a state; a customer key costs 1 USD a month.
   # checkov:skip=CKV2_AWS_62: nothing listens for object events.
   bucket        = "${var.project}-state-${local.account_id}"

@@ -10,7 +10,7 @@ variable "project" {
 }
 
 variable "region" {
-  description = "AWS region of everything."
+  description = "AWS region to deploy to."
   type        = string
   default     = "us-east-1"
 
@@ -32,7 +32,7 @@ variable "emulator_endpoint" {
 }
 
 variable "github_repository" {
-  description = "Repository whose workflows may take the two roles, owner/name."
+  description = "Repository whose workflows may assume the two roles, owner/name."
   type        = string
 
   validation {
@@ -42,7 +42,7 @@ variable "github_repository" {
 }
 
 variable "deploy_environments" {
-  description = "Protected GitHub environments that may take the deploy role."
+  description = "Protected GitHub environments that may assume the deploy role."
   type        = list(string)
   default     = ["dev", "prod"]
 
@@ -59,7 +59,7 @@ variable "force_destroy_state" {
 }
 
 variable "images_kept" {
-  description = "Images that each repository keeps; older ones go."
+  description = "Number of images that each repository keeps; older ones expire."
   type        = number
   default     = 20
 

@@ -1,4 +1,4 @@
-# Small, cheap, easy to leave.
+# Small, cheap and easy to destroy.
 environment = "dev"
 
 batch_image_tag = "v1"
@@ -9,5 +9,5 @@ secret_recovery_days       = 0
 
 monthly_budget_usd = 60
 
-# A published version with SnapStart bills its memory all month, asleep too; the function needs an eighth of this.
+# SnapStart bills the memory of a published version all month, even while asleep; the function needs an eighth of this.
 api_memory_mib = 512

@@ -1,2 +1,2 @@
-# Added to dev.tfvars where an emulator stands in for AWS; its address is given with -var emulator_endpoint=http://127.0.0.1:<port>.
+# Added to dev.tfvars on an emulator, together with -var emulator_endpoint=http://127.0.0.1:<port>.
 alarm_email = "alarms@example.org"

@@ -1,4 +1,4 @@
-# Guarded against accidents and watched; about twice the price of dev.
+# Protected against accidents, with more logs; about twice the price of dev.
 environment = "prod"
 
 batch_image_tag = "v1"

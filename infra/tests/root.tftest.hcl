@@ -1,5 +1,5 @@
-# A mock provider has no ephemeral resources (Terraform 1.11), so here stands the real one, without an account: it is asked for
-# plans alone, every data source that would call AWS is overridden, and the passwords are given.
+# A mock provider has no ephemeral resources (Terraform 1.11), so this uses the real one without an account: it only plans, every
+# data source that would call AWS is overridden, and the passwords are given.
 provider "aws" {
   region                      = "us-east-1"
   access_key                  = "test"
@@ -189,4 +189,24 @@ run "domain_and_issuer_need_their_other_half" {
   }
 
   expect_failures = [var.api_certificate_arn, var.api_jwt_audiences]
+}
+
+run "an_override_needs_an_expression_that_scheduler_knows" {
+  command = plan
+
+  variables {
+    schedule_overrides = { daily-comparison = { expression = "daily" } }
+  }
+
+  expect_failures = [var.schedule_overrides]
+}
+
+run "an_override_needs_a_time_zone_that_scheduler_knows" {
+  command = plan
+
+  variables {
+    schedule_overrides = { daily-comparison = { timezone = "Gotham" } }
+  }
+
+  expect_failures = [var.schedule_overrides]
 }

@@ -1,4 +1,4 @@
-"""An environment in an emulated account, as Terraform would have left it."""
+"""An environment in an emulated account, as Terraform would leave it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pairs(tags: dict[str, str] = TAGS, *, lower: bool = False) -> list[dict[str,
 
 @pytest.fixture(autouse=True)
 def _own_log() -> Iterator[None]:
-    """A command line that runs in this process sends the log to a stderr that is gone afterwards."""
+    """Undo the log configuration of command lines that run in this process."""
     before = logging.getLogger().handlers[:]
     yield
     logging.getLogger().handlers[:] = before
@@ -31,7 +31,7 @@ def _own_log() -> Iterator[None]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Clients of an account in this process that begins empty."""
+    """Clients of an empty account in this process."""
     import boto3
     from moto import mock_aws
 
@@ -49,7 +49,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture
 def environment(aws: Callable[[str], Any]) -> dict[str, str]:
-    """A server, a database and schedules, of dev and of somebody else."""
+    """A server, a database and schedules of dev, and a server and a database of another project."""
     made = {}
     ec2, rds, scheduler = aws("ec2"), aws("rds"), aws("scheduler")
     image = ec2.register_image(Name="linux", RootDeviceName="/dev/xvda")["ImageId"]
@@ -90,7 +90,7 @@ def environment(aws: Callable[[str], Any]) -> dict[str, str]:
     return made
 
 
-STAND_IN = """#!/usr/bin/env python3
+FAKE_TERRAFORM = """#!/usr/bin/env python3
 import json, os, pathlib, sys
 folder, command, *words = sys.argv[1:]
 folder = pathlib.Path(folder.removeprefix("-chdir="))
@@ -114,10 +114,10 @@ elif command == "apply":
 
 @pytest.fixture
 def root(aws: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Terraform root, a terraform that knows its manners, and the bucket of states; returns the root's folder."""
+    """A Terraform root, a fake terraform that writes what it sees, and the state bucket; returns the root's folder."""
     program = tmp_path / "bin/terraform"
     program.parent.mkdir()
-    program.write_text(STAND_IN)
+    program.write_text(FAKE_TERRAFORM)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     (tmp_path / "infra").mkdir()

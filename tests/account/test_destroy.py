@@ -1,4 +1,4 @@
-"""`cabstand destroy`: what it empties, what it finds, when it refuses."""
+"""`cabstand destroy`: what it empties, finds and refuses."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 
 from account.conftest import pairs
 from cabstand import cli
-from cabstand.account import emptying, leftovers
-from cabstand.account.resources import Scope
-from cabstand.account.terraform import Root
+from cabstand.account import emptying, inventory
+from cabstand.account.deployment import Deployment
+from cabstand.account.root import Root
 from cabstand.errors import ConfigError, TaskError
 from cabstand.jobs import destroy
 from cabstand.settings import Settings
 
 KIND = "application/vnd.docker.distribution.manifest.v2+json"
 Aws = Callable[[str], Any]
-MEANT = destroy.Params(confirmation="destroy cabstand-dev", infra=None)
+CONFIRMED = destroy.Params(confirmation="destroy cabstand-dev", infra=None)
 
 
 @pytest.fixture
@@ -74,23 +74,23 @@ def test_a_repository_is_emptied(aws: Aws) -> None:
 
 
 def test_nothing_is_left_of_an_empty_account(aws: Aws) -> None:
-    result = destroy.run(Settings(), MEANT)
+    result = destroy.run(Settings(), CONFIRMED)
     assert result["clean"]
     assert result["left"] == []
 
 
 def test_what_terraform_does_not_know_is_found(aws: Aws, environment: dict[str, str]) -> None:
-    # Made by hand: without tags, but with the project's name.
+    # Created by hand: no tags, but the project's name.
     aws("logs").create_log_group(logGroupName="/aws/lambda/cabstand-dev-api")
     aws("cloudwatch").put_dashboard(DashboardName="cabstand-dev", DashboardBody='{"widgets": []}')
     aws("s3").create_bucket(Bucket="cabstand-dev-forgotten")
     volume = aws("ec2").create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
     aws("ec2").create_tags(Resources=[volume], Tags=[{"Key": "Name", "Value": "cabstand-dev-scratch"}])
     aws("secretsmanager").create_secret(Name="cabstand-dev/mlflow/server", SecretString="x")  # pragma: allowlist secret
-    # Of others, with a name like it.
+    # Of other environments, with similar names.
     aws("logs").create_log_group(logGroupName="/aws/lambda/cabstand-development-api")
     aws("s3").create_bucket(Bucket="cabstand-prod-lake")
-    left = {(one.kind, one.name) for one in leftovers.find(Scope("cabstand", "dev")) if one.billable}
+    left = {(one.kind, one.name) for one in inventory.find(Deployment("cabstand", "dev")) if one.billable}
     assert left == {
         ("logs/log-group", "/aws/lambda/cabstand-dev-api"),
         ("cloudwatch/dashboard", "cabstand-dev"),
@@ -107,16 +107,16 @@ def test_what_is_gone_is_not_left(aws: Aws, environment: dict[str, str]) -> None
     aws("rds").delete_db_instance(DBInstanceIdentifier="server-db", SkipFinalSnapshot=True)
     key = aws("kms").create_key(Tags=[{"TagKey": name, "TagValue": value} for name, value in pairs_of().items()])
     key_id = key["KeyMetadata"]["KeyId"]
-    assert {one.kind for one in leftovers.find(Scope("cabstand", "dev")) if one.billable} == {"kms/key"}
+    assert {one.kind for one in inventory.find(Deployment("cabstand", "dev")) if one.billable} == {"kms/key"}
     aws("kms").schedule_key_deletion(KeyId=key_id)
-    assert not [one for one in leftovers.find(Scope("cabstand", "dev")) if one.billable]
+    assert not [one for one in inventory.find(Deployment("cabstand", "dev")) if one.billable]
 
 
 def pairs_of() -> dict[str, str]:
     return {pair["Key"]: pair["Value"] for pair in pairs()}
 
 
-def test_prod_wants_a_second_switch(aws: Aws, small_bucket: str) -> None:
+def test_prod_requires_a_second_switch(aws: Aws, small_bucket: str) -> None:
     params = destroy.Params(environment="prod", confirmation="destroy cabstand-prod", infra=None)
     with pytest.raises(ConfigError, match="--prod-too"):
         destroy.run(Settings(), params)
@@ -130,7 +130,7 @@ def test_unconfirmed_touches_nothing(aws: Aws, small_bucket: str, typed: str) ->
     assert aws("s3").get_object(Bucket=small_bucket, Key="index.html")["Body"].read() == b"x"
 
 
-def test_a_dry_run_only_looks(aws: Aws, environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_changes_nothing(aws: Aws, environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["destroy", "--dry-run"]) == 1
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert result["n_billable_left"] == 2
@@ -138,7 +138,7 @@ def test_a_dry_run_only_looks(aws: Aws, environment: dict[str, str], capsys: pyt
     assert aws("scheduler").get_schedule(GroupName="cabstand-dev", Name="cabstand-dev-sweep")["State"] == "ENABLED"
 
 
-STAND_IN = """#!/usr/bin/env python3
+FAKE_TERRAFORM = """#!/usr/bin/env python3
 import json, os, sys
 open(os.environ["CALLS"], "a").write(json.dumps(sys.argv[1:]) + "\\n")
 if sys.argv[2] == "init":
@@ -152,11 +152,11 @@ if sys.argv[2] == "destroy" and failures:
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A terraform that notes what it is asked and fails as often as told."""
+def fake_terraform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A terraform that records its arguments and fails as many times as the file `failures` says."""
     program = tmp_path / "bin/terraform"
     program.parent.mkdir()
-    program.write_text(STAND_IN)
+    program.write_text(FAKE_TERRAFORM)
     program.chmod(0o755)
     (tmp_path / "infra").mkdir()
     (tmp_path / "infra/main.tf").write_text("")
@@ -167,29 +167,29 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_order_and_second_try(aws: Aws, small_bucket: str, stand_in: Path) -> None:
-    (stand_in / "failures").write_text("1")
-    params = destroy.Params(confirmation="destroy cabstand-dev", infra=stand_in / "infra")
+def test_order_and_second_try(aws: Aws, small_bucket: str, fake_terraform: Path) -> None:
+    (fake_terraform / "failures").write_text("1")
+    params = destroy.Params(confirmation="destroy cabstand-dev", infra=fake_terraform / "infra")
     result = destroy.run(Settings(), params)
-    calls = [json.loads(line)[1:] for line in (stand_in / "calls").read_text().splitlines()]
+    calls = [json.loads(line)[1:] for line in (fake_terraform / "calls").read_text().splitlines()]
     assert [call[0] for call in calls] == ["init", "destroy", "destroy"]
     assert "-backend-config=bucket=cabstand-state-123456789012" in calls[0]
     assert any(word.startswith("-var-file=") and word.endswith("environments/dev.tfvars") for word in calls[1])
     assert result["emptied"][small_bucket] == 1
-    assert not result["clean"]  # the stand-in deletes nothing: the bucket itself is left
+    assert not result["clean"]  # the fake deletes nothing: the bucket itself is left
     assert result["left"] == [{"kind": "s3", "name": small_bucket, "billable": True}]
 
 
-def test_a_terraform_that_keeps_failing_is_told(aws: Aws, stand_in: Path) -> None:
-    (stand_in / "failures").write_text("5")
+def test_a_terraform_that_keeps_failing_is_reported(aws: Aws, fake_terraform: Path) -> None:
+    (fake_terraform / "failures").write_text("5")
     with pytest.raises(TaskError, match="terraform destroy failed"):
-        destroy.run(Settings(), destroy.Params(confirmation="destroy cabstand-dev", infra=stand_in / "infra"))
+        destroy.run(Settings(), destroy.Params(confirmation="destroy cabstand-dev", infra=fake_terraform / "infra"))
     with pytest.raises(ConfigError, match="no Terraform here"):
-        Root(stand_in / "bin", "dev")
+        Root(fake_terraform / "bin", "dev")
 
 
 def test_a_held_lock_is_one_line_and_nothing_is_emptied(
-    aws: Aws, small_bucket: str, stand_in: Path, capfd: pytest.CaptureFixture[str]
+    aws: Aws, small_bucket: str, fake_terraform: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     state = "cabstand-state-123456789012"
     lock = {
@@ -197,7 +197,7 @@ def test_a_held_lock_is_one_line_and_nothing_is_emptied(
     }  # fmt: skip
     aws("s3").create_bucket(Bucket=state)
     aws("s3").put_object(Bucket=state, Key="dev/terraform.tfstate.tflock", Body=json.dumps(lock).encode())
-    words = ["destroy", "--confirm", "destroy cabstand-dev", "--infra", str(stand_in / "infra")]
+    words = ["destroy", "--confirm", "destroy cabstand-dev", "--infra", str(fake_terraform / "infra")]
     assert cli.run(words) == 1
     assert (
         capfd.readouterr()
@@ -209,4 +209,4 @@ def test_a_held_lock_is_one_line_and_nothing_is_emptied(
     )
     assert aws("s3").get_object(Bucket=small_bucket, Key="index.html")["Body"].read() == b"x"
     aws("s3").delete_object(Bucket=state, Key="dev/terraform.tfstate.tflock")
-    assert destroy.run(Settings(), destroy.Params(confirmation=words[2], infra=stand_in / "infra"))["emptied"]
+    assert destroy.run(Settings(), destroy.Params(confirmation=words[2], infra=fake_terraform / "infra"))["emptied"]

@@ -28,7 +28,7 @@ def states(aws: Aws) -> dict[str, str]:
     return found
 
 
-def test_sleep_and_wake_are_each_others_reverse(aws: Aws, environment: dict[str, str]) -> None:
+def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     before = states(aws)
     slept = sleep.run(Settings(), sleep.Params())
     server, other = environment["server"], environment["other"]
@@ -41,7 +41,7 @@ def test_sleep_and_wake_are_each_others_reverse(aws: Aws, environment: dict[str,
         server: "stopped", "server-db": "stopped", "compare": "DISABLED", "sweep": "DISABLED", "stay-asleep": "ENABLED",
     }  # fmt: skip
     assert asleep[other] == "running"
-    # Again changes nothing, and does not forget what was enabled.
+    # A second sleep changes nothing, and remembers what was enabled.
     again = sleep.run(Settings(), sleep.Params())
     assert not again["instances_stopped"] + again["databases_stopped"] + again["schedules_disabled"]
     assert states(aws) == asleep
@@ -85,28 +85,30 @@ def test_a_database_that_rds_started_is_stopped_again(aws: Aws, environment: dic
     assert states(aws)["compare"] == "ENABLED"
 
 
-def test_without_the_keeper_the_seven_days_are_told(
+def test_without_the_stay_asleep_schedule_the_user_is_warned(
     aws: Aws, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws("scheduler").delete_schedule(GroupName="cabstand-dev", Name="cabstand-dev-stay-asleep")
     assert cli.run(["sleep"]) == 0
-    told = capsys.readouterr()
-    assert json.loads(told.out.splitlines()[-1])["stays_asleep"] is False
-    assert "seven days" in told.err
+    printed = capsys.readouterr()
+    assert json.loads(printed.out.splitlines()[-1])["stays_asleep"] is False
+    assert "seven days" in printed.err
 
 
-def test_an_empty_account_sleeps_well(aws: Aws) -> None:
+def test_an_empty_account_can_sleep(aws: Aws) -> None:
     assert sleep.run(Settings(), sleep.Params())["stays_asleep"]
     assert wake.run(Settings(), sleep.Params())["schedules_enabled"] == []
 
 
-def test_a_memory_of_another_version_is_refused(aws: Aws, environment: dict[str, str]) -> None:
+def test_a_parameter_of_another_version_is_refused(aws: Aws, environment: dict[str, str]) -> None:
     aws("ssm").put_parameter(Name="/cabstand/dev/sleep", Value='{"schema_version": 9}', Type="String")
     with pytest.raises(TaskError, match="another version"):
         wake.run(Settings(), sleep.Params())
 
 
-def test_no_region_is_told(aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_region_is_reported(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     assert cli.run(["sleep"]) == 1

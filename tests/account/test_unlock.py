@@ -1,4 +1,4 @@
-"""`cabstand unlock`: the lock of a dead run, and what that run made and could not note."""
+"""`cabstand unlock`: the lock of a dead run, and the resources it created but did not write to the state."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from account.conftest import STATE
 from cabstand import cli
-from cabstand.account import adoption, terraform
-from cabstand.account.terraform import Root
+from cabstand.account import existing, terraform
+from cabstand.account.root import Root
 from cabstand.errors import ConfigError, TaskError
 from cabstand.jobs import unlock
 from cabstand.settings import Settings
@@ -29,7 +29,7 @@ def planned(*resources: tuple[str, dict[str, Any]], **more: Any) -> dict[str, An
     return {"resource_changes": changes}
 
 
-def test_what_is_there_is_found_and_what_is_not_is_not(aws: Aws) -> None:
+def test_only_existing_resources_are_found(aws: Aws) -> None:
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     aws("iam").create_role(RoleName="cabstand-dev-x", AssumeRolePolicyDocument=trust)
     aws("logs").create_log_group(logGroupName="/cabstand/dev/tasks/train-again")
@@ -47,9 +47,9 @@ def test_what_is_there_is_found_and_what_is_not_is_not(aws: Aws) -> None:
         ("aws_secretsmanager_secret.keys", {"name": "cabstand-dev/keys"}),
         ("aws_db_instance.main", {"identifier": "cabstand-dev-mlflow"}),
         ("aws_vpc.main", {"tags": {"Name": "cabstand-dev"}}),
-        ("aws_sns_topic.alarms", {"name": "cabstand-dev-alarms"}),  # AWS takes its name again
+        ("aws_sns_topic.alarms", {"name": "cabstand-dev-alarms"}),  # AWS accepts its name again
     )
-    assert adoption.find(plan) == {
+    assert existing.find(plan) == {
         "module.a.aws_iam_role.x": "cabstand-dev-x",
         "aws_cloudwatch_log_group.whole": "/cabstand/dev/tasks/train-again",
         "aws_s3_bucket.lake": "cabstand-dev-lake",
@@ -58,7 +58,7 @@ def test_what_is_there_is_found_and_what_is_not_is_not(aws: Aws) -> None:
     }
 
 
-def test_what_hangs_on_another_is_found_once_that_is_known(aws: Aws) -> None:
+def test_a_resource_is_found_once_what_it_refers_to_is_known(aws: Aws) -> None:
     ec2 = aws("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
@@ -71,7 +71,7 @@ def test_what_hangs_on_another_is_found_once_that_is_known(aws: Aws) -> None:
     made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[pair])["SecurityGroupRules"][0]
     route = {"destination_cidr_block": "0.0.0.0/0"}
     rule = {"description": "Dask", "ip_protocol": "tcp", "from_port": 8786, "to_port": 8786, "cidr_ipv4": None}
-    assert adoption.find(planned(("aws_route.internet", route), ("aws_vpc_security_group_ingress_rule.x", rule))) == {}
+    assert existing.find(planned(("aws_route.internet", route), ("aws_vpc_security_group_ingress_rule.x", rule))) == {}
     route |= {"route_table_id": table}
     rule |= {"security_group_id": group, "referenced_security_group_id": group}
     other = rule | {"from_port": 9000, "to_port": 9099}
@@ -81,31 +81,31 @@ def test_what_hangs_on_another_is_found_once_that_is_known(aws: Aws) -> None:
         ("aws_vpc_security_group_ingress_rule.x", rule),
         ("aws_vpc_security_group_ingress_rule.y", other),
     )
-    found = adoption.find(plan)
+    found = existing.find(plan)
     assert found["aws_route.internet"] == f"{table}_0.0.0.0/0"
     assert found.keys() == {"aws_route.internet", "aws_vpc_security_group_ingress_rule.x"}
     assert found["aws_vpc_security_group_ingress_rule.x"] == made["SecurityGroupRuleId"]
 
 
-def test_two_of_one_name_are_told(aws: Aws) -> None:
+def test_two_of_one_name_are_refused(aws: Aws) -> None:
     for number in range(2):
         vpc = aws("ec2").create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
         aws("ec2").create_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": "cabstand-dev"}])
     with pytest.raises(TaskError, match="there are 2 of one name"):
-        adoption.find(planned(("aws_vpc.main", {"tags": {"Name": "cabstand-dev"}})))
+        existing.find(planned(("aws_vpc.main", {"tags": {"Name": "cabstand-dev"}})))
 
 
-def test_what_is_there_in_the_state_or_adopted_is_not_looked_for(aws: Aws) -> None:
+def test_resources_in_the_state_or_being_imported_are_skipped(aws: Aws) -> None:
     aws("s3").create_bucket(Bucket="cabstand-dev-lake")
     lake = ("aws_s3_bucket.lake", {"bucket": "cabstand-dev-lake"})
-    assert adoption.find(planned(lake)) == {"aws_s3_bucket.lake": "cabstand-dev-lake"}
-    assert adoption.find(planned(lake, actions=["no-op"])) == {}
-    assert adoption.find(planned(lake, importing={"id": "cabstand-dev-lake"})) == {}
+    assert existing.find(planned(lake)) == {"aws_s3_bucket.lake": "cabstand-dev-lake"}
+    assert existing.find(planned(lake, actions=["no-op"])) == {}
+    assert existing.find(planned(lake, importing={"id": "cabstand-dev-lake"})) == {}
 
 
 @pytest.fixture
 def locked(aws: Aws, root: Path) -> Path:
-    """The root, a bucket that no state knows, and a held lock."""
+    """The root, a bucket that is in no state, and a lock."""
     aws("s3").create_bucket(Bucket="cabstand-dev-lake")
     lock = json.dumps({"ID": "1f0c", "Operation": "OperationTypeApply", "Who": "ann@laptop"}).encode()
     aws("s3").put_object(Bucket=STATE, Key="dev/terraform.tfstate.tflock", Body=lock)
@@ -114,7 +114,7 @@ def locked(aws: Aws, root: Path) -> Path:
 
 @pytest.fixture
 def freeing(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> None:
-    """Let `force-unlock` free the lock: the stand-in cannot reach this process's account."""
+    """Let `force-unlock` release the lock: the fake terraform cannot reach the account in this process."""
     stock = terraform.execute
 
     def execute(root: Root, command: str, *words: str, quiet: bool = False) -> int:
@@ -125,7 +125,7 @@ def freeing(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> None:
     monkeypatch.setattr(terraform, "execute", execute)
 
 
-def test_the_next_apply_takes_over_what_a_dead_run_made(
+def test_the_next_apply_imports_what_a_dead_run_created(
     locked: Path, freeing: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = Root(locked, "dev")
@@ -140,10 +140,10 @@ def test_the_next_apply_takes_over_what_a_dead_run_made(
     assert terraform.run(root, "apply") == 0
     assert (locked / "applied").read_text() == 'import {\n  to = aws_s3_bucket.lake\n  id = "cabstand-dev-lake"\n}\n'
     assert not (locked / "adopted.tf").exists()
-    assert not root.adopted.exists()
+    assert not root.imports.exists()
 
 
-def test_another_lock_is_left_alone(locked: Path, aws: Aws, capfd: pytest.CaptureFixture[str]) -> None:
+def test_another_lock_is_not_released(locked: Path, aws: Aws, capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["unlock", "0000", "--infra", str(locked)]) == 2
     assert "state of dev: is held by another lock, 1f0c" in capfd.readouterr().err.splitlines()[-1]
     aws("s3").delete_object(Bucket=STATE, Key="dev/terraform.tfstate.tflock")

@@ -20,7 +20,7 @@ def terraform_there() -> None:
 
 @pytest.fixture(scope="session")
 def emulator_url() -> Iterator[str]:
-    """The patched server in a process of its own, as Terraform's lane uses it."""
+    """The emulator in a process of its own."""
     with subprocess.Popen(
         [sys.executable, "-m", "cabstand.local.emulator"], stdout=subprocess.PIPE, text=True
     ) as server:

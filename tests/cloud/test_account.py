@@ -1,7 +1,7 @@
-"""The whole account on the emulator: bootstrap, both plans, dev applied in full, nothing left to change.
+"""The whole account on the emulator: bootstrap, both plans, a full apply of dev, and an empty second plan.
 
-The tests run in the order of the file, those of test_account_roles.py and test_leaving.py after them; what a plain read
-of AWS can show is read back with boto3.
+The tests run in the order of the file; those of test_account_roles.py and test_leaving.py follow. What AWS returns is
+read back with boto3.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from cloud_account import Account
 pytestmark = pytest.mark.cloud
 
 TASKS = {"cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"}
-# Kinds of resources that are in the code but not in dev's plan, each with the switch or environment that brings it.
+# Kinds of resources that are in the code but not in dev's plan, each with the variable that adds it.
 SWITCHED = {
     "aws_apigatewayv2_api_mapping": "api_domain_name",
     "aws_apigatewayv2_authorizer": "api_jwt_issuer",
     "aws_apigatewayv2_domain_name": "api_domain_name",
-    "aws_cloudwatch_event_rule": "an entry of event_jobs",
-    "aws_cloudwatch_event_target": "an entry of event_jobs",
     "aws_eip": "egress = nat_gateway",
     "aws_flow_log": "enable_flow_logs",
     "aws_nat_gateway": "egress = nat_gateway",
@@ -64,7 +62,7 @@ def test_prod_plans(account: Account) -> None:
     assert {"aws_flow_log", "aws_s3_bucket_logging"} <= {r["type"] for r in planned["resource_changes"]}
 
 
-def test_dev_costs_what_it_may(account: Account) -> None:
+def test_dev_stays_within_its_cost_limits(account: Account) -> None:
     account.plan("dev")
     cost, _ = account.cabstand("cost", "plan.json", "--limit", "40", "--asleep-limit", "9")
     assert cost["unpriced"] == []
@@ -72,18 +70,18 @@ def test_dev_costs_what_it_may(account: Account) -> None:
     assert 5 < cost["asleep_usd_month"] < 9
     assert {run["task"].removeprefix("cabstand-dev-") for run in cost["runs"]} == TASKS
     assert all(line["source"].startswith("https://aws.amazon.com/") and line["as_of"] for line in cost["lines"])
-    _, told = account.cabstand("cost", "plan.json", "--limit", "20", code=1)
-    assert f"idle {cost['idle_usd_month']} USD a month, over 20.0" in told
+    _, error = account.cabstand("cost", "plan.json", "--limit", "20", code=1)
+    assert f"idle {cost['idle_usd_month']} USD a month, over 20.0" in error
 
 
-def test_a_killed_apply_is_told_and_what_it_made_is_found(account: Account) -> None:
-    """Killed while the database is being made: half of the rest is in the state by then."""
+def test_what_a_killed_apply_created_is_found(account: Account) -> None:
+    """Killed while the database is being created; about half of the other resources are in the state by then."""
     apply = ("scripts/terraform.py", "dev", "apply", "-input=false", "-auto-approve")
     account.killed(*apply, when="module.tracking.aws_db_instance.main: Still creating...")
-    told = account.terraform(*apply[1:], code=1)
-    assert len(told.splitlines()) == 1
-    assert account.unlocked(told)["module.tracking.aws_db_instance.main"] == "cabstand-dev-mlflow"
-    # As if the provider had been killed a moment earlier: after it made a group, before it took EC2's own rule back.
+    error = account.terraform(*apply[1:], code=1)
+    assert len(error.splitlines()) == 1
+    assert account.unlocked(error)["module.tracking.aws_db_instance.main"] == "cabstand-dev-mlflow"
+    # As if the provider had been killed earlier: after it created a group, before it revoked its default egress rule.
     everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     group = security_groups(account)["cabstand-dev-mlflow-database"]
     account.client("ec2").authorize_security_group_egress(GroupId=group, IpPermissions=[everything])
@@ -93,7 +91,7 @@ def test_dev_applies_in_full(account: Account) -> None:
     planned = account.plan("dev")
     kinds = {r["type"] for r in planned["resource_changes"] if r["mode"] == "managed"}
     in_code = kinds_in_code(planned["configuration"]["root_module"])
-    assert in_code - kinds == set(SWITCHED), "a kind of resource is in the code and not in dev; say what brings it"
+    assert in_code - kinds == set(SWITCHED), "a kind of resource is in the code and not in dev; add it to SWITCHED"
     printed = account.terraform("dev", "apply", "-input=false", str(account.tree / "dev.tfplan"))
     managed = {r["address"]: r["change"] for r in planned["resource_changes"] if r["mode"] == "managed"}
     wanted = [change for change in managed.values() if "importing" in change or change["actions"] == ["create"]]
@@ -103,7 +101,7 @@ def test_dev_applies_in_full(account: Account) -> None:
     assert {address for address in held if not re.search(r"(^|\.)data\.", address)} == managed.keys()
 
 
-def test_groups_let_out_what_terraform_says(account: Account) -> None:
+def test_groups_have_only_the_egress_rules_of_terraform(account: Account) -> None:
     state = json.loads(account.terraform("dev", "state", "pull"))["resources"]
     kind = "aws_vpc_security_group_egress_rule"
     held = {one["attributes"]["id"] for rule in state if rule["type"] == kind for one in rule["instances"]}
@@ -155,7 +153,7 @@ def test_alias_is_what_the_gateway_calls(account: Account) -> None:
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 50
 
 
-def test_alarms_speak_to_the_one_topic(account: Account) -> None:
+def test_alarms_notify_one_topic(account: Account) -> None:
     alarms = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
     names = {alarm["AlarmName"].removeprefix("cabstand-dev-") for alarm in alarms}
     checklist = {
@@ -208,7 +206,7 @@ def test_predictions_reach_the_lake(account: Account) -> None:
     account.client("s3").delete_object(Bucket=found["buckets"]["lake"], Key=listed["Contents"][0]["Key"])
 
 
-# Variable, its new value => what must change in the plan, and nothing else may.
+# Variable and new value => everything that changes in the plan.
 CHANGES = {
     "multicore_vcpu=4": {'module.batch.aws_ecs_task_definition.main["cluster-multicore"]': ["delete", "create"]},
     'schedule_overrides={"weekly-sweep":{"expression":"cron(0 9 ? * MON *)"}}': {
@@ -220,7 +218,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("variable", CHANGES)
 def test_one_variable_changes_exactly_what_it_should(account: Account, variable: str) -> None:
-    # What is there has just been compared; the plan is of the variable alone.
+    # The account has just been compared with the code; this plan shows the variable alone.
     planned = account.plan("dev", "-refresh=false", f"-var={variable}")
     changed = {
         r["address"]: r["change"]["actions"]

@@ -1,4 +1,4 @@
-"""Who may do what in the applied account: each role refused, granted, and every mutation of its policies noticed."""
+"""Permissions in the applied account: what each role is refused and granted; mutated policies are noticed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def test_refused(account: Account, role: str, action: str, resource: str, contex
 
 @pytest.mark.parametrize(("role", "action", "resource", "context"), GRANTED, ids=lambda value: str(value)[:40])
 def test_granted(account: Account, role: str, action: str, resource: str, context: dict[str, str]) -> None:
-    if resource == "the tasks' secret":  # its name ends in letters of chance
+    if resource == "the tasks' secret":  # its ARN ends in random letters
         resource = account.client("secretsmanager").describe_secret(SecretId="cabstand-dev/mlflow/tasks")["ARN"]
     assert is_allowed(policies(account.client("iam"), f"cabstand-{role}"), action, resource, context)
 
 
-# A Deny that stands behind nothing that allows it: the second of two locks.
+# A Deny of something that no statement allows: a second safeguard.
 UNSEEN = {"deploy": ["KeepTheBoundary dropped"]}
 ROLES = sorted({case[0] for case in REFUSED})
 
@@ -35,7 +35,7 @@ def test_a_role_keeps_to_the_rules(account: Account, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_careless_change_of_a_policy_is_seen(account: Account, role: str) -> None:
+def test_a_mutated_policy_is_noticed(account: Account, role: str) -> None:
     cases = [case[1:] for case in REFUSED if case[0] == role]
     changed = list(mutants(policies(account.client("iam"), f"cabstand-{role}")))
     assert changed
@@ -43,7 +43,7 @@ def test_a_careless_change_of_a_policy_is_seen(account: Account, role: str) -> N
     assert unseen == UNSEEN.get(role, [])
 
 
-def test_every_role_of_the_set_up_carries_the_boundary(account: Account) -> None:
+def test_every_role_has_the_boundary(account: Account) -> None:
     iam = account.client("iam")
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("cabstand-dev-")]
     assert len(roles) >= 10

@@ -1,4 +1,4 @@
-"""Asleep, awake, and gone: the account that test_account.py applied, to its receipt."""
+"""Sleep, wake and destroy the account that test_account.py applied."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ SENTENCE = ("destroy", "--environment", "dev", "--confirm", "destroy cabstand-de
 BY_HAND = {"s3": "cabstand-dev-by-hand", "logs/log-group": "/cabstand/cabstand-dev/by-hand"}
 
 
-def test_unmeant_destroys_touch_nothing(account: Account) -> None:
-    _, told = account.cabstand("destroy", code=2, typed="yes\n")
-    assert "not confirmed; nothing was touched" in told
-    _, told = account.cabstand("destroy", "--environment", "prod", "--confirm", "destroy cabstand-prod", code=2)
-    assert "--prod-too" in told
+def test_an_unconfirmed_destroy_touches_nothing(account: Account) -> None:
+    _, error = account.cabstand("destroy", code=2, typed="yes\n")
+    assert "not confirmed; nothing was touched" in error
+    _, error = account.cabstand("destroy", "--environment", "prod", "--confirm", "destroy cabstand-prod", code=2)
+    assert "--prod-too" in error
 
 
-def test_the_bootstrap_stays_while_an_environment_is_there(account: Account) -> None:
-    told = account.terraform("leave", "-y", code=2)
-    assert re.search(r"^state of dev: holds \d+ resources \(make destroy ENV=dev first\)$", told)
+def test_the_bootstrap_stays_while_an_environment_exists(account: Account) -> None:
+    error = account.terraform("leave", "-y", code=2)
+    assert re.search(r"^state of dev: holds \d+ resources \(make destroy ENV=dev first\)$", error)
 
 
-def test_a_killed_destroy_is_told_and_goes_on(account: Account) -> None:
-    """What is hard to leave: 2,000 versions, markers, uploads, leftovers without tags, a dead run with the lock."""
+def test_a_killed_destroy_can_be_continued(account: Account) -> None:
+    """With 2,000 versions, delete markers, unfinished uploads, untagged resources, and the lock of a dead run."""
     fill(account, account.outputs["buckets"]["lake"])
     account.client("s3").create_bucket(Bucket=BY_HAND["s3"])
     account.client("logs").create_log_group(logGroupName=BY_HAND["logs/log-group"])
     account.killed("-m", "cabstand", *SENTENCE, when="Destruction complete")
-    _, told = account.cabstand(*SENTENCE, code=1)
-    assert account.unlocked(told) == {}
-    _, told = account.cabstand(*SENTENCE, code=1)
-    assert "billable resources left: 2" in told
+    _, error = account.cabstand(*SENTENCE, code=1)
+    assert account.unlocked(error) == {}
+    _, error = account.cabstand(*SENTENCE, code=1)
+    assert "billable resources left: 2" in error
 
 
 def test_the_receipt_names_what_is_left_and_then_nothing(account: Account) -> None:
@@ -62,7 +62,7 @@ def test_the_receipt_names_what_is_left_and_then_nothing(account: Account) -> No
     account.client("logs").delete_log_group(logGroupName=BY_HAND["logs/log-group"])
     result, _ = account.cabstand("destroy", code=0, typed="destroy cabstand-dev\n")
     assert result["clean"]
-    # ECS keeps inactive clusters and task definitions for a while, and tells of them; they bill nothing.
+    # ECS still reports inactive clusters and task definitions for a while; they are free.
     assert {one["kind"] for one in result["left"]} <= {"ecs/cluster", "ecs/task-definition"}
     assert account.terraform("dev", "state", "list").strip() == ""
     assert leftovers(account) == []
@@ -88,7 +88,7 @@ def fill(account: Account, bucket: str) -> None:
 
 
 def leftovers(account: Account) -> list[str]:
-    """Return what is still there and bills, found without Terraform."""
+    """Return billable resources that still exist, found without Terraform."""
     buckets = [
         b["Name"] for b in account.client("s3").list_buckets()["Buckets"] if b["Name"].startswith("cabstand-dev")
     ]

@@ -1,6 +1,6 @@
-"""Each patch of the emulator is needed by a stock moto, and closes its gap.
+"""Each patch of the emulator is still needed and works.
 
-A probe is true where the gap is closed. One that is true of the stock server says: moto has it now, delete the patch.
+A probe is true if its call works. If it works on an unpatched moto, the patch is obsolete.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def budgets(aws: Clients) -> bool:
         NotificationsWithSubscribers=[{"Notification": notification, "Subscribers": [subscriber]}],
         ResourceTags=[{"Key": "Project", "Value": "cabstand"}],
     )
-    told = aws("budgets").describe_subscribers_for_notification(
+    answer = aws("budgets").describe_subscribers_for_notification(
         AccountId="123456789012", BudgetName="probe", Notification=notification
     )
     tags = aws("budgets").list_tags_for_resource(ResourceARN="arn:aws:budgets::123456789012:budget/probe")
-    return told["Subscribers"] == [subscriber] and tags["ResourceTags"] == [{"Key": "Project", "Value": "cabstand"}]
+    return answer["Subscribers"] == [subscriber] and tags["ResourceTags"] == [{"Key": "Project", "Value": "cabstand"}]
 
 
 def conditional_deny(aws: Clients) -> bool:
@@ -182,7 +182,7 @@ def test_stock_moto_needs_it(name: str, stock_url: str) -> None:
         closed = PROBES[name](lambda service: client(stock_url, service))
     except (ClientError, ParamValidationError, ResponseParserError):
         closed = False
-    assert not closed, f"moto has it now: delete cabstand/local/emulator/patches/{name}.py"
+    assert not closed, f"moto can do this now: delete cabstand/local/emulator/patches/{name}.py"
 
 
 @pytest.mark.parametrize("name", PROBES)

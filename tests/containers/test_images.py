@@ -1,4 +1,4 @@
-"""The images that `make test-containers` built: small, not root, read-only, and at work."""
+"""The images that `make test-containers` built: small, not root, read-only, and working."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def test_a_task_s_command_works_with_a_read_only_root(task: str, moto_server: st
         trips = synthetic(given, "zones" if task == "train" else "coordinates")
         words = [trips if word.startswith("s3://lake/") else word for word in words]
     done = podman(*given, "--entrypoint", program, name_of("batch"), *words, check=False)
-    told = (done.stdout + done.stderr)[-2000:]
+    output = (done.stdout + done.stderr)[-2000:]
     # Without the city's files, or a run to work for, these two stop with a line of their own.
-    assert done.returncode in ({1, 2} if task in {"pipeline", "dask-worker"} else {0}), told
-    assert not re.search("Traceback|Read-only|Permission denied", told), told
+    assert done.returncode in ({1, 2} if task in {"pipeline", "dask-worker"} else {0}), output
+    assert not re.search("Traceback|Read-only|Permission denied", output), output
 
 
 def synthetic(given: list[str], era: str) -> str:
-    """Make trips in the lake, with the image, and return where they are."""
+    """Write trips into the lake, with the image, and return their URI."""
     made = podman(*given, name_of("batch"), "synth", "--trips", "20000", "--era", era)
     return str(json.loads(made.stdout.splitlines()[-1])["trips_uri"])
 

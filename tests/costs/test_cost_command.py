@@ -15,12 +15,12 @@ EXAMPLE = Path(__file__).parent / "example/plan.json"
 def test_the_table_and_the_result(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert cli.run(["cost", str(EXAMPLE), "--limit", "40", "--asleep-limit", "9"]) == 0
-    told = capsys.readouterr()
-    result = json.loads(told.out.splitlines()[-1])
+    printed = capsys.readouterr()
+    result = json.loads(printed.out.splitlines()[-1])
     assert 30 < result["idle_usd_month"] < 40
     assert 5 < result["asleep_usd_month"] < 9
-    assert "aws_instance.server" in told.err
-    assert "cluster-multicore" in told.err
+    assert "aws_instance.server" in printed.err
+    assert "cluster-multicore" in printed.err
 
 
 def test_over_the_limit_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Prices: what a plan costs, and what is not known."""
+"""Estimates of a plan's price, and what has none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).parent / "example/plan.json"
 
 @pytest.fixture
 def plan() -> dict[str, Any]:
-    """A plan that Terraform 1.11 made of `example/main.tf`."""
+    """A plan of `example/main.tf` by Terraform 1.11."""
     return json.loads(EXAMPLE.read_text())  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""No wildcard in IAM but those that are listed with their reason."""
+"""IAM statements have only the wildcards that are listed with their reasons."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ ACTION = re.compile(r"^[a-z0-9-]+:[A-Za-z*]+$")
 
 
 class Statement(NamedTuple):
-    """One statement of a policy document, as it stands in the code."""
+    """One statement of a policy document in the code."""
 
-    place: str
+    key: str
     effect: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -80,13 +80,13 @@ def test_every_statement_is_read() -> None:
 
 def test_each_wildcard_is_listed_with_its_reason() -> None:
     listed = tomllib.loads((INFRA / "iam_wildcards.toml").read_text())
-    assert {one.place for one in every_statement() if one.is_wide} == set(listed)
+    assert {one.key for one in every_statement() if one.is_wide} == set(listed)
     assert all(len(reason) > 30 for reason in listed.values())
 
 
 def test_a_new_wildcard_is_found(tmp_path: Path) -> None:
     file = INFRA / "modules/batch/execution_role.tf"
-    mutated = file.read_text().replace("[var.repository_arn]", '["*"]')
+    mutated = file.read_text().replace("[var.image.repository_arn]", '["*"]')
     assert mutated != file.read_text()
     copy = tmp_path / "execution_role.tf"
     copy.write_text(mutated)
@@ -97,7 +97,7 @@ def test_no_statement_lets_everything_be_done() -> None:
     for one in every_statement():
         if one.effect == "Allow":
             assert "*" not in one.actions
-            assert not [action for action in one.actions if action.endswith(":*")], one.place
+            assert not [action for action in one.actions if action.endswith(":*")], one.key
 
 
 def test_roles_are_passed_by_name_and_to_named_services() -> None:

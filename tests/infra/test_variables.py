@@ -1,4 +1,4 @@
-"""Every variable is typed, described and validated; every name of the environment is one that the code reads."""
+"""Variables are typed, described and validated once; Terraform sets only environment variables that cabstand reads."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from cabstand.settings import Settings, environment_names
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 FILES = sorted(file for file in INFRA.rglob("variables*.tf") if ".terraform" not in file.parts)
+MODULES = [file for file in FILES if "modules" in file.parts]
+ROOTS = [file for file in FILES if file not in MODULES]
+NULLABLE = {"given_passwords"}  # null where Secrets Manager generates the passwords
 
 # Settings that Terraform leaves at their defaults, each with the reason.
 NOT_SET = {
-    "api_burst": "API Gateway's throttle is the rate limit on AWS (throttle_burst_requests)",
+    "api_burst": "API Gateway's throttle is the rate limit on AWS (api_throttle_burst_requests)",
     "api_cors_origins": "closed unless a deployment opens it",
-    "api_key": "what a caller sends; the service has hashes alone",
-    "api_keys_refresh_s": "the default holds a revoked key off within a minute",
-    "api_keys_required": "keys are always wanted on AWS",
+    "api_key": "sent by callers; the service has only hashes",
+    "api_keys_refresh_s": "the default: a revoked key is refused within a minute",
+    "api_keys_required": "keys are always required on AWS",
     "api_max_body_bytes": "the default, below API Gateway's own limit",
     "api_problems": "every published problem is served",
-    "api_rate_per_s": "API Gateway's throttle is the rate limit on AWS (throttle_requests_per_second)",
+    "api_rate_per_s": "API Gateway's throttle is the rate limit on AWS (api_throttle_requests_per_second)",
     "api_refresh_s": "the default: a minute",
-    "api_timeout_s": "of uvicorn's clients; API Gateway reads the request on AWS",
-    "compare_memory_gib": "80 % of the task's memory, which is what it is for",
-    "dask_scheduler": "of the run that starts the workers; given with it",
-    "dask_tls": "of the run that starts the workers; given with it",
-    "dask_scratch": "the worker's command names its folder",
+    "api_timeout_s": "for clients of uvicorn; API Gateway reads the request on AWS",
+    "compare_memory_gib": "the default: 80 % of the task's memory",
+    "dask_scheduler": "set by the run that starts the workers",
+    "dask_tls": "set by the run that starts the workers",
+    "dask_scratch": "set by the worker's command",
     "download_attempts": "the default",
     "download_timeout_s": "the default",
     "ingest_max_rows": "the default",
@@ -35,15 +38,15 @@ NOT_SET = {
     "lambda_initialization": "Lambda itself sets it",
     "otlp_endpoint": "tracing on AWS is X-Ray's switch (enable_tracing)",
     "prediction_log": "auto is the function's log in Lambda",
-    "prediction_retention_days": "of the local log; the lake's is a lifecycle rule (prediction_retention_days)",
+    "prediction_retention_days": "for the local log; the lake has a lifecycle rule (prediction_retention_days)",
     "tlc_url": "the default: the publisher's address",
     "uber_url": "the default: the publisher's address",
     "zones_url": "the default: the publisher's address",
 }
 FAMILIES = {
-    "gate_": "the gate's rules are the same everywhere",
-    "score_": "weights of a report",
-    "drift_": "rules of the drift policy",
+    "gate_": "the gate's limits are the same everywhere",
+    "score_": "weights in a report",
+    "drift_": "the drift policy is the same everywhere",
 }
 
 
@@ -53,14 +56,27 @@ def variables(file: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(INFRA)))
-def test_variables_are_typed_described_and_validated(file: Path) -> None:
+def test_variables_are_typed_and_described(file: Path) -> None:
     for name, body in variables(file).items():
         assert re.search(r"^  type +=", body, re.MULTILINE), f"{name} has no type"
         assert re.search(r'^  description += "(vCPUs|[A-Z]).{10,}\."$', body, re.MULTILINE), (
             f"{name} has no description"
         )
+
+
+@pytest.mark.parametrize("file", ROOTS, ids=lambda file: str(file.relative_to(INFRA)))
+def test_variables_of_roots_are_validated(file: Path) -> None:
+    for name, body in variables(file).items():
         validated = "validation {" in body or re.search(r"^  type +=\s+bool$", body, re.MULTILINE)
         assert validated, f"{name} is not validated"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(INFRA)))
+def test_modules_leave_defaults_and_validations_to_the_root(file: Path) -> None:
+    for name, body in variables(file).items():
+        assert not re.search(r"^  (default|validation)\b", body, re.MULTILINE), f"{name} belongs to the root"
+        may_be_null = name in NULLABLE or "null for" in body
+        assert may_be_null != bool(re.search(r"^  nullable +=\s+false$", body, re.MULTILINE)), name
 
 
 def set_by_terraform() -> set[str]:

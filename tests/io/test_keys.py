@@ -67,7 +67,7 @@ def secret(bucket: str) -> Iterator[str]:
     """A secret as Terraform makes it: without a value."""
     import boto3
 
-    patches.close("moved_label")
+    patches.apply("moved_label")
     secrets._client.cache_clear()
     yield boto3.client("secretsmanager").create_secret(Name=f"keys-{bucket}")["ARN"]
     secrets._client.cache_clear()

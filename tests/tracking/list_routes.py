@@ -1,4 +1,4 @@
-"""Print every route of MLflow's server as JSON pairs of method and path, with something in place of each variable."""
+"""Print every route of MLflow's server as JSON pairs of method and path, with a value for each variable."""
 
 import json
 import os

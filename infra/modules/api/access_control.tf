@@ -1,4 +1,4 @@
-# The function: reads bundles, the hashes of keys, writes its log.
+# The function reads bundles and the hashes of keys, and writes its log.
 resource "aws_iam_role" "function" {
   name                 = "${local.function_name}-function"
   description          = "The prediction function: bundles, hashes of keys, its log."
@@ -6,7 +6,7 @@ resource "aws_iam_role" "function" {
   permissions_boundary = var.permissions_boundary_arn
 }
 
-# Firehose: writes predictions into the lake.
+# Firehose writes predictions into the lake.
 resource "aws_iam_role" "delivery" {
   name                 = "${local.function_name}-prediction-delivery"
   description          = "Firehose writing predictions into the lake."
@@ -14,7 +14,7 @@ resource "aws_iam_role" "delivery" {
   permissions_boundary = var.permissions_boundary_arn
 }
 
-# CloudWatch Logs: hands prediction lines to that stream.
+# CloudWatch Logs sends prediction lines to Firehose.
 resource "aws_iam_role" "log_subscription" {
   name                 = "${local.function_name}-log-subscription"
   description          = "CloudWatch Logs handing predictions to Firehose."
@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["${each.key}.amazonaws.com"]
     }
 
-    # Lambda calls for its own account only and sends no source account.
+    # Lambda sends no source account.
     dynamic "condition" {
       for_each = each.key == "lambda" ? [] : [1]
 
@@ -48,7 +48,7 @@ data "aws_iam_policy_document" "trust" {
 
 resource "aws_iam_role_policy_attachment" "function" {
   role       = aws_iam_role.function.name
-  policy_arn = var.policy_arns["read-bundles"]
+  policy_arn = var.storage.policy_arns["read-bundles"]
 }
 
 resource "aws_iam_role_policy" "function" {
@@ -85,7 +85,7 @@ data "aws_iam_policy_document" "function" {
 
 resource "aws_iam_role_policy_attachment" "delivery" {
   role       = aws_iam_role.delivery.name
-  policy_arn = var.policy_arns["log-predictions"]
+  policy_arn = var.storage.policy_arns["log-predictions"]
 }
 
 resource "aws_iam_role_policy" "log_subscription" {

@@ -21,12 +21,12 @@ resource "aws_lambda_function" "api" {
   s3_object_version = aws_s3_object.package.version_id
   source_code_hash  = filebase64sha256(var.package_path)
 
-  handler                        = var.handler
-  runtime                        = var.runtime
-  architectures                  = [var.architecture]
-  memory_size                    = var.memory_mib
-  timeout                        = var.timeout_seconds
-  reserved_concurrent_executions = var.reserved_concurrency
+  handler                        = "handler.handler"
+  runtime                        = var.function.runtime
+  architectures                  = [var.function.architecture]
+  memory_size                    = var.function.memory_mib
+  timeout                        = var.function.timeout_seconds
+  reserved_concurrent_executions = var.function.reserved_concurrency
   publish                        = true
 
   snap_start {
@@ -45,20 +45,21 @@ resource "aws_lambda_function" "api" {
 }
 
 locals {
-  environment = merge(var.environment, {
-    CABSTAND_ARTIFACTS       = var.artifacts_uri
-    CABSTAND_HOME            = "/tmp/cabstand"
+  environment = {
     CABSTAND_API_KEYS_SECRET = aws_secretsmanager_secret.keys.arn
+    CABSTAND_ARTIFACTS       = var.storage.artifacts_uri
+    CABSTAND_HOME            = "/tmp/cabstand"
     CABSTAND_LOG_JSON        = "true"
+    CABSTAND_LOG_LEVEL       = var.log_level
     OMP_NUM_THREADS          = "1"
-  })
+  }
 }
 
-# What the gateway calls. A release moves it; a canary shares its traffic between two versions for a while.
+# The alias that the gateway calls. A release moves it; a canary splits its traffic between two versions for a while.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   function_name    = aws_lambda_function.api.function_name
-  function_version = coalesce(var.live_version, aws_lambda_function.api.version)
+  function_version = coalesce(var.function.live_version, aws_lambda_function.api.version)
 
   lifecycle {
     ignore_changes = [routing_config]

@@ -3,8 +3,8 @@ resource "aws_apigatewayv2_api" "main" {
   description   = "The prediction service."
   protocol_type = "HTTP"
 
-  # With a domain of its own, the address that AWS gives would be a way around it.
-  disable_execute_api_endpoint = var.domain_name != null
+  # With a custom domain, the address that AWS assigns would bypass it.
+  disable_execute_api_endpoint = var.domain != null
 }
 
 resource "aws_apigatewayv2_integration" "function" {
@@ -12,28 +12,28 @@ resource "aws_apigatewayv2_integration" "function" {
   integration_type       = "AWS_PROXY"
   integration_uri        = aws_lambda_alias.live.invoke_arn
   payload_format_version = "2.0"
-  timeout_milliseconds   = (var.timeout_seconds + 1) * 1000
+  timeout_milliseconds   = (var.function.timeout_seconds + 1) * 1000
 }
 
-# Keys are checked by the service itself; a JWT authorizer stands in front of them where an issuer is given.
+# The service itself checks keys; with an issuer, a JWT authorizer checks a token first.
 resource "aws_apigatewayv2_route" "default" {
-  # checkov:skip=CKV_AWS_309: the service checks an API key on every route but health; the JWT authorizer is a switch (jwt_issuer).
+  # checkov:skip=CKV_AWS_309: the service checks an API key on every route but health; the JWT authorizer is a switch (api_jwt_issuer).
   api_id             = aws_apigatewayv2_api.main.id
   route_key          = "$default"
   target             = "integrations/${aws_apigatewayv2_integration.function.id}"
-  authorization_type = var.jwt_issuer == null ? "NONE" : "JWT"
-  authorizer_id      = var.jwt_issuer == null ? null : aws_apigatewayv2_authorizer.jwt[0].id
+  authorization_type = var.jwt == null ? "NONE" : "JWT"
+  authorizer_id      = var.jwt == null ? null : aws_apigatewayv2_authorizer.jwt[0].id
 }
 
 resource "aws_apigatewayv2_route" "health" {
-  # checkov:skip=CKV_AWS_309: health is for monitors that hold no token.
+  # checkov:skip=CKV_AWS_309: health checks have no token.
   api_id    = aws_apigatewayv2_api.main.id
   route_key = "GET /healthz"
   target    = "integrations/${aws_apigatewayv2_integration.function.id}"
 }
 
 resource "aws_apigatewayv2_authorizer" "jwt" {
-  count = var.jwt_issuer == null ? 0 : 1
+  count = var.jwt == null ? 0 : 1
 
   api_id           = aws_apigatewayv2_api.main.id
   name             = "${local.function_name}-jwt"
@@ -41,8 +41,8 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
   identity_sources = ["$request.header.Authorization"]
 
   jwt_configuration {
-    issuer   = var.jwt_issuer
-    audience = var.jwt_audiences
+    issuer   = var.jwt.issuer
+    audience = var.jwt.audiences
   }
 }
 
@@ -52,8 +52,8 @@ resource "aws_apigatewayv2_stage" "default" {
   auto_deploy = true
 
   default_route_settings {
-    throttling_rate_limit    = var.throttle_requests_per_second
-    throttling_burst_limit   = var.throttle_burst_requests
+    throttling_rate_limit    = var.throttle.requests_per_second
+    throttling_burst_limit   = var.throttle.burst_requests
     detailed_metrics_enabled = false
   }
 

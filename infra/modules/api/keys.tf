@@ -1,4 +1,4 @@
-# Hashes of the callers' keys, never a key. `cabstand keys create` writes here; Terraform only makes the empty list and never reads it.
+# Hashes of the callers' keys, never a key. `cabstand keys create` writes here; Terraform only creates the empty list.
 resource "aws_secretsmanager_secret" "keys" {
   # checkov:skip=CKV_AWS_149: encrypted with Secrets Manager's own key; a customer key costs 1 USD a month.
   # checkov:skip=CKV2_AWS_57: it holds hashes of keys; a key is rotated by its owner with `cabstand keys create` and `revoke`.

@@ -1,5 +1,5 @@
-# Each prediction is one line of the function's log. A subscription hands those lines to Firehose, which puts them into the lake
-# as CloudWatch sends them: gzip'd envelopes whose logEvents[].message are the lines. The function calls nothing for it.
+# Each prediction is one line of the function's log. A subscription sends those lines to Firehose, which writes them into the lake
+# as CloudWatch sends them: gzipped JSON whose logEvents[].message are the lines. The function itself only logs.
 resource "aws_cloudwatch_log_subscription_filter" "predictions" {
   name            = "predictions"
   log_group_name  = aws_cloudwatch_log_group.function.name
@@ -19,7 +19,7 @@ resource "aws_kinesis_firehose_delivery_stream" "predictions" {
   }
 
   extended_s3_configuration {
-    bucket_arn          = var.lake_bucket_arn
+    bucket_arn          = var.storage.bucket_arns["lake"]
     role_arn            = aws_iam_role.delivery.arn
     prefix              = "predictions/date=!{timestamp:yyyy-MM-dd}/"
     error_output_prefix = "undelivered/predictions/!{firehose:error-output-type}/date=!{timestamp:yyyy-MM-dd}/"

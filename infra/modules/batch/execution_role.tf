@@ -1,4 +1,4 @@
-# What ECS does on a task's behalf before its code runs: pull the image, open the log stream, hand over the MLflow user.
+# What ECS does for a task before its code runs: pull the image, create the log stream, read the MLflow user.
 resource "aws_iam_role" "execution" {
   name                 = "${var.name}-task-execution"
   description          = "ECS starting a task: its image, its log stream, its MLflow user."
@@ -8,7 +8,7 @@ resource "aws_iam_role" "execution" {
 
 resource "aws_iam_role_policy_attachment" "execution_tracking" {
   role       = aws_iam_role.execution.name
-  policy_arn = var.use_tracking_policy_arn
+  policy_arn = var.tracking.use_tracking_policy_arn
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -28,7 +28,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "PullImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [var.repository_arn]
+    resources = [var.image.repository_arn]
   }
 
   statement {

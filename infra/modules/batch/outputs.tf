@@ -3,13 +3,8 @@ output "cluster_name" {
   value       = aws_ecs_cluster.main.name
 }
 
-output "cluster_arn" {
-  description = "ECS cluster's ARN."
-  value       = aws_ecs_cluster.main.arn
-}
-
 output "task_definition_arns" {
-  description = "Task definition in force by name: cluster-sequential, cluster-multicore, compare, sweep, train, pipeline, dask-worker."
+  description = "Current task definition by name: cluster-sequential, cluster-multicore, compare, sweep, train, pipeline, dask-worker."
   value       = { for name, task in aws_ecs_task_definition.main : name => task.arn }
 }
 
@@ -18,18 +13,13 @@ output "task_log_groups" {
   value       = { for name, group in aws_cloudwatch_log_group.task : name => group.name }
 }
 
-output "task_role_arns" {
-  description = "Role by what its tasks do: clustering, distributing, training, pipeline, worker."
-  value       = { for name, role in aws_iam_role.task : name => role.arn }
-}
-
 output "schedule_group" {
-  description = "Group of the schedules: for sleep and wake."
+  description = "Schedule group, for `make sleep` and `make wake`."
   value       = aws_scheduler_schedule_group.main.name
 }
 
 output "dead_letter_queue_name" {
-  description = "Queue of what could not be started."
+  description = "Queue of jobs that could not be started."
   value       = aws_sqs_queue.dead_letters.name
 }
 

@@ -34,9 +34,9 @@ resource "aws_scheduler_schedule" "main" {
       }
 
       network_configuration {
-        subnets          = var.subnet_ids
-        security_groups  = [var.security_group_id]
-        assign_public_ip = var.assign_public_ip
+        subnets          = var.network.task_subnet_ids
+        security_groups  = [var.network.task_security_group_id]
+        assign_public_ip = var.network.tasks_have_public_ip
       }
     }
 
@@ -54,6 +54,11 @@ resource "aws_scheduler_schedule" "main" {
     precondition {
       condition     = contains(keys(local.tasks), each.value.task) && each.value.task != "dask-worker"
       error_message = "Schedule ${each.key} names the task ${each.value.task}; a schedule may start ${join(", ", setsubtract(keys(local.tasks), ["dask-worker"]))}."
+    }
+
+    precondition {
+      condition     = each.value.max_retries >= 0 && each.value.max_retries <= 185 && each.value.max_age_seconds >= 60 && each.value.max_age_seconds <= 86400
+      error_message = "Schedule ${each.key}: max_retries must be 0 to 185, and max_age_seconds 60 to 86400."
     }
   }
 }

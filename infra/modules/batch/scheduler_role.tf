@@ -1,4 +1,4 @@
-# Starts the tasks that the clock or an event asks for, and no other.
+# Starts scheduled tasks, and no others.
 resource "aws_iam_role" "scheduler" {
   name                 = "${var.name}-scheduler"
   description          = "EventBridge starting scheduled tasks."

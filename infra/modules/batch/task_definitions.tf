@@ -11,10 +11,10 @@ resource "aws_ecs_task_definition" "main" {
 
   runtime_platform {
     operating_system_family = "LINUX"
-    cpu_architecture        = var.architecture
+    cpu_architecture        = var.image.architecture
   }
 
-  # The root file system is read-only; these two are all that a task can write, and go with it.
+  # The root file system is read-only; a task can write to these two volumes only, and they are deleted with it.
   volume {
     name = "tmp"
   }
@@ -25,7 +25,7 @@ resource "aws_ecs_task_definition" "main" {
 
   container_definitions = jsonencode([{
     name      = "task"
-    image     = var.image_uri
+    image     = var.image.uri
     essential = true
     memory    = each.value.memory * 1024
 
@@ -35,7 +35,7 @@ resource "aws_ecs_task_definition" "main" {
     user                   = "10001:10001"
     readonlyRootFilesystem = true
     linuxParameters        = { initProcessEnabled = true }
-    # SIGTERM, then two minutes to finish or to leave nothing half-written: the longest that Fargate grants.
+    # Time between SIGTERM and SIGKILL in seconds; the most that Fargate allows.
     stopTimeout = 120
 
     mountPoints = [
@@ -45,8 +45,8 @@ resource "aws_ecs_task_definition" "main" {
 
     environment = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
     secrets = each.key == "dask-worker" ? [] : [
-      { name = "MLFLOW_TRACKING_USERNAME", valueFrom = "${var.tracking_secret_arn}:username::" },
-      { name = "MLFLOW_TRACKING_PASSWORD", valueFrom = "${var.tracking_secret_arn}:password::" },
+      { name = "MLFLOW_TRACKING_USERNAME", valueFrom = "${var.tracking.tasks_secret_arn}:username::" },
+      { name = "MLFLOW_TRACKING_PASSWORD", valueFrom = "${var.tracking.tasks_secret_arn}:password::" },
     ]
 
     logConfiguration = {
@@ -61,21 +61,25 @@ resource "aws_ecs_task_definition" "main" {
 }
 
 locals {
-  environment = merge(var.environment, {
-    CABSTAND_HOME     = "/work"
-    CABSTAND_LAKE     = var.lake_uri
-    CABSTAND_LOG_JSON = "true"
-    HOME              = "/work"
-    NUMBA_CACHE_DIR   = "/tmp/numba"
+  environment = {
+    CABSTAND_ARTIFACTS           = var.storage.artifacts_uri
+    CABSTAND_HOME                = "/work"
+    CABSTAND_LAKE                = var.storage.lake_uri
+    CABSTAND_LOG_JSON            = "true"
+    CABSTAND_LOG_LEVEL           = var.log_level
+    CABSTAND_MLFLOW_EXPERIMENT   = var.name
+    CABSTAND_MLFLOW_TRACKING_URI = var.tracking.tracking_uri
+    HOME                         = "/work"
+    NUMBA_CACHE_DIR              = "/tmp/numba"
     # What a distributed run (`--scheduler ecs`) needs to start its own workers.
     CABSTAND_ECS_CLUSTER           = aws_ecs_cluster.main.name
     CABSTAND_ECS_WORKER_DEFINITION = "${var.name}-dask-worker"
-    CABSTAND_ECS_SUBNETS           = join(",", var.subnet_ids)
-    CABSTAND_ECS_SECURITY_GROUP    = var.security_group_id
-    CABSTAND_ECS_PUBLIC_ADDRESS    = tostring(var.assign_public_ip)
+    CABSTAND_ECS_SUBNETS           = join(",", var.network.task_subnet_ids)
+    CABSTAND_ECS_SECURITY_GROUP    = var.network.task_security_group_id
+    CABSTAND_ECS_PUBLIC_ADDRESS    = tostring(var.network.tasks_have_public_ip)
     CABSTAND_ECS_SPOT              = tostring(var.capacity_provider == "FARGATE_SPOT")
     CABSTAND_TASK_LIFETIME_S       = tostring(var.worker_lifetime_minutes * 60)
-  })
+  }
 }
 
 resource "aws_cloudwatch_log_group" "task" {

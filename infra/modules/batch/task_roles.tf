@@ -1,11 +1,11 @@
-# What the code in a task may do. Tasks that do the same share a role.
+# What the code in a task may do. Tasks with the same permissions share a role.
 locals {
   task_roles = {
-    clustering   = { does = "Cluster, compare and sweep over the lake.", policies = ["write-lake"], starts_workers = false }
-    distributing = { does = "Cluster the lake, with workers of its own.", policies = ["write-lake"], starts_workers = true }
-    training     = { does = "Train on the lake, publish bundles.", policies = ["read-lake", "write-bundles"], starts_workers = false }
-    pipeline     = { does = "Ingest, cluster, train, publish, report.", policies = ["write-lake", "write-bundles", "write-site"], starts_workers = true }
-    worker       = { does = "Cluster blocks of the lake for a distributed run.", policies = ["write-lake"], starts_workers = false }
+    clustering   = { description = "Cluster, compare and sweep over the lake.", policies = ["write-lake"], starts_workers = false }
+    distributing = { description = "Cluster the lake, with workers of its own.", policies = ["write-lake"], starts_workers = true }
+    training     = { description = "Train on the lake, publish bundles.", policies = ["read-lake", "write-bundles"], starts_workers = false }
+    pipeline     = { description = "Ingest, cluster, train, publish, report.", policies = ["write-lake", "write-bundles", "write-site"], starts_workers = true }
+    worker       = { description = "Cluster blocks of the lake for a distributed run.", policies = ["write-lake"], starts_workers = false }
   }
 
   task_role_policies = merge([
@@ -17,7 +17,7 @@ resource "aws_iam_role" "task" {
   for_each = local.task_roles
 
   name                 = "${var.name}-task-${each.key}"
-  description          = each.value.does
+  description          = each.value.description
   assume_role_policy   = data.aws_iam_policy_document.task_trust.json
   permissions_boundary = var.permissions_boundary_arn
 }
@@ -43,10 +43,10 @@ resource "aws_iam_role_policy_attachment" "task" {
   for_each = local.task_role_policies
 
   role       = aws_iam_role.task[each.value.role].name
-  policy_arn = var.policy_arns[each.value.policy]
+  policy_arn = var.storage.policy_arns[each.value.policy]
 }
 
-# A run may start workers, look at them and stop them, in this cluster alone, and hand over the two roles that workers have.
+# A distributed run may start, watch and stop workers, in this cluster only, and pass the two roles of the workers.
 resource "aws_iam_role_policy" "start_workers" {
   for_each = { for role, access in local.task_roles : role => access if access.starts_workers }
 

@@ -1,11 +1,11 @@
-# One entry a task definition: its size, the role it runs as, and the command of the batch image that it runs.
+# One entry for each task definition: its size, the role it runs as, and the command it runs in the batch image.
 locals {
-  clustering_input = "${var.lake_uri}/${var.clustering_input}"
-  training_input   = "${var.lake_uri}/${var.training_input}"
+  clustering_input = "${var.storage.lake_uri}/${var.inputs.clustering}"
+  training_input   = "${var.storage.lake_uri}/${var.inputs.training}"
 
   pipeline_months = concat(
-    flatten([for month in var.pipeline_months : ["--month", month]]),
-    flatten([for month in var.pipeline_holdout_months : ["--holdout-month", month]]),
+    flatten([for month in var.pipeline.months : ["--month", month]]),
+    flatten([for month in var.pipeline.holdout_months : ["--holdout-month", month]]),
   )
 
   tasks = {
@@ -43,10 +43,10 @@ locals {
       vcpu    = 4
       memory  = 16
       role    = "pipeline"
-      command = concat(["cabstand", "pipeline", "--dataset", var.pipeline_dataset], local.pipeline_months)
+      command = concat(["cabstand", "pipeline", "--dataset", var.pipeline.dataset], local.pipeline_months)
     }
-    # Started by a distributed run, never by a schedule. It leaves when its scheduler cannot be found for a minute, and after
-    # its lifetime whatever happens. The scheduler's address comes with the run, as DASK_SCHEDULER_ADDRESS.
+    # Started by a distributed run, never by a schedule. It exits if its scheduler cannot be reached for a minute, and at the end
+    # of its lifetime. The run passes the scheduler's address as DASK_SCHEDULER_ADDRESS.
     dask-worker = {
       vcpu    = 2
       memory  = 8

@@ -12,7 +12,7 @@ resource "aws_budgets_budget" "monthly" {
   limit_unit   = "USD"
   time_unit    = "MONTHLY"
 
-  # Every resource carries this tag; activate it once as a cost allocation tag, or the budget sees nothing.
+  # Every resource has this tag. The budget sees nothing until the tag is activated, once, as a cost allocation tag.
   cost_filter {
     name   = "TagKeyValue"
     values = [format("user:Deployment$%s", var.name)]

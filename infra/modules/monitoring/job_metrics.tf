@@ -1,7 +1,7 @@
-# Each job ends with one JSON log line: event job_finished, job, status, wall_s, peak_rss_mb. These filters make metrics of it;
-# the same metric from several log groups is one metric, billed in the hours in which a job ran.
+# Each job ends with one JSON log line: event job_finished, job, status, wall_s, peak_rss_mb. These filters turn it into metrics. A
+# metric from several log groups is one metric, billed only for the hours in which a job ran.
 locals {
-  # A workflow makes data that others use; an experiment measures.
+  # A workflow produces data that others use; an experiment only measures.
   kind_of_task = {
     cluster-sequential = "Workflow"
     cluster-multicore  = "Workflow"
@@ -20,7 +20,7 @@ locals {
 
   job_filters = merge([
     for task, kind in local.kind_of_task : {
-      for measure, how in local.measures : "${task}/${measure}" => merge(how, { group = var.task_log_groups[task], metric = "${kind}${measure}" })
+      for measure, how in local.measures : "${task}/${measure}" => merge(how, { group = var.batch.task_log_groups[task], metric = "${kind}${measure}" })
     }
   ]...)
 }

@@ -28,7 +28,7 @@ resource "aws_sns_topic_policy" "alarms" {
   policy = data.aws_iam_policy_document.alarms.json
 }
 
-# Alarms and budgets of this account may publish; nobody else.
+# Only alarms and budgets of this account may publish.
 data "aws_iam_policy_document" "alarms" {
   statement {
     sid       = "TakeAlarmsAndBudgets"

@@ -1,10 +1,5 @@
-output "alarm_topic_arn" {
-  description = "SNS topic that every alarm and the budget speak to."
-  value       = aws_sns_topic.alarms.arn
-}
-
 output "alarm_names" {
-  description = "Every alarm by what it watches."
+  description = "Name of each alarm, by what it watches."
   value = merge(
     { for name, alarm in aws_cloudwatch_metric_alarm.main : name => alarm.alarm_name },
     { for name, alarm in aws_cloudwatch_metric_alarm.computed : name => alarm.alarm_name },

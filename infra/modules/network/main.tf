@@ -1,5 +1,5 @@
-# A VPC over two zones: public subnets (tasks and server, nothing may come in), isolated subnets (database, no way out),
-# and private subnets only where the egress switch asks for them.
+# A VPC over two zones: public subnets (tasks and server; no inbound traffic), isolated subnets (database; no route out), and
+# private subnets if `egress` requires them.
 
 data "aws_availability_zones" "available" {
   # checkov:skip=CKV_AWS_394: the list is read at the first apply; subnets ignore later changes of it.
@@ -27,7 +27,7 @@ resource "aws_vpc" "main" {
   tags = { Name = var.name }
 }
 
-# The group that AWS makes with every VPC allows everything among its members: emptied, so that nothing uses it by accident.
+# The default group of a VPC allows all traffic among its members. Without rules, nothing can use it by accident.
 resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.main.id
 

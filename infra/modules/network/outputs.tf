@@ -29,6 +29,6 @@ output "task_security_group_id" {
 }
 
 output "isolated_subnet_ids" {
-  description = "Subnets with no route out, for the database."
+  description = "Subnets without a route to the internet, for the database."
   value       = aws_subnet.isolated[*].id
 }

@@ -1,6 +1,6 @@
-# One NAT gateway, in one zone: the batch work it serves may wait for a zone to come back; a second one doubles its price.
+# One NAT gateway in one zone: batch jobs can wait until a failed zone is back, and a second gateway doubles the price.
 resource "aws_eip" "nat" {
-  # checkov:skip=CKV2_AWS_19: this address belongs to the NAT gateway below; the check knows EC2 instances only.
+  # checkov:skip=CKV2_AWS_19: this address belongs to the NAT gateway below; the check only knows EC2 instances.
   count = var.egress == "nat_gateway" ? 1 : 0
 
   domain = "vpc"
@@ -28,7 +28,7 @@ resource "aws_route" "nat" {
 }
 
 locals {
-  # What a task calls: its image, its logs, its secrets, and the tasks it may start.
+  # What a task calls: for its image, its logs, its secrets, and the tasks it may start.
   interface_services = toset(var.egress == "interface_endpoints" ? ["ecr.api", "ecr.dkr", "ecs", "logs", "secretsmanager"] : [])
 }
 

@@ -23,7 +23,7 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public.id
 }
 
-# No route but the VPC's own: the database can neither reach the internet nor be reached from it.
+# Only the VPC's own route: the database cannot reach the internet or be reached from it.
 resource "aws_route_table" "isolated" {
   vpc_id = aws_vpc.main.id
 

@@ -9,7 +9,7 @@ resource "aws_subnet" "public" {
   tags = { Name = "${var.name}-public-${count.index}" }
 
   lifecycle {
-    # A zone that AWS adds later must not move a subnet.
+    # A zone that AWS adds later must not replace the subnet.
     ignore_changes = [availability_zone]
   }
 }
@@ -24,7 +24,7 @@ resource "aws_subnet" "isolated" {
   tags = { Name = "${var.name}-isolated-${count.index}" }
 
   lifecycle {
-    # A zone that AWS adds later must not move a subnet.
+    # A zone that AWS adds later must not replace the subnet.
     ignore_changes = [availability_zone]
   }
 }
@@ -39,7 +39,7 @@ resource "aws_subnet" "private" {
   tags = { Name = "${var.name}-private-${count.index}" }
 
   lifecycle {
-    # A zone that AWS adds later must not move a subnet.
+    # A zone that AWS adds later must not replace the subnet.
     ignore_changes = [availability_zone]
   }
 }

@@ -1,6 +1,6 @@
-# Nothing outside reaches a task. Among themselves, the tasks of a distributed run talk on Dask's ports alone.
+# Nothing outside can reach a task. Tasks can reach each other on Dask's ports only.
 resource "aws_security_group" "tasks" {
-  # checkov:skip=CKV2_AWS_5: tasks take it when they start; the schedules and a run name it.
+  # checkov:skip=CKV2_AWS_5: it is attached to tasks when they start, by schedules and distributed runs.
   name        = "${var.name}-tasks"
   description = "Batch tasks: no way in, Dask among themselves."
   vpc_id      = aws_vpc.main.id

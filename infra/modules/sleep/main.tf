@@ -1,5 +1,5 @@
-# RDS starts a stopped database after seven days. This schedule stops it again, hourly, while the environment sleeps: `make sleep`
-# enables it and `make wake` disables it, so its state is theirs and not Terraform's.
+# RDS starts a stopped database after seven days. While the environment is asleep, this schedule stops it again every hour.
+# `make sleep` enables it and `make wake` disables it, so Terraform ignores its state.
 
 data "aws_caller_identity" "current" {}
 
@@ -25,10 +25,10 @@ resource "aws_scheduler_schedule" "stay_asleep" {
   target {
     arn      = "arn:aws:scheduler:::aws-sdk:rds:stopDBInstance"
     role_arn = aws_iam_role.stay_asleep.arn
-    # Scheduler spells it as the SDK does, not as RDS's own API.
+    # EventBridge Scheduler spells this as the SDK does, not as RDS's API does.
     input = jsonencode({ DbInstanceIdentifier = var.database_id })
 
-    # A database that is stopped already refuses: that is the usual case, neither repeated nor kept as a dead letter.
+    # Usually the database is stopped already and the call fails: it must be neither repeated nor kept as a dead letter.
     retry_policy {
       maximum_retry_attempts = 0
     }

@@ -1,5 +1,5 @@
-# The policies that other modules attach to their roles. A reader lists and reads; a writer also writes and deletes current objects.
-# Old versions are out of reach of both: what a task destroys can be brought back.
+# The policies that other modules attach to their roles. Readers list and read; writers also write and delete current objects.
+# Neither can reach old versions, so what a task deletes can be restored.
 
 locals {
   # Name of the policy => bucket, prefixes, and whether it may write.

@@ -1,10 +1,10 @@
 locals {
-  # What goes away by itself, a rule an entry: bucket, prefix, days.
+  # Bucket => its expiration rules.
   expiring_prefixes = {
     lake = {
-      quarantine  = { prefix = "quarantine/", days = var.quarantine_retention_days }
-      predictions = { prefix = "predictions/", days = var.prediction_retention_days }
-      undelivered = { prefix = "undelivered/", days = var.quarantine_retention_days }
+      quarantine  = { prefix = "quarantine/", days = var.retention_days.quarantine }
+      predictions = { prefix = "predictions/", days = var.retention_days.predictions }
+      undelivered = { prefix = "undelivered/", days = var.retention_days.quarantine }
     }
     artifacts   = {}
     site        = {}
@@ -24,7 +24,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "main" {
     filter {}
 
     noncurrent_version_expiration {
-      noncurrent_days = var.old_version_retention_days
+      noncurrent_days = var.retention_days.old_versions
     }
 
     expiration {

@@ -1,4 +1,4 @@
-# Three buckets: the lake (trips, hotspots, predictions), artifacts (MLflow's files, serving bundles, deployed code), the results site.
+# Buckets for the lake (trips, hotspots, predictions), artifacts (MLflow's files, serving bundles, deployed code) and the results site.
 
 data "aws_caller_identity" "current" {}
 
@@ -13,7 +13,7 @@ resource "aws_s3_bucket" "main" {
   # checkov:skip=CKV2_AWS_62: nothing listens for object events; jobs are started by schedules.
   for_each = local.purposes
 
-  # The account number makes the name unique in the world and keeps others from taking it first.
+  # The account number makes the name globally unique.
   bucket        = "${var.name}-${each.key}-${data.aws_caller_identity.current.account_id}"
   force_destroy = var.force_destroy
 }

@@ -1,5 +1,5 @@
 output "bucket_names" {
-  description = "Bucket name by purpose: lake, artifacts, site, and access-logs where it is on."
+  description = "Bucket name by purpose: lake, artifacts, site, and access-logs if enabled."
   value       = { for purpose, bucket in aws_s3_bucket.main : purpose => bucket.id }
 }
 
@@ -9,12 +9,12 @@ output "bucket_arns" {
 }
 
 output "lake_uri" {
-  description = "The lake, as CABSTAND_LAKE."
+  description = "Lake, for CABSTAND_LAKE."
   value       = "s3://${aws_s3_bucket.main["lake"].id}"
 }
 
 output "artifacts_uri" {
-  description = "Serving bundles and pointers, as CABSTAND_ARTIFACTS."
+  description = "Serving bundles and pointers, for CABSTAND_ARTIFACTS."
   value       = "s3://${aws_s3_bucket.main["artifacts"].id}/serving"
 }
 

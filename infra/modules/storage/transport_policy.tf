@@ -1,4 +1,4 @@
-# Requests without TLS are refused, whoever asks.
+# Requests without TLS are refused.
 data "aws_iam_policy_document" "bucket" {
   for_each = local.purposes
 

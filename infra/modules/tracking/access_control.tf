@@ -22,10 +22,10 @@ data "aws_iam_policy_document" "server_trust" {
 }
 
 resource "aws_iam_role_policy_attachment" "server" {
-  for_each = var.policy_arns
+  for_each = toset(["mlflow-files", "read-setup"])
 
   role       = aws_iam_role.server.name
-  policy_arn = each.value
+  policy_arn = var.storage.policy_arns[each.key]
 }
 
 resource "aws_iam_role_policy" "server" {
@@ -35,7 +35,7 @@ resource "aws_iam_role_policy" "server" {
 }
 
 data "aws_iam_policy_document" "server" {
-  # checkov:skip=CKV_AWS_356: Session Manager's channels and CloudWatch's PutMetricData have no resources; the latter is held to one namespace.
+  # checkov:skip=CKV_AWS_356: Session Manager's channels and CloudWatch's PutMetricData have no resources; the latter is limited to one namespace.
   # checkov:skip=CKV_AWS_111: the same.
   statement {
     sid     = "ReadOwnSecrets"
@@ -47,7 +47,7 @@ data "aws_iam_policy_document" "server" {
     ]
   }
 
-  # Session Manager in place of SSH. The managed policy AmazonSSMManagedInstanceCore would also read every parameter of the account.
+  # Session Manager replaces SSH. The managed policy AmazonSSMManagedInstanceCore could also read every parameter of the account.
   statement {
     sid = "SessionManager"
     actions = [
@@ -73,7 +73,7 @@ data "aws_iam_policy_document" "server" {
   }
 }
 
-# For the tasks: what logging in to MLflow needs.
+# Lets tasks log in to MLflow.
 resource "aws_iam_policy" "use_tracking" {
   name        = "${var.name}-use-tracking"
   description = "Read the MLflow user of the batch tasks."

@@ -1,6 +1,6 @@
 resource "aws_db_subnet_group" "main" {
   name       = "${var.name}-mlflow"
-  subnet_ids = var.database_subnet_ids
+  subnet_ids = var.network.isolated_subnet_ids
 }
 
 resource "aws_cloudwatch_log_group" "database" {
@@ -16,24 +16,24 @@ resource "aws_cloudwatch_log_group" "database" {
 resource "aws_db_instance" "main" {
   # checkov:skip=CKV_AWS_157: a standby is a switch (enable_multi_az); prod turns it on.
   # checkov:skip=CKV_AWS_293: deletion protection is a switch (enable_deletion_protection), on by default; dev must be able to leave.
-  # checkov:skip=CKV_AWS_161: MLflow logs in with the managed secret; IAM login would be a second door that nobody uses.
-  # checkov:skip=CKV_AWS_118: enhanced monitoring bills for its logs; the basic metrics carry the alarms.
-  # checkov:skip=CKV_AWS_353: Performance Insights is at its end of life and bills after seven days.
+  # checkov:skip=CKV_AWS_161: MLflow logs in with the managed secret; nothing would use IAM login.
+  # checkov:skip=CKV_AWS_118: enhanced monitoring bills for its logs; the alarms use the basic metrics.
+  # checkov:skip=CKV_AWS_353: Performance Insights reaches its end of life, and is billed after seven days.
   # checkov:skip=CKV2_AWS_30: query logging would put parameters of runs into the logs; slow queries are found with pg_stat_statements.
   identifier = "${var.name}-mlflow"
 
   engine                     = "postgres"
-  engine_version             = var.database_version
+  engine_version             = "17"
   auto_minor_version_upgrade = true
-  instance_class             = var.database_instance_class
-  multi_az                   = var.enable_multi_az
+  instance_class             = var.database.instance_class
+  multi_az                   = var.database.multi_az
 
-  allocated_storage     = var.database_disk_gib
-  max_allocated_storage = var.database_disk_gib * 5
+  allocated_storage     = var.database.disk_gib
+  max_allocated_storage = var.database.disk_gib * 5
   storage_type          = "gp3"
   storage_encrypted     = true
 
-  # The master user has the default database; MLflow's own is `mlflow`, made with a user of its own by the setup script.
+  # MLflow does not use the master user's database: the setup script creates the database `mlflow`, with a user of its own.
   username                    = "cabstand"
   manage_master_user_password = true
 
@@ -41,15 +41,15 @@ resource "aws_db_instance" "main" {
   vpc_security_group_ids = [aws_security_group.database.id]
   publicly_accessible    = false
 
-  backup_retention_period  = var.backup_retention_days
+  backup_retention_period  = var.database.backup_retention_days
   backup_window            = "07:00-08:00"
   maintenance_window       = "sun:08:30-sun:09:30"
   copy_tags_to_snapshot    = true
   delete_automated_backups = true
 
-  deletion_protection       = var.enable_deletion_protection
-  skip_final_snapshot       = !var.enable_deletion_protection
-  final_snapshot_identifier = var.enable_deletion_protection ? "${var.name}-mlflow-last" : null
+  deletion_protection       = var.database.deletion_protection
+  skip_final_snapshot       = !var.database.deletion_protection
+  final_snapshot_identifier = var.database.deletion_protection ? "${var.name}-mlflow-last" : null
 
   enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
 

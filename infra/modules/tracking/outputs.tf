@@ -1,16 +1,11 @@
 output "tracking_uri" {
-  description = "MLflow's address inside the VPC, as MLFLOW_TRACKING_URI."
+  description = "MLflow's address inside the VPC, for MLFLOW_TRACKING_URI."
   value       = local.tracking_uri
 }
 
 output "server_id" {
-  description = "EC2 instance of the server: for the SSM tunnel, for sleep and wake."
+  description = "EC2 instance of the server, for the SSM tunnel."
   value       = aws_instance.server.id
-}
-
-output "server_private_address" {
-  description = "The server's address, the same after a replacement."
-  value       = local.private_address
 }
 
 output "server_port" {
@@ -19,7 +14,7 @@ output "server_port" {
 }
 
 output "database_id" {
-  description = "RDS identifier of the database: for sleep and wake."
+  description = "RDS identifier of the database."
   value       = aws_db_instance.main.identifier
 }
 

@@ -1,7 +1,7 @@
 resource "aws_security_group" "server" {
   name        = "${var.name}-mlflow"
   description = "MLflow server: calls from tasks alone."
-  vpc_id      = var.vpc_id
+  vpc_id      = var.network.vpc_id
 
   tags = { Name = "${var.name}-mlflow" }
 }
@@ -9,7 +9,7 @@ resource "aws_security_group" "server" {
 resource "aws_vpc_security_group_ingress_rule" "server_from_tasks" {
   security_group_id            = aws_security_group.server.id
   description                  = "MLflow, from the tasks"
-  referenced_security_group_id = var.client_security_group_id
+  referenced_security_group_id = var.network.task_security_group_id
   ip_protocol                  = "tcp"
   from_port                    = local.port
   to_port                      = local.port
@@ -36,7 +36,7 @@ resource "aws_vpc_security_group_egress_rule" "server_to_database" {
 resource "aws_security_group" "database" {
   name        = "${var.name}-mlflow-database"
   description = "MLflow database: connections from the server alone."
-  vpc_id      = var.vpc_id
+  vpc_id      = var.network.vpc_id
 
   tags = { Name = "${var.name}-mlflow-database" }
 }

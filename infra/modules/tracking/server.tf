@@ -6,21 +6,21 @@ data "aws_ssm_parameter" "server_image" {
 
 locals {
   port            = 5000
-  private_address = cidrhost(var.server_subnet_cidr, 10)
+  private_address = cidrhost(var.network.server_subnet_cidr, 10)
   tracking_uri    = "http://${local.private_address}:${local.port}"
-  # The names that the server answers to: its address, and localhost through the SSM tunnel; each with and without the port.
+  # Values of the Host header that the server accepts: its address, and localhost through the SSM tunnel.
   allowed_hosts = flatten([for host in [local.private_address, "localhost", "127.0.0.1"] : [host, "${host}:${local.port}"]])
 }
 
-# Upgrades replace the server: a change of the script, the requirements or the configuration changes the user data. Runs,
-# users and files live in PostgreSQL and S3, so a new server finds everything.
+# Upgrades replace the server, because a change of the script, the requirements or the configuration changes the user data.
+# Runs, users and files are in PostgreSQL and S3, so nothing is lost.
 resource "aws_instance" "server" {
-  # checkov:skip=CKV_AWS_88: the public address is for the way out without a NAT gateway (33 USD a month); the security group lets nothing in from outside.
+  # checkov:skip=CKV_AWS_88: outbound traffic without a NAT gateway (33 USD a month) needs a public address; the security group allows nothing in from outside.
   # checkov:skip=CKV_AWS_126: metrics every five minutes are free and enough here; the heartbeat comes every minute.
   # checkov:skip=CKV_AWS_135: Graviton types are EBS-optimized by themselves; the flag is for older types.
   ami                         = data.aws_ssm_parameter.server_image.insecure_value
-  instance_type               = var.server_instance_type
-  subnet_id                   = var.server_subnet_id
+  instance_type               = var.server.instance_type
+  subnet_id                   = var.network.server_subnet_id
   private_ip                  = local.private_address
   associate_public_ip_address = true
   vpc_security_group_ids      = [aws_security_group.server.id]
@@ -37,7 +37,7 @@ resource "aws_instance" "server" {
 
   root_block_device {
     volume_type = "gp3"
-    volume_size = var.server_disk_gib
+    volume_size = var.server.disk_gib
     encrypted   = true
   }
 
@@ -45,7 +45,7 @@ resource "aws_instance" "server" {
   volume_tags = { Name = "${var.name}-mlflow" }
 
   lifecycle {
-    # A new image of the system is taken when the server is replaced, not in the middle of a week.
+    # A new AMI is used when the server is next replaced; it is no reason to replace it.
     ignore_changes = [ami]
   }
 

@@ -1,5 +1,5 @@
-# A part of the set-up whose services LocalStack answers for: buckets and access policies. It shares moto's gap in the network
-# (descriptions of rules between groups), so that is left to the patched emulator.
+# The part of the account that LocalStack can emulate: buckets and access policies. It shares moto's gap in the network
+# (descriptions of rules between groups), so the network is left to the patched emulator.
 terraform {
   required_version = ">= 1.11"
 
@@ -41,6 +41,8 @@ provider "aws" {
 module "storage" {
   source = "../../modules/storage"
 
-  name          = "cabstand-localstack"
-  force_destroy = true
+  name               = "cabstand-localstack"
+  enable_access_logs = false
+  retention_days     = { quarantine = 90, predictions = 400, old_versions = 30 }
+  force_destroy      = true
 }

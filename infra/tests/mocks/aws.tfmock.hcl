@@ -1,4 +1,4 @@
-# What the data sources answer where no AWS is asked.
+# Answers of the data sources.
 mock_data "aws_availability_zones" {
   defaults = {
     names = ["us-east-1a", "us-east-1b", "us-east-1c"]

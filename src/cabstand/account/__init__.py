@@ -1,1 +1,1 @@
-"""The AWS account as its owner handles it: Terraform, what runs, what a dead run left, what is gone."""
+"""The AWS account: running Terraform, sleep and wake, recovering from a killed run, and removing everything."""

@@ -115,7 +115,7 @@ def destroy(
 
     params = job.Params(environment, project, confirm, prod_too, with_images, None if sweep_only else infra, dry_run)
     if not dry_run and not confirm and (environment != "prod" or prod_too):
-        question = f"This deletes everything in {params.scope.name}, data included. Type '{params.sentence}'"
+        question = f"This deletes everything in {params.deployment.name}, data included. Type '{params.sentence}'"
         params = replace(params, confirmation=typer.prompt(question, err=True).strip())
     result = job.run(load_settings(), params)
     _show_receipt(result)

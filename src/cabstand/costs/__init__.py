@@ -1,1 +1,1 @@
-"""What the account costs, computed offline from a plan and a dated price table; pure."""
+"""What the AWS account costs, computed offline from a Terraform plan and a dated price table."""

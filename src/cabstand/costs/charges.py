@@ -1,31 +1,29 @@
-"""What each kind of resource bills while nobody uses it, by the plan's values.
+"""What each kind of resource costs while nobody uses it.
 
-A rule turns one resource's planned values into charges: a key of the price table and how many of its units a month
-takes, awake and asleep. Hours a month are 730, as in AWS's own calculator.
+A rule turns the planned values of one resource into charges: a key of the price table, and how many units of it are
+billed a month, awake and asleep. A month has 730 hours, as in AWS's own calculator.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 HOURS = 730.0
 SECONDS = HOURS * 3600
 ASSUMED_BUCKET_GB = 2.0  # a year of green trips with labels and bundles is about 1 GB
 ASSUMED_REPOSITORY_GB = 1.5  # ten images of one base, compressed and sharing layers
-# CloudWatch gives these to every account each month, without an end; no other free tier is counted.
+# CloudWatch gives these to every account each month, permanently; no other free tier is counted.
 ALWAYS_FREE = {"cloudwatch/alarm": 10.0, "cloudwatch/dashboard": 3.0}
 
 Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Charge:
-    """`quantity` units of the price `key` a month; `asleep` of them still bill after `cabstand sleep`."""
+class Charge(NamedTuple):
+    """`quantity` units of the price `key` a month; `asleep` of them are still billed after `cabstand sleep`."""
 
     key: str
     quantity: float
@@ -47,7 +45,7 @@ def _instance(values: Values) -> list[Charge]:
     for disk in [*(values.get("root_block_device") or []), *(values.get("ebs_block_device") or [])]:
         found.append(always(f"ebs/{disk.get('volume_type') or 'gp3'}", float(disk.get("volume_size") or 8)))
     if values.get("associate_public_ip_address"):
-        found.append(awake("ipv4/public"))  # given back while the instance is stopped
+        found.append(awake("ipv4/public"))  # released while the instance is stopped
     if values.get("monitoring"):
         found.append(awake("ec2/detailed-monitoring", 7.0))
     return found
@@ -84,7 +82,7 @@ def _endpoint(values: Values) -> list[Charge]:
 
 
 def _setup_file(values: Values) -> list[Charge]:
-    # The server's heartbeat is one metric of its own, put every minute.
+    # The server's heartbeat is one custom metric, sent every minute.
     if not str(values.get("key", "")).endswith("heartbeat.sh"):
         return []
     return [awake("cloudwatch/metric", 1.0), awake("cloudwatch/put-metric-data", HOURS * 60 / 1000)]
@@ -127,10 +125,10 @@ def _without_price() -> dict[str, tuple[str, ...]]:
 
 
 def is_free(kind: str) -> bool:
-    """Say whether resources of this type bill nothing: listed by name, or by family where the entry ends in `_`."""
+    """Return whether resources of this type are free: listed by name, or by prefix where the entry ends in `_`."""
     return any(kind == name or (name.endswith("_") and kind.startswith(name)) for name in _without_price()["free"])
 
 
 def is_by_use(kind: str) -> bool:
-    """Say whether resources of this type bill what passes through them, and nothing while idle."""
+    """Return whether resources of this type are billed by use alone, and free while idle."""
     return kind in _without_price()["by_use"]

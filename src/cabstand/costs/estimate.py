@@ -1,16 +1,16 @@
-"""A plan's price: idle and asleep a month, each run of a task, a million predictions."""
+"""The price of a Terraform plan: a month idle, a month asleep, each run of a task, a million predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cabstand.costs import charges
 from cabstand.costs.table import PriceTable
 from cabstand.errors import DataError
 
-# Of one prediction, as measured on the packed function and its log: billed time, log line.
+# One prediction, measured on the packaged function and its log: billed time, and size of its log line.
 ASSUMED_PREDICTION_MS = 10.0
 ASSUMED_LOG_KB = 1.0
 FREE_TASK_DISK_GB = 20.0
@@ -45,22 +45,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A plan's price; `unpriced` names what bills, or may, and has no price here."""
+    """A plan's price; `unpriced` lists what is billed, or may be, but has no price here."""
 
-    lines: list[Line] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
-    million_predictions_usd: float | None = None
-    by_use: list[str] = field(default_factory=list)
-    unpriced: list[str] = field(default_factory=list)
+    lines: list[Line]
+    runs: list[Run]
+    million_predictions_usd: float | None
+    by_use: list[str]
+    unpriced: list[str]
 
     @property
     def idle_usd_month(self) -> float:
-        """What a month costs in which nothing runs."""
+        """What a month costs if nothing runs."""
         return round(sum(line.idle_usd_month for line in self.lines), 2)
 
     @property
     def asleep_usd_month(self) -> float:
-        """What a month costs that begins with `cabstand sleep`."""
+        """What a month costs after `cabstand sleep`."""
         return round(sum(line.asleep_usd_month for line in self.lines), 2)
 
 
@@ -70,11 +70,11 @@ def estimate(plan: Mapping[str, Any], table: PriceTable, *, run_minutes: float =
     Parameters
     ----------
     plan : mapping
-        What `terraform show -json PLAN` prints.
+        Output of `terraform show -json PLAN`.
     table : PriceTable
         The prices.
     run_minutes : float
-        How long a task's run is taken to last, in minutes; AWS bills at least one.
+        Assumed duration of a task's run, in minutes; AWS bills at least one.
 
     Raises
     ------
@@ -82,15 +82,16 @@ def estimate(plan: Mapping[str, Any], table: PriceTable, *, run_minutes: float =
         If `plan` is not a plan.
     """
     resources = list(_resources(plan))
-    found = Estimate(million_predictions_usd=_million_predictions(resources, table))
-    for resource in resources:
-        _price(resource, table, found)
-        if resource["type"] == "aws_ecs_task_definition":
-            found.runs.append(_run(resource["values"], table, run_minutes))
-    found.lines.extend(_allowances(found.lines))
-    found.by_use[:] = sorted({resource["type"] for resource in resources if charges.is_by_use(resource["type"])})
-    found.runs.sort(key=lambda run: run.task)
-    return found
+    priced = [one for resource in resources for one in _price(resource, table)]
+    lines = [one for one in priced if isinstance(one, Line)]
+    tasks = [resource["values"] for resource in resources if resource["type"] == "aws_ecs_task_definition"]
+    return Estimate(
+        lines=[*lines, *_allowances(lines)],
+        runs=sorted((_run(task, table, run_minutes) for task in tasks), key=lambda run: run.task),
+        million_predictions_usd=_million_predictions(resources, table),
+        by_use=sorted({resource["type"] for resource in resources if charges.is_by_use(resource["type"])}),
+        unpriced=[one for one in priced if isinstance(one, str)],
+    )
 
 
 def _resources(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -98,63 +99,46 @@ def _resources(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     root = planned.get("root_module") if isinstance(planned, dict) else None
     if not isinstance(root, dict):
         raise DataError("not a plan", hint="write it with `terraform show -json PLAN > plan.json`")
-    waiting = [root]
-    while waiting:
-        module = waiting.pop(0)
-        waiting += module.get("child_modules", [])
+    modules = [root]
+    while modules:
+        module = modules.pop(0)
+        modules += module.get("child_modules", [])
         yield from (resource for resource in module.get("resources", []) if resource.get("mode") == "managed")
 
 
-def _price(resource: Mapping[str, Any], table: PriceTable, found: Estimate) -> None:
+def _price(resource: Mapping[str, Any], table: PriceTable) -> Iterator[Line | str]:
+    """Yield a line for each charge of a resource, or the reason why there is none."""
     kind, address = str(resource["type"]), str(resource["address"])
     rule = charges.RULES.get(kind)
     if rule is None:
         if not charges.is_free(kind) and not charges.is_by_use(kind):
-            found.unpriced.append(f"{address}: no rule for {kind}")
+            yield f"{address}: no rule for {kind}"
         return
     try:
-        wanted = rule(resource["values"])
+        charged = rule(resource["values"])
     except (KeyError, TypeError, ValueError):
-        found.unpriced.append(f"{address}: its size is not known before it is made")
+        yield f"{address}: its size is not known before it is made"
         return
-    for charge in wanted:
-        line = _line(address, charge, table)
-        if line is None:
-            found.unpriced.append(f"{address}: no price for {charge.key}")
+    for charge in charged:
+        price = table.prices.get(charge.key)
+        if price is None:
+            yield f"{address}: no price for {charge.key}"
         else:
-            found.lines.append(line)
+            idle, asleep = round(price.usd * charge.quantity, 4), round(price.usd * charge.asleep, 4)
+            unit = (price.unit, price.usd)
+            yield Line(address, charge.key, charge.quantity, *unit, idle, asleep, price.source, price.as_of)
 
 
-def _line(address: str, charge: charges.Charge, table: PriceTable) -> Line | None:
-    price = table.find(charge.key)
-    if price is None:
-        return None
-    idle, asleep = price.usd * charge.quantity, price.usd * charge.asleep
-    return Line(
-        address,
-        charge.key,
-        charge.quantity,
-        price.unit,
-        price.usd,
-        round(idle, 4),
-        round(asleep, 4),
-        price.source,
-        price.as_of,
-    )
-
-
-def _allowances(lines: list[Line]) -> list[Line]:
-    """Return what AWS gives every account each month, for good, of the prices used: negative lines."""
-    given = []
+def _allowances(lines: list[Line]) -> Iterator[Line]:
+    """Yield what AWS permanently gives every account for free each month, of the prices used: negative lines."""
     for key, free in charges.ALWAYS_FREE.items():
         used = [line for line in lines if line.price == key]
-        quantity = -min(free, sum(line.quantity for line in used))
         if used:
+            quantity = -min(free, sum(line.quantity for line in used))
             usd = round(quantity * used[0].unit_usd, 4)
-            given.append(
-                replace(used[0], address="free each month", quantity=quantity, idle_usd_month=usd, asleep_usd_month=usd)
+            yield replace(
+                used[0], address="free each month", quantity=quantity, idle_usd_month=usd, asleep_usd_month=usd
             )
-    return given
 
 
 def _run(values: Mapping[str, Any], table: PriceTable, minutes: float) -> Run:

@@ -1,4 +1,4 @@
-"""The price table: one region's list prices, each with its source and date."""
+"""The price table: list prices of one region, each with its source and date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Price:
-    """One list price: US dollars a `unit`, as the page `source` had it on the day `as_of` (ISO date)."""
+    """One list price: US dollars per `unit`, as the page `source` showed it on the day `as_of` (ISO date)."""
 
     usd: float
     unit: str
@@ -29,10 +29,6 @@ class PriceTable:
     region: str
     prices: dict[str, Price]
 
-    def find(self, key: str) -> Price | None:
-        """Return the price of `key`, or None when the table lacks it."""
-        return self.prices.get(key)
-
     def usd(self, key: str) -> float:
         """Return the price of `key` in US dollars.
 
@@ -41,10 +37,9 @@ class PriceTable:
         ConfigError
             If the table lacks it.
         """
-        price = self.find(key)
-        if price is None:
+        if key not in self.prices:
             raise ConfigError(f"no price for {key} in {self.region}", hint="add it to cabstand/costs/prices.json")
-        return price.usd
+        return self.prices[key].usd
 
     @property
     def oldest(self) -> str:
@@ -58,7 +53,7 @@ def parse(text: str) -> PriceTable:
     Raises
     ------
     ConfigError
-        If its schema version is not known.
+        If its schema version is unknown.
     """
     content = json.loads(text)
     if content.get("schema_version") != SCHEMA_VERSION:
@@ -68,12 +63,12 @@ def parse(text: str) -> PriceTable:
 
 @cache
 def load(region: str = "us-east-1") -> PriceTable:
-    """Return the table that comes with the package.
+    """Return the price table in the package.
 
     Raises
     ------
     ConfigError
-        If there is none for `region`.
+        If it is of another region than `region`.
     """
     table = parse(resources.files("cabstand.costs").joinpath("prices.json").read_text(encoding="utf-8"))
     if table.region != region:

@@ -1,4 +1,4 @@
-"""The sizes that a Fargate task may have, from one core up.
+"""The sizes of Fargate tasks with at least one core.
 
 Source: Amazon ECS developer guide, "Fargate task definition considerations", task CPU and memory.
 """
@@ -19,14 +19,14 @@ _MEMORY = {
 
 @dataclass(frozen=True)
 class TaskSize:
-    """CPU units (1024 a core) and memory in MiB, a pair that Fargate takes."""
+    """CPU units (1024 per core) and memory in MiB, in a combination that Fargate offers."""
 
     cpu: int
     memory_mib: int
 
 
 def smallest(n_workers: int, memory_mib: float) -> TaskSize | None:
-    """Return the smallest task with a core for each worker and at least this memory, or None if none is so large."""
+    """Return the smallest task with a core for each worker and at least this memory, or None if there is none."""
     for cpu, (least, most, step) in _MEMORY.items():
         steps = max(0, -(-(memory_mib - least) // step))
         if cpu >= 1024 * n_workers and least + steps * step <= most:

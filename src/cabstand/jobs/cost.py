@@ -20,13 +20,13 @@ class Params:
     Parameters
     ----------
     plan : Path
-        What `terraform show -json PLAN` printed.
+        Output of `terraform show -json PLAN`.
     limit_usd, asleep_limit_usd : float, optional
         Most that a month may cost idle, and asleep, in US dollars.
     run_minutes : float
-        How long a task's run is taken to last.
+        Assumed duration of a task's run, in minutes.
     region : str
-        Whose prices.
+        AWS region whose prices are used.
     """
 
     plan: Path
@@ -37,28 +37,29 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Price the plan; `over` in the result says what is over its limit, or why that cannot be said.
+    """Price the plan; `over` in the result lists what exceeds its limit, or why that is not known.
 
     Raises
     ------
     DataError
         If the file is not a plan.
     """
-    del settings  # needs none: prices and plan are files
+    del settings  # prices and plan are files
     try:
         plan = json.loads(params.plan.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError("no plan in JSON", where=params.plan, hint="terraform show -json PLAN > plan.json") from error
+        raise DataError(
+            "not a plan in JSON", where=params.plan, hint="terraform show -json PLAN > plan.json"
+        ) from error
     prices = table.load(params.region)
     found = estimate(plan, prices, run_minutes=params.run_minutes)
-    limits = {
-        "idle": (found.idle_usd_month, params.limit_usd),
-        "asleep": (found.asleep_usd_month, params.asleep_limit_usd),
-    }
     over = [
-        f"{name} {usd} USD a month, over {most}"
-        for name, (usd, most) in limits.items()
-        if most is not None and usd > most
+        f"{name} {usd} USD a month, over {limit}"
+        for name, usd, limit in (
+            ("idle", found.idle_usd_month, params.limit_usd),
+            ("asleep", found.asleep_usd_month, params.asleep_limit_usd),
+        )
+        if limit is not None and usd > limit
     ]
     if found.unpriced and (params.limit_usd, params.asleep_limit_usd) != (None, None):
         over.append(f"no price for {'; '.join(found.unpriced)}")

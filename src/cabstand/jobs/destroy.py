@@ -1,15 +1,15 @@
-"""Leave the account: empty, destroy, look for what is left, and hand over a receipt."""
+"""Remove an environment from the AWS account: empty, destroy, and report what still exists."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cabstand.account import emptying, leftovers, resources, terraform
-from cabstand.account.resources import Scope
-from cabstand.account.terraform import Root
+from cabstand.account import emptying, instances, inventory, schedules, state, terraform
+from cabstand.account.deployment import Deployment
+from cabstand.account.root import Root
 from cabstand.errors import ConfigError, TaskError
 from cabstand.settings import Settings
 
@@ -23,17 +23,17 @@ class Params:
     Parameters
     ----------
     environment, project : str
-        Whose resources.
+        The environment.
     confirmation : str
-        What the user typed; must be `sentence`.
+        What the user typed; must equal `sentence`.
     prod_too : bool
-        The second switch, without which prod stays.
+        A second switch, required for prod.
     with_images : bool
         Also empty the project's image repositories, which all environments share.
     infra : Path, optional
-        Folder of the Terraform root; None sweeps and reports alone.
+        Folder of the Terraform root; None empties and reports without Terraform.
     dry_run : bool
-        Only look, and report.
+        Only report what exists.
     """
 
     environment: str = "dev"
@@ -45,14 +45,14 @@ class Params:
     dry_run: bool = False
 
     @property
-    def scope(self) -> Scope:
+    def deployment(self) -> Deployment:
         """The environment's resources."""
-        return Scope(self.project, self.environment)
+        return Deployment(self.project, self.environment)
 
     @property
     def sentence(self) -> str:
-        """What must be typed."""
-        return f"destroy {self.scope.name}"
+        """What must be typed to confirm."""
+        return f"destroy {self.deployment.name}"
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
@@ -63,66 +63,66 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     ConfigError
         If it is not confirmed, or is prod and the second switch is missing.
     TaskError
-        If AWS or Terraform refuses; the next run goes on from there.
+        If AWS or Terraform refuses; the next run continues from there.
     """
-    del settings  # the account is found by names and tags
-    _refuse_unless_meant(params)
+    del settings  # resources are found by their names and tags
     emptied: dict[str, int] = {}
     if not params.dry_run:
-        root = None if params.infra is None else Root(params.infra, params.environment, params.project)
-        if root is not None:
-            _terraform(root, "init")
-            terraform.refuse_locked(root)  # before anything is emptied under another run's feet
-        emptied = _empty(params)
-        if root is not None:
-            _destroy(root, params.scope, emptied)
-        resources.forget(params.scope)
-    left = leftovers.find(params.scope)
+        _refuse_unconfirmed(params)
+        emptied = _remove(params)
+    left = inventory.find(params.deployment)
+    n_billable = sum(one.billable for one in left)
     return {
         "environment": params.environment,
         "emptied": emptied,
-        "left": [asdict(one) for one in left],
-        "n_billable_left": sum(one.billable for one in left),
-        "clean": not any(one.billable for one in left),
+        "left": [one._asdict() for one in left],
+        "n_billable_left": n_billable,
+        "clean": n_billable == 0,
         "dry_run": params.dry_run,
     }
 
 
-def _refuse_unless_meant(params: Params) -> None:
-    if params.dry_run:
-        return
+def _refuse_unconfirmed(params: Params) -> None:
     if params.environment == "prod" and not params.prod_too:
-        raise ConfigError("prod is not destroyed by this switch alone", hint="add --prod-too if it is meant")
+        raise ConfigError("prod needs a second switch to be destroyed", hint="add --prod-too if you mean it")
     if params.confirmation != params.sentence:
         raise ConfigError("not confirmed; nothing was touched", hint=f"type: {params.sentence}")
 
 
+def _remove(params: Params) -> dict[str, int]:
+    """Empty and destroy; return how much was deleted from where."""
+    root = None if params.infra is None else Root(params.infra, params.environment, params.project)
+    if root is not None:
+        terraform.check(root, "init")
+        state.refuse_locked(root)  # before anything is emptied that another run may still use
+    emptied = _empty(params)
+    if root is not None:
+        _destroy(root, params.deployment, emptied)
+    schedules.delete_disabled(params.deployment)
+    return emptied
+
+
 def _empty(params: Params) -> dict[str, int]:
-    """Stop what writes, then empty what must be empty; return what was deleted from where."""
-    scope = params.scope
-    for name, enabled in resources.schedules(scope).items():
+    """Stop whatever writes, then empty what must be empty to be deleted."""
+    deployment = params.deployment
+    for name, enabled in schedules.states(deployment).items():
         if enabled:
-            resources.set_schedule(scope, name, enabled=False)
-    stopped = emptying.stop_tasks(scope)
-    emptying.unprotect_databases([database.name for database in resources.databases(scope)])
-    emptied = {bucket: emptying.empty_bucket(bucket) for bucket in emptying.buckets(scope)}
+            schedules.switch(deployment, name, enabled=False)
+    n_stopped = emptying.stop_tasks(deployment)
+    emptying.unprotect_databases([one.name for one in instances.databases(deployment)])
+    emptied = {name: emptying.empty_bucket(name) for name in emptying.buckets(deployment)}
     if params.with_images:
         emptied |= {name: emptying.empty_repository(name) for name in emptying.repositories(params.project)}
-    return {"tasks stopped": stopped, **emptied}
+    return {"tasks stopped": n_stopped, **emptied}
 
 
-def _destroy(root: Root, scope: Scope, emptied: dict[str, int]) -> None:
+def _destroy(root: Root, deployment: Deployment, emptied: dict[str, int]) -> None:
     try:
-        _terraform(root, "destroy", "-input=false", "-auto-approve")
+        terraform.check(root, "destroy", "-input=false", "-auto-approve")
     except TaskError:
-        terraform.refuse_locked(root)
-        # Logs and deliveries that were on their way when the buckets were emptied have arrived by now.
-        _log.warning("emptying what filled again, and destroying once more")
-        for name in emptying.buckets(scope):
+        state.refuse_locked(root)
+        # Logs and predictions that were on their way when the buckets were emptied have arrived by now.
+        _log.warning("emptying the buckets again and destroying once more")
+        for name in emptying.buckets(deployment):
             emptied[name] = emptied.get(name, 0) + emptying.empty_bucket(name)
-        _terraform(root, "destroy", "-input=false", "-auto-approve")
-
-
-def _terraform(root: Root, command: str, *words: str) -> None:
-    if terraform.run(root, command, *words, quiet=True) != 0:
-        raise TaskError(f"terraform {command} failed", where=root.folder, hint="see above; run this again when mended")
+        terraform.check(root, "destroy", "-input=false", "-auto-approve")

@@ -1,83 +1,69 @@
-"""Stop what bills while idle: schedules, the MLflow server, its database."""
+"""Stop what is billed while idle: the MLflow server and its database, and the schedules that need them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.account import resources
-from cabstand.account.resources import Machine, Scope
+from cabstand.account import instances, schedules
+from cabstand.account.deployment import Deployment
 from cabstand.errors import TaskError
-from cabstand.io import aws
 from cabstand.settings import Settings
 
 
 @dataclass(frozen=True)
 class Params:
-    """Which environment, and whether only to say what would be done."""
+    """Which environment, and whether to only report what would be done."""
 
     environment: str = "dev"
     project: str = "cabstand"
     dry_run: bool = False
 
     @property
-    def scope(self) -> Scope:
+    def deployment(self) -> Deployment:
         """The environment's resources."""
-        return Scope(self.project, self.environment)
+        return Deployment(self.project, self.environment)
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Put the environment to sleep; what sleeps already is left alone.
+    """Put the environment to sleep; what is asleep already is left alone.
 
     Raises
     ------
     TaskError
-        If AWS refuses, or a machine is in a state from which it cannot be stopped now.
+        If AWS refuses, or a database is in a state in which it cannot be stopped.
     """
-    del settings  # the account is found by tags
-    scope = params.scope
-    known = resources.schedules(scope)
-    disable = [name for name, enabled in known.items() if enabled and name != scope.keeper]
-    servers, databases = resources.instances(scope), resources.databases(scope)
-    stop = [server.name for server in servers if server.state in {"pending", "running"}]
-    stop_databases = [database.name for database in databases if database.state == "available"]
+    del settings  # resources are found by their tags
+    deployment = params.deployment
+    keeper, enabled = deployment.stay_asleep_schedule, schedules.states(deployment)
+    disable = [name for name, is_enabled in enabled.items() if is_enabled and name != keeper]
+    databases = instances.databases(deployment)
+    stop = [one.name for one in instances.servers(deployment) if one.state in {"pending", "running"}]
+    stop_databases = [one.name for one in databases if one.state == "available"]
     if not params.dry_run:
-        _disable(scope, disable)
-        _stop(stop, stop_databases)
-        # Last: from now on a database that RDS started by itself is stopped within a day.
-        if known.get(scope.keeper) is False:
-            resources.set_schedule(scope, scope.keeper, enabled=True)
-        _refuse_unfinished(databases)
+        _disable(deployment, disable)
+        instances.stop(stop, stop_databases)
+        # Last: from now on, a database that RDS starts by itself is stopped again within an hour.
+        if enabled.get(keeper) is False:
+            schedules.switch(deployment, keeper, enabled=True)
+        for one in databases:
+            if one.state not in {"available", "stopping", "stopped"}:
+                what = f"is {one.state} and cannot be stopped now"
+                raise TaskError(what, where=one.name, hint="run this again when it is available")
     return {
         "environment": params.environment,
         "instances_stopped": stop,
         "databases_stopped": stop_databases,
         "schedules_disabled": disable,
-        "stays_asleep": scope.keeper in known or not databases,
+        "stays_asleep": keeper in enabled or not databases,
         "dry_run": params.dry_run,
     }
 
 
-def _disable(scope: Scope, names: list[str]) -> None:
+def _disable(deployment: Deployment, names: list[str]) -> None:
     if not names:
         return
-    # First what is to be enabled again: a sleep that is cut short here loses nothing.
-    resources.remember(scope, [*resources.remembered(scope), *names])
+    # Saved first, so that a sleep that is interrupted here forgets none of them.
+    schedules.save_disabled(deployment, [*schedules.load_disabled(deployment), *names])
     for name in names:
-        resources.set_schedule(scope, name, enabled=False)
-
-
-def _stop(servers: list[str], databases: list[str]) -> None:
-    if servers:
-        with aws.refusals("EC2 instances"):
-            aws.client("ec2").stop_instances(InstanceIds=servers)
-    for name in databases:
-        with aws.refusals(f"database {name}"):
-            aws.client("rds").stop_db_instance(DBInstanceIdentifier=name)
-
-
-def _refuse_unfinished(databases: list[Machine]) -> None:
-    for database in databases:
-        if database.state not in {"available", "stopping", "stopped"}:
-            hint = "run this again when it is available"
-            raise TaskError(f"is {database.state} and cannot be stopped now", where=database.name, hint=hint)
+        schedules.switch(deployment, name, enabled=False)

@@ -1,31 +1,31 @@
-"""Give back the state that a dead run left locked, and find what that run made and could not note."""
+"""Release the state lock of a killed Terraform run, and find what that run created but did not write to the state."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cabstand.account import adoption, terraform
-from cabstand.account.terraform import Root
-from cabstand.errors import ConfigError, TaskError
+from cabstand.account import existing, state, terraform
+from cabstand.account.root import Root
+from cabstand.errors import ConfigError
 from cabstand.settings import Settings
 
-_MOST_LOOKS = 5  # what hangs on an adopted resource is found a look later; network, table, route are the deepest
+# A resource that refers to others is found in the search after theirs; the longest chain is VPC, route table, route.
+_MAX_SEARCHES = 5
 
 
 @dataclass(frozen=True)
 class Params:
-    """Whose state.
+    """Which lock on which state.
 
     Parameters
     ----------
     lock : str
-        The lock's id, as the refusal named it: a lock that has changed hands since is left alone.
+        The lock's id, as the error message names it: a lock that has changed hands since is not released.
     environment, project : str
-        Which environment.
+        The environment.
     infra : Path
         Folder of the Terraform root.
     """
@@ -37,47 +37,41 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Unlock the state, and note what the next `apply` takes over.
+    """Release the lock, and save what the next `apply` imports.
 
     Raises
     ------
     ConfigError
-        If the state is not locked, or another lock than the given one holds it.
+        If the state is not locked, or held by another lock than the given one.
     TaskError
         If Terraform fails, or AWS refuses.
     """
-    del settings  # the account is found by its credentials
+    del settings  # the credentials determine the account
     root = Root(params.infra, params.environment, params.project)
-    lock = terraform.held_lock(root)
+    lock = state.lock(root)
     if lock is None:
         raise ConfigError("is not locked", where=f"state of {params.environment}")
     if lock["ID"] != params.lock:
         raise ConfigError(f"is held by another lock, {lock['ID']}", where=f"state of {params.environment}")
-    _run(root, "force-unlock", "-force", params.lock)
-    adopted = _adopt(root)
+    terraform.check(root, "force-unlock", "-force", params.lock)
+    adopted = _import_existing(root)
     return {"environment": params.environment, "unlocked": params.lock, "adopted": adopted, "dry_run": False}
 
 
-def _adopt(root: Root) -> dict[str, str]:
-    """Look again and again, each time with what was found before, until nothing more is found."""
-    adopted: dict[str, str] = {}
-    for _ in range(_MOST_LOOKS):
-        more = adoption.find(_plan(root))
-        if not more:
+def _import_existing(root: Root) -> dict[str, str]:
+    """Search repeatedly, each time with the imports found before, until nothing more is found."""
+    ids: dict[str, str] = {}
+    for _ in range(_MAX_SEARCHES):
+        found = existing.find(_plan(root))
+        if not found:
             break
-        adopted |= more
-        terraform.note_adopted(root, adopted)
-    return dict(sorted(adopted.items()))
+        ids |= found
+        terraform.save_imports(root, ids)
+    return dict(sorted(ids.items()))
 
 
 def _plan(root: Root) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="cabstand-plan-") as folder:
         file = str(Path(folder) / "plan")
-        _run(root, "plan", "-input=false", "-refresh=false", f"-out={file}")
-        plan: dict[str, Any] = json.loads(terraform.answer(root, "show", "-json", file))
-    return plan
-
-
-def _run(root: Root, command: str, *words: str) -> None:
-    if terraform.run(root, command, *words, quiet=True) != 0:
-        raise TaskError(f"terraform {command} failed", where=root.folder, hint="see above; run this again when mended")
+        terraform.check(root, "plan", "-input=false", "-refresh=false", f"-out={file}")
+        return terraform.show(root, file)

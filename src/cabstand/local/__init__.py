@@ -1,1 +1,1 @@
-"""The AWS account on a laptop."""
+"""The AWS account on this machine."""

@@ -4,63 +4,40 @@ from __future__ import annotations
 
 import logging
 import os
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cabstand.local.emulator.patches import apply_all
 
-# The account that moto answers for.
-ACCOUNT_ID = "123456789012"
 
-
-class Emulator:
-    """An AWS account's control plane on 127.0.0.1, for as long as the block runs.
+@contextmanager
+def serve(port: int = 0) -> Iterator[str]:
+    """Serve the control plane of an empty AWS account on 127.0.0.1, from a thread, while the block runs.
 
     Parameters
     ----------
     port : int
-        Port to listen on; 0 takes a free one.
+        Port to listen on; 0 picks a free one.
+
+    Yields
+    ------
+    str
+        Address for `AWS_ENDPOINT_URL`.
     """
-
-    def __init__(self, port: int = 0) -> None:
-        # Without it botocore asks a machine's metadata service, which is not there.
-        os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
-        apply_all()
-        _run_nothing_in_docker()
-        from moto.moto_server.threaded_moto_server import ThreadedMotoServer
-
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # thousands of requests, a line each
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-
-    @property
-    def url(self) -> str:
-        """Address to give as `AWS_ENDPOINT_URL`; known once the server has started."""
-        host, port = self._server.get_host_and_port()
-        return f"http://{host}:{port}"
-
-    def start(self) -> str:
-        """Start to listen and return the address."""
-        self._server.start()
-        return self.url
-
-    def stop(self) -> None:
-        """Stop listening; what was made is forgotten with the process."""
-        self._server.stop()
-
-    def __enter__(self) -> Emulator:
-        """Start the server."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop the server."""
-        self.stop()
-
-
-def _run_nothing_in_docker() -> None:
-    """Let moto record functions and batch jobs without a container engine."""
     from moto.core.config import default_user_config
+    from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+    # Without this, botocore asks the metadata service of EC2, which does not exist here.
+    os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+    apply_all()
+    # Functions and batch jobs are recorded; running them would need a container engine.
     default_user_config["lambda"] = {"use_docker": False}
     default_user_config["batch"] = {"use_docker": False}
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # one line per request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    try:
+        host, actual_port = server.get_host_and_port()
+        yield f"http://{host}:{actual_port}"
+    finally:
+        server.stop()

@@ -1,7 +1,7 @@
-"""What moto lacks for our Terraform, a file each.
+"""Fixes for what moto lacks to apply our Terraform, one file each.
 
-Each file says which call of the AWS provider meets the gap and what its `apply` changes. `tests/cloud/test_patches.py`
-asks a stock moto for each of them, and fails once moto no longer needs the patch: then delete the file.
+Each file says which call fails in moto and what its `apply` changes. `tests/cloud/test_patches.py` makes each call on
+an unpatched moto and fails once the call works there: then delete the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from cabstand.local.emulator.patches import (
     snap_start,
 )
 
-# Name of the gap => what closes it.
 ALL: dict[str, Callable[[], None]] = {
     "budgets": budgets.apply,
     "conditional_deny": conditional_deny.apply,
@@ -37,13 +36,13 @@ _applied: set[str] = set()
 
 
 def apply_all() -> None:
-    """Close every gap in this process, once."""
+    """Apply every patch to this process, once."""
     for name in ALL:
-        close(name)
+        apply(name)
 
 
-def close(name: str) -> None:
-    """Close one gap in this process, once."""
+def apply(name: str) -> None:
+    """Apply one patch to this process, once."""
     if name not in _applied:
         ALL[name]()
         _applied.add(name)

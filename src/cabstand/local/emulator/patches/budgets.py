@@ -1,7 +1,7 @@
-"""Budgets: who is told of a notification, and the budget's tags.
+"""Budgets: the subscribers of a notification, and the budget's tags.
 
 The provider reads both back after CreateBudget; moto answers 500 to DescribeSubscribersForNotification and
-ListTagsForResource. It keeps the subscribers already; the tags are kept here, on the budget.
+ListTagsForResource. It stores the subscribers already; the patch stores the tags on the budget.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def apply() -> None:
-    """Add the four calls, and keep the tags that CreateBudget brings."""
+    """Add the four calls, and store the tags that CreateBudget sets."""
     from moto.budgets.responses import BudgetsResponse
 
     stock_create = BudgetsResponse.create_budget

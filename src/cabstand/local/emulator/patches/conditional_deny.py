@@ -1,8 +1,8 @@
 """S3: a bucket policy's Deny with a condition denies everything.
 
-The TLS-only policy of each bucket is such a Deny (aws:SecureTransport is false). moto does not know what a request came
-over, takes the unknown for a match, and answers 403 to every later read and write. Here a conditional Deny is neutral:
-the emulator speaks plain HTTP on the loopback, so there is nothing it could rightly deny.
+The TLS-only policy of each bucket is such a Deny (aws:SecureTransport is false). moto ignores the condition and answers
+403 to every later read and write. The patch ignores a conditional Deny instead: the emulator speaks plain HTTP on the
+loopback interface, where there is nothing to deny.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""EC2: the security groups of an instance that are given with its network interface.
+"""EC2: security groups of an instance that are set on its network interface.
 
-The provider gives them there whenever the instance asks for a public address of its own; moto keeps them on the
-interface and answers an instance without groups, so every plan would add them again.
+The provider sets them there whenever the instance has a public address; moto stores them on the interface and returns
+an instance without groups, so every plan would add them again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def apply() -> None:
-    """Give a new instance the groups of its first interface where it has none."""
+    """Give a new instance without groups those of its first interface."""
     from moto.ec2.models.instances import Instance
 
     stock = Instance.__init__

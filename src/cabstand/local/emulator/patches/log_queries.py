@@ -1,4 +1,4 @@
-"""CloudWatch Logs: saved queries (PutQueryDefinition and its relatives), which moto does not have: 500."""
+"""CloudWatch Logs: saved queries (PutQueryDefinition and related calls), which moto answers with 500."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import uuid4
 
 
 def apply() -> None:
-    """Keep saved queries on the backend of their account and region."""
+    """Store saved queries on the backend of their account and region."""
     from moto.logs.responses import LogsResponse
 
     LogsResponse.put_query_definition = _put

@@ -1,7 +1,7 @@
-"""RDS: the master's secret, where it is managed already and ModifyDBInstance says so once more.
+"""RDS: the master user's managed secret, when ModifyDBInstance requests it a second time.
 
-The provider says it of every database that it imports. AWS keeps the secret; moto makes another, so that whatever was
-planned with the first one's ARN is wrong.
+The provider does so for every database that it imports. AWS keeps the secret; moto creates another, and whatever was
+planned with the ARN of the first is wrong.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def apply() -> None:
-    """Leave a managed secret alone when it is asked for again."""
+    """Keep a managed secret when it is requested again."""
     from moto.rds.models import DBInstance
 
     stock = DBInstance.update

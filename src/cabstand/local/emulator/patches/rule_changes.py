@@ -1,7 +1,7 @@
-"""EC2: a change of a security group rule that is for every protocol.
+"""EC2: changes of a security group rule for all protocols.
 
-Such a rule has no ports, and AWS takes its change without them; moto asks for ports whatever the protocol. The AWS
-provider meets it where an apply takes over a group that a killed run left with EC2's own rule for the way out.
+Such a rule has no ports, and AWS accepts changes of it without ports; moto requires them. The AWS provider makes such a
+change when an apply imports a group that a killed run left with EC2's default egress rule.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ALL_PORTS = {"FromPort": -1, "ToPort": -1}
 
 
 def apply() -> None:
-    """Say the ports that AWS shows for a rule of every protocol, where the request leaves them out."""
+    """Add the ports that AWS reports for a rule of all protocols if the request has none."""
     from moto.ec2.models.security_groups import SecurityGroupBackend
 
     stock = SecurityGroupBackend.modify_security_group_rules

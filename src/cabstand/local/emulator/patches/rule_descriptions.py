@@ -1,6 +1,6 @@
 """EC2: the description of a security group rule whose peer is another group.
 
-moto keeps it, but answers the description of rules whose peer is an address range alone: every plan would add it again.
+moto stores it but returns only descriptions of rules whose peer is an address range, so every plan would add it again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def apply() -> None:
-    """Answer the description from wherever the rule keeps it."""
+    """Return the description wherever the rule stores it."""
     from moto.ec2.models.security_groups import SecurityGroupRule
 
     def description(self: Any) -> str | None:

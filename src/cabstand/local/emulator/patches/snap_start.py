@@ -1,6 +1,6 @@
 """Lambda: whether a function's published versions start from a snapshot.
 
-The provider reads `snap_start` back; moto always answers that it is off, so every plan would set it again.
+The provider reads `snap_start` back; moto always reports it as off, so every plan would set it again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def apply() -> None:
-    """Keep what CreateFunction and UpdateFunctionConfiguration say of SnapStart."""
+    """Store the SnapStart setting of CreateFunction and UpdateFunctionConfiguration."""
     from moto.awslambda.models import LambdaFunction
 
     stock_init = LambdaFunction.__init__

@@ -1,4 +1,4 @@
-"""The frozen plan is what Terraform makes, and a size changed in Terraform changes the price."""
+"""The saved plan of the example is what Terraform plans, and a changed size changes the price."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from cabstand.costs import table
 from cabstand.costs.estimate import estimate
 
-pytestmark = [pytest.mark.cloud, pytest.mark.integration]
-EXAMPLE = Path(__file__).parent / "example"
+pytestmark = pytest.mark.cloud
+EXAMPLE = Path(__file__).resolve().parents[1] / "costs/example"
 
 
 def test_the_price_follows_terraform(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_the_price_follows_terraform(tmp_path: Path) -> None:
 
     terraform("init", "-input=false", f"-plugin-dir={plugins}")
     small, medium = (estimate(plan(size), table.load()) for size in ("t4g.small", "t4g.medium"))
-    frozen = estimate(json.loads((EXAMPLE / "plan.json").read_text()), table.load())
-    assert small == frozen
+    saved = estimate(json.loads((EXAMPLE / "plan.json").read_text()), table.load())
+    assert small == saved
     assert medium.idle_usd_month - small.idle_usd_month == pytest.approx(730 * 0.0168, abs=0.011)
     assert medium.asleep_usd_month == small.asleep_usd_month
