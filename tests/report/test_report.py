@@ -88,7 +88,7 @@ def test_pictures_are_png(made: dict[str, Any]) -> None:
 
 
 def test_a_hostile_name_stays_text(settings: Settings) -> None:
-    content = report._gather(settings, report.Params())
+    content = report.gather(settings, report.Params())
     hostile = [{**spot, "zone": "</script><img src=x onerror=alert(1)>"} for spot in content.hotspots]
     changed = Content(content.clustering, hostile)
     page = pages.render(changed, [], made_at="now", version="0")
@@ -97,7 +97,7 @@ def test_a_hostile_name_stays_text(settings: Settings) -> None:
 
 
 def test_no_hotspot_is_said(settings: Settings) -> None:
-    content = report._gather(settings, report.Params())
+    content = report.gather(settings, report.Params())
     empty = Content({**content.clustering, "n_clusters": 0, "n_noise": content.clustering["n_points"]}, [])
     page = pages.render(empty, figures(empty), made_at="now", version="0")
     assert "there is no hotspot to show" in page
@@ -105,17 +105,17 @@ def test_no_hotspot_is_said(settings: Settings) -> None:
 
 
 def test_disagreement_is_not_hidden(settings: Settings) -> None:
-    content = report._gather(settings, report.Params())
+    content = report.gather(settings, report.Params())
     assert content.comparison is not None
     changed = Content(content.clustering, content.hotspots, comparison={**content.comparison, "agree": False})
     assert "do not agree" in pages.render(changed, [], made_at="now", version="0")
 
 
-def test_nothing_to_report_on_is_one_line(tmp_path: Path) -> None:
+def test_nothing_to_report_on_is_one_line(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing has been clustered"):
         report.run(Settings(home=tmp_path), report.Params())
     with pytest.raises(DataError, match=r"no comparison\.json"):
-        report._found(str(tmp_path), "comparisons", str(tmp_path), "comparison.json", 1)
+        report.run(settings, report.Params(comparison=str(tmp_path)))
 
 
 def test_dry_run_writes_nothing(settings: Settings, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -80,42 +80,16 @@ def cluster(
         engine, workers = planned.engine, planned.n_workers
         if worker_memory_gib is None and planned.worker_mb is not None:
             worker_memory_gib = planned.worker_mb / 1024
+    shared: dict[str, Any] = {"input": input_uri, "eps_m": eps_m, "min_samples": min_samples, "end": end}
+    shared |= {"out": out, "track": track, "dry_run": dry_run}
     name, _, asked = engine.partition(":")
     if name == "dask":
-        n_workers = _workers(asked, workers)
         _refuse_weights(weight_column)
-        emit(
-            cluster_dask.run(
-                settings,
-                cluster_dask.Params(
-                    input=input_uri,
-                    eps_m=eps_m,
-                    min_samples=min_samples,
-                    n_workers=n_workers,
-                    end=end,
-                    out=out,
-                    track=track,
-                    dry_run=dry_run,
-                    scheduler=scheduler,
-                    worker_memory_gib=worker_memory_gib,
-                    n_blocks=blocks,
-                ),
-            )
-        )
+        shared |= {"scheduler": scheduler, "worker_memory_gib": worker_memory_gib, "n_blocks": blocks}
+        emit(cluster_dask.run(settings, cluster_dask.Params(n_workers=_workers(asked, workers), **shared)))
         return
     engines.named(name.strip(), others=("dask", "auto"))
-    params = single.Params(
-        input=input_uri,
-        eps_m=eps_m,
-        min_samples=min_samples,
-        engine=engine,
-        n_workers=workers,
-        end=end,
-        weight_column=weight_column,
-        out=out,
-        track=track,
-        dry_run=dry_run,
-    )
+    params = single.Params(engine=engine, n_workers=workers, weight_column=weight_column, **shared)
     emit(single.run(settings, params))
 
 
@@ -184,8 +158,7 @@ def compare(
         track=track,
         dry_run=dry_run,
     )
-    result = run(settings, params)
-    emit(result)
+    emit(result := run(settings, params))
     if not result.get("agree", True):
         raise TaskError("the engines do not agree", where=result["report_uri"], hint="see its checks")
 

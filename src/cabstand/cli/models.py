@@ -105,17 +105,17 @@ def list_models(
 ) -> None:
     """List the versions of each problem, and which of them serve."""
     settings = load_settings(artifacts=artifacts)
-    from cabstand.jobs.models import list_all
+    from cabstand.jobs.models_list import Params, run
 
-    emit(list_all(settings, problem, track=track))
+    emit(run(settings, Params(problem, track=track)))
 
 
 def inspect(problem: ProblemName, version: Version = "", artifacts: Artifacts = None) -> None:
     """Show a version's request, figures, importance or coefficients, size and lineage."""
     settings = load_settings(artifacts=artifacts)
-    from cabstand.jobs.models import inspect as run
+    from cabstand.jobs.models_inspect import Params, run
 
-    emit(run(settings, problem, version))
+    emit(run(settings, Params(problem, version)))
 
 
 def predict(
@@ -126,16 +126,16 @@ def predict(
 ) -> None:
     """Answer a request here, from the champion's bundle (or --version's), without a service."""
     settings = load_settings(artifacts=artifacts)
-    from cabstand.jobs.models import predict as run
+    from cabstand.jobs.models_predict import Params, run
 
     try:
-        told = json.loads(row)
+        given = json.loads(row)
     except ValueError as error:
         raise DataError("not JSON", where="--row", hint="--row '{\"field\": 1}'") from error
-    rows = told if isinstance(told, list) else [told]
+    rows = given if isinstance(given, list) else [given]
     if not all(isinstance(one, dict) for one in rows):
         raise DataError("not a JSON object, nor a list of them", where="--row")
-    emit(run(settings, problem, rows, version))
+    emit(run(settings, Params(problem, rows, version)))
 
 
 def verify(

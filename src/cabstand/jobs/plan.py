@@ -14,10 +14,9 @@ from cabstand.clustering.columns import End
 from cabstand.clustering.planner import Prediction, Question
 from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import points, tables
+from cabstand.io import points, tables, zones
 from cabstand.io.dask import chunks
 from cabstand.io.usage import free_bytes
-from cabstand.jobs import zones
 from cabstand.settings import Settings
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -135,7 +134,7 @@ def _look(settings: Settings, params: Params) -> tuple[Question, bool]:
     except (
         DataError
     ):  # CSV, or trips that know their zone alone: read as `cluster` does, which also tells what is wrong
-        read = points.read(params.input, params.end, zones_uri=zones.table_uri(settings))
+        read = points.read(params.input, params.end, zones_uri=zones.table_uri(settings.lake_uri))
         step = max(1, len(read) // planner.SAMPLE_POINTS)
         sample, n_points, by_files = read.latlon[::step], len(read), False
     return Question(sample, n_points, float(params.eps_m), params.min_samples), by_files

@@ -1,4 +1,4 @@
-"""Synth: a month of synthetic trips in the lake, with the truth beside it, marked as synthetic everywhere."""
+"""Synth: a month of synthetic trips in the lake, marked as synthetic everywhere, with the true hotspots beside it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from cabstand import log
 from cabstand.errors import ConfigError, suggest
-from cabstand.io import lake
-from cabstand.jobs import ingest, zones
+from cabstand.io import lake, zones
+from cabstand.jobs import ingest
 from cabstand.settings import Settings
 from cabstand.trips import eras, synth
 from cabstand.trips.balance import Contract, write_month
@@ -30,14 +30,16 @@ MAX_TRIPS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Params:
-    """What to make; see `cabstand.trips.synth.Plan` for the meaning of each.
+    """What to generate.
 
     Attributes
     ----------
+    plan : Plan
+        The trips.
     dataset : str
-        Name in the lake: `synth`, or one that begins with `synth-`, to keep several side by side.
+        Name in the lake: `synth`, or one that begins with `synth-`.
     dry_run : bool
-        Say what would be done, and do nothing.
+        Report what would be written, and write nothing.
     """
 
     plan: synth.Plan
@@ -46,27 +48,28 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Make the trips and return their manifest and addresses.
+    """Generate the trips, and return their manifest and addresses.
 
     Raises
     ------
     ConfigError
-        If a number is out of range, or the lake holds real zones that trips of the zone era would mix with.
+        If a parameter is out of range, or trips of the zone era would mix with the TLC's zones in the lake.
     """
     _check(params)
     plan = params.plan
     month = lake.Month(settings.lake_uri, params.dataset, plan.month)
-    where = ingest.addresses(month) | {"planted_uri": month.planted_uri}
+    uris = ingest.addresses(month) | {"planted_uri": month.planted_uri}
     if params.dry_run:
-        return {"dry_run": True, "synthetic": True, "dataset": params.dataset, "month": plan.month} | where
-    kept = zones.publish(settings, synthetic_zones(), only_over_synthetic=True)
-    if not kept and plan.era == eras.ZONES:
+        return {"dry_run": True, "synthetic": True, "dataset": params.dataset, "month": plan.month} | uris
+    if not zones.are_real(settings.lake_uri):
+        zones.write(settings.lake_uri, synthetic_zones())
+    elif plan.era == eras.ZONES:
         raise ConfigError(
-            "this lake holds the TLC's zones, and synthetic trips have their own", where=settings.lake_uri,
+            "the lake holds the TLC's zones, and synthetic trips have zones of their own", where=settings.lake_uri,
             hint="give another --lake, or --era coordinates",
         )  # fmt: skip
     manifest = lake.publish(month, lambda *paths: _make(params, month, *paths))
-    return {key: value for key, value in manifest.items() if key in ingest.RESULT} | where | {
+    return {key: value for key, value in manifest.items() if key in ingest.RESULT} | uris | {
         "recommended": synth.recommended(plan.trips)
     }  # fmt: skip
 
@@ -98,8 +101,8 @@ def _check(params: Params) -> None:
 
 def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> lake.Made:
     plan = params.plan
-    told = asdict(plan) | {"dataset": params.dataset}
-    sha256 = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    planned = asdict(plan) | {"dataset": params.dataset}
+    sha256 = hashlib.sha256(json.dumps(planned, sort_keys=True).encode()).hexdigest()
     key = ingest.run_key(sha256)
     planted = synth.Planted(plan)
     facts = {"run_key": key, "dataset": params.dataset, "month": plan.month, "synthetic": "true"}
@@ -122,7 +125,7 @@ def _make(params: Params, month: lake.Month, trips: Path, quarantine: Path) -> l
         "columns": {},
         "columns_ignored": [],
         "columns_unknown": [],
-        "plan": told,
+        "plan": planned,
         "rules": asdict(Rules()),
         "run_key": key,
         "synthetic": True,

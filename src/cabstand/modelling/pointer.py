@@ -1,7 +1,7 @@
-"""The pointer: which bundle of a problem serves, and which stands beside it.
+"""The pointer: which bundle of a problem serves as champion, and which as challenger.
 
-It changes by a conditional write alone. `sequence` grows by one each time, so that equal bytes (and an equal ETag)
-never come back, and `write_id` is unique, so that a writer whose acknowledgement was lost knows its own write again.
+It changes by conditional writes only. `sequence` grows by one with each write, so that equal bytes (and an equal ETag)
+never come back. `write_id` is unique, so that a writer whose acknowledgement was lost recognises its own write.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from cabstand.errors import DataError
 from cabstand.modelling.bundle import VERSION, schema
 
 POINTER_SCHEMA = 1
-MEND = "put its last version back, or remove it and promote again"
+MEND = "restore its last version, or remove it and promote again"
 POINTER = "pointer.json"
 
 
 @dataclass(frozen=True)
 class Pointer:
-    """The state of serving of one problem.
+    """What serves for one problem.
 
     Attributes
     ----------
     problem : str
-        Whose pointer it is.
+        Name of the problem.
     sequence : int
-        1 for the first, one more with each write.
+        1 for the first write, and one more with each.
     write_id : str
-        Unique to the write.
+        Unique for each write.
     champion : str
-        Version that serves.
+        Version that answers all other requests.
     challenger : str or None
-        Version that gets `share` of the requests.
+        Version that answers `share` of the requests.
     share : float
         0 to 1.
     previous : str or None
-        Champion before this one: where a rollback goes.
+        The champion before this one, to which a rollback returns.
     who, when, why : str
         Author, UTC time and reason of the write.
     """
@@ -69,12 +69,12 @@ class Pointer:
         return replace(self, challenger=version, share=share)
 
     def rolled_back(self, version: str | None = None) -> Pointer:
-        """Return the pointer after the champion gave way to `version` (by default the previous one).
+        """Return the pointer after a rollback to `version` (by default the previous champion).
 
         Raises
         ------
         DataError
-            If there is nothing to go back to.
+            If there is no such champion, or it serves already.
         """
         target = version or self.previous
         if target is None:
@@ -93,20 +93,26 @@ def first(problem: str, champion: str) -> Pointer:
     return Pointer(problem, 0, "", champion)
 
 
+def state(pointer: Pointer | None) -> dict[str, Any]:
+    """Return the part of a pointer that a job's result shows."""
+    absent = {"champion": None, "challenger": None, "share": 0.0, "previous": None, "sequence": 0}
+    return {name: getattr(pointer, name, default) for name, default in absent.items()}
+
+
 def parse_pointer(data: bytes, where: str = POINTER) -> Pointer:
     """Return the pointer in `data`.
 
     Raises
     ------
     DataError
-        If it is not JSON, lacks a part, holds a value that cannot be, or is of a schema that is not read here.
+        If it is not JSON, lacks a part, holds an invalid value, or has a schema version that is not supported.
     """
     try:
-        told = json.loads(data)
-        if not isinstance(told, dict):
+        content = json.loads(data)
+        if not isinstance(content, dict):
             raise DataError("not a JSON object", where=where)
-        schema(told, POINTER_SCHEMA, where)
-        found = Pointer(**told)
+        schema(content, POINTER_SCHEMA, where)
+        found = Pointer(**content)
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"not a pointer: {error}", where=where, hint=MEND) from error
     if problem := _fault(asdict(found)):
@@ -114,18 +120,18 @@ def parse_pointer(data: bytes, where: str = POINTER) -> Pointer:
     return found
 
 
-def _fault(told: Mapping[str, Any]) -> str | None:
+def _fault(content: Mapping[str, Any]) -> str | None:
     """Return what is wrong with a pointer's values, or None."""
     texts = ("problem", "write_id", "champion", "who", "when", "why")
-    if not all(isinstance(told[name], str) for name in texts):
+    if not all(isinstance(content[name], str) for name in texts):
         return "a text is missing"
     for name in ("champion", "challenger", "previous"):
-        version = told[name]
+        version = content[name]
         if version is not None and not (isinstance(version, str) and VERSION.fullmatch(version)):
             return f"bad {name} {str(version)[:70]!r}"
-    if isinstance(told["sequence"], bool) or not isinstance(told["sequence"], int) or told["sequence"] < 1:
-        return f"bad sequence {told['sequence']!r}"
-    share = told["share"]
+    if isinstance(content["sequence"], bool) or not isinstance(content["sequence"], int) or content["sequence"] < 1:
+        return f"bad sequence {content['sequence']!r}"
+    share = content["share"]
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         return f"bad share {share!r}"
-    return "a share without a challenger" if share > 0 and told["challenger"] is None else None
+    return "a share without a challenger" if share > 0 and content["challenger"] is None else None

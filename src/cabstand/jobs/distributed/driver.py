@@ -32,9 +32,9 @@ from cabstand.errors import DataError
 from cabstand.io import storage
 from cabstand.io.dask import chunks, ecs_workers, scratch, workers
 from cabstand.io.ecs_tasks import Fleet
-from cabstand.jobs.cluster import CORES, INDEX
 from cabstand.jobs.distributed import cores, tasks
 from cabstand.jobs.distributed.work import Crew, Work
+from cabstand.jobs.publishing.hotspots import CORES, INDEX
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
-"""One engine on one input, once, in a process of its own.
+"""One trial: one engine on one input, in a process of its own.
 
-`python -m cabstand.jobs.comparing.trial JSON` is that process; `run` starts it and waits for it with `os.wait4`.
+`run` starts `python -m cabstand.jobs.comparing.worker JSON` and waits for it with `os.wait4`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from cabstand.io.usage import Usage, measure
 
 
 @dataclass(frozen=True)
-class Spec:
-    """What the process does.
+class Task:
+    """What the process is to do.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Spec:
     weight : str, optional
         A .npy of weights.
     out : str
-        Where the process puts its labels (.npz).
+        The .npz to which it writes labels and core points.
     """
 
     engine: str
@@ -49,18 +49,18 @@ class Spec:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it.
+    """What the process measured and found.
 
     Attributes
     ----------
     usage : Usage
-        Of the clustering alone, warm-up and reading not counted.
+        Usage of the clustering alone, without warm-up and reading.
     process_cpu_s : float
-        CPU of the whole process, as `os.wait4` tells it.
+        CPU seconds of the whole process.
     answer : str
-        Hash of labels and core points: equal for equal clusterings.
+        Hash of labels and core points.
     n_clusters, n_noise : int
-        What was found.
+        Clusters and noise points.
     """
 
     usage: Usage
@@ -70,15 +70,15 @@ class Trial:
     n_noise: int
 
 
-def run(spec: Spec) -> Trial:
-    """Start the process, wait for its end and return what it measured.
+def run(task: Task) -> Trial:
+    """Run a trial and return its measurements.
 
     Raises
     ------
     TaskError
-        If it fails or is killed.
+        If the process fails or is killed.
     """
-    command = [sys.executable, "-m", "cabstand.jobs.comparing.trial", json.dumps(asdict(spec))]
+    command = [sys.executable, "-m", "cabstand.jobs.comparing.worker", json.dumps(asdict(task))]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         # One line each way: the pipes cannot fill.
@@ -94,20 +94,14 @@ def run(spec: Spec) -> Trial:
                 stream.close()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise TaskError(_why(child.returncode, errors), where=f"engine {spec.engine}")
-    told = json.loads(output.splitlines()[-1])
-    return Trial(
-        usage=Usage(**told["usage"]),
-        process_cpu_s=used.ru_utime + used.ru_stime,
-        answer=told["answer"],
-        n_clusters=told["n_clusters"],
-        n_noise=told["n_noise"],
-    )
+        raise TaskError(_why(child.returncode, errors), where=f"engine {task.engine}")
+    found = json.loads(output.splitlines()[-1])
+    return Trial(**found | {"usage": Usage(**found["usage"]), "process_cpu_s": used.ru_utime + used.ru_stime})
 
 
-def labels(spec: Spec) -> Clustering:
-    """Return the clustering that a finished process left."""
-    with np.load(spec.out, allow_pickle=False) as found:
+def clustering(task: Task) -> Clustering:
+    """Return the clustering that a finished trial wrote."""
+    with np.load(task.out, allow_pickle=False) as found:
         return Clustering(found["labels"], found["core"], int(found["labels"].max(initial=-1)) + 1)
 
 
@@ -119,20 +113,20 @@ def _why(code: int, errors: str) -> str:
 
 
 def _main(text: str) -> None:
-    spec = Spec(**json.loads(text))
-    points = np.load(spec.points)
-    weight = np.load(spec.weight) if spec.weight else None
-    engine = engines.named(spec.engine)
-    engine.warm_up(spec.n_workers)
-    found, usage = measure(lambda: engine.run(points, spec.eps_m, spec.min_samples, weight, spec.n_workers))
-    np.savez(Path(spec.out), labels=found.labels, core=found.core)
-    told = {
+    task = Task(**json.loads(text))
+    points = np.load(task.points)
+    weight = np.load(task.weight) if task.weight else None
+    engine = engines.named(task.engine)
+    engine.warm_up(task.n_workers)
+    found, usage = measure(lambda: engine.run(points, task.eps_m, task.min_samples, weight, task.n_workers))
+    np.savez(Path(task.out), labels=found.labels, core=found.core)
+    measured = {
         "usage": asdict(usage),
         "answer": hashlib.sha256(found.labels.tobytes() + found.core.tobytes()).hexdigest(),
         "n_clusters": found.n_clusters,
         "n_noise": int(np.count_nonzero(found.labels < 0)),
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(measured) + "\n")
 
 
 if __name__ == "__main__":
