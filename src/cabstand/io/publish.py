@@ -84,9 +84,9 @@ def _to_disk(target: Path, name: str) -> Iterator[Path]:
     try:
         yield stage
         for path in stage.rglob("*"):
-            _sync(path)
+            disk.sync(path)
         _swap(stage, target, name)
-        _sync(target.parent)
+        disk.sync(target.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         os.close(lock)
@@ -138,14 +138,6 @@ def _swap(stage: Path, target: Path, name: str) -> None:
         if not (target / name).is_file():  # else another process published the same meanwhile
             raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from cabstand.errors import RegistryError
 from cabstand.io import provenance
@@ -171,34 +171,26 @@ def errors(settings: Settings) -> Iterator[None]:
 
 def _masked(uri: str) -> str:
     """Return `uri` with its password masked."""
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    host = parts.netloc.rsplit("@", 1)[-1]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:********@{host}"))
+    password = urlsplit(uri).password
+    return uri.replace(f":{password}@", ":********@") if password else uri
 
 
 def experiment_id(settings: Settings) -> str:
     """Return the id of the configured experiment, created if absent."""
     from mlflow.exceptions import MlflowException
 
-    store = client(settings)
-    with errors(settings):
-        found = store.get_experiment_by_name(settings.mlflow_experiment)
-        if found is None:
-            try:
-                return str(store.create_experiment(settings.mlflow_experiment, _artifacts(settings)))
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                found = store.get_experiment_by_name(settings.mlflow_experiment)
-        return str(found.experiment_id)
-
-
-def _artifacts(settings: Settings) -> str | None:
-    """Return the artifact folder of a local store; a server has its own."""
+    store, name = client(settings), settings.mlflow_experiment
     local = settings.tracking_uri.startswith("sqlite:")
-    return (settings.home / "mlartifacts").resolve().as_uri() if local else None
+    artifacts = (settings.home / "mlartifacts").resolve().as_uri() if local else None  # a server has its own
+    with errors(settings):
+        if found := store.get_experiment_by_name(name):
+            return str(found.experiment_id)
+        try:
+            return str(store.create_experiment(name, artifacts))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return str(store.get_experiment_by_name(name).experiment_id)  # another process was first
 
 
 def _start(settings: Settings, name: str, params: Mapping[str, Any], parent: Run | None) -> Run:

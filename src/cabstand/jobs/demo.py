@@ -50,9 +50,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     advised = recommended(params.trips)
     eps_m, min_samples = advised["eps_m"], int(advised["min_samples"])
     with log.progress("demo", 6) as advance:
-        made = synth.run(settings, synth.Params(plan))
+        trips = synth.run(settings, synth.Params(plan))["trips_uri"]
         advance(1)
-        trips = made["trips_uri"]
         found = cluster.run(settings, cluster.Params(trips, eps_m=eps_m, min_samples=min_samples))
         advance(1)
         sizes = [size for size in (*SIZES, params.trips) if size <= found["n_points"]]

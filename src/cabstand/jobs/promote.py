@@ -9,6 +9,7 @@ from cabstand.errors import ConfigError
 from cabstand.io import registry
 from cabstand.jobs.promotion import deciding, judging
 from cabstand.modelling import catalog
+from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
 
 LATE = "another promotion came first; judge again against the new champion"
@@ -67,10 +68,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         deciding.log_verdict(settings, judged)
     promoted, reason = verdict.passed, verdict.reason
     if promoted:
+        why = params.why or f"gate: {reason}"
+        sequence = state(current)["sequence"]
         promoted, current = deciding.write_pointer(
-            settings, judged.problem, judged.version, deciding.sequence_of(current),
-            share=params.share, who=params.who, why=params.why or f"gate: {reason}",
-        )  # fmt: skip
+            settings, judged.problem, judged.version, sequence, share=params.share, who=params.who, why=why
+        )
         reason = reason if promoted else LATE
     result = deciding.result(judged, promoted, current, reason)
     # The aliases first: they must follow the pointer even if the record cannot be written.

@@ -111,12 +111,9 @@ def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, v
         with log.progress(f"training on {len(examples):,} rows"):
             trained = fit.train(problem, examples, params.seed)
         training = Training(problem, examples, holdout, trained, params.seed)
-        exported = contents.export_model(training)
-        files = contents.files(training, exported.model, found.hotspots)
-        manifest = contents.manifest(
+        manifest, files = contents.build(
             training,
-            exported,
-            files,
+            found.hotspots,
             version=version,
             run_id=run.id or "",
             data={"uris": [*params.input], "holdout_uris": [*params.holdout], "sha256": found.hashes},

@@ -31,6 +31,11 @@ class Case:
     trials: list[Trial] = field(default_factory=list)
     refused_bytes: int | None = None
 
+    @property
+    def name(self) -> str:
+        """Engine and workers, as the user writes them."""
+        return f"{self.engine}:{self.n_workers}"
+
     def values(self, measure: str) -> list[float]:
         """Return one measure of each trial."""
         return [getattr(trial.usage, measure) for trial in self.trials]
@@ -55,11 +60,7 @@ def table(cases: Sequence[Case], weights: Mapping[str, float], n_cores: int) -> 
     for n_points in sorted({case.n_points for case in cases}):
         group = [case for case in cases if case.n_points == n_points]
         base, alone = baseline(group), _sequential(group)
-        measured = {
-            f"{case.engine}:{case.n_workers}": {name: case.mean(name) for name in weights}
-            for case in group
-            if case.trials
-        }
+        measured = {case.name: {measure: case.mean(measure) for measure in weights} for case in group if case.trials}
         scores = statistics.combined_scores(measured, weights)
         rows += [_row(case, base, alone, scores, n_cores) for case in group]
     return rows
@@ -116,11 +117,10 @@ def _row(
         "working_mb": case.mean("working_mb"),
         "n_clusters": case.trials[0].n_clusters,
         "n_noise": case.trials[0].n_noise,
-        "score": scores[f"{case.engine}:{case.n_workers}"],
+        "score": scores[case.name],
     }
     if base:
-        row |= _speed("speedup", statistics.speed_up(base.values("wall_s"), case.values("wall_s")))
-        row |= _speed("cpu_speedup", statistics.speed_up(base.values("cpu_s"), case.values("cpu_s")))
+        row |= _speed_up("speedup", base, case, "wall_s") | _speed_up("cpu_speedup", base, case, "cpu_s")
     if alone and case.engine != BASELINE:
         ratio = alone.mean("wall_s") / case.mean("wall_s")
         row["efficiency"] = statistics.parallel_efficiency(ratio, case.n_workers)
@@ -138,16 +138,16 @@ def _gain(alone: Case, case: Case) -> str | None:
     return "slower than sequential" if high < 1 else "not surely faster than sequential"
 
 
-def _speed(name: str, found: statistics.SpeedUp) -> dict[str, float | None]:
+def _speed_up(name: str, base: Case, case: Case, measure: str) -> dict[str, float | None]:
+    found = statistics.speed_up(base.values(measure), case.values(measure))
     return {name: found.ratio, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _test(base: Case, case: Case) -> dict[str, Any]:
-    first, second = base.values("wall_s"), case.values("wall_s")
     return {
         "n_points": case.n_points,
-        "base": f"{base.engine}:{base.n_workers}",
-        "engine": f"{case.engine}:{case.n_workers}",
-        **_speed("speedup", statistics.speed_up(first, second)),
-        **asdict(statistics.compare(first, second)),
+        "base": base.name,
+        "engine": case.name,
+        **_speed_up("speedup", base, case, "wall_s"),
+        **asdict(statistics.compare(base.values("wall_s"), case.values("wall_s"))),
     }

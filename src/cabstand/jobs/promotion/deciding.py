@@ -44,7 +44,7 @@ def write_pointer(
     """
     artifacts = settings.artifacts_uri
     current, tag = pointer.read(artifacts, problem)
-    if sequence_of(current) != judged_at:
+    if state(current)["sequence"] != judged_at:
         return False, current
     if current is None:
         new = first(problem, version)
@@ -54,11 +54,6 @@ def write_pointer(
         return True, pointer.write(artifacts, new, current, tag, who=who, why=why)
     except ConflictError:
         return False, pointer.read(artifacts, problem)[0]
-
-
-def sequence_of(current: Pointer | None) -> int:
-    """Return the sequence of a pointer, 0 where there is none."""
-    return current.sequence if current else 0
 
 
 def result(judged: Judged, promoted: bool, current: Pointer | None, reason: str = "") -> dict[str, Any]:
@@ -100,7 +95,7 @@ def write_record(settings: Settings, judged: Judged, decided: Mapping[str, Any])
         If it cannot be written; the decision stands, and the message says so.
     """
     now = datetime.now(UTC)
-    name = f"{sequence_of(judged.pointer):06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"
+    name = f"{state(judged.pointer)['sequence']:06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"
     uri = storage.join(settings.artifacts_uri, judged.problem, "decisions", name)
     content = {"schema_version": 1, "when": now.isoformat(), **decided}
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -45,23 +46,71 @@ class Training:
         return self.trained.model.answer(self.matrix)
 
 
-@dataclass(frozen=True)
-class Exported:
-    """The model as ONNX, its metrics on the holdout, and how far its answers may be from the estimator's."""
+def build(
+    training: Training,
+    hotspots: Path | None,
+    *,
+    version: str,
+    run_id: str,
+    data: Mapping[str, Any],
+    holdout: Mapping[str, Any],
+) -> tuple[bundle.Manifest, dict[str, bytes]]:
+    """Return the manifest and the files of a bundle.
 
-    model: bytes
-    metrics: dict[str, float]
-    tolerance: float
-
-
-def export_model(training: Training) -> Exported:
-    """Export the model, and check its answers to the holdout against the estimator's.
+    Parameters
+    ----------
+    training : Training
+    hotspots : Path, optional
+        A hotspots.npz.
+    version, run_id : str
+        Of the bundle and of the MLflow run.
+    data, holdout : mapping
+        URIs and hashes of the input; hash, rows and span of the frozen holdout.
 
     Raises
     ------
     DataError
-        If they differ by more than the tolerance.
+        If the exported model does not answer as the estimator does.
     """
+    model, metrics, tolerance = _export(training)
+    files = _files(training, model, hotspots)
+    manifest = bundle.Manifest(
+        **_declared(training.problem),
+        version=version,
+        candidate=training.trained.model.candidate,
+        tolerance=tolerance,
+        files={name: bundle.file_of(content) for name, content in files.items()},
+        metrics=metrics,
+        interval=_interval(training),
+        data=data,
+        training=_facts(training) | {"holdout": holdout},
+        run_id=run_id,
+        libraries={name: _installed(name) for name in LIBRARIES},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return manifest, files
+
+
+def _files(training: Training, model: bytes, hotspots: Path | None) -> dict[str, bytes]:
+    files = {bundle.MODEL: model, bundle.REFERENCE: _reference(training)}
+    if hotspots:
+        files[bundle.HOTSPOTS] = hotspots.read_bytes()
+    if training.trained.assets:
+        files[bundle.ASSETS] = bundle.pack_arrays(training.trained.assets)
+    return files
+
+
+def _declared(problem: Problem) -> dict[str, Any]:
+    """Return what a manifest repeats of its problem."""
+    names = ("task", "fields", "feature_version", "feature_names", "outputs")
+    return {name: getattr(problem, name) for name in names} | {
+        "problem": problem.name,
+        "target": asdict(problem.target),
+    }
+
+
+def _export(training: Training) -> tuple[bytes, dict[str, float], float]:
+    """Return the model as ONNX, its metrics on the holdout, and how far its answers may be from the estimator's."""
     problem, matrix, target = training.problem, training.matrix, training.holdout.target
     model = export.to_onnx(training.trained.model, matrix.shape[1])
     session = open_session(model, problem.name, matrix.shape[1], problem.outputs)
@@ -69,51 +118,7 @@ def export_model(training: Training) -> Exported:
     tolerance = 1e-5 * max(1.0, float(np.max(np.abs(target))))
     parity = export.check_parity(training.trained.model, answer, matrix, tolerance)
     answer |= {name: answer[name].reshape(len(matrix)) for name in ("point", "low", "high") if name in answer}
-    return Exported(model, measures.summarise(problem.task, target, answer) | {"parity": parity}, tolerance)
-
-
-def files(training: Training, model: bytes, hotspots: Path | None) -> dict[str, bytes]:
-    """Return the files of the bundle by name."""
-    found = {bundle.MODEL: model, bundle.REFERENCE: _reference(training)}
-    if hotspots:
-        found[bundle.HOTSPOTS] = hotspots.read_bytes()
-    if training.trained.assets:
-        found[bundle.ASSETS] = bundle.pack_arrays(training.trained.assets)
-    return found
-
-
-def manifest(
-    training: Training,
-    exported: Exported,
-    contents: dict[str, bytes],
-    *,
-    version: str,
-    run_id: str,
-    data: dict[str, Any],
-    holdout: dict[str, Any],
-) -> bundle.Manifest:
-    """Return the manifest of the bundle; `data` and `holdout` name what it was trained and is judged on."""
-    problem, model = training.problem, training.trained.model
-    return bundle.Manifest(
-        problem=problem.name,
-        version=version,
-        task=problem.task,
-        candidate=model.candidate,
-        fields=problem.fields,
-        feature_version=problem.feature_version,
-        feature_names=problem.feature_names,
-        outputs=problem.outputs,
-        target=asdict(problem.target),
-        tolerance=exported.tolerance,
-        files={name: bundle.file_of(content) for name, content in contents.items()},
-        metrics=exported.metrics,
-        interval=_interval(problem, model),
-        data=data,
-        training=_facts(training) | {"holdout": holdout},
-        run_id=run_id,
-        libraries={name: _installed(name) for name in LIBRARIES},
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    return model, measures.summarise(problem.task, target, answer) | {"parity": parity}, tolerance
 
 
 def span(examples: Examples) -> list[str] | None:
@@ -123,10 +128,11 @@ def span(examples: Examples) -> list[str] | None:
     return [str(examples.time.min()), str(examples.time.max())]
 
 
-def _interval(problem: Problem, model: fit.Model) -> dict[str, float]:
-    if problem.coverage is None or model.interval is None:
+def _interval(training: Training) -> dict[str, float]:
+    coverage, around = training.problem.coverage, training.trained.model.interval
+    if coverage is None or around is None:
         return {}
-    return {"coverage": problem.coverage, "below": model.interval.below, "above": model.interval.above}
+    return {"coverage": coverage, "below": around.below, "above": around.above}
 
 
 def _facts(training: Training) -> dict[str, Any]:
