@@ -100,7 +100,7 @@ def read_whole(artifacts: str, problem: str, version: str) -> Manifest | None:
     Raises
     ------
     DataError
-        If a part of it is damaged or missing; the hint says how to make it anew.
+        If a part of it is damaged or missing; the hint says how to replace it.
     """
     folder = base(artifacts, problem, version)
     if not storage.exists(storage.join(folder, bundle.MANIFEST)):

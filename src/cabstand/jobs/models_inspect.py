@@ -30,26 +30,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     manifest = bundles.champion_or(artifacts, catalog.find(params.problem).name, params.version)
     bundles.read_files(artifacts, manifest, manifest.files)
     training = dict(manifest.training)
-    return {
-        "problem": manifest.problem,
-        "version": manifest.version,
-        "task": manifest.task,
-        "candidate": manifest.candidate,
+    shown = ("problem", "version", "task", "candidate", "outputs", "target", "metrics", "interval", "tolerance")
+    lineage = ("run_id", "created", "data", "libraries", "feature_version")
+    return {name: getattr(manifest, name) for name in shown} | {
         "fields": [one.to_json() for one in manifest.fields],
-        "features": list(manifest.feature_names),
-        "outputs": list(manifest.outputs),
-        "target": dict(manifest.target),
-        "metrics": dict(manifest.metrics),
-        "interval": dict(manifest.interval),
-        "tolerance": manifest.tolerance,
+        "features": manifest.feature_names,
         "importance": training.pop("importance", {}),
         "size_bytes": {name: one.size for name, one in manifest.files.items()},
-        "lineage": {
-            "run_id": manifest.run_id,
-            "created": manifest.created,
-            "data": dict(manifest.data),
-            "libraries": dict(manifest.libraries),
-            "feature_version": manifest.feature_version,
-        },
+        "lineage": {name: getattr(manifest, name) for name in lineage},
         "training": training,
     }
