@@ -145,20 +145,15 @@ def _file(
     data: str, name: str, expected: Expected, protocol: str, compute: Callable[[Path], dict[str, float]]
 ) -> Iterator[Check]:
     path = next(iter(sorted(Path(data).rglob(name))), None) if data else None
-    if path is None:
-        yield from _without_figures(name, expected, protocol, "not checked", "the file is not there")
-        return
-    try:
-        actual = compute(path)
-    except CabstandError as error:
-        yield from _without_figures(name, expected, protocol, "fail", str(error))
-        return
-    yield from _compare(name, expected, actual, protocol)
-
-
-def _without_figures(subject: str, expected: Expected, protocol: str, status: str, reason: str) -> Iterator[Check]:
+    status, reason = "not checked", "the file is not there"
+    if path is not None:
+        try:
+            yield from _compare(name, expected, compute(path), protocol)
+            return
+        except CabstandError as error:
+            status, reason = "fail", str(error)
     for figure, (value, tolerance) in expected.items():
-        yield Check(subject, figure, value, None, tolerance, status, protocol, reason)
+        yield Check(name, figure, value, None, tolerance, status, protocol, reason)
 
 
 def _compare(subject: str, expected: Expected, actual: dict[str, float], protocol: str) -> Iterator[Check]:
