@@ -60,7 +60,7 @@ def read_manifest(artifacts: str, problem: str, version: str) -> Manifest:
     return found
 
 
-def champion_or(artifacts: str, problem: str, version: str) -> Manifest:
+def select(artifacts: str, problem: str, version: str) -> Manifest:
     """Return the manifest of a version, given whole or by its beginning; of the champion if it is empty.
 
     Raises

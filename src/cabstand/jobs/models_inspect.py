@@ -27,7 +27,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         If there is no such version, or its bundle is damaged.
     """
     artifacts = settings.artifacts_uri
-    manifest = bundles.champion_or(artifacts, catalog.find(params.problem).name, params.version)
+    manifest = bundles.select(artifacts, catalog.find(params.problem).name, params.version)
     bundles.read_files(artifacts, manifest, manifest.files)
     training = dict(manifest.training)
     shown = ("problem", "version", "task", "candidate", "outputs", "target", "metrics", "interval", "tolerance")

@@ -30,7 +30,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         If there is no such version, its bundle is damaged, or a row is not a valid request.
     """
     problem = catalog.find(params.problem)
-    manifest = bundles.champion_or(settings.artifacts_uri, problem.name, params.version)
+    manifest = bundles.select(settings.artifacts_uri, problem.name, params.version)
     predictor = bundles.predictor(settings.artifacts_uri, problem, manifest)
     answer = predictor.predict(columns_of(manifest.fields, params.rows))
     answers: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Pipeline: ingest, cluster, train, gate, publish, report; a run that was killed goes on after its last step done."""
+"""Pipeline: ingest, cluster, train, gate, publish, report; a killed run resumes after its last finished step."""
 
 from __future__ import annotations
 
