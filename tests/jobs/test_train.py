@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cabstand.errors import CabstandError, ConfigError, DataError, StorageError
-from cabstand.io import bundles, publish
+from cabstand.io import bundles, disk
 from cabstand.jobs import models_inspect, models_predict, train
 from cabstand.modelling import bundle
 from cabstand.settings import Settings, load
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_no_half_bundle(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, os.strerror(28))
 
     settings = load(home=tmp_path / "home")
-    monkeypatch.setattr(publish, "_swap", full)
+    monkeypatch.setattr(disk, "sync", full)
     with pytest.raises(StorageError, match="no space"):
         train.run(settings, train.Params("iris", track=False))
     assert bundles.versions(settings.artifacts_uri, "iris") == []
