@@ -59,7 +59,6 @@ def world(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
         done = train.run(settings, train.Params("trip-duration", (str(some),), track=False))
     point(settings.artifacts_uri, champion=done["model_version"])
     manifest = bundles.read_manifest(settings.artifacts_uri, "trip-duration", done["model_version"])
-    assert manifest is not None
     problem = catalog.find("trip-duration")
     later = problem.load([Path(months[1])], {})
     some_later = later.take(np.sort(np.random.default_rng(0).choice(len(later), N_ROWS, replace=False)))

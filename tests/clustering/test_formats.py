@@ -14,6 +14,7 @@ from cabstand.clustering.core_index import CoreIndex
 from cabstand.io import provenance, publish
 from cabstand.jobs import cluster, compare, sweep
 from cabstand.jobs.comparing import summary
+from cabstand.jobs.publishing import hotspots
 from cabstand.settings import Settings
 
 FORMATS = Path(__file__).resolve().parents[1] / "formats"
@@ -21,7 +22,7 @@ HOTSPOTS = FORMATS / "hotspots" / "v1"
 
 
 def test_frozen_hotspots_are_whole() -> None:
-    manifest = publish.manifest(str(HOTSPOTS), cluster.SCHEMA_VERSION)
+    manifest = publish.manifest(str(HOTSPOTS), hotspots.KIND.schema_version)
     assert manifest is not None
     for name, told in manifest["files"].items():
         assert provenance.sha256_file(HOTSPOTS / name) == told["sha256"], name
@@ -52,10 +53,7 @@ def test_todays_tables_have_the_frozen_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "name", "version"),
-    [
-        ("comparison", compare.REPORT, compare.SCHEMA_VERSION),
-        ("sweep", sweep.REPORT, sweep.SCHEMA_VERSION),
-    ],
+    [(kind.name, kind.manifest, kind.schema_version) for kind in (compare.KIND, sweep.KIND)],
 )
 def test_frozen_reports_are_read(folder: str, name: str, version: int) -> None:
     place = FORMATS / folder / "v1"

@@ -22,8 +22,9 @@ from cabstand.clustering import engines
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.metrics import distance_m
 from cabstand.errors import StorageError
-from cabstand.io import publish, storage
-from cabstand.jobs import cluster, synth, zones
+from cabstand.io import publish, storage, zones
+from cabstand.jobs import cluster, synth
+from cabstand.jobs.publishing import hotspots
 from cabstand.settings import Settings
 from cabstand.trips.synthetic.generator import Plan
 
@@ -67,7 +68,7 @@ def test_publishes_labels_hotspots_and_cores(settings: Settings, trips: str) -> 
     np.testing.assert_array_equal(index.query(ask)[0], expected.labels[expected.core])
     folder = Path(result["manifest_uri"]).parent
     assert sorted(path.name for path in folder.iterdir()) == NAMES
-    manifest = publish.manifest(str(folder), cluster.SCHEMA_VERSION)
+    manifest = publish.manifest(str(folder), hotspots.KIND.schema_version)
     assert manifest is not None
     assert set(manifest["files"]) == set(NAMES) - {"manifest.json"}
     assert result["peak_rss_mb"] > 10
@@ -125,7 +126,7 @@ def test_planted_hotspots_are_found_again(settings: Settings) -> None:
 def test_trips_that_know_their_zone_alone(settings: Settings) -> None:
     made = synth.run(settings, synth.Params(Plan(trips=3_000, seed=3, era="zones")))
     result = run(settings, made["trips_uri"])
-    places = pq.read_table(zones.table_uri(settings))
+    places = pq.read_table(zones.table_uri(settings.lake_uri))
     trips = pq.read_table(made["trips_uri"])
     counts = np.bincount(trips["pickup_zone"].to_numpy())
     assert result["n_clusters"] == np.count_nonzero(counts >= 20)
@@ -171,7 +172,7 @@ def _whole_or_absent(lake: Path) -> bool:
     shown = [path for path in lake.rglob("*") if not any(p.startswith(".") for p in path.relative_to(lake).parts)]
     folders = [path for path in shown if path.parent.name == "hotspots"]
     for folder in folders:
-        manifest = publish.manifest(str(folder), cluster.SCHEMA_VERSION)
+        manifest = publish.manifest(str(folder), hotspots.KIND.schema_version)
         assert manifest is not None
         assert sorted(path.name for path in folder.iterdir()) == NAMES
         for name, told in manifest["files"].items():
@@ -211,10 +212,10 @@ def test_killed_at_ten_moments_leaves_no_part_and_a_rerun_succeeds(tmp_path: Pat
 def test_ctrl_c_is_one_line_and_130(tmp_path: Path, trips: str) -> None:
     lake = tmp_path / "lake"
     code = (
-        "import os, signal, sys, time\nfrom cabstand import cli\nfrom cabstand.jobs import cluster\n"
+        "import os, signal, sys, time\nfrom cabstand import cli\nfrom cabstand.jobs.publishing import hotspots\n"
         # A shell that starts this in the background has SIGINT ignored, and children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "cluster.close = lambda *given: (os.kill(os.getpid(), signal.SIGINT), time.sleep(30))\n"
+        "hotspots.complete = lambda *given: (os.kill(os.getpid(), signal.SIGINT), time.sleep(30))\n"
         f"sys.exit(cli.run(['cluster', '--no-track', '--input', {trips!r}, '--lake', {str(lake)!r}]))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)

@@ -15,9 +15,9 @@ from cabstand.clustering.dbscan import Clustering
 from cabstand.errors import ConfigError, TaskError
 from cabstand.io.usage import Usage
 from cabstand.jobs import compare, sweep
-from cabstand.jobs.comparing import summary, trial, trials
-from cabstand.jobs.comparing.summary import Cell
-from cabstand.jobs.comparing.trial import Trial
+from cabstand.jobs.comparing import summary, worker
+from cabstand.jobs.comparing.summary import Case
+from cabstand.jobs.comparing.worker import Task, Trial
 from cabstand.settings import Settings
 
 
@@ -58,7 +58,7 @@ def test_comparison_measures_each_engine(compared: dict[str, Any]) -> None:
 
 def test_comparison_is_published_whole(compared: dict[str, Any]) -> None:
     report = json.loads(Path(compared["report_uri"]).read_text())
-    assert report["schema_version"] == compare.SCHEMA_VERSION
+    assert report["schema_version"] == compare.KIND.schema_version
     assert len(report["trials"]) == 3
     assert all(one["process_cpu_s"] >= one["cpu_s"] for one in report["trials"])
     pairs = report["checks"][0]["pairs"]
@@ -72,10 +72,10 @@ def test_comparison_is_published_whole(compared: dict[str, Any]) -> None:
 
 
 def test_comparison_is_tracked_with_a_run_an_engine(compared: dict[str, Any], place: Path) -> None:
-    from cabstand.io import registry
+    from cabstand.io import tracking
 
     settings = Settings(home=place / "home", mlflow_tracking_uri="")  # type: ignore[arg-type]
-    store, experiment = registry.client(settings), registry.experiment_id(settings)
+    store, experiment = tracking.client(settings), tracking.experiment_id(settings)
     nested = store.search_runs([experiment], f"tags.mlflow.parentRunId = '{compared['run_id']}'")
     assert len(nested) == 3
     assert all(one.data.metrics["wall_s"] > 0 for one in nested)
@@ -103,17 +103,17 @@ def test_a_baseline_that_would_not_fit_stands_in_the_table(place: Path) -> None:
 
 
 def test_repeats_have_intervals_and_tests() -> None:
-    def cell(engine: str, workers: int, *walls: float) -> Cell:
-        return Cell(engine, workers, 10, [Trial(Usage(s, s * 2, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
+    def case(engine: str, workers: int, *walls: float) -> Case:
+        return Case(engine, workers, 10, [Trial(Usage(s, s * 2, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
 
-    cells = [cell("sequential", 1, 1.0, 1.1, 1.2), cell("multicore", 2, 0.6, 0.7), cell("sklearn", 1, 9.0, 10.0, 12.0)]
-    rows = summary.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    cases = [case("sequential", 1, 1.0, 1.1, 1.2), case("multicore", 2, 0.6, 0.7), case("sklearn", 1, 9.0, 10.0, 12.0)]
+    rows = summary.table(cases, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
     assert rows[0]["speedup_low"] < rows[0]["speedup"] < rows[0]["speedup_high"]
     assert rows[1]["efficiency"] == pytest.approx(1.1 / 0.65 / 2)
     assert rows[0]["cpu_share"] == 1
     assert [row["note"] for row in rows] == [None, None, None]
     assert rows[1]["score"] == 1
-    pairs = {(test["base"], test["engine"]): test for test in summary.tests(cells)}
+    pairs = {(test["base"], test["engine"]): test for test in summary.tests(cases)}
     assert len(pairs) == 4
     assert pairs["sklearn:1", "sequential:1"]["mann_whitney_u"] == 9
     assert pairs["sequential:1", "multicore:2"]["cohen_d"] > 0
@@ -129,21 +129,21 @@ def test_repeats_have_intervals_and_tests() -> None:
     ],
 )
 def test_threads_that_bring_nothing_are_said_to(walls: tuple[float, ...], note: str | None) -> None:
-    def cell(engine: str, workers: int, *walls: float) -> Cell:
-        return Cell(engine, workers, 10, [Trial(Usage(s, s, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
+    def case(engine: str, workers: int, *walls: float) -> Case:
+        return Case(engine, workers, 10, [Trial(Usage(s, s, 100.0, 1.0), 9.0, "same", 1, 0) for s in walls])
 
-    cells = [cell("sequential", 1, 1.0, 1.1, 1.05), cell("multicore", 2, *walls)]
-    rows = summary.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    cases = [case("sequential", 1, 1.0, 1.1, 1.05), case("multicore", 2, *walls)]
+    rows = summary.table(cases, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
     assert [row["note"] for row in rows] == [None, note]
 
 
 def test_no_speed_up_over_a_refused_baseline() -> None:
     one = Trial(Usage(1.0, 1.0, 100.0, 1.0), 2.0, "same", 1, 0)
-    cells = [Cell("sequential", 1, 10, [one, one]), Cell("sklearn", 1, 10, [], refused_bytes=3 << 30)]
-    rows = summary.table(cells, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
+    cases = [Case("sequential", 1, 10, [one, one]), Case("sklearn", 1, 10, [], refused_bytes=3 << 30)]
+    rows = summary.table(cases, {"wall_s": 1.0, "cpu_s": 1.0, "peak_rss_mb": 1.0}, 2)
     assert rows[0]["speedup"] is None
     assert rows[1]["note"] == "would need 3 GiB"
-    assert summary.tests(cells) == []
+    assert summary.tests(cases) == []
 
 
 def test_engines_that_disagree_fail_the_run(
@@ -153,12 +153,12 @@ def test_engines_that_disagree_fail_the_run(
 
     counted = iter(range(100))
 
-    def lie(spec: trial.Spec) -> Trial:
+    def lie(task: Task) -> Trial:
         return Trial(Usage(1.0, 1.0, 100.0, 1.0), 2.0, f"answer {next(counted)}", 1, 0)
 
     half = Clustering(np.zeros(800, np.int32), np.ones(800, bool), 1)
-    monkeypatch.setattr(trials.trial, "run", lie)
-    monkeypatch.setattr(trials.trial, "labels", lambda spec: half)
+    monkeypatch.setattr(worker, "run", lie)
+    monkeypatch.setattr(worker, "clustering", lambda task: half)
     options = ["compare", "--no-track", "--engines", "sequential,sklearn", "--sizes", "800", "--repeats", "1"]
     code = cli.run([*options, "--input", str(place / "trips.parquet"), "--lake", str(place / "x")])
     told = capsys.readouterr()
@@ -168,9 +168,9 @@ def test_engines_that_disagree_fail_the_run(
 
 
 def test_a_failed_trial_is_one_line(place: Path) -> None:
-    spec = trial.Spec("sequential", 1, 50.0, 20, str(place / "absent.npy"), None, str(place / "out.npz"))
+    task = Task("sequential", 1, 50.0, 20, str(place / "absent.npy"), None, str(place / "out.npz"))
     with pytest.raises(TaskError, match="ended with 1: FileNotFoundError"):
-        trial.run(spec)
+        worker.run(task)
 
 
 @pytest.mark.parametrize(

@@ -31,5 +31,5 @@ def test_what_serves_already_is_left_alone(tmp_path: Path) -> None:
     small_bundle(settings.artifacts_uri, version="mine")
     point(settings.artifacts_uri, champion="mine")
     before = sorted(tmp_path.rglob("*"))
-    assert demo._champion(settings, 1, "") == "mine"
+    assert demo.ensure_champion(settings, 1, "") == "mine"
     assert sorted(tmp_path.rglob("*")) == before

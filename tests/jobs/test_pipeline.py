@@ -46,11 +46,12 @@ def dying(step):
         step(*args)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    work.__name__ = step.__name__
     return work
 
 
-pipeline.STEPS = tuple(dying(s) if n == kill_at else s for n, s in enumerate(pipeline.STEPS))
+if kill_at >= 0:
+    name = list(pipeline.STEPS)[kill_at]
+    pipeline.STEPS[name] = dying(pipeline.STEPS[name])
 pipeline.run(settings, pipeline.Params("synth", ("2024-01",), problem=problem, min_samples=40, track=False))
 """
 

@@ -19,9 +19,9 @@ import bundles
 from cabstand import cli
 from cabstand.errors import CabstandError, ConflictError, DataError, RegistryError, StorageError
 from cabstand.io import bundles as store
-from cabstand.io import pointer, registry, storage, versions
-from cabstand.jobs import models, promote, rollback
-from cabstand.modelling.pointer import Pointer
+from cabstand.io import pointer, registry, storage, tracking
+from cabstand.jobs import models_inspect, models_list, promote, rollback
+from cabstand.modelling.pointer import Pointer, state
 from cabstand.settings import Settings, load
 
 PROBLEM = "housing"
@@ -94,7 +94,7 @@ def test_a_damaged_challenger_leaves_the_champion(place: Settings) -> None:
     model.unlink()
     with pytest.raises(DataError, match="missing"):
         go(place, "v2")
-    listed = models.list_all(place, PROBLEM, track=False)["problems"][PROBLEM]
+    listed = models_list.run(place, models_list.Params(PROBLEM, track=False))["problems"][PROBLEM]
     assert listed["champion"] == "v1"
     assert champion(place) == "v1"
 
@@ -104,8 +104,8 @@ def test_a_pointer_to_nothing_is_told_and_rolled_back(place: Settings) -> None:
     bundles.point(place.artifacts_uri, PROBLEM, "gone", previous="v1")
     with pytest.raises(DataError, match="no such bundle"):
         go(place, "v2")
-    with pytest.raises(DataError, match="not there"):
-        models.inspect(place, PROBLEM)
+    with pytest.raises(DataError, match="no such bundle"):
+        models_inspect.run(place, models_inspect.Params(PROBLEM))
     assert rollback.run(place, rollback.Params(PROBLEM, track=False))["champion"] == "v1"
     with pytest.raises(DataError, match="no such bundle"):
         rollback.run(place, rollback.Params(PROBLEM, track=False))
@@ -123,7 +123,7 @@ def test_a_damaged_pointer_is_told_and_hides_no_other_problem(place: Settings) -
         with pytest.raises(DataError, match="not a pointer"):
             work()
     assert storage.read(uri) == good[:40]
-    listed = models.list_all(place, track=False)["problems"]
+    listed = models_list.run(place, models_list.Params(track=False))["problems"]
     assert "not a pointer" in listed[PROBLEM]["fault"]
     assert {row["version"] for row in listed[PROBLEM]["versions"]} == set(BIAS)
     assert (listed["iris"]["champion"], "fault" in listed["iris"]) == ("i1", False)
@@ -221,31 +221,30 @@ def test_a_registry_that_is_down_changes_nothing(place: Settings) -> None:
 
 @pytest.mark.integration
 def test_aliases_follow_and_heal(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    with registry.run(place, "made", {}) as tracked:
+    with tracking.run(place, "made", {}) as tracked:
         assert tracked.id
     for version in ("v1", "v2"):
-        versions.register(place, PROBLEM, version, tracked.id)
-    assert versions.register(place, PROBLEM, "v1", tracked.id) == "1"
+        registry.register(place, PROBLEM, version, tracked.id)
+    assert registry.register(place, PROBLEM, "v1", tracked.id) == "1"
     go(place, "v1", track=True)
-    assert versions.aliases(place, PROBLEM) == {"champion": "v1"}
+    assert registry.aliases(place, PROBLEM) == {"champion": "v1"}
 
-    def broken(*args: object) -> bool:
+    def broken() -> None:
         raise RegistryError("MLflow does not answer")
 
     # The half that breaks: the pointer is written, the aliases are not.
     with monkeypatch.context() as patch:
-        patch.setattr(versions, "follow", broken)
-        patch.setattr(promote, "_follow", lambda *args: broken() if args[1].champion == "v2" else None)
+        patch.setattr(registry, "set_aliases", lambda *args: broken() if args[1].champion == "v2" else None)
         assert go(place, "v2", track=True)["aliases"] == "behind"
-    assert versions.aliases(place, PROBLEM) == {"champion": "v1"}
-    listed = models.list_all(place, PROBLEM)["problems"][PROBLEM]
+    assert registry.aliases(place, PROBLEM) == {"champion": "v1"}
+    listed = models_list.run(place, models_list.Params(PROBLEM))["problems"][PROBLEM]
     assert listed["aliases"] == "in step"
-    assert versions.aliases(place, PROBLEM) == {"champion": "v2", "previous": "v1"}
+    assert registry.aliases(place, PROBLEM) == {"champion": "v2", "previous": "v1"}
     rollback.run(place, rollback.Params(PROBLEM))
-    assert versions.aliases(place, PROBLEM) == {"champion": "v1", "previous": "v2"}
+    assert registry.aliases(place, PROBLEM) == {"champion": "v1", "previous": "v2"}
     refused = go(place, "v4", track=True)
-    client = registry.client(place)
-    runs = client.search_runs([registry.experiment_id(place)], "tags.`gate.passed` = 'False'")
+    client = tracking.client(place)
+    runs = client.search_runs([tracking.experiment_id(place)], "tags.`gate.passed` = 'False'")
     assert runs[0].data.metrics["gain"] == pytest.approx(refused["verdict"]["gain"])
 
 
@@ -308,7 +307,7 @@ class Serving(RuleBasedStateMachine):
     @invariant()
     def the_pointer_is_valid_and_as_expected(self) -> None:
         current, _ = pointer.read(self.settings.artifacts_uri, PROBLEM)
-        found = pointer.state(current)
+        found = state(current)
         assert (found["champion"], found["previous"], found["sequence"]) == (
             self.champion,
             self.previous,

@@ -9,6 +9,7 @@ import pytest
 from cabstand import cli
 from cabstand import settings as settings_module
 from cabstand.errors import ConfigError
+from cabstand.io import zones as lake_zones
 from cabstand.jobs import synth, zones
 from cabstand.trips.schema import TRIPS
 from cabstand.trips.synthetic.generator import Plan
@@ -29,7 +30,9 @@ def test_trips_truth_and_zones_stand_in_the_lake(era: str):
     assert json.loads(Path(result["manifest_uri"]).read_text())["synthetic"] is True
     assert result["rows_in"] == 5_000 == result["rows_out"] + result["rows_quarantined"]
     assert result["quarantined_by_reason"] == {k: v for k, v in sorted(planted["bad_rows"].items()) if v}
-    assert pq.read_schema(zones.table_uri(settings_module.load())).metadata[b"cabstand.synthetic"] == b"true"
+    assert (
+        pq.read_schema(lake_zones.table_uri(settings_module.load().lake_uri)).metadata[b"cabstand.synthetic"] == b"true"
+    )
 
 
 def test_several_side_by_side():
@@ -41,7 +44,7 @@ def test_real_zones_are_never_replaced(shared: Path):
     settings = settings_module.load()
     zones.run(settings, zones.Params(str(shared / "data/zones")))
     run(Plan(100))
-    assert pq.read_table(zones.table_uri(settings))["zone"][0].as_py() == "Newark Airport"
+    assert pq.read_table(lake_zones.table_uri(settings.lake_uri))["zone"][0].as_py() == "Newark Airport"
     with pytest.raises(ConfigError, match="another --lake"):
         run(Plan(100, era="zones"))
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cabstand.errors import CabstandError, ConfigError, DataError, StorageError
-from cabstand.io import bundles, publish
-from cabstand.jobs import models, train
+from cabstand.io import bundles, disk
+from cabstand.jobs import models_inspect, models_predict, train
 from cabstand.modelling import bundle
 from cabstand.settings import Settings, load
 
@@ -30,7 +30,6 @@ def test_a_bundle_is_whole_and_not_made_twice(trained: Settings) -> None:
     assert again["reused"] is True
     [version] = bundles.versions(trained.artifacts_uri, "iris")
     manifest = bundles.read_manifest(trained.artifacts_uri, "iris", version)
-    assert manifest is not None
     assert set(manifest.files) == {bundle.MODEL, bundle.REFERENCE}
     assert manifest.metrics["parity"] <= manifest.tolerance
     bundles.read_files(trained.artifacts_uri, manifest, manifest.files)
@@ -42,13 +41,13 @@ def test_a_bundle_is_whole_and_not_made_twice(trained: Settings) -> None:
 
 def test_inspect_tells_fields_size_and_lineage(trained: Settings) -> None:
     [version] = bundles.versions(trained.artifacts_uri, "iris")
-    told = models.inspect(trained, "iris", version[:4])
+    told = models_inspect.run(trained, models_inspect.Params("iris", version[:4]))
     assert told["fields"][0]["name"] == "sepal_length_cm"
     assert told["size_bytes"]["model.onnx"] > 0
     assert told["lineage"]["libraries"]["scikit-learn"]
     assert set(told["importance"]) == set(told["features"])
     row = {field["name"]: field["example"] for field in told["fields"]}
-    [answer] = models.predict(trained, "iris", [row], version)["answers"]
+    [answer] = models_predict.run(trained, models_predict.Params("iris", [row], version))["answers"]
     assert answer["label"] == "setosa"
 
 
@@ -84,7 +83,7 @@ def test_a_full_disk_leaves_no_half_bundle(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, os.strerror(28))
 
     settings = load(home=tmp_path / "home")
-    monkeypatch.setattr(publish, "_swap", full)
+    monkeypatch.setattr(disk, "sync", full)
     with pytest.raises(StorageError, match="no space"):
         train.run(settings, train.Params("iris", track=False))
     assert bundles.versions(settings.artifacts_uri, "iris") == []

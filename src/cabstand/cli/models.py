@@ -86,18 +86,18 @@ def list_models(
 ) -> None:
     """List the versions of each problem. Shows which of them are in service."""
     settings = load_settings(artifacts=artifacts)
-    from cabstand.jobs.models import list_all
+    from cabstand.jobs.models_list import Params, run
 
-    emit(list_all(settings, problem, track=track))
+    emit(run(settings, Params(problem, track=track)))
 
 
 @models.command()
 def inspect(problem: Problem, version: Version = "", artifacts: Artifacts = None) -> None:
     """Describe a version. Shows request fields, metrics, importance or coefficients, size and lineage."""
     settings = load_settings(artifacts=artifacts)
-    from cabstand.jobs.models import inspect as run
+    from cabstand.jobs.models_inspect import Params, run
 
-    emit(run(settings, problem, version))
+    emit(run(settings, Params(problem, version)))
 
 
 @models.command()
@@ -109,7 +109,7 @@ def predict(
 ) -> None:
     """Predict locally, without a service. Uses the champion's bundle, or --version's."""
     settings = load_settings(artifacts=artifacts)
-    from cabstand.jobs.models import predict as run
+    from cabstand.jobs.models_predict import Params, run
 
     try:
         content = json.loads(row)
@@ -118,7 +118,7 @@ def predict(
     rows = content if isinstance(content, list) else [content]
     if not all(isinstance(one, dict) for one in rows):
         raise DataError("expected a JSON object or a list of them", where="--row")
-    emit(run(settings, problem, rows, version))
+    emit(run(settings, Params(problem, rows, version)))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Bundles and holdouts in the serving store: written aside and swapped, never changed afterwards."""
+"""Bundles and frozen holdouts in the artifact store: published whole, and never changed afterwards."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from cabstand.errors import ConfigError, DataError, StorageError
-from cabstand.io import publish, storage
+from cabstand.io import pointer, publish, storage
 from cabstand.modelling import bundle
 from cabstand.modelling.bundle import Manifest
-from cabstand.modelling.problem import Examples
+from cabstand.modelling.predictor import Predictor
+from cabstand.modelling.problem import Examples, Problem
 
 
 def base(artifacts: str, problem: str, version: str) -> str:
-    """Return where a bundle stands."""
+    """Return the URI of a bundle."""
     return storage.join(artifacts, problem, "bundles", version)
 
 
 def versions(artifacts: str, problem: str) -> list[str]:
     """Return the versions whose bundle is whole, sorted."""
-    place = storage.join(artifacts, problem, "bundles")
-    ends = [uri for uri in storage.list_under(place) if uri.endswith("/" + bundle.MANIFEST)]
-    return sorted(uri.rsplit("/", 2)[1] for uri in ends if not uri.rsplit("/", 2)[1].startswith("."))
+    uris = storage.list_under(storage.join(artifacts, problem, "bundles"))
+    found = [uri.rsplit("/", 2)[1] for uri in uris if uri.endswith("/" + bundle.MANIFEST)]
+    return sorted(version for version in found if not version.startswith("."))
 
 
 def resolve(artifacts: str, problem: str, version: str) -> str:
@@ -37,26 +38,42 @@ def resolve(artifacts: str, problem: str, version: str) -> str:
     known = versions(artifacts, problem)
     found = [one for one in known if one == version] or [one for one in known if one.startswith(version)]
     if len(found) != 1:
-        told = f"known: {', '.join(known)}" if known else f"`cabstand train --problem {problem}` makes one"
-        raise ConfigError(f"{'no' if not found else 'more than one'} version {version!r}", where=problem, hint=told)
+        hint = f"known: {', '.join(known)}" if known else f"`cabstand train --problem {problem}` makes one"
+        raise ConfigError(f"{'no' if not found else 'more than one'} version {version!r}", where=problem, hint=hint)
     return found[0]
 
 
-def read_manifest(artifacts: str, problem: str, version: str) -> Manifest | None:
-    """Return the manifest of a whole bundle, or None where there is none.
+def read_manifest(artifacts: str, problem: str, version: str) -> Manifest:
+    """Return the manifest of a whole bundle.
 
     Raises
     ------
     DataError
-        If it is damaged, or another bundle's.
+        If there is none, or it is damaged or another bundle's.
     """
     uri = storage.join(base(artifacts, problem, version), bundle.MANIFEST)
     if not storage.exists(uri):
-        return None
+        raise DataError("no such bundle", where=f"{problem} {version}", hint="`cabstand models list` lists them")
     found = bundle.parse_manifest(storage.read(uri), uri)
     if (found.problem, found.version) != (problem, version):
         raise DataError(f"is the manifest of {found.problem} {found.version}", where=uri)
     return found
+
+
+def select(artifacts: str, problem: str, version: str) -> Manifest:
+    """Return the manifest of a version, given whole or by its beginning; of the champion if it is empty.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If there is no such version or no champion, or its manifest is damaged.
+    """
+    if version:
+        return read_manifest(artifacts, problem, resolve(artifacts, problem, version))
+    current, _ = pointer.read(artifacts, problem)
+    if current is None:
+        raise DataError("no champion yet", where=problem, hint="name a --version, or `cabstand promote` one")
+    return read_manifest(artifacts, problem, current.champion)
 
 
 def read_files(artifacts: str, manifest: Manifest, names: Iterable[str]) -> dict[str, bytes]:
@@ -67,10 +84,10 @@ def read_files(artifacts: str, manifest: Manifest, names: Iterable[str]) -> dict
     DataError
         If one is missing or damaged.
     """
-    place = base(artifacts, manifest.problem, manifest.version)
+    folder = base(artifacts, manifest.problem, manifest.version)
     found = {}
     for name in names:
-        uri = storage.join(place, name)
+        uri = storage.join(folder, name)
         if not storage.exists(uri):
             raise DataError("missing, though the manifest names it", where=uri, hint="the bundle is damaged")
         found[name] = bundle.check_file(manifest, name, storage.read(uri))
@@ -78,43 +95,55 @@ def read_files(artifacts: str, manifest: Manifest, names: Iterable[str]) -> dict
 
 
 def read_whole(artifacts: str, problem: str, version: str) -> Manifest | None:
-    """Return the manifest of a bundle whose every file was checked, or None where there is none.
+    """Return the manifest of a bundle of which every file was checked, or None where there is none.
 
     Raises
     ------
     DataError
-        If a part of it is damaged or missing; the hint says how to make it anew.
+        If a part of it is damaged or missing; the hint says how to replace it.
     """
+    folder = base(artifacts, problem, version)
+    if not storage.exists(storage.join(folder, bundle.MANIFEST)):
+        return None
     try:
         manifest = read_manifest(artifacts, problem, version)
-        if manifest is not None:
-            read_files(artifacts, manifest, manifest.files)
+        read_files(artifacts, manifest, manifest.files)
     except DataError as error:
-        place = base(artifacts, problem, version)
-        raise DataError(f"damaged: {error.what}", where=place, hint="remove that folder and train again") from error
+        raise DataError(f"damaged: {error.what}", where=folder, hint="remove that folder and train again") from error
     return manifest
 
 
-def write(artifacts: str, manifest: Manifest, files: Mapping[str, bytes]) -> str:
-    """Publish a bundle, whole or not at all, and return where it stands.
+def predictor(artifacts: str, problem: Problem, manifest: Manifest) -> Predictor:
+    """Return the predictor of a bundle.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or damaged, or was made for other features.
+    """
+    names = [name for name in (bundle.MODEL, bundle.ASSETS) if name in manifest.files]
+    return Predictor(problem, manifest, read_files(artifacts, manifest, names))
+
+
+def write(artifacts: str, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    """Publish a bundle, whole or not at all.
 
     Raises
     ------
     ConfigError
-        If the version stands there already: a bundle never changes.
+        If the version exists: a bundle never changes.
     """
-    place = base(artifacts, manifest.problem, manifest.version)
-    if storage.exists(storage.join(place, bundle.MANIFEST)):
-        raise ConfigError("stands there already, and a bundle never changes", where=place)
-    with publish.folder(place) as folder:
+    uri = base(artifacts, manifest.problem, manifest.version)
+    if storage.exists(storage.join(uri, bundle.MANIFEST)):
+        raise ConfigError("exists already, and a bundle never changes", where=uri)
+    with publish.folder(uri) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(bundle.check_file(manifest, name, data))
         (folder / bundle.MANIFEST).write_bytes(manifest.to_bytes())
-    return place
 
 
 def write_holdout(artifacts: str, problem: str, examples: Examples) -> str:
-    """Freeze rows to judge on under their own hash, and return it."""
+    """Store held-out rows under their SHA-256, and return it."""
     arrays = {f"column.{name}": values for name, values in examples.columns.items()}
     arrays |= {f"segment.{name}": values for name, values in examples.segments.items()}
     arrays["target"] = examples.target
@@ -122,28 +151,23 @@ def write_holdout(artifacts: str, problem: str, examples: Examples) -> str:
         arrays["time"] = examples.time
     data = bundle.pack_arrays(arrays)
     sha256 = hashlib.sha256(data).hexdigest()
-    uri = holdout_uri(artifacts, problem, sha256)
+    uri = _holdout_uri(artifacts, problem, sha256)
     if not storage.exists(uri):
         storage.write(uri, data)
     return sha256
 
 
-def holdout_uri(artifacts: str, problem: str, sha256: str) -> str:
-    """Return where a frozen holdout stands."""
-    return storage.join(artifacts, problem, "holdouts", f"{sha256}.npz")
-
-
 def read_holdout(artifacts: str, problem: str, sha256: str) -> Examples:
-    """Return a frozen holdout, its hash checked.
+    """Return held-out rows, their hash checked.
 
     Raises
     ------
     DataError
-        If it is not what was frozen.
+        If they are not those that were stored.
     StorageError
-        If it is gone.
+        If they are gone.
     """
-    uri = holdout_uri(artifacts, problem, sha256)
+    uri = _holdout_uri(artifacts, problem, sha256)
     if not storage.exists(uri):
         raise StorageError("the frozen holdout is gone", where=uri, hint="train again")
     data = storage.read(uri)
@@ -156,3 +180,7 @@ def read_holdout(artifacts: str, problem: str, sha256: str) -> Examples:
         time=arrays.get("time"),
         segments={name[8:]: values for name, values in arrays.items() if name.startswith("segment.")},
     )
+
+
+def _holdout_uri(artifacts: str, problem: str, sha256: str) -> str:
+    return storage.join(artifacts, problem, "holdouts", f"{sha256}.npz")

@@ -99,7 +99,7 @@ def staged(uri: str) -> Iterator[Path]:
         path = target.with_name(f"{TEMPORARY}{_writer(os.getpid())}-{uuid.uuid4().hex}{target.suffix}")
         try:
             yield path
-            _sync(path)
+            sync(path)
             path.replace(target)
         finally:
             path.unlink(missing_ok=True)
@@ -144,7 +144,8 @@ def _tag(data: bytes) -> str:
     return f'"{hashlib.sha256(data).hexdigest()}"'
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Write a file's or folder's changes through to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The journal of a run in steps: what is done is not done again, and every beginning and end is on record."""
+"""The journal of a run in steps: a step that is done is not repeated, and every start and end is recorded."""
 
 from __future__ import annotations
 
@@ -19,55 +19,50 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Journal:
-    """A run's manifest and audit trail, written at each step's beginning and end.
+    """A run's manifest and audit trail, written at the start and end of each step.
 
     Attributes
     ----------
-    place : str
-        URI of the folder.
+    folder : str
+        URI of the output folder.
     content : dict
         The manifest: `run_key`, `params`, `steps` by name with `status`, `started`, `ended`, `attempts`, `result`.
     audit : list of dict
-        Events in order; the trail of earlier, killed attempts is kept.
+        Events in order, those of earlier, killed attempts included.
     """
 
-    place: str
+    folder: str
     content: dict[str, Any]
     audit: list[dict[str, Any]]
 
     @classmethod
-    def open(cls, place: str, key: str, params: Mapping[str, Any], *, fresh: bool = False) -> Journal:
-        """Return the journal that stands at `place`, or a new one.
+    def open(cls, folder: str, key: str, params: Mapping[str, Any], *, fresh: bool = False) -> Journal:
+        """Return the journal in `folder`, or a new one.
 
         Raises
         ------
         DataError
-            If what stands there is not a journal of this run.
+            If the folder holds the journal of another run.
         """
-        content: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "run_key": key,
-            "params": dict(params),
-            "steps": {},
-        }
-        uri = storage.join(place, MANIFEST)
+        content = {"schema_version": SCHEMA_VERSION, "run_key": key, "params": dict(params), "steps": {}}
+        uri = storage.join(folder, MANIFEST)
         if storage.exists(uri):
             try:
                 found = json.loads(storage.read(uri))
                 known = found["schema_version"] == SCHEMA_VERSION and found["run_key"] == key
             except (ValueError, KeyError, TypeError) as error:
-                raise DataError("not a run's manifest", where=uri, hint="remove it to begin anew") from error
+                raise DataError("not a run's manifest", where=uri, hint="remove it to start again") from error
             if not known:
-                raise DataError("the manifest of another run or version", where=uri, hint="remove it to begin anew")
+                raise DataError("the manifest of another run or version", where=uri, hint="remove it to start again")
             content = content if fresh else found
-        trail = storage.join(place, AUDIT)
+        trail = storage.join(folder, AUDIT)
         lines = storage.read(trail).splitlines() if storage.exists(trail) else []
-        return cls(place, content, [json.loads(line) for line in lines])
+        return cls(folder, content, [json.loads(line) for line in lines])
 
     @property
     def uri(self) -> str:
-        """Where the manifest stands."""
-        return storage.join(self.place, MANIFEST)
+        """URI of the manifest."""
+        return storage.join(self.folder, MANIFEST)
 
     @property
     def results(self) -> dict[str, dict[str, Any]]:
@@ -79,7 +74,7 @@ class Journal:
         return {name: {k: v for k, v in step.items() if k != "result"} for name, step in self.content["steps"].items()}
 
     def run(self, name: str, work: Callable[[], dict[str, Any]]) -> None:
-        """Do a step unless it is done; whatever it raises is on record and goes on."""
+        """Do a step unless it is done; an error is recorded and raised again."""
         before = self.content["steps"].get(name, {})
         if before.get("status") == "done":
             self._note(name, "found done")
@@ -92,9 +87,9 @@ class Journal:
         try:
             result = json.loads(json.dumps(work(), default=str))
         except BaseException as error:
-            step |= {"status": "failed", "ended": _now(), "error": _told(error)}
+            step |= {"status": "failed", "ended": _now(), "error": _line(error)}
             self._save()
-            self._note(name, "failed", error=_told(error))
+            self._note(name, "failed", error=_line(error))
             raise
         step |= {"status": "done", "ended": _now(), "result": result}
         self._save()
@@ -106,10 +101,10 @@ class Journal:
     def _note(self, step: str, event: str, **more: str) -> None:
         self.audit.append({"at": _now(), "step": step, "event": event, **more})
         lines = "".join(json.dumps(line) + "\n" for line in self.audit)
-        storage.write(storage.join(self.place, AUDIT), lines.encode())
+        storage.write(storage.join(self.folder, AUDIT), lines.encode())
 
 
-def _told(error: BaseException) -> str:
+def _line(error: BaseException) -> str:
     return str(error) if isinstance(error, CabstandError) else f"{type(error).__name__}: {error}"[:300]
 
 

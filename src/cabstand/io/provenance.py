@@ -1,4 +1,4 @@
-"""Where a result came from: the input's hash, the code's, and the key they make together with the parameters."""
+"""What identifies a result: hashes of its inputs and of the code, and the run key made of them and the parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGE = Path(cabstand.__file__).parent
 def code_version() -> str:
     """Return the package's version and a hash of its source, as `0.1.0+1f3a9c22b0d4`.
 
-    The source and not the commit: a changed working tree is other code, and a wheel or image has no repository.
+    A hash of the source, not the commit: a changed working tree is other code, and a wheel or image has no repository.
     """
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -33,12 +33,12 @@ def git_commit() -> str | None:
     if not (PACKAGE.parents[1] / ".git").exists():
         return None
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(PACKAGE), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip()
+    return done.stdout.strip()
 
 
 def sha256_file(path: Path) -> str:
@@ -53,13 +53,13 @@ def run_key(job: str, inputs: Mapping[str, str], params: Mapping[str, Any], code
     Parameters
     ----------
     job : str
-        Name of the job, the key's readable head.
+        Name of the job, with which the key begins.
     inputs : mapping of str to str
         SHA-256 by name of the input.
     params : mapping
         What the result depends on; JSON-able.
     code : str, optional
-        Version of what makes the result; by default the hash of the whole source.
+        Version of the code; by default `code_version`.
     """
     text = json.dumps([job, dict(inputs), dict(params), code or code_version()], sort_keys=True, default=str)
     return f"{job}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""A folder of files that appears whole or not at all.
+"""Output folders that appear whole or not at all.
 
 On a disk the files are written into a hidden folder beside the target, which then takes the target's name. In S3, which
 has no folders, they are uploaded with the manifest last, and a reader trusts what a manifest names.
@@ -30,40 +30,38 @@ def manifest(uri: str, schema_version: int, name: str = MANIFEST) -> dict[str, A
     Raises
     ------
     DataError
-        If it is not such a manifest, or of a newer version.
+        If it is not a manifest, or has a newer schema version.
     """
-    place = storage.join(uri, name)
-    if not storage.exists(place):
+    where = storage.join(uri, name)
+    if not storage.exists(where):
         return None
     try:
-        content = json.loads(storage.read(place))
+        content = json.loads(storage.read(where))
         version = content["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError("not a manifest", where=place) from error
+        raise DataError("not a manifest", where=where) from error
     if not isinstance(version, int) or not 1 <= version <= schema_version:
-        raise DataError(
-            f"schema version {version}, {schema_version} is read here", where=place, hint="upgrade cabstand"
-        )
+        raise DataError(f"schema version {version} is not supported", where=where, hint="upgrade cabstand")
     return dict(content)
 
 
 @contextmanager
 def folder(uri: str, name: str = MANIFEST) -> Iterator[Path]:
-    """Give an empty local folder; what stands in it when the block ends well is published at `uri`.
+    """Yield an empty local folder, and publish its content at `uri` when the block ends without an error.
 
     Parameters
     ----------
     uri : str
         The folder to publish, a path or an S3 prefix.
     name : str
-        The file in it that says it is whole: it appears last, and a folder without it may be replaced by nobody.
+        The file that marks the folder as whole: it appears last, and a folder without it is never replaced.
 
     Raises
     ------
     ConfigError
-        If a folder stands there that was not published by this.
+        If there is a folder that was not published by this function.
     StorageError
-        If the place cannot be written to.
+        If the folder cannot be written.
     """
     with _errors(uri):
         block = _to_s3(uri, name) if storage.is_s3(uri) else _to_disk(disk.to_path(uri), name)
@@ -72,23 +70,23 @@ def folder(uri: str, name: str = MANIFEST) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that any reader takes: NaN is refused."""
+    """Write JSON; NaN, which JSON does not have, is refused."""
     path.write_text(json.dumps(content, indent=1, default=str, allow_nan=False) + "\n")
 
 
 @contextmanager
 def _to_disk(target: Path, name: str) -> Iterator[Path]:
     if target.exists() and not (target / name).is_file() and any(target.iterdir()):
-        raise ConfigError("stands there and was not made by cabstand", where=target, hint="choose another folder")
+        raise ConfigError("exists and was not made by cabstand", where=target, hint="choose another folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target.parent)
     stage, lock = _stage(target.parent)
     try:
         yield stage
         for path in stage.rglob("*"):
-            _sync(path)
+            disk.sync(path)
         _swap(stage, target, name)
-        _sync(target.parent)
+        disk.sync(target.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         os.close(lock)
@@ -106,19 +104,19 @@ def _to_s3(uri: str, name: str) -> Iterator[Path]:
 
 
 def _stage(parent: Path) -> tuple[Path, int]:
-    """Make a hidden folder, locked for as long as this process lives: that is how a sweep tells a dead one."""
+    """Create a hidden folder, locked while this process lives: `_sweep` removes only unlocked ones."""
     while True:
         path = parent / f"{_STAGE}{uuid.uuid4().hex}"
         path.mkdir()
         lock = os.open(path, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.is_dir():  # a sweep may have come between
+        if path.is_dir():  # another process may have swept it before the lock
             return path, lock
         os.close(lock)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what killed processes left."""
+    """Remove the hidden folders of killed processes."""
     for path in parent.glob(f"{_STAGE}*"):
         with suppress(OSError):
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -132,22 +130,14 @@ def _sweep(parent: Path) -> None:
 def _swap(stage: Path, target: Path, name: str) -> None:
     old = target.parent / f"{_STAGE}{uuid.uuid4().hex}"
     with suppress(FileNotFoundError):
-        # A folder cannot be renamed over a full one. Between the two renames there is nothing, never a part.
+        # A folder cannot be renamed over a full one. Between the two renames there is none, never a part of one.
         target.rename(old)
     try:
         stage.rename(target)
     except OSError:
-        if not (target / name).is_file():  # else somebody published the same meanwhile
+        if not (target / name).is_file():  # else another process published the same meanwhile
             raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -155,6 +145,6 @@ def _errors(uri: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # pyarrow puts the whole story into strerror; the number knows it shorter.
+        # pyarrow's strerror is long; the one of the number is short.
         what = os.strerror(error.errno).lower() if error.errno else str(error)
         raise StorageError(what, where=uri, hint="nothing was published") from error

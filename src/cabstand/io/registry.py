@@ -1,243 +1,141 @@
-"""MLflow: runs, their parameters, figures and files. Only this file and `versions` import mlflow.
-
-A local SQLite store under `Settings.home` by default, or the server that `MLFLOW_TRACKING_URI` names.
-"""
+"""The MLflow model registry: versions and aliases. The pointer decides what serves, and the aliases follow it."""
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import math
-import os
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from cabstand.errors import RegistryError
-from cabstand.io import provenance
+from cabstand.io import tracking
+from cabstand.modelling.pointer import Pointer
 from cabstand.settings import Settings
 
-# MLflow reads these when it is imported or asked; whoever runs us may set others.
-_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # no request to an address the user did not name
-    "MLFLOW_CONFIGURE_LOGGING": "false",  # logging is the entry point's
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
-    # Its own defaults retry a server that is down for over four minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
+BUNDLE = "bundle"  # the tag that names a registered version's bundle
+KEY = "run.key"
+ALIASES = ("champion", "challenger", "previous")
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A data source: where it was read from, and the SHA-256 of what was read."""
-
-    uri: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that is being written; with `id` None (not tracked) every call does nothing."""
-
-    id: str | None = None
-    settings: Settings | None = None
-    _client: Any = field(default=None, repr=False)
-
-    def metrics(self, values: Mapping[str, Any], step: int = 0) -> None:
-        """Log each finite number among `values`."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        finite = [Metric(k, float(v), now, step) for k, v in values.items() if _is_finite(v)]
-        self._do("log_batch", metrics=finite)
-
-    def tags(self, values: Mapping[str, Any]) -> None:
-        """Set tags."""
-        from mlflow.entities import RunTag
-
-        self._do("log_batch", tags=[RunTag(k, str(v)) for k, v in values.items() if v is not None])
-
-    def artifact(self, path: Path, folder: str | None = None) -> None:
-        """Upload a file."""
-        self._do("log_artifact", str(path), folder)
-
-    def table(self, name: str, value: Any) -> None:
-        """Upload a JSON-able value under `name` (ending in .json)."""
-        self._do("log_dict", value, name)
-
-    def source(self, source: Source, context: str = "input") -> None:
-        """Log a data source with its hash."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        name = source.uri.rstrip("/").rsplit("/", 1)[-1][:500] or "data"
-        # MLflow keeps 36 characters of a digest; the whole hash is in the tags.
-        dataset = Dataset(name, source.sha256[:32], "uri", source.uri)
-        self._do("log_inputs", datasets=[DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
-        self.tags({"data.uri": source.uri, "data.sha256": source.sha256})
-
-    def _do(self, what: str, *args: Any, **kwargs: Any) -> None:
-        if self.id is not None and self.settings is not None:
-            with errors(self.settings):
-                getattr(self._client, what)(self.id, *args, **kwargs)
-
-
-@contextmanager
-def run(
-    settings: Settings,
-    name: str,
-    params: Mapping[str, Any],
-    *,
-    source: Source | None = None,
-    parent: Run | None = None,
-    enabled: bool = True,
-) -> Iterator[Run]:
-    """Open a run for as long as the block lasts; it ends FINISHED, FAILED or (Ctrl-C) KILLED.
-
-    Parameters
-    ----------
-    settings : Settings
-        Names the store and the experiment.
-    name : str
-        Name of the run.
-    params : mapping
-        Its parameters.
-    source : Source, optional
-        The data it reads.
-    parent : Run, optional
-        The run it is nested in.
-    enabled : bool
-        False gives a run that logs nothing.
+def register(settings: Settings, problem: str, version: str, run_id: str) -> str:
+    """Return the registry's number of a bundle's version, registered if it is not yet.
 
     Raises
     ------
     RegistryError
-        If MLflow does not answer or refuses, told before the block begins.
+        If MLflow does not answer or refuses.
     """
-    if not enabled or (parent is not None and parent.id is None):
-        yield Run()
+    if (number := _numbers(settings, problem).get(version)) is not None:
+        return number
+    store = tracking.client(settings)
+    with tracking.errors(settings):
+        _ensure_model(store, problem)
+        source = f"{store.get_run(run_id).info.artifact_uri}/model"
+        created = store.create_model_version(problem, source, run_id=run_id, tags={BUNDLE: version})
+    return str(created.version)
+
+
+def aliases(settings: Settings, problem: str) -> dict[str, str]:
+    """Return the bundle version of each alias in the registry."""
+    by_number = {number: version for version, number in _numbers(settings, problem).items()}
+    if not by_number:
+        return {}
+    store = tracking.client(settings)
+    with tracking.errors(settings):
+        found = store.get_registered_model(problem).aliases
+    return {alias: by_number.get(str(number), "?") for alias, number in found.items() if alias in ALIASES}
+
+
+def set_aliases(settings: Settings, pointer: Pointer) -> None:
+    """Make the aliases match the pointer.
+
+    A version that the registry does not know gets no alias: it was trained without tracking.
+
+    Raises
+    ------
+    RegistryError
+        If MLflow does not answer or refuses.
+    """
+    known = _numbers(settings, pointer.problem)
+    wanted = {alias: getattr(pointer, alias) for alias in ALIASES}
+    wanted = {alias: version for alias, version in wanted.items() if version in known}
+    found = aliases(settings, pointer.problem)
+    if wanted == found:
         return
-    opened = _start(settings, name, params, parent)
-    if source:
-        opened.source(source)
+    store = tracking.client(settings)
+    with tracking.errors(settings):
+        for alias in set(found) - set(wanted):
+            store.delete_registered_model_alias(pointer.problem, alias)
+        for alias, version in wanted.items():
+            if found.get(alias) != version:
+                store.set_registered_model_alias(pointer.problem, alias, known[version])
+    _log.info("aliases of %s set to those of the pointer: %s", pointer.problem, wanted)
+
+
+def try_set_aliases(settings: Settings, pointer: Pointer | None) -> str:
+    """Make the aliases match a pointer that is written already, and return `in step`, or `behind` if MLflow fails."""
     try:
-        yield opened
-    except BaseException as error:
-        status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-        with suppress(RegistryError):  # what went wrong first is what the user must hear of
-            opened._do("set_terminated", status)
-        raise
-    opened._do("set_terminated", "FINISHED")
+        if pointer is not None:
+            set_aliases(settings, pointer)
+    except RegistryError as error:
+        _log.warning("the aliases differ from the pointer; the next command corrects them: %s", error)
+        return "behind"
+    return "in step"
 
 
-def client(settings: Settings) -> Any:
-    """Return the `mlflow.MlflowClient` of the store in force."""
-    if not settings.tracking_uri.startswith("sqlite:"):
-        with errors(settings):
-            return _client(settings.tracking_uri)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    # Two first runs at once would both create the tables.
-    with (settings.home / ".mlflow.lock").open("w") as lock, errors(settings):
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _client(settings.tracking_uri)
+def close_stale(settings: Settings, key: str) -> None:
+    """End the runs under `key` that a killed process left open."""
+    experiment = tracking.experiment_id(settings)
+    store = tracking.client(settings)
+    with tracking.errors(settings):
+        for run in store.search_runs([experiment], f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'"):
+            store.set_terminated(run.info.run_id, "KILLED")
 
 
-@contextmanager
-def errors(settings: Settings) -> Iterator[None]:
-    """Turn what MLflow and the libraries under it raise into one clear RegistryError, credentials masked."""
-    set_defaults()
-    import requests
+def save_onnx(folder: Path, model: bytes, example: Any, outputs: Mapping[str, Any]) -> None:
+    """Write an ONNX file as an MLflow model, with signature, input example and requirements.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder; it must not exist.
+    model : bytes
+        The ONNX file.
+    example : float32 array (n, k)
+        Rows of features.
+    outputs : mapping of str to array
+        The model's answers to them.
+    """
+    tracking.set_defaults()
+    import mlflow.onnx
+    import onnx
+    from mlflow.models import infer_signature
+
+    signature = infer_signature({"features": example}, dict(outputs))
+    mlflow.onnx.save_model(
+        onnx.load_from_string(model),
+        str(folder),
+        signature=signature,
+        pip_requirements=["onnx", "onnxruntime", "numpy"],
+        input_example={"features": example[:1]},
+    )
+
+
+def _numbers(settings: Settings, problem: str) -> dict[str, str]:
+    """Return the registry's number of each bundle version; of one registered twice, the later number."""
+    store = tracking.client(settings)
+    with tracking.errors(settings):
+        found = store.search_model_versions(f"name='{problem}'", max_results=1_000)
+    tagged = sorted((int(one.version), one.tags[BUNDLE]) for one in found if BUNDLE in one.tags)
+    return {version: str(number) for number, version in tagged}
+
+
+def _ensure_model(store: Any, name: str) -> None:
     from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
-    place = masked(settings.tracking_uri)
     try:
-        yield
-    except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
-        text = str(error).replace(settings.tracking_uri, place).strip() or type(error).__name__
-        if isinstance(error, requests.RequestException) or "Max retries exceeded" in text:
-            raise RegistryError(
-                "MLflow does not answer", where=place, hint="is the server up? --no-track runs without it"
-            ) from error
-        raise RegistryError(f"MLflow refused: {text.splitlines()[0]}", where=place) from error
-
-
-def masked(uri: str) -> str:
-    """Return `uri` without the password in it."""
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    host = parts.netloc.rsplit("@", 1)[-1]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:********@{host}"))
-
-
-def experiment_id(settings: Settings) -> str:
-    """Return the id of the experiment in force, made when absent."""
-    from mlflow.exceptions import MlflowException
-
-    store = client(settings)
-    with errors(settings):
-        found = store.get_experiment_by_name(settings.mlflow_experiment)
-        if found is None:
-            try:
-                return str(store.create_experiment(settings.mlflow_experiment, _artifacts(settings)))
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-                found = store.get_experiment_by_name(settings.mlflow_experiment)
-        return str(found.experiment_id)
-
-
-def _artifacts(settings: Settings) -> str | None:
-    """Return where a local store keeps files; a server knows its own place."""
-    local = settings.tracking_uri.startswith("sqlite:")
-    return (settings.home / "mlartifacts").resolve().as_uri() if local else None
-
-
-def _start(settings: Settings, name: str, params: Mapping[str, Any], parent: Run | None) -> Run:
-    experiment = experiment_id(settings)
-    tags = {
-        "code.version": provenance.code_version(),
-        "mlflow.source.git.commit": provenance.git_commit(),
-        "mlflow.source.name": "cabstand",
-        "mlflow.parentRunId": parent.id if parent else None,
-    }
-    store = client(settings)
-    with errors(settings):
-        from mlflow.entities import Param
-
-        made = store.create_run(experiment, run_name=name, tags={k: v for k, v in tags.items() if v is not None})
-        store.log_batch(made.info.run_id, params=[Param(k, str(v)) for k, v in params.items()])
-    return Run(str(made.info.run_id), settings, store)
-
-
-def set_defaults() -> None:
-    """Set what MLflow reads when it is imported, unless whoever runs us has set it."""
-    for name, value in _DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    # The hundred migrations of a fresh store are nobody's news.
-    for noisy in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    # Nor is each retry: the last one's failure is told in one line.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-
-
-@lru_cache(maxsize=4)
-def _client(uri: str) -> Any:
-    from mlflow import MlflowClient
-
-    store = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    if uri.startswith("sqlite:"):
-        store.search_experiments(max_results=1)  # creates the tables now, under the lock
-    return store
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+        store.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise

@@ -9,20 +9,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from cabstand.clustering import engines
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
-from cabstand.io import disk, provenance, publish, registry, storage, tables
+from cabstand.io import disk, provenance, storage, tables, zones
 from cabstand.io.ecs_tasks import Fleet
+from cabstand.io.tracking import Source
 from cabstand.io.usage import Usage, measure
-from cabstand.jobs import cluster, zones
-from cabstand.jobs.cluster import CORES, GEOJSON, HOTSPOTS, INDEX, SCHEMA_VERSION
 from cabstand.jobs.distributed import driver
 from cabstand.jobs.distributed.driver import LABELS, Outcome
+from cabstand.jobs.publishing import hotspots
+from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
 
 GIB = 1 << 30
@@ -72,7 +73,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Cluster and publish; a result that is there already is not made again.
+    """Cluster and publish, unless the same result exists already.
 
     Raises
     ------
@@ -83,35 +84,19 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     uris = tables.expand(params.input)
     plan = _plan(settings, params)
-    settled = {
-        "eps_m": float(params.eps_m),
-        "min_samples": params.min_samples,
-        "engine": "dask",
-        "n_workers": params.n_workers,
-        "end": params.end,
-        "weight_column": None,
-    }
-    source = registry.Source(params.input, _sha256(uris))
-    outlines = zones.outlines(settings)
-    inputs = {"input": source.sha256, "zones": outlines[1] if outlines else ""}
-    slot = cluster.SHELF.find(settings, inputs, settled, params.out)
-    if slot.found:
-        return _result(slot.found, slot.target) | {"reused": True}
-    if params.dry_run:
-        return slot.planned({"n_files": len(uris), **settled})
-    with (
-        registry.run(settings, "cluster", settled, source=source, enabled=params.track) as tracked,
-        publish.folder(slot.target) as folder,
-    ):
-        # Workers write where they can: beside the other files on a disk, straight to the bucket in S3.
-        place = slot.target if storage.is_s3(slot.target) else str(folder)
-        outcome, usage = measure(lambda: driver.run(uris, place, _scratch(settings, slot.target), plan))
+    source = Source(params.input, _sha256(uris))
+    outlines = zones.outlines(settings.lake_uri)
+
+    def compute(output: Output) -> dict[str, Any]:
+        # In S3 the workers write straight to the bucket, on a disk beside the other files.
+        target = output.uri if storage.is_s3(output.uri) else str(output.folder)
+        outcome, usage = measure(lambda: driver.run(uris, target, _scratch(settings, output.uri), plan))
         described = {"source": params.input, "synthetic": outcome.synthetic}
-        cluster.write_hotspots(folder, outcome.hotspots, outlines, params.eps_m, described)
-        manifest = _manifest(outcome, usage, settled | {"run_key": slot.key, "run_id": tracked.id}, source)
-        cluster.close(folder, manifest)
-        cluster.track(tracked, folder, manifest, "worker_peak_rss_mb")
-    return _result(manifest, slot.target) | {"reused": False}
+        hotspots.write(output.folder, outcome.hotspots, outlines, params.eps_m, described)
+        return hotspots.complete(output, _facts(outcome, usage, source))
+
+    request = hotspots.request(params, source, outlines, "dask", params.n_workers, planned={"n_files": len(uris)})
+    return publish_once(settings, hotspots.KIND, request, compute, partial(hotspots.result, labels=LABELS))
 
 
 def _plan(settings: Settings, params: Params) -> driver.Plan:
@@ -157,11 +142,9 @@ def _sha256(uris: Sequence[str]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def _manifest(outcome: Outcome, usage: Usage, facts: dict[str, Any], source: registry.Source) -> dict[str, Any]:
+def _facts(outcome: Outcome, usage: Usage, source: Source) -> dict[str, Any]:
+    """Return what the manifest says of the clustering."""
     return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "hotspots",
-        **facts,
         "source": {
             **asdict(source),
             "n_rows": outcome.n_rows,
@@ -178,22 +161,4 @@ def _manifest(outcome: Outcome, usage: Usage, facts: dict[str, Any], source: reg
         **asdict(usage),
         "worker_peak_rss_mb": outcome.worker_peak_rss_mb,
         "labels": [uri.rsplit("/", 1)[-1] for uri in outcome.labels_uris],
-        "code_version": provenance.code_version(),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _result(manifest: dict[str, Any], target: str) -> dict[str, Any]:
-    kept = ("engine", "n_workers", "n_blocks", "eps_m", "min_samples", "n_points", "n_clusters", "n_noise", "n_core")
-    used = ("wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb", "run_id", "run_key")
-    return {
-        **{name: manifest[name] for name in (*kept, *used)},
-        "n_without_place": manifest["source"]["n_without_place"],
-        "synthetic": manifest["source"]["synthetic"],
-        "labels_uri": storage.join(target, LABELS),
-        "hotspots_uri": storage.join(target, HOTSPOTS),
-        "geojson_uri": storage.join(target, GEOJSON),
-        "cores_uri": storage.join(target, CORES),
-        "index_uri": storage.join(target, INDEX),
-        "manifest_uri": storage.join(target, publish.MANIFEST),
     }

@@ -1,34 +1,29 @@
-"""Compare engines: the same points, a process a trial, interleaved; who is faster, by how much, and do they agree."""
+"""Compare engines on the same points, each trial in a process of its own: time, memory, and whether they agree."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from cabstand import log
 from cabstand.clustering import engines
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
-from cabstand.io import provenance, publish, registry, storage
+from cabstand.io import points, storage, tracking, zones
 from cabstand.io.points import Points
+from cabstand.io.tracking import Run, Source
 from cabstand.io.usage import free_bytes
-from cabstand.jobs import slot
 from cabstand.jobs.comparing import summary, trials
-from cabstand.jobs.comparing.summary import GIB, Cell
-from cabstand.jobs.slot import Shelf
+from cabstand.jobs.comparing.summary import GIB, Case
+from cabstand.jobs.publishing import table
+from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
 from cabstand.settings import Settings
 
-SCHEMA_VERSION = 1
-REPORT, TABLE, CSV = "comparison.json", "table.parquet", "table.csv"
-SHELF = Shelf("compare", "comparisons", SCHEMA_VERSION, REPORT)
+REPORT = "comparison.json"
+KIND = Kind("compare", "comparison", "comparisons", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
 
 
 @dataclass(frozen=True)
@@ -42,15 +37,15 @@ class Params:
     engines : sequence of str
         `engine` or `engine:workers` each.
     sizes : sequence of int
-        Points to take, drawn at random and kept in order; empty is a quarter, a half and all.
+        Numbers of points to sample, in input order; empty is a quarter, a half and all.
     repeats : int
         Trials of each engine and size.
     n_workers : int, optional
-        Workers of the engines that name none; one a core by default, one for scikit-learn.
+        Workers of the engines that name none; by default one per core, and one for scikit-learn.
     memory_gib : float, optional
-        What an engine may take; an engine predicted above it is refused.
+        Memory that an engine may use; one that is predicted to need more is refused.
     seed : int
-        Of the draws.
+        Random seed for sampling.
     """
 
     input: str
@@ -69,7 +64,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Run the trials and publish comparison.json and its table; `agree` in the result says whether the engines do.
+    """Run the trials and publish their report, unless it exists and the engines agreed; `agree` says whether they do.
 
     Raises
     ------
@@ -80,27 +75,24 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     chosen = _engines(params)
     engines.check(params.eps_m, params.min_samples)
+    zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
-        read = slot.read_points(settings, params.input, params.end, params.weight_column)
+        read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
     sizes = _sizes(params.sizes, len(read))
     budget = int((params.memory_gib or settings.compare_memory_gib) * GIB) or int(free_bytes() * 0.8)
-    settled = _settled(settings, params, chosen, sizes)
-    place = SHELF.find(settings, {"input": read.sha256}, settled)
-    if place.found and place.found["agree"]:
-        return _result(place.found, place.target) | {"reused": True}
-    if params.dry_run:
-        return place.planned(settled)
-    source = registry.Source(read.uri, read.sha256)
-    with (
-        registry.run(settings, "compare", settled, source=source, enabled=params.track) as tracked,
-        publish.folder(place.target, REPORT) as folder,
-    ):
-        drawn = [_draw(read, n_points, params.seed) for n_points in sizes]
-        cells, checks = trials.run(drawn, chosen, params.eps_m, params.min_samples, params.repeats, budget)
-        report = _report(read, cells, checks, settled | {"run_key": place.key, "run_id": tracked.id})
-        _write(folder, report)
-        _track(settings, tracked, folder, report)
-    return _result(report, place.target) | {"reused": False}
+    parameters = _parameters(settings, params, chosen, sizes)
+
+    def compute(output: Output) -> dict[str, Any]:
+        samples = [_sample(read, n_points, params.seed) for n_points in sizes]
+        cases, checks = trials.run(samples, chosen, params.eps_m, params.min_samples, params.repeats, budget)
+        report = _report(read, cases, checks, parameters["score_weights"])
+        table.write(output.folder, report["table"], KIND.schema_version)
+        _log(settings, output.run, report)
+        return report
+
+    source = Source(read.uri, read.sha256)
+    request = Request(source, parameters, track=params.track, dry_run=params.dry_run)
+    return publish_once(settings, KIND, request, compute, _result, reusable=lambda report: bool(report["agree"]))
 
 
 def _engines(params: Params) -> list[tuple[str, int]]:
@@ -108,7 +100,7 @@ def _engines(params: Params) -> list[tuple[str, int]]:
         raise ConfigError(f"repeats must be 1 or more, not {params.repeats}", where="repeats")
     chosen = []
     for text in params.engines:
-        # scikit-learn as its users know it: `n_jobs` is one unless they say otherwise.
+        # As scikit-learn's own default: `n_jobs` is one.
         default = params.n_workers or (1 if text.strip() == summary.BASELINE else None)
         engine, n_workers = engines.parse(text, default)
         chosen.append((engine.name, n_workers))
@@ -124,7 +116,7 @@ def _sizes(asked: Sequence[int], n_points: int) -> list[int]:
     return sizes
 
 
-def _settled(settings: Settings, params: Params, chosen: list[tuple[str, int]], sizes: list[int]) -> dict[str, Any]:
+def _parameters(settings: Settings, params: Params, chosen: list[tuple[str, int]], sizes: list[int]) -> dict[str, Any]:
     return {
         "engines": [f"{name}:{n_workers}" for name, n_workers in chosen],
         "sizes": sizes,
@@ -143,66 +135,49 @@ def _settled(settings: Settings, params: Params, chosen: list[tuple[str, int]], 
     }
 
 
-def _draw(read: Points, n_points: int, seed: int) -> trials.Drawn:
+def _sample(read: Points, n_points: int, seed: int) -> trials.Sample:
     if n_points == len(read):
-        return trials.Drawn(read.latlon, read.weight)
-    drawn = np.sort(np.random.default_rng(seed).choice(len(read), n_points, replace=False))
-    return trials.Drawn(read.latlon[drawn], None if read.weight is None else read.weight[drawn])
+        return trials.Sample(read.latlon, read.weight)
+    chosen = np.sort(np.random.default_rng(seed).choice(len(read), n_points, replace=False))
+    return trials.Sample(read.latlon[chosen], None if read.weight is None else read.weight[chosen])
 
 
-def _report(
-    read: Points, cells: list[Cell], checks: list[dict[str, Any]], settled: Mapping[str, Any]
-) -> dict[str, Any]:
+def _report(read: Points, cases: list[Case], checks: list[dict[str, Any]], weights: dict[str, float]) -> dict[str, Any]:
     n_cores = engines.available_cores()
     return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "comparison",
-        **settled,
         "source": {"uri": read.uri, "sha256": read.sha256, "n_points": len(read), "synthetic": read.synthetic},
-        "baseline": summary.BASELINE if any(c.engine == summary.BASELINE for c in cells) else cells[0].engine,
+        "baseline": summary.BASELINE if any(one.engine == summary.BASELINE for one in cases) else cases[0].engine,
         "n_cores": n_cores,
         "agree": all(check["agree"] for check in checks),
-        "table": summary.table(cells, settled["score_weights"], n_cores),
-        "tests": summary.tests(cells),
+        "table": summary.table(cases, weights, n_cores),
+        "tests": summary.tests(cases),
         "checks": checks,
         "trials": [
-            {"engine": cell.engine, "n_workers": cell.n_workers, "n_points": cell.n_points, "repeat": repeat}
-            | asdict(one.usage)
-            | {"process_cpu_s": one.process_cpu_s}
-            for cell in cells
-            for repeat, one in enumerate(cell.trials)
+            {"engine": case.engine, "n_workers": case.n_workers, "n_points": case.n_points, "repeat": repeat}
+            | asdict(trial.usage)
+            | {"process_cpu_s": trial.process_cpu_s}
+            for case in cases
+            for repeat, trial in enumerate(case.trials)
         ],
-        "code_version": provenance.code_version(),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _write(folder: Path, report: Mapping[str, Any]) -> None:
-    table = pa.Table.from_pylist(report["table"]).select(list(summary.COLUMNS))
-    pq.write_table(table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)}), folder / TABLE)
-    pyarrow.csv.write_csv(table, folder / CSV)
-    publish.write_json(folder / REPORT, report)
-
-
-def _track(settings: Settings, tracked: registry.Run, folder: Path, report: Mapping[str, Any]) -> None:
-    tracked.tags(
-        {"run_key": report["run_key"], "agree": report["agree"], "data.synthetic": report["source"]["synthetic"]}
-    )
-    tracked.metrics({"agree": float(report["agree"])})
-    for name in (REPORT, TABLE, CSV):
-        tracked.artifact(folder / name)
+def _log(settings: Settings, run: Run, report: dict[str, Any]) -> None:
+    """Log whether the engines agree, and the table as a nested run per row."""
+    run.tags({"agree": report["agree"]})
+    run.metrics({"agree": float(report["agree"])})
     for row in report["table"]:
         name = f"{row['engine']}:{row['n_workers']} at {row['n_points']}"
-        settled = {key: row[key] for key in ("engine", "n_workers", "n_points", "status", "note")}
-        with registry.run(settings, name, settled, parent=tracked) as nested:
+        parameters = {key: row[key] for key in ("engine", "n_workers", "n_points", "status", "note")}
+        with tracking.run(settings, name, parameters, parent=run) as nested:
             nested.metrics(row)
 
 
-def _result(report: Mapping[str, Any], target: str) -> dict[str, Any]:
-    kept = ("agree", "baseline", "eps_m", "min_samples", "repeats", "run_id", "run_key", "table")
-    return {name: report[name] for name in kept} | {
+def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
+    names = ("agree", "baseline", "eps_m", "min_samples", "repeats", "run_id", "run_key", "table")
+    return {name: report[name] for name in names} | {
         "synthetic": report["source"]["synthetic"],
         "quality": report["checks"][-1]["quality"],
-        "report_uri": storage.join(target, REPORT),
-        "table_uri": storage.join(target, TABLE),
+        "report_uri": storage.join(uri, REPORT),
+        "table_uri": storage.join(uri, table.PARQUET),
     }

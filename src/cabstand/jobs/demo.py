@@ -1,4 +1,4 @@
-"""Demo: the main job end to end on synthetic trips: make them, cluster, compare engines, sweep, train, report."""
+"""Demo: the main jobs end to end on synthetic trips: generate, cluster, compare engines, sweep, train, report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cabstand.settings import Settings
 from cabstand.trips import eras
 from cabstand.trips.synthetic.generator import Plan, recommended
 
-# Small enough for a laptop's patience, large enough that scikit-learn's neighbour lists are felt.
+# Small enough for a few minutes on a laptop, large enough that scikit-learn's neighbour lists cost something.
 TRIPS = 500_000
 SIZES = (5_000, 20_000)
 MODEL_TRIPS = 20_000
@@ -21,14 +21,14 @@ PROBLEM = "trip-duration"
 
 @dataclass(frozen=True)
 class Params:
-    """How large a demonstration.
+    """The size of the demo.
 
     Attributes
     ----------
     trips : int
-        Synthetic trips to make.
+        Number of synthetic trips.
     seed : int
-        Same seed, same trips.
+        Random seed.
     repeats : int
         Trials of each engine and size.
     """
@@ -39,20 +39,19 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Run the whole of it; a part that is there already is not made again.
+    """Run every part that has no result yet.
 
     Raises
     ------
     CabstandError
-        As the jobs it runs.
+        Whatever a job raises.
     """
     plan = Plan(trips=params.trips, seed=params.seed, era="coordinates", bad_share=0.01)
     advised = recommended(params.trips)
     eps_m, min_samples = advised["eps_m"], int(advised["min_samples"])
     with log.progress("demo", 6) as advance:
-        made = synth.run(settings, synth.Params(plan))
+        trips = synth.run(settings, synth.Params(plan))["trips_uri"]
         advance(1)
-        trips = made["trips_uri"]
         found = cluster.run(settings, cluster.Params(trips, eps_m=eps_m, min_samples=min_samples))
         advance(1)
         sizes = [size for size in (*SIZES, params.trips) if size <= found["n_points"]]
@@ -60,7 +59,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         advance(1)
         swept = sweep.run(settings, sweep.Params(trips))
         advance(1)
-        champion = _champion(settings, params.seed, found["index_uri"])
+        champion = ensure_champion(settings, params.seed, found["index_uri"])
         advance(1)
         page = report.run(settings, report.Params())
         advance(1)
@@ -74,12 +73,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     }
 
 
-def _champion(settings: Settings, seed: int, hotspots: str) -> str:
-    """Return the version that serves; where none does, a small model of synthetic rides between zones is trained."""
+def ensure_champion(settings: Settings, seed: int, hotspots: str) -> str:
+    """Return the champion; where there is none, train and promote a small model of synthetic rides between zones."""
     current, _ = pointer.read(settings.artifacts_uri, PROBLEM)
     if current is not None:
         return current.champion
-    # A lake of its own: synthetic zones do not mix with the TLC's.
+    # A lake of its own, since synthetic zones must not mix with the TLC's.
     apart = settings.model_copy(update={"lake": str(settings.home / "demo-lake")})
     rides = synth.run(apart, synth.Params(Plan(trips=MODEL_TRIPS, seed=seed, era=eras.ZONES)))["trips_uri"]
     made = train.run(apart, train.Params(PROBLEM, (rides,), hotspots=hotspots, seed=seed))

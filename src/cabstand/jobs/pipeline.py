@@ -1,23 +1,24 @@
-"""Pipeline: ingest, cluster, train, gate, publish, report, each step once; killed, it goes on where it was."""
+"""Pipeline: ingest, cluster, train, gate, publish, report; a killed run resumes after its last finished step."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from cabstand.errors import ConfigError, ConflictError
-from cabstand.io import pointer, provenance, storage
+from cabstand.errors import ConfigError
+from cabstand.io import lake, pointer, provenance, registry, storage
+from cabstand.io import zones as lake_zones
 from cabstand.io.journal import Journal
-from cabstand.jobs import cluster, ingest, promote, report, train, zones
+from cabstand.jobs import cluster, ingest, report, train, zones
+from cabstand.jobs.promotion import deciding, judging
+from cabstand.jobs.publishing.hotspots import INDEX
 from cabstand.modelling import catalog
-from cabstand.modelling.pointer import first
+from cabstand.modelling.pointer import state
 from cabstand.report import plain_pages
 from cabstand.settings import Settings
 
-_log = logging.getLogger(__name__)
 Results = dict[str, dict[str, Any]]
 LATE = "another promotion came first; --again judges against its champion"
 
@@ -29,13 +30,13 @@ class Params:
     Attributes
     ----------
     dataset : str
-        `yellow`, `green`, or one that is in the lake already (`synth`).
+        `yellow`, `green`, or a synthetic one whose months are in the lake already.
     months : tuple of str
-        YYYY-MM, to learn from.
+        Months to learn from, as YYYY-MM.
     sources : tuple of str
-        File of each month, in order; empty downloads them. Months of a synthetic data set are in the lake already.
+        File of each month, those of `months` first, then those of `holdout_months`; empty downloads them.
     holdout_months : tuple of str
-        Later months to judge on; empty holds out the latest rows. Their sources follow those of `months`.
+        Later months to judge on; empty holds out the latest rows.
     zones : str
         Folder or address of the TLC's zone files, used when the lake has no zones; empty is the TLC's.
     problem : str
@@ -47,9 +48,9 @@ class Params:
     track : bool
         Whether to log to MLflow.
     again : bool
-        Run every step anew, though it is done.
+        Repeat the steps that are done.
     dry_run : bool
-        Say what would be done, and do nothing.
+        Report what would be done, and do nothing.
     """
 
     dataset: str
@@ -67,7 +68,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Run the steps that are not done yet and return each one's result.
+    """Run the steps that are not done yet, and return what they published.
 
     Raises
     ------
@@ -77,37 +78,28 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         Whatever a step raises; the steps before it stay done.
     """
     _check(params)
-    settled = {name: value for name, value in asdict(params).items() if name not in {"again", "dry_run"}}
-    key = provenance.run_key("pipeline", {}, settled)
-    place = storage.join(settings.lake_uri, "runs", key)
+    parameters = {name: value for name, value in asdict(params).items() if name not in {"again", "dry_run"}}
+    key = provenance.run_key("pipeline", {}, parameters)
+    folder = storage.join(settings.lake_uri, "runs", key)
     if params.dry_run:
-        return {
-            "dry_run": True,
-            "run_key": key,
-            "would_write": place,
-            "steps": [step.__name__.lstrip("_") for step in STEPS],
-        }
-    journal = Journal.open(place, key, settled, fresh=params.again)
-    for step in STEPS:
-        journal.run(step.__name__.lstrip("_"), partial(_do, step, settings, params, journal))
-    uri = storage.join(place, "run.html")
-    storage.write(uri, plain_pages.run(journal.content).encode())
-    published = journal.results["publish"]
+        return {"dry_run": True, "run_key": key, "would_write": folder, "steps": list(STEPS)}
+    journal = Journal.open(folder, key, parameters, fresh=params.again)
+    for name, step in STEPS.items():
+        journal.run(name, partial(step, settings, params, journal.results))
+    page = storage.join(folder, "run.html")
+    storage.write(page, plain_pages.run(journal.content).encode())
+    done = journal.results
     return {
         "run_key": key,
-        "decision": published["decision"],
-        "reason": published["reason"],
-        "model_version": journal.results["train"]["model_version"],
-        "hotspots_uri": journal.results["cluster"]["hotspots_uri"],
+        "decision": done["publish"]["decision"],
+        "reason": done["publish"]["reason"],
+        "model_version": done["train"]["model_version"],
+        "hotspots_uri": done["cluster"]["hotspots_uri"],
         "manifest_uri": journal.uri,
-        "report_uri": journal.results["report"]["report_uri"],
-        "run_page_uri": uri,
+        "report_uri": done["report"]["report_uri"],
+        "run_page_uri": page,
         "steps": journal.times(),
     }
-
-
-def _do(step: Step, settings: Settings, params: Params, journal: Journal) -> dict[str, Any]:
-    return step(settings, params, journal.results)
 
 
 def _check(params: Params) -> None:
@@ -122,98 +114,90 @@ def _check(params: Params) -> None:
         raise ConfigError(f"{params.problem} does not learn from trips", hint="use `cabstand train` for it")
 
 
-def _ingest(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    del done
+def _ingest(settings: Settings, params: Params, _: Results) -> dict[str, Any]:
     every = (*params.months, *params.holdout_months)
     if params.dataset.startswith("synth"):
-        months = [{"trips_uri": _trips(settings, params, month)} for month in every]
-        return {"months": months}
-    if not storage.exists(zones.table_uri(settings)):
+        return {"months": [{"trips_uri": _synthetic(settings, params.dataset, month)} for month in every]}
+    if not storage.exists(lake_zones.table_uri(settings.lake_uri)):
         zones.run(settings, zones.Params(params.zones))
     sources = params.sources or ("",) * len(every)
-    made = [
+    ingested = [
         ingest.run(settings, ingest.Params(params.dataset, month, source=source))
         for month, source in zip(every, sources, strict=True)
     ]
     keys = ("month", "sha256", "rows_in", "rows_out", "rows_quarantined", "trips_uri")
-    return {"months": [{key: one[key] for key in keys} for one in made]}
+    return {"months": [{key: one[key] for key in keys} for one in ingested]}
 
 
-def _cluster(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    uri = done["ingest"]["months"][len(params.months) - 1]["trips_uri"]
-    made = cluster.run(
-        settings, cluster.Params(uri, eps_m=params.eps_m, min_samples=params.min_samples, track=params.track)
-    )
-    keys = ("engine", "n_points", "n_clusters", "n_noise", "n_core", "labels_uri", "hotspots_uri", "run_id")
-    return {key: made.get(key) for key in keys}
-
-
-def _train(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    uris = tuple(month["trips_uri"] for month in done["ingest"]["months"])
-    n = len(params.months)
-    hotspots = storage.join(_folder(done), cluster.INDEX)
-    made = train.run(
-        settings, train.Params(params.problem, uris[:n], uris[n:], hotspots, seed=params.seed, track=params.track)
-    )
-    return {key: value for key, value in made.items() if key != "reused"}
-
-
-def _gate(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    problem = catalog.find(params.problem)
-    judged = promote.judge(settings, problem, done["train"]["model_version"])
-    if params.track:
-        promote.record_run(settings, problem, judged)
-    result = promote.result_of(problem, judged, judged.pointer, judged.verdict.passed)
-    return result | {"record_uri": promote.record_file(settings, problem, judged, result)}
-
-
-def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    """Write the pointer as the gate decided; a write that was done before a kill is found, not repeated."""
-    problem = catalog.find(params.problem)
-    gated = done["gate"]
-    current, tag = pointer.read(settings.artifacts_uri, problem.name)
-    decision, reason = gated["decision"], gated["reason"]
-    if decision == "promoted" and (current is None or current.champion != gated["version"]):
-        if (current.sequence if current else 0) != gated["sequence"]:
-            decision, reason = "refused", LATE
-        else:
-            version = gated["version"]
-            new = first(problem.name, version) if current is None else current.promoted(version)
-            try:
-                why = f"pipeline: {reason}"
-                current = pointer.write(settings.artifacts_uri, new, current, tag, who=promote.author(""), why=why)
-            except ConflictError:
-                decision, reason = "refused", LATE
-    aliases = promote.settle(settings, current) if params.track else None
-    return {"decision": decision, "reason": reason, **pointer.state(current), "aliases": aliases}
-
-
-def _report(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    """Draw the hotspots' report, and gather the figures that a reader wants first."""
-    del params
-    made = report.run(settings, report.Params(hotspots=_folder(done)))
-    return {
-        "rows": sum(month.get("rows_out", 0) for month in done["ingest"]["months"]),
-        "hotspots": done["cluster"]["n_clusters"],
-        "metrics": done["train"]["metrics"],
-        "champion": done["publish"]["champion"],
-        "report_uri": made["report_uri"],
-    }
-
-
-def _folder(done: Results) -> str:
-    """Return where the run's hotspots were published."""
-    return str(done["cluster"]["hotspots_uri"]).rsplit("/", 1)[0]
-
-
-def _trips(settings: Settings, params: Params, month: str) -> str:
-    from cabstand.io import lake
-
-    uri = lake.Month(settings.lake_uri, params.dataset, month).trips_uri
+def _synthetic(settings: Settings, dataset: str, month: str) -> str:
+    uri = lake.Month(settings.lake_uri, dataset, month).trips_uri
     if not storage.exists(uri):
         raise ConfigError("not in the lake", where=uri, hint=f"`cabstand synth --month {month}` makes it")
     return uri
 
 
+def _cluster(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
+    uri = done["ingest"]["months"][len(params.months) - 1]["trips_uri"]
+    wanted = cluster.Params(uri, eps_m=params.eps_m, min_samples=params.min_samples, track=params.track)
+    found = cluster.run(settings, wanted)
+    keys = ("engine", "n_points", "n_clusters", "n_noise", "n_core", "labels_uri", "hotspots_uri", "run_id")
+    return {key: found[key] for key in keys}
+
+
+def _train(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
+    uris = tuple(month["trips_uri"] for month in done["ingest"]["months"])
+    n = len(params.months)
+    hotspots = storage.join(_hotspots(done), INDEX)
+    wanted = train.Params(params.problem, uris[:n], uris[n:], hotspots, seed=params.seed, track=params.track)
+    return {key: value for key, value in train.run(settings, wanted).items() if key != "reused"}
+
+
+def _gate(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
+    judged = judging.judge(settings, catalog.find(params.problem), done["train"]["model_version"])
+    if params.track:
+        deciding.log_verdict(settings, judged)
+    result = deciding.result(judged, judged.verdict.passed, judged.pointer)
+    return result | {"record_uri": deciding.write_record(settings, judged, result)}
+
+
+def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
+    """Write the pointer as the gate decided, unless a run that was killed has written it already."""
+    gated = done["gate"]
+    decision, reason, version = gated["decision"], gated["reason"], gated["version"]
+    current, _ = pointer.read(settings.artifacts_uri, gated["problem"])
+    if decision == "promoted" and (current is None or current.champion != version):
+        written, current = deciding.write_pointer(
+            settings, gated["problem"], version, gated["sequence"], why=f"pipeline: {reason}"
+        )
+        if not written:
+            decision, reason = "refused", LATE
+    aliases = registry.try_set_aliases(settings, current) if params.track else None
+    return {"decision": decision, "reason": reason, **state(current), "aliases": aliases}
+
+
+def _report(settings: Settings, _: Params, done: Results) -> dict[str, Any]:
+    """Write the report on the hotspots, and gather the main figures of the run."""
+    written = report.run(settings, report.Params(hotspots=_hotspots(done)))
+    return {
+        "rows": sum(month.get("rows_out", 0) for month in done["ingest"]["months"]),
+        "hotspots": done["cluster"]["n_clusters"],
+        "metrics": done["train"]["metrics"],
+        "champion": done["publish"]["champion"],
+        "report_uri": written["report_uri"],
+    }
+
+
+def _hotspots(done: Results) -> str:
+    """Return the folder in which the run's hotspots are published."""
+    return str(done["cluster"]["hotspots_uri"]).rsplit("/", 1)[0]
+
+
 Step = Callable[[Settings, Params, Results], dict[str, Any]]
-STEPS: tuple[Step, ...] = (_ingest, _cluster, _train, _gate, _publish, _report)
+STEPS: dict[str, Step] = {
+    "ingest": _ingest,
+    "cluster": _cluster,
+    "train": _train,
+    "gate": _gate,
+    "publish": _publish,
+    "report": _report,
+}

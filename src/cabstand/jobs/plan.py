@@ -15,10 +15,9 @@ from cabstand.clustering.planner import Prediction
 from cabstand.clustering.workload import Workload
 from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import points, tables
+from cabstand.io import points, tables, zones
 from cabstand.io.dask import chunks
 from cabstand.io.usage import free_bytes
-from cabstand.jobs import zones
 from cabstand.settings import Settings
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -137,7 +136,7 @@ def _workload(settings: Settings, params: Params) -> tuple[Workload, bool]:
         sample, n_points = _sample(tables.expand(params.input), params.end)
         by_files = True
     except DataError:  # CSV, trips without coordinates, or an error that the other reader reports
-        read = points.read(params.input, params.end, zones_uri=zones.table_uri(settings))
+        read = points.read(params.input, params.end, zones_uri=zones.table_uri(settings.lake_uri))
         step = max(1, len(read) // planner.SAMPLE_POINTS)
         sample, n_points, by_files = read.latlon[::step], len(read), False
     return Workload(sample, n_points, float(params.eps_m), params.min_samples), by_files

@@ -1,17 +1,18 @@
-"""Report: one self-contained page, and its pictures, from what the other jobs have published."""
+"""Report: one self-contained page with its pictures, from what `cluster`, `compare` and `sweep` published."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cabstand import __version__, log
 from cabstand.errors import DataError
-from cabstand.io import provenance, publish, storage
-from cabstand.jobs import cluster, compare, sweep
+from cabstand.io import provenance, publish, storage, zones
+from cabstand.jobs import compare, sweep
+from cabstand.jobs.publishing import hotspots
+from cabstand.jobs.publishing.once import Kind
 from cabstand.report import pages, pictures
 from cabstand.report.content import Content, largest
 from cabstand.report.figures import figures
@@ -31,7 +32,7 @@ class Params:
     out : str
         Folder for the page, instead of one under `<home>/reports`.
     dry_run : bool
-        Say what would be written, and write nothing.
+        Report what would be written, and write nothing.
     """
 
     hotspots: str = ""
@@ -47,7 +48,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If nothing has been clustered yet, or what is named is not there.
+        If nothing has been clustered yet, or a folder that is named holds no such result.
     """
     content = gather(settings, params)
     parts = [part["run_key"] for part in (content.clustering, content.comparison, content.sweep) if part]
@@ -73,47 +74,43 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 def gather(settings: Settings, params: Params) -> Content:
     """Return the published results that the report shows."""
     lake = settings.lake_uri
-    where, clustering = _found(lake, "hotspots", params.hotspots, publish.MANIFEST, cluster.SCHEMA_VERSION)
+    folder, clustering = _find(lake, hotspots.KIND, params.hotspots)
     if clustering is None:
         raise DataError("nothing has been clustered yet", where=lake, hint="run `cabstand cluster` first")
-    _, compared = _found(lake, "comparisons", params.comparison, compare.REPORT, compare.SCHEMA_VERSION)
-    _, swept = _found(lake, "sweeps", params.sweep, sweep.REPORT, sweep.SCHEMA_VERSION)
-    features = json.loads(storage.read(storage.join(where, cluster.GEOJSON)))["features"]
-    zones = storage.join(lake, "zones", "zones.geojson")
+    features = json.loads(storage.read(storage.join(folder, hotspots.GEOJSON)))["features"]
+    outlines = zones.outlines(lake)
     return Content(
         clustering=clustering,
         hotspots=largest(features),
-        zones=json.loads(storage.read(zones)) if storage.exists(zones) else None,
+        zones=outlines.geojson if outlines else None,
         months=_months(clustering["source"]["uri"]),
-        comparison=compared,
-        sweep=swept,
+        comparison=_find(lake, compare.KIND, params.comparison)[1],
+        sweep=_find(lake, sweep.KIND, params.sweep)[1],
     )
 
 
-def _found(lake: str, kind: str, named: str, name: str, version: int) -> tuple[str, dict[str, Any] | None]:
-    """Return the folder and manifest that are named, or else the newest of its kind in the lake."""
-    if named:
-        manifest = publish.manifest(named, version, name)
+def _find(lake: str, kind: Kind, folder: str) -> tuple[str, dict[str, Any] | None]:
+    """Return a folder and its manifest: the one that is named, or else the newest of its kind in the lake."""
+    if folder:
+        manifest = publish.manifest(folder, kind.schema_version, kind.manifest)
         if manifest is None:
-            raise DataError(f"no {name} there", where=named, hint=f"give a folder under {lake}/{kind}")
-        return named, manifest
-    folders = [uri.removesuffix(f"/{name}") for uri in storage.list_under(storage.join(lake, kind)) if _ends(uri, name)]
-    made = [(folder, publish.manifest(folder, version, name)) for folder in folders]
+            raise DataError(f"no {kind.manifest} there", where=folder, hint=f"give a folder under {lake}/{kind.folder}")
+        return folder, manifest
+    end = f"/{kind.manifest}"
+    uris = storage.list_under(storage.join(lake, kind.folder))
+    folders = [uri.removesuffix(end) for uri in uris if uri.endswith(end)]
+    found = [(one, publish.manifest(one, kind.schema_version, kind.manifest)) for one in folders]
     return max(
-        ((folder, manifest) for folder, manifest in made if manifest),
+        ((one, manifest) for one, manifest in found if manifest),
         key=lambda pair: pair[1]["created_at"],
         default=("", None),
     )
 
 
-def _ends(uri: str, name: str) -> bool:
-    return uri.endswith(f"/{name}")
-
-
 def _months(source: str) -> list[dict[str, Any]]:
-    """Return the manifests that stand beside the months that were clustered."""
-    parent = source.rstrip("/").rsplit("/", 1)[0] if source.endswith(".parquet") else source.rstrip("/")
-    beside: Iterable[str] = storage.list_under(parent)
-    single = source.removesuffix(".parquet") if source.endswith(".parquet") and "*" not in source else ""
-    manifests = [uri for uri in beside if uri.endswith(".manifest.json") and uri.startswith(single)]
-    return [json.loads(storage.read(uri)) for uri in manifests]
+    """Return the manifests of the months that were clustered, which lie beside them."""
+    is_file = source.endswith(".parquet")
+    folder = source.rsplit("/", 1)[0] if is_file else source.rstrip("/")
+    prefix = source.removesuffix(".parquet") if is_file and "*" not in source else ""
+    uris = [uri for uri in storage.list_under(folder) if uri.endswith(".manifest.json") and uri.startswith(prefix)]
+    return [json.loads(storage.read(uri)) for uri in uris]

@@ -1,4 +1,4 @@
-"""Roll back: the previous champion, or one that is named, serves again."""
+"""Roll back: make the previous champion, or a version that is named, the champion again."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cabstand.errors import DataError
-from cabstand.io import bundles, pointer
-from cabstand.jobs import promote
+from cabstand.io import bundles, pointer, registry
 from cabstand.modelling import catalog
+from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
 
 
 @dataclass(frozen=True)
 class Params:
-    """Where to go back to: `to` is a version, empty is the previous champion."""
+    """What to roll back; `to` is a version, by default the previous champion."""
 
     problem: str
     to: str = ""
@@ -25,27 +25,25 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Make the previous champion (or `to`) champion again; its bundle is checked whole before.
+    """Make the previous champion (or `to`) champion again, after a check of its whole bundle.
 
     Raises
     ------
     DataError
-        If there is nothing to go back to, or that bundle is damaged.
+        If there is nothing to roll back to, or that bundle is damaged.
     ConflictError
         If somebody else changed the pointer meanwhile.
     """
-    problem = catalog.find(params.problem)
+    problem = catalog.find(params.problem).name
     artifacts = settings.artifacts_uri
-    current, tag = pointer.read(artifacts, problem.name)
+    current, tag = pointer.read(artifacts, problem)
     if current is None:
-        raise DataError("nothing is promoted yet", where=problem.name)
-    target = bundles.resolve(artifacts, problem.name, params.to) if params.to else None
-    new = current.rolled_back(target)
-    manifest = promote.manifest_of(artifacts, problem.name, new.champion)
+        raise DataError("nothing is promoted yet", where=problem)
+    new = current.rolled_back(bundles.resolve(artifacts, problem, params.to) if params.to else None)
+    manifest = bundles.read_manifest(artifacts, problem, new.champion)
     bundles.read_files(artifacts, manifest, manifest.files)
     if params.dry_run:
-        return {"dry_run": True, "problem": problem.name, **pointer.state(new)}
-    why = params.why or "rollback"
-    written = pointer.write(artifacts, new, current, tag, who=promote.author(params.who), why=why)
-    healed = promote.settle(settings, written) if params.track else None
-    return {"problem": problem.name, "decision": "rolled back", **pointer.state(written), "aliases": healed}
+        return {"dry_run": True, "problem": problem, **state(new)}
+    written = pointer.write(artifacts, new, current, tag, who=params.who, why=params.why or "rollback")
+    aliases = registry.try_set_aliases(settings, written) if params.track else None
+    return {"problem": problem, "decision": "rolled back", **state(written), "aliases": aliases}

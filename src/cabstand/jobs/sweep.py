@@ -1,32 +1,27 @@
-"""Sweep eps and min_samples over a grid: what each pair finds, the k-distance curve, and which pair to take."""
+"""Sweep eps and min_samples over a grid: the clusters of each pair, the k-distance curve, and a suggested eps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from cabstand import log
 from cabstand.clustering import engines, kdistance, quality
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
-from cabstand.io import provenance, publish, registry, storage
+from cabstand.io import points, storage, tracking, zones
 from cabstand.io.points import Points
+from cabstand.io.tracking import Run, Source
 from cabstand.io.usage import measure
-from cabstand.jobs import slot
-from cabstand.jobs.slot import Shelf
+from cabstand.jobs.publishing import table
+from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
 from cabstand.settings import Settings
 
-SCHEMA_VERSION = 1
-REPORT, TABLE, CSV = "sweep.json", "table.parquet", "table.csv"
-SHELF = Shelf("sweep", "sweeps", SCHEMA_VERSION, REPORT)
+REPORT = "sweep.json"
+KIND = Kind("sweep", "sweep", "sweeps", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
 EPS_M = (25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
 MIN_SAMPLES = (10, 20, 50, 100, 200)
 
@@ -42,13 +37,13 @@ class Params:
     eps_m : sequence of float
         Radii in metres.
     min_samples : sequence of int
-        Thresholds.
+        Points (or weight) that make a core point.
     k : int
         Neighbour of the k-distance curve.
     sample : int
-        Points that the silhouette and the curve are computed on.
+        Number of points that the silhouette and the curve are computed on.
     seed : int
-        Of the draws.
+        Random seed for sampling.
     """
 
     input: str
@@ -66,7 +61,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Cluster at each pair and publish sweep.json and its table; a sweep that is there already is not made again.
+    """Cluster at each pair and publish the report, unless it exists already.
 
     Raises
     ------
@@ -75,31 +70,27 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     grid = _grid(params)
+    zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
-        read = slot.read_points(settings, params.input, params.end, params.weight_column)
-    settled = asdict(params) | {"engine": engine.name, "n_workers": n_workers}
-    settled = {name: value for name, value in settled.items() if name not in {"input", "track", "dry_run"}}
-    place = SHELF.find(settings, {"input": read.sha256}, settled)
-    if place.found:
-        return _result(place.found, place.target) | {"reused": True}
-    if params.dry_run:
-        return place.planned(settled)
-    source = registry.Source(read.uri, read.sha256)
-    with (
-        registry.run(settings, "sweep", settled, source=source, enabled=params.track) as tracked,
-        publish.folder(place.target, REPORT) as folder,
-    ):
+        read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+
+    def compute(output: Output) -> dict[str, Any]:
         engine.warm_up(n_workers)
         with log.progress("sweeping", len(grid) + 1) as advance:
             rows = []
             for eps_m, min_samples in grid:
-                rows.append(_cell(read, params, engine, n_workers, eps_m, min_samples))
+                rows.append(_row(read, params, engine, n_workers, eps_m, min_samples))
                 advance(1)
             curve = kdistance.k_distances(read.latlon, params.k, sample=params.sample, seed=params.seed)
-        report = _report(read, rows, curve, settled | {"run_key": place.key, "run_id": tracked.id})
-        _write(folder, report)
-        _track(settings, tracked, folder, report)
-    return _result(report, place.target) | {"reused": False}
+        table.write(output.folder, rows, KIND.schema_version)
+        report = _report(read, rows, curve, params.k)
+        _log(settings, output.run, report)
+        return report
+
+    parameters = asdict(params) | {"engine": engine.name, "n_workers": n_workers}
+    parameters = {name: value for name, value in parameters.items() if name not in {"input", "track", "dry_run"}}
+    request = Request(Source(read.uri, read.sha256), parameters, track=params.track, dry_run=params.dry_run)
+    return publish_once(settings, KIND, request, compute, _result)
 
 
 def _grid(params: Params) -> list[tuple[float, int]]:
@@ -113,7 +104,7 @@ def _grid(params: Params) -> list[tuple[float, int]]:
     return grid
 
 
-def _cell(
+def _row(
     read: Points, params: Params, engine: engines.Engine, n_workers: int, eps_m: float, min_samples: int
 ) -> dict[str, Any]:
     found, usage = measure(lambda: engine.run(read.latlon, eps_m, min_samples, read.weight, n_workers))
@@ -139,63 +130,43 @@ def _cell(
 
 
 def _score(silhouette: float | None, sizes: np.ndarray[Any, Any], n_points: int) -> float | None:
-    """Return how much of the data lies in clusters that stand apart and are not one giant: silhouette x share."""
+    """Return the silhouette times the share of points in clusters other than the largest."""
     if silhouette is None:
         return None
     return silhouette * float(sizes.sum() - sizes.max()) / n_points
 
 
-def _report(
-    read: Points, rows: list[dict[str, Any]], curve: np.ndarray[Any, Any], settled: Mapping[str, Any]
-) -> dict[str, Any]:
+def _report(read: Points, rows: list[dict[str, Any]], curve: np.ndarray[Any, Any], k: int) -> dict[str, Any]:
     scored = [row for row in rows if row["score"] is not None]
     best = max(scored, key=lambda row: row["score"]) if scored else None
     return {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "sweep",
-        **settled,
         "source": {"uri": read.uri, "sha256": read.sha256, "n_points": len(read), "synthetic": read.synthetic},
         "table": rows,
         "k_distance": {
-            "k": settled["k"],
+            "k": k,
             "sample": len(curve),
             "curve_m": kdistance.thinned(curve),
             "suggested_eps_m": round(kdistance.knee(curve), 1),
         },
         "best": {name: best[name] for name in ("eps_m", "min_samples", "score", "n_clusters")} if best else None,
-        "code_version": provenance.code_version(),
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _write(folder: Path, report: Mapping[str, Any]) -> None:
-    table = pa.Table.from_pylist(report["table"])
-    pq.write_table(table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)}), folder / TABLE)
-    pyarrow.csv.write_csv(table, folder / CSV)
-    publish.write_json(folder / REPORT, report)
-
-
-def _track(settings: Settings, tracked: registry.Run, folder: Path, report: Mapping[str, Any]) -> None:
-    tracked.tags({"run_key": report["run_key"], "data.synthetic": report["source"]["synthetic"]})
-    tracked.metrics({"suggested_eps_m": report["k_distance"]["suggested_eps_m"]})
-    for name in (REPORT, TABLE, CSV):
-        tracked.artifact(folder / name)
+def _log(settings: Settings, run: Run, report: dict[str, Any]) -> None:
+    """Log the suggestion, and the table as a nested run per row."""
+    run.metrics({"suggested_eps_m": report["k_distance"]["suggested_eps_m"]})
     for row in report["table"]:
-        settled = {name: row[name] for name in ("eps_m", "min_samples")}
+        parameters = {name: row[name] for name in ("eps_m", "min_samples")}
         name = f"eps {row['eps_m']:g} m, min_samples {row['min_samples']}"
-        with registry.run(settings, name, settled, parent=tracked) as nested:
-            nested.metrics({name: value for name, value in row.items() if name not in settled})
+        with tracking.run(settings, name, parameters, parent=run) as nested:
+            nested.metrics({name: value for name, value in row.items() if name not in parameters})
 
 
-def _result(report: Mapping[str, Any], target: str) -> dict[str, Any]:
-    return {
+def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
+    return {name: report[name] for name in ("best", "table", "run_id", "run_key")} | {
         "n_points": report["source"]["n_points"],
         "synthetic": report["source"]["synthetic"],
         "suggested_eps_m": report["k_distance"]["suggested_eps_m"],
-        "best": report["best"],
-        "table": report["table"],
-        "run_id": report["run_id"],
-        "run_key": report["run_key"],
-        "report_uri": storage.join(target, REPORT),
-        "table_uri": storage.join(target, TABLE),
+        "report_uri": storage.join(uri, REPORT),
+        "table_uri": storage.join(uri, table.PARQUET),
     }

@@ -1,4 +1,4 @@
-"""Synth: a month of synthetic trips in the lake, with the truth beside it, marked as synthetic everywhere."""
+"""Synth: a month of synthetic trips in the lake, marked as synthetic everywhere, with the true hotspots beside it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from cabstand import log
 from cabstand.errors import ConfigError, suggest
-from cabstand.io import lake
-from cabstand.jobs import ingest, zones
+from cabstand.io import lake, zones
+from cabstand.jobs import ingest
 from cabstand.settings import Settings
 from cabstand.trips import eras
 from cabstand.trips.clean import Contract
@@ -34,10 +34,12 @@ class Params:
 
     Attributes
     ----------
+    plan : Plan
+        The trips.
     dataset : str
-        Name in the lake: `synth`, or one that begins with `synth-`, to keep several side by side.
+        Name in the lake: `synth`, or one that begins with `synth-`.
     dry_run : bool
-        Say what would be done, and do nothing.
+        Report what would be written, and write nothing.
     """
 
     plan: generator.Plan
@@ -46,12 +48,12 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Make the trips and return their manifest and addresses.
+    """Generate the trips, and return their manifest and addresses.
 
     Raises
     ------
     ConfigError
-        If a number is out of range, or the lake holds real zones that trips of the zone era would mix with.
+        If a parameter is out of range, or trips of the zone era would mix with the TLC's zones in the lake.
     """
     _check(params)
     plan = params.plan
@@ -59,10 +61,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     where = month.addresses | {"planted_uri": month.planted_uri}
     if params.dry_run:
         return {"dry_run": True, "synthetic": True, "dataset": params.dataset, "month": plan.month} | where
-    kept = zones.publish(settings, synthetic_zones(), only_over_synthetic=True)
-    if not kept and plan.era == eras.ZONES:
+    if not zones.are_real(settings.lake_uri):
+        zones.write(settings.lake_uri, synthetic_zones())
+    elif plan.era == eras.ZONES:
         raise ConfigError(
-            "this lake holds the TLC's zones, and synthetic trips have their own", where=settings.lake_uri,
+            "the lake holds the TLC's zones, and synthetic trips have zones of their own", where=settings.lake_uri,
             hint="give another --lake, or --era coordinates",
         )  # fmt: skip
     manifest = lake.publish(month, lambda *paths: _make(params, month, *paths))

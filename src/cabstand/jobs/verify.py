@@ -1,11 +1,11 @@
-"""Verify: compute each reference figure from the data at hand, and write what was expected and what came out."""
+"""Verify: compute each reference figure from the given data, and write the expected and actual values."""
 
 from __future__ import annotations
 
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -19,23 +19,16 @@ from cabstand.modelling import reference
 from cabstand.report import plain_pages
 from cabstand.settings import Settings
 
+Expected = Mapping[str, tuple[float, float]]  # value and tolerance by figure
 SCHEMA_VERSION = 1
 LIBRARIES = (
-    "cabstand",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pyarrow",
-    "numba",
-    "mlflow",
-    "onnx",
-    "skl2onnx",
-    "onnxruntime",
+    *("cabstand", "numpy", "scipy", "scikit-learn", "pyarrow", "numba"),
+    *("mlflow", "onnx", "skl2onnx", "onnxruntime"),
 )
 TRIPS = "raw file; minutes from 1 to 60 inclusive; one-hot of both LocationIDs; least squares of least norm"
 INTERCEPT, RMSE = 0.005, 0.001
 
-# rows, kept, columns, intercept, RMSE by file name; None where none was published
+# Rows, rows kept, columns, intercept and RMSE by file name; None where no figure was published.
 MONTHS: dict[str, tuple[int, int, int | None, float, float]] = {
     "green_tripdata_2021-01.parquet": (76_518, 73_908, 506, 24.0476, 9.7756),
     "green_tripdata_2022-01.parquet": (62_495, 59_603, 470, 22.0955, 7.6528),
@@ -47,7 +40,7 @@ MONTHS: dict[str, tuple[int, int, int | None, float, float]] = {
     "yellow_tripdata_2023-01.head100k.parquet": (100_000, 97_820, None, 19.9240, 7.5955),
 }
 FULL_MONTH = "yellow_tripdata_2023-03.parquet"
-# Published as "about": the tolerance is what the published digits leave open.
+# Published as "about": the tolerance covers the digits that were not published.
 FULL_FIGURES = {
     "rows": (3_403_766, 0.0),
     "kept": (3_316_216, 0.0),
@@ -57,14 +50,14 @@ FULL_FIGURES = {
 }
 IRIS = {"logistic accuracy": 0.960, "logistic F1": 0.960, "forest accuracy": 0.973, "forest F1": 0.973}
 HOUSING = {"linear R2": (0.476, 0.01), "linear MSE": (0.524, 0.01), "tree R2": (0.588, 0.01), "tree MSE": (0.412, 0.02)}
-# Published as "R2 0.7 to 0.8, MAE 5 to 8 min", without a protocol: a smaller error is no failure, so 0 to 8 passes.
+# Published as "R2 0.7 to 0.8, MAE 5 to 8 min", without a protocol. A smaller error is no failure, so 0 to 8 passes.
 FOREST_MONTH = "green_tripdata_2023-01.parquet"
 FOREST = {"R2": (0.75, 0.05), "MAE": (4.0, 4.0)}
 
 
 @dataclass(frozen=True)
 class Params:
-    """Where the data is and where the evidence goes; an empty `data` checks what needs none."""
+    """Folder of the data (empty: only what needs no file is checked), and output folder of the evidence."""
 
     data: str = ""
     out: str = ""
@@ -72,7 +65,7 @@ class Params:
 
 @dataclass(frozen=True)
 class Check:
-    """One figure: expected, actual, tolerance, and `pass`, `fail` or `not checked` with its reason."""
+    """One figure; `status` is `pass`, `fail` or `not checked`."""
 
     subject: str
     figure: str
@@ -90,12 +83,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     Returns
     -------
     dict
-        `passed`, `failed`, `not_checked`, `evidence_uri`, `page_uri` and the failed checks in words.
+        `passed`, `failed`, `not_checked`, `evidence_uri`, `page_uri`, and `failures`, a line for each.
 
     Raises
     ------
     ConfigError
-        If the data's folder is not there.
+        If there is no such folder of data.
     StorageError
         If the evidence cannot be written.
     """
@@ -147,33 +140,24 @@ def _trips(path: Path) -> dict[str, float]:
 
 
 def _file(
-    data: str,
-    name: str,
-    expected: dict[str, tuple[float, float]],
-    protocol: str,
-    compute: Callable[[Path], dict[str, float]],
+    data: str, name: str, expected: Expected, protocol: str, compute: Callable[[Path], dict[str, float]]
 ) -> Iterator[Check]:
     path = next(iter(sorted(Path(data).rglob(name))), None) if data else None
-    if path is None:
-        for figure, (value, tolerance) in expected.items():
-            yield Check(name, figure, value, None, tolerance, "not checked", protocol, "the file is not there")
-        return
-    try:
-        actual = compute(path)
-    except CabstandError as error:
-        for figure, (value, tolerance) in expected.items():
-            yield Check(name, figure, value, None, tolerance, "fail", protocol, str(error))
-        return
-    yield from _compare(name, expected, actual, protocol)
-
-
-def _compare(
-    subject: str, expected: dict[str, tuple[float, float]], actual: dict[str, float], protocol: str
-) -> Iterator[Check]:
+    status, reason = "not checked", "the file is not there"
+    if path is not None:
+        try:
+            yield from _compare(name, expected, compute(path), protocol)
+            return
+        except CabstandError as error:
+            status, reason = "fail", str(error)
     for figure, (value, tolerance) in expected.items():
-        found = actual[figure]
-        status = "pass" if abs(found - value) <= tolerance else "fail"
-        yield Check(subject, figure, value, found, tolerance, status, protocol)
+        yield Check(name, figure, value, None, tolerance, status, protocol, reason)
+
+
+def _compare(subject: str, expected: Expected, actual: dict[str, float], protocol: str) -> Iterator[Check]:
+    for figure, (value, tolerance) in expected.items():
+        status = "pass" if abs(actual[figure] - value) <= tolerance else "fail"
+        yield Check(subject, figure, value, actual[figure], tolerance, status, protocol)
 
 
 def _environment() -> dict[str, Any]:

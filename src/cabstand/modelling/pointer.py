@@ -22,16 +22,16 @@ POINTER = "pointer.json"
 
 @dataclass(frozen=True)
 class Pointer:
-    """The state of serving of one problem.
+    """What serves for one problem.
 
     Attributes
     ----------
     sequence : int
         1 for the first, one more with each write.
     champion : str
-        Version that serves.
+        Version that answers all other requests.
     challenger : str or None
-        Version that gets `share` of the requests.
+        Version that answers `share` of the requests.
     share : float
         0 to 1.
     previous : str or None
@@ -87,6 +87,12 @@ class Pointer:
 def first(problem: str, champion: str) -> Pointer:
     """Return the pointer of a problem that had none; `stamped` completes it."""
     return Pointer(problem, 0, "", champion)
+
+
+def state(pointer: Pointer | None) -> dict[str, Any]:
+    """Return the part of a pointer that a job's result shows."""
+    absent = {"champion": None, "challenger": None, "share": 0.0, "previous": None, "sequence": 0}
+    return {name: getattr(pointer, name, default) for name, default in absent.items()}
 
 
 def parse_pointer(data: bytes, where: str = POINTER) -> Pointer:

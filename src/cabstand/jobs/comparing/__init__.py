@@ -1,1 +1,1 @@
-"""Trials of clustering engines against each other, and the table made from them."""
+"""Trials of clustering engines, and the table that summarises them."""

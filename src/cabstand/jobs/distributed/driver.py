@@ -34,9 +34,9 @@ from cabstand.io import storage
 from cabstand.io.dask import chunks, ecs_workers, work_files, workers
 from cabstand.io.dask.phases import PhaseRunner
 from cabstand.io.ecs_tasks import Fleet
-from cabstand.jobs.cluster import CORES, INDEX
 from cabstand.jobs.distributed import core_points, tasks
 from cabstand.jobs.distributed.context import Context
+from cabstand.jobs.publishing.hotspots import CORES, INDEX
 
 LABELS = "labels"
 CHUNK_ROWS = 1 << 20

@@ -1,1 +1,1 @@
-"""What a training reads and what it leaves behind."""
+"""The parts of a training: its inputs, the bundle's contents, and its MLflow run."""

@@ -1,4 +1,4 @@
-"""What training reads: files of examples and of a holdout, zones and hotspots, copied here and hashed."""
+"""The inputs of a training: files of examples and of a holdout, zones and hotspots, copied to this machine, hashed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import provenance, storage
+from cabstand.io import provenance, storage, zones
 from cabstand.modelling.problem import Problem
 
 _log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Local copies of all that training reads, and their hashes."""
+    """Local copies of the inputs, and their hashes by name."""
 
     paths: list[Path]
     holdout: list[Path]
@@ -29,12 +29,12 @@ class Inputs:
 def fetch(
     stack: ExitStack, lake: str, problem: Problem, uris: tuple[str, ...], holdout: tuple[str, ...], hotspots: str
 ) -> Inputs:
-    """Copy all that a problem's training reads, for as long as `stack` stands.
+    """Copy the inputs of a problem's training; `stack` removes the copies.
 
     Raises
     ------
     ConfigError
-        If a file is both learned from and held out: that would flatter the model, and freeze it for the gate.
+        If a file is both trained on and held out: the metrics would be too good.
     DataError
         If there is nothing at an address.
     """
@@ -47,14 +47,14 @@ def fetch(
 
     extras = {}
     if "zones" in problem.extras:
-        uri = storage.join(lake, "zones", "zones.parquet")
+        uri = zones.table_uri(lake)
         if storage.exists(uri):
             extras["zones"] = copy(uri, "zones")
         else:
-            _log.warning("no zones in the lake: no centroid distance and no borough (`cabstand zones` gets them)")
+            _log.warning("the lake has no zones, so no centroid distance and no borough; run `cabstand zones` first")
     inputs = Inputs(
-        paths=[copy(uri, f"input{number}") for number, uri in enumerate(expand(uris))],
-        holdout=[copy(uri, f"holdout{number}") for number, uri in enumerate(expand(holdout))],
+        paths=[copy(uri, f"input{number}") for number, uri in enumerate(_expand(uris))],
+        holdout=[copy(uri, f"holdout{number}") for number, uri in enumerate(_expand(holdout))],
         extras=extras,
         hotspots=copy(hotspots, "hotspots") if hotspots else None,
         hashes=hashes,
@@ -63,8 +63,8 @@ def fetch(
     return inputs
 
 
-def expand(uris: tuple[str, ...]) -> list[str]:
-    """Return the files that URIs name; a prefix or folder stands for the Parquet files below it."""
+def _expand(uris: tuple[str, ...]) -> list[str]:
+    """Return the files that URIs name; a folder or prefix means the Parquet files below it."""
     found: list[str] = []
     for uri in uris:
         if storage.exists(uri):
@@ -80,4 +80,4 @@ def expand(uris: tuple[str, ...]) -> list[str]:
 def _check_apart(hashes: Mapping[str, str]) -> None:
     learned = {sha for name, sha in hashes.items() if name.startswith("input")}
     if any(name.startswith("holdout") and sha in learned for name, sha in hashes.items()):
-        raise ConfigError("holds a file that --input holds too", where="--holdout", hint="judge on other, later data")
+        raise ConfigError("holds a file that --input holds too", where="--holdout", hint="hold out other, later data")

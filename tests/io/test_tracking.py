@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cabstand.errors import RegistryError
-from cabstand.io import provenance, registry
+from cabstand.io import provenance, tracking
 from cabstand.settings import Settings
 
 
@@ -21,14 +21,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def test_run_logs_everything(settings: Settings, tmp_path: Path) -> None:
     note = tmp_path / "note.txt"
     note.write_text("kept")
-    source = registry.Source("s3://lake/trips.parquet", "ab" * 32)
-    with registry.run(settings, "outer", {"eps_m": 50.0}, source=source) as outer:
+    source = tracking.Source("s3://lake/trips.parquet", "ab" * 32)
+    with tracking.run(settings, "outer", {"eps_m": 50.0}, source=source) as outer:
         outer.metrics({"wall_s": 1.5, "not_a_number": float("nan")})
         outer.artifact(note)
         outer.table("table.json", {"rows": 3})
-        with registry.run(settings, "inner", {}, parent=outer) as inner:
+        with tracking.run(settings, "inner", {}, parent=outer) as inner:
             pass
-    store = registry.client(settings)
+    store = tracking.client(settings)
     found = store.get_run(outer.id)
     assert found.info.status == "FINISHED"
     assert found.data.params == {"eps_m": "50.0"}
@@ -43,14 +43,14 @@ def test_run_logs_everything(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")])
 def test_a_broken_run_says_how_it_ended(settings: Settings, error: type[BaseException], status: str) -> None:
-    with pytest.raises(error), registry.run(settings, "broken", {}) as opened:
+    with pytest.raises(error), tracking.run(settings, "broken", {}) as opened:
         raise error
-    assert registry.client(settings).get_run(opened.id).info.status == status
+    assert tracking.client(settings).get_run(opened.id).info.status == status
 
 
 def test_untracked_run_touches_nothing(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "none")
-    with registry.run(settings, "quiet", {"a": 1}, source=registry.Source("x", "y"), enabled=False) as opened:
+    with tracking.run(settings, "quiet", {"a": 1}, source=tracking.Source("x", "y"), enabled=False) as opened:
         opened.metrics({"a": 1})
         opened.tags({"a": 1})
         opened.artifact(tmp_path / "absent")
@@ -64,7 +64,7 @@ def test_a_server_that_is_down_is_one_line_and_soon(tmp_path: Path) -> None:
         uri = f"http://someone:hunter2@127.0.0.1:{taken.getsockname()[1]}"  # pragma: allowlist secret
         settings = Settings(home=tmp_path, mlflow_tracking_uri=uri)  # type: ignore[arg-type]
         began = time.monotonic()
-        with pytest.raises(RegistryError) as caught, registry.run(settings, "lost", {}):
+        with pytest.raises(RegistryError) as caught, tracking.run(settings, "lost", {}):
             pass
     line = str(caught.value)
     assert "does not answer" in line

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from cabstand.errors import RegistryError
-from cabstand.io import bundles, pointer, registry
-from cabstand.jobs import models, promote, train
+from cabstand.io import bundles, pointer, tracking
+from cabstand.jobs import models_inspect, promote, train
 from cabstand.modelling import fit
+from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
@@ -67,14 +68,14 @@ def test_runs_reach_the_server_and_its_end_is_one_line(
     settings = Settings(home=tmp_path / "home", mlflow_tracking_uri=uri)  # type: ignore[arg-type]
     note = tmp_path / "note.txt"
     note.write_text("kept")
-    with registry.run(settings, "outer", {"eps_m": 50.0}, source=registry.Source("here", "ab" * 32)) as outer:
+    with tracking.run(settings, "outer", {"eps_m": 50.0}, source=tracking.Source("here", "ab" * 32)) as outer:
         outer.metrics({"wall_s": 1.5})
         outer.artifact(note)
-    store = registry.client(settings)
+    store = tracking.client(settings)
     assert store.get_run(outer.id).data.metrics == {"wall_s": 1.5}
     assert [item.path for item in store.list_artifacts(outer.id)] == ["note.txt"]
     assert not (tmp_path / "home" / "mlflow.db").exists()
-    with pytest.raises(RegistryError, match="does not answer"), registry.run(settings, "cut off", {}) as opened:
+    with pytest.raises(RegistryError, match="does not answer"), tracking.run(settings, "cut off", {}) as opened:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         opened.metrics({"wall_s": 1.0})
@@ -102,5 +103,5 @@ def test_a_server_that_goes_away_in_a_training_or_a_promotion_leaves_the_champio
         promote.run(settings, promote.Params("iris"))
     assert bundles.versions(settings.artifacts_uri, "iris") == [first]
     current, _ = pointer.read(settings.artifacts_uri, "iris")
-    assert pointer.state(current)["champion"] == first
-    assert models.inspect(settings, "iris")["version"] == first
+    assert state(current)["champion"] == first
+    assert models_inspect.run(settings, models_inspect.Params("iris"))["version"] == first

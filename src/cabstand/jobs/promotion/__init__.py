@@ -1,0 +1,1 @@
+"""Judging a version, and acting on the verdict."""

@@ -1,0 +1,107 @@
+"""Act on a verdict: write the pointer, and record the decision in MLflow and beside the bundles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from cabstand.errors import ConflictError, StorageError
+from cabstand.io import pointer, storage, tracking
+from cabstand.jobs.promotion.judging import Judged
+from cabstand.modelling.pointer import Pointer, first, state
+from cabstand.settings import Settings
+
+
+def write_pointer(
+    settings: Settings, problem: str, version: str, judged_at: int, *, share: float = 0.0, who: str = "", why: str = ""
+) -> tuple[bool, Pointer | None]:
+    """Make a version champion, or challenger with a share of the requests, unless the pointer has changed.
+
+    Parameters
+    ----------
+    settings : Settings
+        Names the artifact store.
+    problem, version : str
+        What passed the gate.
+    judged_at : int
+        `sequence` of the pointer that the version was judged against; 0 where there was none.
+    share : float
+        0 makes it champion, and so does any share where there is no champion.
+    who, why : str
+        Author (by default the user's name) and reason.
+
+    Returns
+    -------
+    bool, Pointer or None
+        Whether it was written, and the pointer as it is now.
+
+    Raises
+    ------
+    StorageError
+        If the store does not take the write.
+    """
+    artifacts = settings.artifacts_uri
+    current, tag = pointer.read(artifacts, problem)
+    if state(current)["sequence"] != judged_at:
+        return False, current
+    if current is None:
+        new = first(problem, version)
+    else:
+        new = current.challenged(version, share) if share else current.promoted(version)
+    try:
+        return True, pointer.write(artifacts, new, current, tag, who=who, why=why)
+    except ConflictError:
+        return False, pointer.read(artifacts, problem)[0]
+
+
+def result(judged: Judged, promoted: bool, current: Pointer | None, reason: str = "") -> dict[str, Any]:
+    """Return a decision as results and audit records show it; `reason` is the verdict's unless given."""
+    return {
+        "problem": judged.problem,
+        "decision": "promoted" if promoted else "refused",
+        "reason": reason or judged.verdict.reason,
+        "version": judged.version,
+        **state(current),
+        "judged_against": judged.pointer.champion if judged.pointer else None,
+        "verdict": asdict(judged.verdict),
+        "holdout_sha256": judged.holdout,
+    }
+
+
+def log_verdict(settings: Settings, judged: Judged) -> None:
+    """Log a verdict with its numbers to MLflow."""
+    verdict = judged.verdict
+    parameters = {
+        "problem": judged.problem,
+        "challenger": judged.version,
+        "holdout": judged.holdout,
+        "champion": judged.pointer.champion if judged.pointer else "none",
+    }
+    with tracking.run(settings, f"gate {judged.problem}", parameters) as run:
+        numbers = ("champion_loss", "challenger_loss", "gain", "gain_low", "n")
+        run.metrics({name: getattr(verdict, name) for name in numbers})
+        run.tags({"gate.passed": verdict.passed, "gate.reason": verdict.reason})
+        run.table("verdict.json", asdict(verdict))
+
+
+def write_record(settings: Settings, judged: Judged, decided: Mapping[str, Any]) -> str:
+    """Write the audit record of a decision beside the bundles, and return its URI.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; the decision stands, and the message says so.
+    """
+    now = datetime.now(UTC)
+    name = f"{state(judged.pointer)['sequence']:06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"
+    uri = storage.join(settings.artifacts_uri, judged.problem, "decisions", name)
+    content = {"schema_version": 1, "when": now.isoformat(), **decided}
+    try:
+        storage.write(uri, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    except StorageError as error:
+        what = f"{judged.version} is {decided['decision']}, but the record of it cannot be written: {error.what}"
+        raise StorageError(what, where=uri) from error
+    return uri

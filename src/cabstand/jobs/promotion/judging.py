@@ -1,0 +1,91 @@
+"""Judge a version against the champion, on the holdout that was frozen when the version was trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cabstand.errors import ConfigError, DataError
+from cabstand.io import bundles, pointer
+from cabstand.modelling import gate, measures
+from cabstand.modelling.bundle import Manifest
+from cabstand.modelling.gate import GateLimits, Verdict
+from cabstand.modelling.pointer import Pointer
+from cabstand.modelling.problem import Examples, Problem
+from cabstand.settings import Settings
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The gate's verdict on a version.
+
+    Attributes
+    ----------
+    problem, version : str
+        The challenger.
+    verdict : Verdict
+    pointer : Pointer or None
+        The pointer that names the champion it was judged against; None if the best constant was.
+    holdout : str
+        SHA-256 of the rows.
+    """
+
+    problem: str
+    version: str
+    verdict: Verdict
+    pointer: Pointer | None
+    holdout: str
+
+
+def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
+    """Judge a version (by default the newest) against the champion or, without one, against the best constant.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If there is no such version, or its bundle, its holdout or the champion's bundle is damaged.
+    """
+    artifacts = settings.artifacts_uri
+    current, _ = pointer.read(artifacts, problem.name)
+    chosen = bundles.resolve(artifacts, problem.name, version) if version else _newest(artifacts, problem.name)
+    manifest = bundles.read_manifest(artifacts, problem.name, chosen)
+    holdout = manifest.training.get("holdout", {}).get("sha256")
+    if not holdout:
+        raise DataError("names no frozen holdout", where=f"{problem.name} {chosen}", hint="train it again")
+    rows = bundles.read_holdout(artifacts, problem.name, holdout)
+    challenger = _losses(artifacts, problem, manifest, rows)
+    if current is None:
+        champion = _constant_losses(problem, manifest, rows)
+    else:
+        against = bundles.read_manifest(artifacts, problem.name, current.champion)
+        champion = _losses(artifacts, problem, against, rows)
+    verdict = gate.judge(champion, challenger, _limits(settings), segments=rows.segments, time=rows.time)
+    return Judged(problem.name, chosen, verdict, current, holdout)
+
+
+def _newest(artifacts: str, problem: str) -> str:
+    known = bundles.versions(artifacts, problem)
+    if not known:
+        raise ConfigError("nothing is trained yet", where=problem, hint=f"cabstand train --problem {problem}")
+    return max(known, key=lambda version: bundles.read_manifest(artifacts, problem, version).created)
+
+
+def _limits(settings: Settings) -> GateLimits:
+    return GateLimits(
+        settings.gate_min_gain,
+        settings.gate_confidence,
+        settings.gate_max_segment_loss,
+        settings.gate_min_segment_rows,
+        settings.gate_resamples,
+    )
+
+
+def _losses(artifacts: str, problem: Problem, manifest: Manifest, rows: Examples) -> measures.FloatArray:
+    answers = bundles.predictor(artifacts, problem, manifest).predict(rows.columns)
+    return measures.losses(problem.metric, rows.target, answers)
+
+
+def _constant_losses(problem: Problem, manifest: Manifest, rows: Examples) -> measures.FloatArray:
+    constant = np.full(len(rows), manifest.training["constant"])
+    return measures.losses(problem.metric, rows.target, {"point": constant, "label": constant})

@@ -1,0 +1,1 @@
+"""What the jobs that publish a folder of results share."""

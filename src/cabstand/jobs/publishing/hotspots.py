@@ -1,0 +1,103 @@
+"""A published clustering: its files, what its manifest says of them, and the result of the job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cabstand.clustering import geofiles
+from cabstand.clustering.hotspots import Hotspots
+from cabstand.clustering.zone_lookup import nearest_zones
+from cabstand.io import provenance, publish, storage
+from cabstand.io.tracking import Source
+from cabstand.io.zones import Outlines
+from cabstand.jobs.publishing.once import Kind, Manifest, Output, Request
+
+LABELS, CORES, INDEX = "labels.parquet", "cores.parquet", "hotspots.npz"
+HOTSPOTS, GEOJSON = "hotspots.parquet", "hotspots.geojson"
+KIND = Kind("cluster", "hotspots", "hotspots", artifacts=(HOTSPOTS, GEOJSON))
+_COUNTS = ("n_points", "n_clusters", "n_noise", "n_core")
+_USAGE = ("wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb")
+_RESULT = ("engine", "n_workers", "n_blocks", "eps_m", "min_samples", *_COUNTS, *_USAGE, "run_id", "run_key")
+
+
+def request(
+    params: Any,
+    source: Source,
+    outlines: Outlines | None,
+    engine: str,
+    n_workers: int,
+    weight_column: str | None = None,
+    *,
+    planned: dict[str, Any],
+) -> Request:
+    """Return the request for a clustering, as the `Params` of `cluster` or `cluster_dask` ask for it."""
+    parameters = {
+        "eps_m": float(params.eps_m),
+        "min_samples": params.min_samples,
+        "engine": engine,
+        "n_workers": n_workers,
+        "end": params.end,
+        "weight_column": weight_column,
+    }
+    inputs = {"zones": outlines.tag if outlines else ""}
+    return Request(source, parameters, inputs, planned, params.out, params.track, params.dry_run)
+
+
+def write(folder: Path, hotspots: Hotspots, outlines: Outlines | None, eps_m: float, source: dict[str, Any]) -> None:
+    """Write the hotspots as GeoParquet and GeoJSON, with the names of their zones where the lake has zones.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder.
+    hotspots : Hotspots
+    outlines : Outlines, optional
+    eps_m : float
+        The clustering's eps in metres.
+    source : dict
+        `source` and `synthetic`, for the GeoJSON.
+    """
+    names = nearest_zones(hotspots.centroid, outlines.geojson) if outlines else None
+    table = geofiles.hotspots_table(hotspots, names, eps_m)
+    write_parquet(table, folder / HOTSPOTS)
+    (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, source)))
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table as every Parquet file of a clustering is written."""
+    pq.write_table(table, path, compression="zstd")
+
+
+def complete(output: Output, facts: Manifest) -> Manifest:
+    """Log the figures among `facts`, and return `facts` with the size and hash of each file written."""
+    output.run.metrics({name: facts[name] for name in (*_COUNTS, *_USAGE) if name in facts})
+    files = (path for path in sorted(output.folder.rglob("*")) if path.is_file())
+    return facts | {
+        "files": {
+            path.relative_to(output.folder).as_posix(): {
+                "bytes": path.stat().st_size,
+                "sha256": provenance.sha256_file(path),
+            }
+            for path in files
+        }
+    }
+
+
+def result(manifest: Manifest, uri: str, labels: str = LABELS) -> dict[str, Any]:
+    """Return the result of a clustering that is published at `uri`."""
+    source = manifest["source"]
+    return {name: manifest[name] for name in _RESULT if name in manifest} | {
+        "n_without_place": source["n_without_place"],
+        "synthetic": source["synthetic"],
+        "labels_uri": storage.join(uri, labels),
+        "hotspots_uri": storage.join(uri, HOTSPOTS),
+        "geojson_uri": storage.join(uri, GEOJSON),
+        "cores_uri": storage.join(uri, CORES),
+        "index_uri": storage.join(uri, INDEX),
+        "manifest_uri": storage.join(uri, publish.MANIFEST),
+    }
