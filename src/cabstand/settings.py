@@ -87,11 +87,6 @@ class Settings(BaseSettings):
     lambda_function: str = Field(
         "", validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"), description="Set by AWS Lambda; not by people."
     )
-    lambda_initialization: str = Field(
-        "",
-        validation_alias=AliasChoices("AWS_LAMBDA_INITIALIZATION_TYPE"),
-        description="Set by AWS Lambda; not by people.",
-    )
 
     # --- comparison of engines
     score_weight_wall: float = Field(0.5, ge=0, description="Weight of wall time in the combined score of an engine.")

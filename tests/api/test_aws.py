@@ -33,7 +33,7 @@ def handler(home: tuple[Path, str]) -> Handler:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CABSTAND_HOME", str(home[0]))
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", "cabstand")
-        patch.setattr("cabstand.api.aws._configure", lambda level: None)
+        patch.setattr("cabstand.api.aws.configure", lambda level, **_: None)
         patch.setattr("sys.stdout", LINES)
         return lambda_handler()
 

@@ -1,4 +1,4 @@
-"""Which API key is valid: the stored hashes in memory, compared in constant time, read anew as they age."""
+"""The valid API keys: their hashes in memory, compared in constant time, read again as they age."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Keyring:
     Parameters
     ----------
     load : callable
-        Returns the stored keys; it may fail, and the last ones read stay in force then.
+        Returns the stored keys; when it fails, the last ones stay in force.
     refresh_s : float
-        Age at which they are read again before the next request is judged.
+        Age at which they are read again before the next request is checked.
     """
 
     def __init__(self, load: Callable[[], list[ApiKey]], refresh_s: float) -> None:
@@ -34,25 +34,23 @@ class Keyring:
         self._keys: dict[str, ApiKey] = {}
         self._read_at = -1e12
         self._lock = threading.Lock()
-        self.failures = 0
 
     def stale(self) -> bool:
-        """Say whether the keys are too old to judge by.
+        """Return whether the keys must be read again.
 
         Wall time, in both directions: a function that was frozen or restored must notice, and a clock may be set back.
         """
         return abs(time.time() - self._read_at) > self._refresh_s
 
     def refresh(self) -> None:
-        """Read the keys again, once however many ask; on an error keep the ones there are."""
+        """Read the keys again, once for all who wait; on an error the last ones stay in force."""
         with self._lock:
             if not self.stale():
                 return
             try:
                 self._keys = {key.id: key for key in self._load()}
             except CabstandError as error:
-                self.failures += 1
-                logger.warning("keys not read, the last ones stay in force: %s", error)
+                logger.warning("API keys not read, the last ones stay in force: %s", error)
             self._read_at = time.time()
 
     def find(self, key: str) -> ApiKey | None:

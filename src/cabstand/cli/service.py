@@ -1,4 +1,4 @@
-"""Commands about the prediction service: serve it, its keys, asking it, its log."""
+"""Commands of the prediction service: `serve`, `predict`, `keys` and `predictions`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     keys.command("list")(list_keys)
     keys.command("revoke")(revoke_key)
     app.add_typer(keys, name="keys")
-    log = typer.Typer(no_args_is_help=True, help="The log of predictions.")
+    log = typer.Typer(no_args_is_help=True, help="The prediction log.")
     log.command("export")(export)
     log.command("delete")(delete)
     app.add_typer(log, name="predictions")
@@ -40,24 +40,24 @@ def serve(
     from cabstand.io import keys
 
     if settings.api_keys_required and not keys.load(settings):
-        typer.echo("no API key yet: make one with `cabstand keys create NAME`", err=True)
+        typer.echo("no API key yet: create one with `cabstand keys create NAME`", err=True)
     typer.echo(f"serving on http://{host}:{port}, documentation at /docs; stop with Ctrl-C", err=True)
     emit(run(settings, host, port))
 
 
 def create_key(
-    name: Annotated[str, typer.Argument(help="Whose key it is.")],
-    scope: Annotated[list[str] | None, typer.Option(help="What it may do (repeatable): predict, metrics.")] = None,
-    expires_days: Annotated[int | None, typer.Option(help="Days it is valid; no end by default.")] = None,
+    name: Annotated[str, typer.Argument(help="Name of the key's user.")],
+    scope: Annotated[list[str] | None, typer.Option(help="What the key may do (repeatable): predict, metrics.")] = None,
+    expires_days: Annotated[int | None, typer.Option(help="Days that the key is valid; forever by default.")] = None,
 ) -> None:
-    """Make an API key; it is shown this once and only its hash is kept."""
+    """Create an API key. It is shown only now; cabstand stores its hash."""
     from cabstand.io.keys import SCOPES
 
     _keys(action="create", name=name, scopes=tuple(scope or SCOPES), expires_days=expires_days)
 
 
 def list_keys() -> None:
-    """List the API keys by name, with what they may do and until when."""
+    """List the API keys with their scopes and expiry dates."""
     _keys(action="list")
 
 
@@ -68,12 +68,12 @@ def revoke_key(name: Annotated[str, typer.Argument(help="Name or id of the key."
 
 def predict(
     values: Annotated[list[str] | None, typer.Argument(help="One row, as name=value for each field.")] = None,
-    url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8000",
-    key: Annotated[str, typer.Option(help="API key; better given as CABSTAND_API_KEY.")] = "",
-    problem: Annotated[str, typer.Option(help="Which problem.")] = "trip-duration",
-    file: Annotated[Path | None, typer.Option(help="A CSV whose head names the fields.")] = None,
+    url: Annotated[str, typer.Option(help="The service's address.")] = "http://127.0.0.1:8000",
+    key: Annotated[str, typer.Option(help="API key; better set in CABSTAND_API_KEY.")] = "",
+    problem: Annotated[str, typer.Option(help="Name of the problem.")] = "trip-duration",
+    file: Annotated[Path | None, typer.Option(help="A CSV with the fields in its header.")] = None,
 ) -> None:
-    """Ask a running service for one row, or for a CSV of rows, and show the answers as a table."""
+    """Predict one row, or a CSV of rows, by a running service, and show the answers as a table."""
     from cabstand.jobs import predict as job
 
     pairs = [text.partition("=") for text in values or []]
@@ -87,21 +87,21 @@ def predict(
 
 
 def export(
-    problem: Annotated[str, typer.Option(help="Which problem.")] = "trip-duration",
+    problem: Annotated[str, typer.Option(help="Name of the problem.")] = "trip-duration",
     since: Annotated[str, typer.Option(help="First day, UTC.")] = "",
-    until: Annotated[str, typer.Option(help="Day after the last, UTC.")] = "",
-    source: Annotated[str, typer.Option(help="local or lake.")] = "local",
+    until: Annotated[str, typer.Option(help="Day after the last one, UTC.")] = "",
+    source: Annotated[str, typer.Option(help="The log on this machine (local) or in the lake (lake).")] = "local",
     out: Annotated[str, typer.Option(help="URI of the Parquet file; by default in the lake.")] = "",
 ) -> None:
-    """Write logged predictions as Parquet, for the drift monitor."""
+    """Export logged predictions as Parquet, for the drift monitor."""
     _predictions(action="export", source=_source(source), problem=problem, since=since, until=until, out=out)
 
 
 def delete(
-    request_id: Annotated[str, typer.Option(help="Request id, as the answer named it.")],
-    source: Annotated[str, typer.Option(help="local or lake.")] = "local",
+    request_id: Annotated[str, typer.Option(help="Request id from the answer.")],
+    source: Annotated[str, typer.Option(help="The log on this machine (local) or in the lake (lake).")] = "local",
 ) -> None:
-    """Delete what one request left in the log."""
+    """Delete one request's rows from the log."""
     _predictions(action="delete", source=_source(source), request_id=request_id)
 
 
@@ -122,7 +122,7 @@ def _source(text: str) -> Literal["local", "lake"]:
         return "local"
     if text == "lake":
         return "lake"
-    raise ConfigError(f"unknown source {text}", hint="local or lake")
+    raise ConfigError(f"unknown source {text}", hint="known: local, lake")
 
 
 def _table(answers: list[dict[str, Any] | None], errors: list[dict[str, Any]]) -> None:

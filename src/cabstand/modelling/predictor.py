@@ -43,8 +43,6 @@ class Predictor:
         model = check_file(manifest, MODEL, files[MODEL])
         self._outputs = list(manifest.outputs)
         self.session = open_session(model, where, manifest.n_features, manifest.outputs)
-        # What `InferenceSession.run` calls in the end: its own look at the names takes one row as long as ten trees.
-        self._run = self.session._sess.run
 
     def predict(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
         """Return one array an output: `point`, `low`, `high` float32 (n,); or `label` (n,), `probability` (n, c)."""
@@ -52,7 +50,7 @@ class Predictor:
 
     def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
         """Return one array an output for a feature matrix (n, k)."""
-        found = self._run(self._outputs, {"features": matrix}, None)
+        found = self.session.run(self._outputs, {"features": matrix})
         return {
             name: values if name == "probability" else values.reshape(-1)
             for name, values in zip(self._outputs, found, strict=True)

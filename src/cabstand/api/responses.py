@@ -1,0 +1,133 @@
+"""Response bodies: what FastAPI writes and what the OpenAPI document describes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse
+
+Count = Annotated[int, Field(ge=0)]
+Json = dict[str, Any]
+NULL = "Null where the row was wrong."
+
+
+class Problem(BaseModel):
+    """A problem detail (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[Json] = []
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="JSON pointer into the body.")
+    detail: str
+
+
+class RowErrors(BaseModel):
+    """What is wrong with one row of a batch."""
+
+    row: Count
+    errors: list[FieldError]
+
+
+class Heading(BaseModel):
+    """What every answer of a model begins with."""
+
+    problem: str
+    version: str
+    role: Literal["champion", "challenger"]
+    request_id: str
+
+
+class Prediction(Heading):
+    """The answer to one row."""
+
+    answer: Json
+
+
+class Predictions(Heading):
+    """The answers to a batch of rows."""
+
+    answers: list[Annotated[Json | None, Field(description=NULL)]]
+    errors: list[RowErrors]
+
+
+class Nearest(BaseModel):
+    """The hotspot near a point."""
+
+    hotspot: int | None = Field(description="Id, null where no core point is near.")
+    distance_m: float | None = Field(description="Metres to its nearest core point.", json_schema_extra={"x-unit": "m"})
+
+
+class NearestHotspot(Heading):
+    """The answer to one point."""
+
+    answer: Nearest
+
+
+class NearestHotspots(Heading):
+    """The answers to a batch of points."""
+
+    answers: list[Annotated[Nearest | None, Field(description=NULL)]]
+    errors: list[RowErrors]
+
+
+class Hotspots(BaseModel):
+    """A page of hotspots as GeoJSON."""
+
+    type: Literal["FeatureCollection"]
+    version: str
+    features: list[Json]
+    next: int | None = Field(description="`after` of the next page.")
+
+
+class Root(BaseModel):
+    """Name, version and links."""
+
+    name: str
+    version: str
+    links: dict[str, str]
+
+
+class Health(BaseModel):
+    """The process is alive."""
+
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    """Every bundle is loaded."""
+
+    status: Literal["ready"]
+    versions: dict[str, str]
+
+
+class ServedProblem(BaseModel):
+    """The bundles that serve one problem."""
+
+    problem: str
+    description: str
+    sequence: Count
+    share: float = Field(ge=0, le=1)
+    champion: Json
+    challenger: Json | None
+
+
+class Models(BaseModel):
+    """The bundles that serve each problem."""
+
+    models: list[ServedProblem]
+
+
+class GeoJson(JSONResponse):
+    """JSON under GeoJSON's media type."""
+
+    media_type = "application/geo+json"
