@@ -105,8 +105,7 @@ class Model:
 
 
 def _rounded(values: NDArray[Any]) -> list[float]:
-    rounded: list[float] = np.round(values.astype(float), DECIMALS).tolist()
-    return rounded
+    return [round(value, DECIMALS) for value in values.tolist()]
 
 
 def _hotspots(manifest: Manifest, read: Callable[[str], bytes]) -> CoreIndex | None:

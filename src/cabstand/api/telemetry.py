@@ -26,6 +26,15 @@ MAX_PENDING = 20_000
 # A thread that writes takes the interpreter's lock from the one that answers, so it writes seldom.
 PAUSE_S = 0.25
 RETAIN_EVERY_S = 3600.0
+# The metrics in the line of a Lambda function's request, in CloudWatch's units.
+UNITS = {
+    "Requests": "Count",
+    "Errors4xx": "Count",
+    "Errors5xx": "Count",
+    "LatencyMs": "Milliseconds",
+    "Predictions": "Count",
+    "PredictionsDropped": "Count",
+}
 
 
 class Telemetry(Protocol):
@@ -166,14 +175,15 @@ class Immediate:
         Returns further metrics of each request's line.
     """
 
-    NAMESPACE = "cabstand"
-
     def __init__(self, stream: TextIO | None = None, gauges: Callable[[], dict[str, float]] = dict) -> None:
         self.dropped = 0
         self._stream = stream or sys.stdout
         self._gauges = gauges
         self._reported = 0
         self._held: list[Record] = []
+        units = UNITS | dict.fromkeys(gauges(), "None")
+        metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+        self._directive = {"Namespace": "cabstand", "Dimensions": [["service"]], "Metrics": metrics}
 
     def predicted(self, rows: PredictedRows) -> None:
         """Keep the rows until the request's own line, which follows at once."""
@@ -183,28 +193,22 @@ class Immediate:
         """Write a line for each predicted row, then the request's line with its metrics."""
         at = time.time()
         dropped, self._reported = self.dropped - self._reported, self.dropped
-        counts = {
+        request = request_record(call, method, latency_s, at) | {
+            "service": "api",
             "Requests": 1,
             "Errors4xx": int(400 <= call.status < 500),
             "Errors5xx": int(call.status >= 500),
+            "LatencyMs": round(latency_s * 1e3, 3),
             "Predictions": call.n_rows,
             "PredictionsDropped": dropped,
+            **self._gauges(),
+            "_aws": {"Timestamp": int(at * 1000), "CloudWatchMetrics": [self._directive]},
         }
-        latency = {"LatencyMs": round(latency_s * 1e3, 3)}
-        gauges = self._gauges()
-        units = dict.fromkeys(counts, "Count") | dict.fromkeys(latency, "Milliseconds") | dict.fromkeys(gauges, "None")
-        request = request_record(call, method, latency_s, at) | {"service": "api"} | counts | latency | gauges
-        request["_aws"] = {"Timestamp": int(at * 1000), "CloudWatchMetrics": [self._directive(units)]}
         predictions, self._held = self._held, []
         self._write(b"".join([*map(line, predictions), to_json(request), b"\n"]).decode())
 
     def close(self) -> None:
         """Nothing is pending."""
-
-    def _directive(self, units: dict[str, str]) -> Record:
-        """Return what tells CloudWatch which items of a line are metrics."""
-        metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
-        return {"Namespace": self.NAMESPACE, "Dimensions": [["service"]], "Metrics": metrics}
 
     def _write(self, text: str) -> None:
         try:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from fastapi import FastAPI, Header, Request, Response
-from pydantic.json_schema import SkipJsonSchema
+from fastapi import FastAPI, Request, Response
 from pydantic_core import to_json
 
 from cabstand.api import hotspots, openapi
@@ -27,12 +26,21 @@ from cabstand.io.prediction_lines import PredictedRows
 
 NEAREST = "/v1/hotspots/nearest"
 ANY_ROW = {"type": "object", "properties": {}}
-RoutingKey = Annotated[
-    str | SkipJsonSchema[None],
-    Header(
-        alias="x-routing-key",
-        description="What decides between champion and challenger; the body where it is absent.",
-    ),
+# Described here and read from the request: FastAPI's own parameters take as long as the model.
+PARAMETERS = [
+    {
+        "name": "problem",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "A problem listed at /v1/models.",
+    },
+    {
+        "name": "x-routing-key",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "What decides between champion and challenger; the body where it is absent.",
+    },
 ]
 
 
@@ -53,19 +61,19 @@ def register(app: FastAPI, service: Service) -> None:
 
     @app.post(
         PREDICT, tags=["models"], summary="Predict one row", response_model=Prediction, responses=problems,
-        openapi_extra=openapi.one_row(ANY_ROW),
+        openapi_extra=openapi.one_row(ANY_ROW) | {"parameters": PARAMETERS},
     )  # fmt: skip
-    async def predict(request: Request, problem: str, routing_key: RoutingKey = None) -> Response:
+    async def predict(request: Request) -> Response:
         body = await request.body()
-        return _one(service, request.state.call, _model(store, problem, routing_key, body), body)
+        return _one(service, request.state.call, _model(store, request, body), body)
 
     @app.post(
         PREDICT + BATCH, tags=["models"], summary="Predict a batch of rows", response_model=Predictions,
-        responses=problems, openapi_extra=openapi.many_rows(ANY_ROW),
+        responses=problems, openapi_extra=openapi.many_rows(ANY_ROW) | {"parameters": PARAMETERS},
     )  # fmt: skip
-    async def predict_batch(request: Request, problem: str, routing_key: RoutingKey = None) -> Response:
+    async def predict_batch(request: Request) -> Response:
         body = await request.body()
-        return _many(service, request.state.call, _model(store, problem, routing_key, body), body)
+        return _many(service, request.state.call, _model(store, request, body), body)
 
     @app.post(
         NEAREST, tags=["hotspots"], summary="The hotspot near a point", response_model=NearestHotspot,
@@ -83,9 +91,10 @@ def register(app: FastAPI, service: Service) -> None:
         return _many(service, request.state.call, _hotspots(store), await request.body())
 
 
-def _model(store: ModelStore, problem: str, routing_key: str | None, body: bytes) -> Chosen:
-    served = store.find(problem)
-    model, role = served.choose(body if routing_key is None else routing_key.encode("latin-1"))
+def _model(store: ModelStore, request: Request, body: bytes) -> Chosen:
+    problem = request.path_params["problem"]
+    routing_key = request.headers.get("x-routing-key")
+    model, role = store.find(problem).choose(body if routing_key is None else routing_key.encode("latin-1"))
     return Chosen(problem, model.version, role, model.schema, model.answer)
 
 
