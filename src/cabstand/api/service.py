@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 class Service:
     """What routes and middleware share."""
 
-    settings: Settings
     metrics: Metrics
     store: ModelStore
     keyring: Keyring
@@ -47,7 +46,7 @@ def build(settings: Settings) -> Service:
     metrics.gauge(
         "cabstand_log_dropped", "Log lines and predictions that were dropped.", lambda: {(): telemetry.dropped}
     )
-    return Service(settings, metrics, store, keyring, telemetry, _tracing(settings))
+    return Service(metrics, store, keyring, telemetry, _tracing(settings))
 
 
 def listed(text: str) -> list[str]:

@@ -121,7 +121,7 @@ class Threaded:
             if len(self._requests) + len(self._predictions) + len(records) > MAX_PENDING:
                 self.dropped += len(records)
             else:
-                queue += records
+                queue.extend(records)
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE_S):

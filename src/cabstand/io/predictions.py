@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from pydantic_core import to_json
 
@@ -30,7 +29,12 @@ CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
 """
 
 
-_INSERT = f"INSERT INTO predictions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+# One statement for any number of rows: one for each row would give up the interpreter's lock and wait for it each time,
+# and a server under load keeps it busy.
+_INSERT = f"""
+INSERT INTO predictions ({", ".join(COLUMNS)})
+SELECT {", ".join(f"json_extract(value, '$.{name}')" for name in COLUMNS)} FROM json_each(?)
+"""  # noqa: S608
 
 
 class PredictionFiles:
@@ -121,7 +125,7 @@ class PredictionFiles:
         done = False
         try:
             with self._open() as connection:
-                connection.executemany(_INSERT, map(_values, records))
+                connection.execute(_INSERT, (to_json(records, inf_nan_mode="null").decode(),))
             done = True
         finally:
             if not (done and self._keep_open):
@@ -164,9 +168,3 @@ class PredictionFiles:
             yield
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"prediction log: {error}", where=self.folder) from error
-
-
-def _values(record: Record) -> list[Any]:
-    """Return a record's values in SQLite."""
-    features, answer = (to_json(record[name], inf_nan_mode="null").decode() for name in ("features", "answer"))
-    return [*(record[name] for name in COLUMNS[:-2]), features, answer]
