@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,7 +18,6 @@ from cabstand.api.call import Call
 from cabstand.api.errors import ApiError, respond
 from cabstand.api.limits import RateLimit
 from cabstand.api.service import Service
-from cabstand.io.keys import ApiKey
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 METRICS_PATH = "/metrics"
@@ -33,7 +31,6 @@ SECURITY_HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-Headers = MutableMapping[bytes, bytes]
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class Guard:
         self._service.store.tick()
         return call
 
-    async def _admit(self, scope: Scope, headers: Headers, call: Call) -> None:
+    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], call: Call) -> None:
         if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS_BYTES:
             raise ApiError(431, "headers-too-large", f"the headers exceed {MAX_HEADERS_BYTES} bytes")
         path = scope["path"]
@@ -120,27 +117,14 @@ class Guard:
             call.route = path
             return
         if self._limits.keys_required:
-            call.key = (await self._key(headers, "metrics" if path == METRICS_PATH else "predict")).id
+            scope_wanted = "metrics" if path == METRICS_PATH else "predict"
+            call.key = await self._service.keyring.authenticate(headers, scope_wanted)
         caller = call.key if call.key != "-" else str((scope.get("client") or "-")[0])
         if wait_s := self._rate.wait_s(caller):
             after = {"retry-after": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many-requests", "this key's rate is used up", headers=after)
 
-    async def _key(self, headers: Headers, scope: str) -> ApiKey:
-        presented = headers.get(b"x-api-key") or _bearer(headers.get(b"authorization", b""))
-        if not presented:
-            raise _unauthorized("send an API key as `x-api-key`, or as `authorization: Bearer`")
-        keyring = self._service.keyring
-        if keyring.stale():
-            await asyncio.to_thread(keyring.refresh)
-        key = keyring.find(presented.decode("latin-1"))
-        if key is None:
-            raise _unauthorized("this API key is not valid: unknown, expired or revoked")
-        if scope not in key.scopes:
-            raise ApiError(403, "forbidden", f"this API key lacks the scope `{scope}`")
-        return key
-
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         limit = self._limits.max_body_bytes
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > 18 or int(declared) > limit:
@@ -213,12 +197,3 @@ def _replay(body: bytes) -> Receive:
 
 def _too_large(limit: int) -> ApiError:
     return ApiError(413, "body-too-large", f"the body exceeds {limit} bytes", headers={"connection": "close"})
-
-
-def _bearer(value: bytes) -> bytes:
-    scheme, _, token = value.partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else b""
-
-
-def _unauthorized(detail: str) -> ApiError:
-    return ApiError(401, "unauthorized", detail, headers={"www-authenticate": "Bearer"})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from cabstand.api.errors import ApiError
 from cabstand.errors import CabstandError
 from cabstand.io.keys import MARK, ApiKey, digest
 
@@ -34,6 +36,26 @@ class Keyring:
         self._keys: dict[str, ApiKey] = {}
         self._read_at = -1e12
         self._lock = threading.Lock()
+
+    async def authenticate(self, headers: Mapping[bytes, bytes], scope: str) -> str:
+        """Return the id of the key that a request presents.
+
+        Raises
+        ------
+        ApiError
+            401 without a valid key, 403 if the key lacks the scope.
+        """
+        presented = headers.get(b"x-api-key") or _bearer(headers.get(b"authorization", b""))
+        if not presented:
+            raise _unauthorized("send an API key as `x-api-key`, or as `authorization: Bearer`")
+        if self.stale():
+            await asyncio.to_thread(self.refresh)
+        key = self.find(presented.decode("latin-1"))
+        if key is None:
+            raise _unauthorized("this API key is not valid: unknown, expired or revoked")
+        if scope not in key.scopes:
+            raise ApiError(403, "forbidden", f"this API key lacks the scope `{scope}`")
+        return key.id
 
     def stale(self) -> bool:
         """Return whether the keys must be read again.
@@ -61,3 +83,12 @@ class Keyring:
         if known is None or not same or known.revoked_at is not None:
             return None
         return known if known.expires_at is None or known.valid(datetime.now(UTC)) else None
+
+
+def _bearer(value: bytes) -> bytes:
+    scheme, _, token = value.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _unauthorized(detail: str) -> ApiError:
+    return ApiError(401, "unauthorized", detail, headers={"www-authenticate": "Bearer"})

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from pydantic_core import to_json
 
@@ -35,21 +35,6 @@ UNITS = {
     "Predictions": "Count",
     "PredictionsDropped": "Count",
 }
-
-
-class Telemetry(Protocol):
-    """Where finished requests go."""
-
-    dropped: int
-
-    def predicted(self, rows: PredictedRows) -> None:
-        """Take the predicted rows of a request."""
-
-    def answered(self, call: Call, method: str, latency_s: float) -> None:
-        """Take a finished request."""
-
-    def close(self) -> None:
-        """Write what is pending."""
 
 
 def iso(at: float) -> str:
@@ -216,3 +201,6 @@ class Immediate:
             self._stream.flush()
         except (OSError, ValueError):
             self.dropped += 1
+
+
+Telemetry = Threaded | Immediate
