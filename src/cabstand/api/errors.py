@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from cabstand.api.call import Call
@@ -23,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
-MAX_NAME = 40  # characters of a name that the caller made up
 
 # The first of an exception's classes that is listed decides: status, code, detail.
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
@@ -88,8 +86,6 @@ def translate(error: Exception) -> ApiError:
     """Return the problem that answers an exception."""
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, RequestValidationError):
-        return _wrong_parameter(error)
     if isinstance(error, HTTPException):
         code, detail = HTTP_PROBLEMS.get(error.status_code, ("error", "the request was refused"))
         return ApiError(error.status_code, code, detail, headers=error.headers)
@@ -110,7 +106,7 @@ async def handle(request: Request, error: Exception) -> Response:
     return respond(error, request.state.call)
 
 
-HANDLED: tuple[type[Exception], ...] = (ApiError, CabstandError, HTTPException, RequestValidationError)
+HANDLED: tuple[type[Exception], ...] = (ApiError, CabstandError, HTTPException)
 
 
 def _report(error: Exception, call: Call) -> None:
@@ -118,11 +114,3 @@ def _report(error: Exception, call: Call) -> None:
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
     logger.error("request failed: %s", type(error).__name__, extra=extra)
-
-
-def _wrong_parameter(error: RequestValidationError) -> ApiError:
-    errors = [
-        {"parameter": str(entry["loc"][1])[:MAX_NAME], "detail": entry["msg"].removeprefix("Value error, ")}
-        for entry in error.errors()[:MAX_ERRORS]
-    ]
-    return ApiError(422, "invalid-request", f"{errors[0]['parameter']}: {errors[0]['detail']}", errors=errors)

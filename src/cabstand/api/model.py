@@ -105,7 +105,10 @@ class Model:
 
 
 def _rounded(values: NDArray[Any]) -> list[float]:
-    return [round(value, DECIMALS) for value in values.tolist()]
+    if len(values) == 1:  # NumPy takes ten times as long for one value
+        return [round(values.item(), DECIMALS)]
+    rounded: list[float] = np.round(values.astype(float), DECIMALS).tolist()
+    return rounded
 
 
 def _hotspots(manifest: Manifest, read: Callable[[str], bytes]) -> CoreIndex | None:

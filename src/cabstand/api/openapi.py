@@ -7,10 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from cabstand.api.errors import MEDIA_TYPE
 from cabstand.api.guard import PUBLIC
-from cabstand.api.responses import Problem
+from cabstand.api.responses import MODELS
 from cabstand.api.schemas import MAX_ROWS
 from cabstand.api.store import ModelStore
 
@@ -30,9 +32,11 @@ SECURITY = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, Schema]:
-    """Return FastAPI's `responses` of a route: problems, under these statuses and by default."""
-    return {200: {"description": "The answer."}, **dict.fromkeys(statuses, PROBLEM), "default": PROBLEM}
+def answer(model: type[BaseModel], *statuses: int, media_type: str = "application/json") -> dict[int | str, Schema]:
+    """Return FastAPI's `responses` of a route: a model, or problems under these statuses and by default."""
+    content = {media_type: {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}
+    good = {"description": "The answer.", "content": content}
+    return {200: good, **dict.fromkeys(statuses, PROBLEM), "default": PROBLEM}
 
 
 def one_row(row: Schema) -> Schema:
@@ -57,8 +61,8 @@ def document(app: FastAPI, store: ModelStore) -> Schema:
 
 def _every_route(app: FastAPI) -> Schema:
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    found["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-    found["components"]["securitySchemes"] = SECURITY
+    _, schemas = models_json_schema([(model, "serialization") for model in MODELS], ref_template=REFERENCE)
+    found["components"] = {"schemas": schemas["$defs"], "securitySchemes": SECURITY}
     for path, methods in found["paths"].items():
         for operation in methods.values():
             operation.pop("operationId")

@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fastapi import FastAPI, Request, Response
-from pydantic_core import to_json
 
 from cabstand.api import hotspots, openapi
 from cabstand.api.call import Call
 from cabstand.api.model import Answer
 from cabstand.api.openapi import BATCH, PREDICT
-from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, Predictions
+from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, Predictions, json_response
 from cabstand.api.schemas import Row, RowSchema
 from cabstand.api.service import Service
 from cabstand.api.store import ModelStore
@@ -56,37 +55,48 @@ class Chosen(NamedTuple):
 
 def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
-    store, problems = service.store, openapi.problems()
+    store = service.store
     service.metrics.declare("cabstand_predictions_total", "counter", "Predicted rows by problem, version and role.")
 
     @app.post(
-        PREDICT, tags=["models"], summary="Predict one row", response_model=Prediction, responses=problems,
+        PREDICT,
+        tags=["models"],
+        summary="Predict one row",
+        responses=openapi.answer(Prediction),
         openapi_extra=openapi.one_row(ANY_ROW) | {"parameters": PARAMETERS},
-    )  # fmt: skip
+    )
     async def predict(request: Request) -> Response:
         body = await request.body()
         return _one(service, request.state.call, _model(store, request, body), body)
 
     @app.post(
-        PREDICT + BATCH, tags=["models"], summary="Predict a batch of rows", response_model=Predictions,
-        responses=problems, openapi_extra=openapi.many_rows(ANY_ROW) | {"parameters": PARAMETERS},
-    )  # fmt: skip
+        PREDICT + BATCH,
+        tags=["models"],
+        summary="Predict a batch of rows",
+        responses=openapi.answer(Predictions),
+        openapi_extra=openapi.many_rows(ANY_ROW) | {"parameters": PARAMETERS},
+    )
     async def predict_batch(request: Request) -> Response:
         body = await request.body()
         return _many(service, request.state.call, _model(store, request, body), body)
 
     @app.post(
-        NEAREST, tags=["hotspots"], summary="The hotspot near a point", response_model=NearestHotspot,
-        responses=problems, openapi_extra=openapi.one_row(hotspots.POINT.json_schema()),
-    )  # fmt: skip
+        NEAREST,
+        tags=["hotspots"],
+        summary="The hotspot near a point",
+        responses=openapi.answer(NearestHotspot),
+        openapi_extra=openapi.one_row(hotspots.POINT.json_schema()),
+    )
     async def nearest(request: Request) -> Response:
         return _one(service, request.state.call, _hotspots(store), await request.body())
 
     @app.post(
-        NEAREST + BATCH, tags=["hotspots"], summary="The hotspots near a batch of points",
-        response_model=NearestHotspots, responses=problems,
+        NEAREST + BATCH,
+        tags=["hotspots"],
+        summary="The hotspots near a batch of points",
+        responses=openapi.answer(NearestHotspots),
         openapi_extra=openapi.many_rows(hotspots.POINT.json_schema()),
-    )  # fmt: skip
+    )
     async def nearest_batch(request: Request) -> Response:
         return _many(service, request.state.call, _hotspots(store), await request.body())
 
@@ -108,7 +118,7 @@ def _one(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
     row = chosen.schema.one(body)
     answers = chosen.answer([row])
     _record(service, call, chosen, [(0, row)], answers)
-    return _json(_heading(call, chosen) | {"answer": answers[0]})
+    return json_response(_heading(call, chosen) | {"answer": answers[0]})
 
 
 def _many(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
@@ -119,7 +129,7 @@ def _many(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response
     in_order: list[Answer | None] = [None] * (len(good) + len(bad))
     for (index, _), answer in zip(good, answers, strict=True):
         in_order[index] = answer
-    return _json(_heading(call, chosen) | {"answers": in_order, "errors": bad})
+    return json_response(_heading(call, chosen) | {"answers": in_order, "errors": bad})
 
 
 def _record(service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, Row]], answers: list[Answer]) -> None:
@@ -137,8 +147,3 @@ def _heading(call: Call, chosen: Chosen) -> dict[str, object]:
     """Return what every answer begins with."""
     problem, version, role = chosen[:3]
     return {"problem": problem, "version": version, "role": role, "request_id": call.request_id}
-
-
-def _json(content: dict[str, object]) -> Response:
-    """Return content as JSON, null for what is not finite."""
-    return Response(to_json(content, inf_nan_mode="null"), media_type="application/json")

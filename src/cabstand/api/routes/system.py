@@ -15,7 +15,7 @@ from cabstand import __version__
 from cabstand.api import openapi
 from cabstand.api.guard import CONTENT_POLICY
 from cabstand.api.model import Model
-from cabstand.api.responses import Health, Json, Models, Ready, Root, ServedProblem
+from cabstand.api.responses import Health, Json, Models, Ready, Root, ServedProblem, json_response
 from cabstand.api.service import Service
 from cabstand.api.store import Served
 
@@ -26,29 +26,33 @@ def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
     store = service.store
 
-    @app.get("/", tags=["service"], summary="Name, version and links", responses=openapi.problems())
-    async def root() -> Root:
-        return Root(name="cabstand", version=__version__, links=LINKS)
+    @app.get("/", tags=["service"], summary="Name, version and links", responses=openapi.answer(Root))
+    async def root() -> Response:
+        return json_response(Root(name="cabstand", version=__version__, links=LINKS))
 
-    @app.get("/healthz", tags=["service"], summary="Alive", responses=openapi.problems())
-    async def healthz() -> Health:
-        return Health(status="alive")
+    @app.get("/healthz", tags=["service"], summary="Alive", responses=openapi.answer(Health))
+    async def healthz() -> Response:
+        return json_response(Health(status="alive"))
 
-    @app.get("/readyz", tags=["service"], summary="Ready to answer", responses=openapi.problems(503))
-    async def readyz() -> Ready:
+    @app.get("/readyz", tags=["service"], summary="Ready to answer", responses=openapi.answer(Ready, 503))
+    async def readyz() -> Response:
         store.require_ready()
-        return Ready(status="ready", versions={name: one.champion.version for name, one in store.served.items()})
+        versions = {name: one.champion.version for name, one in store.served.items()}
+        return json_response(Ready(status="ready", versions=versions))
 
     @app.get(
-        "/metrics", tags=["service"], summary="Figures for Prometheus", response_class=PlainTextResponse,
-        responses=openapi.problems() | {200: {"description": "Prometheus text."}},
-    )  # fmt: skip
+        "/metrics",
+        tags=["service"],
+        summary="Figures for Prometheus",
+        response_class=PlainTextResponse,
+        responses={200: {"description": "Prometheus text."}, "default": openapi.PROBLEM},
+    )
     async def metrics() -> Response:
         return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @app.get("/v1/models", tags=["models"], summary="What serves", responses=openapi.problems())
-    async def models() -> Models:
-        return Models(models=[_problem(one) for _, one in sorted(store.served.items())])
+    @app.get("/v1/models", tags=["models"], summary="What serves", responses=openapi.answer(Models))
+    async def models() -> Response:
+        return json_response(Models(models=[_problem(one) for _, one in sorted(store.served.items())]))
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
