@@ -11,9 +11,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
-
-from pydantic_core import to_json
 
 from cabstand.errors import StorageError
 from cabstand.io.locked_files import append_whole, aside, is_at, locked, replace_lines
@@ -29,8 +28,8 @@ CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
 """
 
 
-# One statement for any number of rows: one for each row would give up the interpreter's lock and wait for it each time,
-# and a server under load keeps it busy.
+# One statement for any number of lines: one for each row would release the interpreter's lock and wait for it again,
+# which a server under load keeps busy.
 _INSERT = f"""
 INSERT INTO predictions ({", ".join(COLUMNS)})
 SELECT {", ".join(f"json_extract(value, '$.{name}')" for name in COLUMNS)} FROM json_each(?)
@@ -67,7 +66,7 @@ class PredictionFiles:
         for record in records:
             by_day.setdefault(record["at"][:10], []).append(line(record))
         with self._errors():
-            self._insert(records)
+            self._insert([*chain.from_iterable(by_day.values())])
             for day, lines in by_day.items():
                 with locked(self.folder / f"{day}.jsonl", "ab") as file:
                     append_whole(file, b"".join(lines))
@@ -121,11 +120,11 @@ class PredictionFiles:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # removes it from a running service's journal too
             return deleted.rowcount
 
-    def _insert(self, records: Sequence[Record]) -> None:
+    def _insert(self, lines: Sequence[bytes]) -> None:
         done = False
         try:
             with self._open() as connection:
-                connection.execute(_INSERT, (to_json(records, inf_nan_mode="null").decode(),))
+                connection.execute(_INSERT, (f"[{b','.join(lines).decode()}]",))
             done = True
         finally:
             if not (done and self._keep_open):
