@@ -44,9 +44,9 @@ def test_the_same_answers_as_over_http(handler: Handler, home: tuple[Path, str])
     over_http = client.post(f"{PREDICT}/batch", json=rows).json()
     answer = handler(event("POST", f"{PREDICT}/batch", rows, **{"x-api-key": home[1]}), None)
     assert json.loads(answer["body"])["answers"] == over_http["answers"]
-    told = LINES.getvalue()
-    assert told.count('"event":"prediction"') == 99
-    assert home[1] not in told
+    logged = LINES.getvalue()
+    assert logged.count('"event":"prediction"') == 99
+    assert home[1] not in logged
 
 
 def test_a_body_in_base64(handler: Handler, home: tuple[Path, str]) -> None:

@@ -125,9 +125,9 @@ def test_the_token_bucket() -> None:
 
 def test_a_key_over_its_rate_is_told_when_to_come_back(home: tuple[Path, str]) -> None:
     client = client_of(Settings(home=home[0], api_rate_per_s=0.5, api_burst=2), home[1])
-    told = [client.get("/v1/models") for _ in range(3)]
-    assert [one.status_code for one in told] == [200, 200, 429]
-    assert told[2].headers["retry-after"] == "2"
+    replies = [client.get("/v1/models") for _ in range(3)]
+    assert [one.status_code for one in replies] == [200, 200, 429]
+    assert replies[2].headers["retry-after"] == "2"
 
 
 def test_size_limits(home: tuple[Path, str]) -> None:

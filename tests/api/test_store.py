@@ -86,7 +86,7 @@ def test_no_problem_is_unknown_until_all_were_looked_at(artifacts: Path, monkeyp
 
 
 def rewrite(artifacts: Path, version: str, name: str, data: bytes, *, hashed: bool = True) -> None:
-    """Put other bytes into a published bundle, and make its manifest agree unless told otherwise."""
+    """Put other bytes into a published bundle, and make its manifest agree unless `hashed` is false."""
     base = artifacts / "trip-duration" / "bundles" / version
     (base / name).write_bytes(data)
     if hashed:
@@ -354,9 +354,9 @@ def test_from_s3_through_an_outage(bucket: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_pointer_of_another_problem_s_file_is_not_served(artifacts: Path) -> None:
-    told = json.loads((artifacts / "trip-duration" / "pointer.json").read_text())
+    pointer = json.loads((artifacts / "trip-duration" / "pointer.json").read_text())
     (artifacts / "iris").mkdir()
-    (artifacts / "iris" / "pointer.json").write_text(json.dumps(told))
+    (artifacts / "iris" / "pointer.json").write_text(json.dumps(pointer))
     store = store_of(artifacts)
     store.refresh()
     assert set(store.served) == {"trip-duration"}
