@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response
 
@@ -13,7 +13,13 @@ Json = dict[str, Any]
 NULL = "Null where the row was wrong."
 
 
-class Problem(BaseModel):
+class Body(BaseModel):
+    """A response's body."""
+
+    model_config = ConfigDict(defer_build=True)  # a function's first answer needs one of these, if any
+
+
+class Problem(Body):
     """A problem detail (RFC 9457)."""
 
     type: str
@@ -25,21 +31,21 @@ class Problem(BaseModel):
     errors: list[Json] = []
 
 
-class FieldError(BaseModel):
+class FieldError(Body):
     """What is wrong with one field."""
 
     pointer: str = Field(description="JSON pointer into the body.")
     detail: str
 
 
-class RowErrors(BaseModel):
+class RowErrors(Body):
     """What is wrong with one row of a batch."""
 
     row: Count
     errors: list[FieldError]
 
 
-class Heading(BaseModel):
+class Heading(Body):
     """What every answer of a model begins with."""
 
     problem: str
@@ -61,7 +67,7 @@ class Predictions(Heading):
     errors: list[RowErrors]
 
 
-class Nearest(BaseModel):
+class Nearest(Body):
     """The hotspot near a point."""
 
     hotspot: int | None = Field(description="Id, null where no core point is near.")
@@ -81,7 +87,7 @@ class NearestHotspots(Heading):
     errors: list[RowErrors]
 
 
-class Hotspots(BaseModel):
+class Hotspots(Body):
     """A page of hotspots as GeoJSON."""
 
     type: Literal["FeatureCollection"]
@@ -90,7 +96,7 @@ class Hotspots(BaseModel):
     next: int | None = Field(description="`after` of the next page.")
 
 
-class Root(BaseModel):
+class Root(Body):
     """Name, version and links."""
 
     name: str
@@ -98,20 +104,20 @@ class Root(BaseModel):
     links: dict[str, str]
 
 
-class Health(BaseModel):
+class Health(Body):
     """The process is alive."""
 
     status: Literal["alive"]
 
 
-class Ready(BaseModel):
+class Ready(Body):
     """Every bundle is loaded."""
 
     status: Literal["ready"]
     versions: dict[str, str]
 
 
-class ServedProblem(BaseModel):
+class ServedProblem(Body):
     """The bundles that serve one problem."""
 
     problem: str
@@ -122,7 +128,7 @@ class ServedProblem(BaseModel):
     challenger: Json | None
 
 
-class Models(BaseModel):
+class Models(Body):
     """The bundles that serve each problem."""
 
     models: list[ServedProblem]
