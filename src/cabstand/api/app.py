@@ -33,8 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="cabstand",
         version=__version__,
         description=openapi.DESCRIPTION,
-        docs_url=None,  # `/docs` is a page of our own, which loads nothing from elsewhere
-        redoc_url=None,
+        openapi_url=None,  # a route of ours, as is `/docs`, whose page loads nothing from elsewhere
         redirect_slashes=False,  # a redirect would be built from the Host header
         lifespan=_lifespan,
         exception_handlers=dict.fromkeys(errors.HANDLED, errors.handle),

@@ -1,4 +1,4 @@
-"""What the service says of itself: `/`, `/healthz`, `/readyz`, `/metrics`, `/v1/models` and `/docs`."""
+"""What the service says of itself: `/`, `/healthz`, `/readyz`, `/metrics`, `/v1/models`, `/openapi.json`, `/docs`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,10 @@ def register(app: FastAPI, service: Service) -> None:
     @app.get("/v1/models", tags=["models"], summary="What serves", responses=openapi.answer(Models))
     async def models() -> Response:
         return json_response(Models(models=[_problem(one) for _, one in sorted(store.served.items())]))
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def document() -> Response:
+        return json_response(app.openapi())
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
