@@ -33,15 +33,15 @@ def main() -> None:
             listed = [one for methods in document["paths"].values() for one in methods.values()]
             # An operation without input is one case, however many are asked for.
             operations = sum("requestBody" in one or "parameters" in one for one in listed)
-            told = fuzz(given.schemathesis, server.url, key, home, given.cases // operations * 11 // 10)
+            done = fuzz(given.schemathesis, server.url, key, home, given.cases // operations * 11 // 10)
             n_requests = sum(int(n) for n in re.findall(rb"seconds_count\S* (\d+)", metrics(server.url, key)))
             lines = [line for line in metrics(server.url, key).splitlines() if b'"/readyz"' not in line]
             failed = [line for line in lines if re.search(rb'requests_total\S*status="5', line)]
             code = server.stop()
-        leaked = key in log.read_text() or key in told.stdout
-    verdict = {"exit": told.returncode, "requests": n_requests, "answers_5xx": len(failed), "server_exit": code}
-    print(told.stdout[-3000:], json.dumps(verdict | {"key_in_log": leaked}), sep="\n")
-    sys.exit(bool(told.returncode or failed or leaked or code or n_requests < given.cases))
+        leaked = key in log.read_text() or key in done.stdout
+    verdict = {"exit": done.returncode, "requests": n_requests, "answers_5xx": len(failed), "server_exit": code}
+    print(done.stdout[-3000:], json.dumps(verdict | {"key_in_log": leaked}), sep="\n")
+    sys.exit(bool(done.returncode or failed or leaked or code or n_requests < given.cases))
 
 
 def metrics(url: str, key: str) -> bytes:

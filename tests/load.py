@@ -1,4 +1,4 @@
-"""Clients that ask a running service without a pause, and keep what they were told."""
+"""Clients that send requests to a running service without a pause, and keep the answers."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Load:
             try:
                 connection.request("POST", PREDICT, BODY, {"x-api-key": self.key})
                 answer = connection.getresponse()
-                told = json.loads(answer.read())
+                reply = json.loads(answer.read())
             except (OSError, http.client.HTTPException) as error:
                 self.unanswered.append(type(error).__name__)
                 connection.close()
                 if self._stop.wait(0.05):
                     return
                 continue
-            self.answered.append((answer.status, told["request_id"], time.perf_counter() - started))
+            self.answered.append((answer.status, reply["request_id"], time.perf_counter() - started))
 
 
 def flap(server: Server, home: Path, key: str, seconds: float, *, moving: bool = True) -> Load:

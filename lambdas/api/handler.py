@@ -1,5 +1,5 @@
 """The prediction function."""
 
-from cabstand.api.start import lambda_handler
+from cabstand.api.aws import lambda_handler
 
 handler = lambda_handler()

@@ -94,11 +94,6 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"),
         description="Set by AWS Lambda; do not set it yourself.",
     )
-    lambda_initialization: str = Field(
-        "",
-        validation_alias=AliasChoices("AWS_LAMBDA_INITIALIZATION_TYPE"),
-        description="Set by AWS Lambda; do not set it yourself.",
-    )
 
     # --- comparison of engines
     score_weight_wall: float = Field(0.5, ge=0, description="Weight of wall time in an engine's combined score.")

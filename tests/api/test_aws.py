@@ -33,7 +33,7 @@ def handler(home: tuple[Path, str]) -> Handler:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CABSTAND_HOME", str(home[0]))
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", "cabstand")
-        patch.setattr("cabstand.api.aws._configure", lambda level: None)
+        patch.setattr("cabstand.api.aws.configure", lambda level, **_: None)
         patch.setattr("sys.stdout", LINES)
         return lambda_handler()
 
@@ -44,9 +44,9 @@ def test_the_same_answers_as_over_http(handler: Handler, home: tuple[Path, str])
     over_http = client.post(f"{PREDICT}/batch", json=rows).json()
     answer = handler(event("POST", f"{PREDICT}/batch", rows, **{"x-api-key": home[1]}), None)
     assert json.loads(answer["body"])["answers"] == over_http["answers"]
-    told = LINES.getvalue()
-    assert told.count('"event":"prediction"') == 99
-    assert home[1] not in told
+    logged = LINES.getvalue()
+    assert logged.count('"event":"prediction"') == 99
+    assert home[1] not in logged
 
 
 def test_a_body_in_base64(handler: Handler, home: tuple[Path, str]) -> None:

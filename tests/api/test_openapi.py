@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
-from cabstand.api import openapi
+from bundles import point, small_bundle
 from cabstand.api.errors import ApiError
+from cabstand.api.routes.system import docs_page
 from cabstand.api.schemas import TIMESTAMP, RowSchema
 from cabstand.modelling.fields import Field
 from cabstand.settings import Settings
-from serving import client_of, make_home
+from serving import client_of, make_home, service_of
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +39,42 @@ def test_every_field_has_bounds_and_an_example(client: TestClient) -> None:
             assert ("security" in operation) is (path not in {"/", "/healthz", "/readyz"})
 
 
-def test_before_a_bundle_there_is_a_document_too(tmp_path: Path) -> None:
-    document = client_of(Settings(home=tmp_path), load=False).get("/openapi.json").json()
-    assert "/healthz" in document["paths"]
+def test_before_a_bundle_every_route_is_described(tmp_path: Path) -> None:
+    client = client_of(Settings(home=tmp_path), load=False)
+    document = client.get("/openapi.json").json()
+    assert set(document["paths"]) == {*paths_of(client)} - {"/docs", "/openapi.json"}
+
+
+def test_every_route_and_every_problem_is_described(client: TestClient) -> None:
+    paths = set(client.get("/openapi.json").json()["paths"])
+    routes = paths_of(client)
+    assert {"/v1/{problem}/predict", "/v1/{problem}/predict/batch", "/v1/hotspots", "/v1/hotspots/nearest"} <= routes
+    served = {f"/v1/{name}/predict{suffix}" for name in ("iris", "trip-duration") for suffix in ("", "/batch")}
+    assert paths == routes - {"/docs", "/openapi.json"} | served
+
+
+def test_the_document_is_valid_openapi(client: TestClient) -> None:
+    validate(client.get("/openapi.json").json())
+
+
+def test_a_new_bundle_changes_the_document(tmp_path: Path) -> None:
+    client = client_of(Settings(home=tmp_path))
+    assert "/v1/iris/predict" not in client.get("/openapi.json").json()["paths"]
+    small_bundle(tmp_path / "artifacts", "iris")
+    point(tmp_path / "artifacts", "iris")
+    service_of(client).store.refresh()
+    assert "/v1/iris/predict" in client.get("/openapi.json").json()["paths"]
+
+
+def paths_of(client: TestClient) -> set[str]:
+    """The paths of an application's routes."""
+    return {route.path for route in client.app.routes}  # type: ignore[attr-defined]
 
 
 def test_the_page_runs_its_own_script_alone(client: TestClient) -> None:
     policy = client.get("/docs").headers["content-security-policy"]
     assert policy.count("'sha256-") == 2
-    page = openapi.docs_page()[0].decode()
+    page = docs_page()[0].decode()
     assert not re.search(r"https?://|\son\w+=|\sstyle=", page)
 
 

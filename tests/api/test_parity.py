@@ -82,9 +82,9 @@ def compare(world: World, ask: Ask) -> None:
     """Every row in batches, some alone; each answer within the tolerance that the bundle states."""
     answers: list[dict[str, float]] = []
     for first in range(0, N_ROWS, BATCH):
-        told = ask(f"{PREDICT}/batch", {"rows": world.rows[first : first + BATCH]})
-        assert (told["version"], told["errors"]) == (world.version, [])
-        answers += told["answers"]
+        reply = ask(f"{PREDICT}/batch", {"rows": world.rows[first : first + BATCH]})
+        assert (reply["version"], reply["errors"]) == (world.version, [])
+        answers += reply["answers"]
     worst = {
         name: float(np.abs(np.array([one[name] for one in answers]) - expected).max())
         for name, expected in world.expected.items()
@@ -92,10 +92,10 @@ def compare(world: World, ask: Ask) -> None:
     print(f"\n{len(answers):,} rows, tolerance {world.tolerance:.1e}, largest differences {worst}")
     assert len(answers) == N_ROWS
     assert max(worst.values()) <= world.tolerance
-    for place in range(0, N_ROWS, N_ROWS // N_SINGLE):
-        told = ask(PREDICT, world.rows[place])["answer"]
+    for row in range(0, N_ROWS, N_ROWS // N_SINGLE):
+        reply = ask(PREDICT, world.rows[row])["answer"]
         for name, expected in world.expected.items():
-            assert abs(told[name] - expected[place]) <= world.tolerance
+            assert abs(reply[name] - expected[row]) <= world.tolerance
 
 
 @pytest.fixture

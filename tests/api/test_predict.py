@@ -44,22 +44,22 @@ def rows_of(n: int, seed: int = 0) -> list[dict[str, object]]:
 
 def test_answers_equal_the_bundle_s_own(client: TestClient, home: tuple[Path, str]) -> None:
     rows = rows_of(1000)
-    told = client.post(f"{PREDICT}/batch", json={"rows": rows}).json()
+    reply = client.post(f"{PREDICT}/batch", json={"rows": rows}).json()
     base = home[0] / "artifacts" / "trip-duration" / "bundles" / "v1"
     manifest = bundle.parse_manifest((base / "manifest.json").read_bytes())
     files = {name: (base / name).read_bytes() for name in manifest.files}
     problem = catalog.find("trip-duration")
     expected = Predictor(problem, manifest, files).predict(columns_of(problem.fields, rows))
     for name, key in (("point", "duration_min"), ("low", "low"), ("high", "high")):
-        np.testing.assert_allclose([one[key] for one in told["answers"]], expected[name], atol=1e-6)
-    assert client.post(PREDICT, json=rows[7]).json()["answer"] == told["answers"][7]
+        np.testing.assert_allclose([one[key] for one in reply["answers"]], expected[name], atol=1e-6)
+    assert client.post(PREDICT, json=rows[7]).json()["answer"] == reply["answers"][7]
 
 
 def test_a_bad_row_is_named_and_the_others_are_answered(client: TestClient) -> None:
-    told = client.post(f"{PREDICT}/batch", json={"rows": [ROW, ROW | {"pickup_zone": 0}, {"x": 1}, ROW]}).json()
-    assert [one is None for one in told["answers"]] == [False, True, True, False]
-    assert [one["row"] for one in told["errors"]] == [1, 2]
-    assert told["errors"][0]["errors"][0]["pointer"] == "/pickup_zone"
+    reply = client.post(f"{PREDICT}/batch", json={"rows": [ROW, ROW | {"pickup_zone": 0}, {"x": 1}, ROW]}).json()
+    assert [one is None for one in reply["answers"]] == [False, True, True, False]
+    assert [one["row"] for one in reply["errors"]] == [1, 2]
+    assert reply["errors"][0]["errors"][0]["pointer"] == "/pickup_zone"
 
 
 @pytest.mark.parametrize("rows", [[], [ROW] * 1001, [{}], None, "x", [[]]])
@@ -92,8 +92,8 @@ HOSTILE = [
 def test_hostile_bodies_are_the_caller_s_fault(client: TestClient, path: str, body: bytes) -> None:
     answer = client.post(path, content=body)
     assert 400 <= answer.status_code < 500
-    told = answer.json()
-    assert told["request_id"] == answer.headers["x-request-id"]
+    reply = answer.json()
+    assert reply["request_id"] == answer.headers["x-request-id"]
     assert len(answer.content) < 30_000
 
 
@@ -103,19 +103,19 @@ def test_the_split_follows_the_share_and_the_key(home: tuple[Path, str], tmp_pat
     small_bundle(artifacts, version="v2", bias=20.0)
     point(artifacts, champion="v1", challenger="v2", share=0.25)
     client = client_of(Settings(home=tmp_path, api_keys_required=False))
-    told = [client.post(PREDICT, json=ROW, headers={"x-routing-key": f"caller-{i}"}).json() for i in range(400)]
-    challengers = [one for one in told if one["role"] == "challenger"]
+    reply = [client.post(PREDICT, json=ROW, headers={"x-routing-key": f"caller-{i}"}).json() for i in range(400)]
+    challengers = [one for one in reply if one["role"] == "challenger"]
     assert 60 <= len(challengers) <= 140
     assert {one["version"] for one in challengers} == {"v2"}
     assert challengers[0]["answer"]["duration_min"] > 20
     again = [client.post(PREDICT, json=ROW, headers={"x-routing-key": f"caller-{i}"}).json()["role"] for i in range(50)]
-    assert again == [one["role"] for one in told[:50]]
+    assert again == [one["role"] for one in reply[:50]]
 
 
 def test_hotspots_near_a_place_and_nowhere(client: TestClient) -> None:
-    told = client.post("/v1/hotspots/nearest", json={"lat": 40.7527, "lon": -73.9772}).json()
-    assert told["answer"]["hotspot"] == 0
-    assert 0 <= told["answer"]["distance_m"] <= 100
+    reply = client.post("/v1/hotspots/nearest", json={"lat": 40.7527, "lon": -73.9772}).json()
+    assert reply["answer"]["hotspot"] == 0
+    assert 0 <= reply["answer"]["distance_m"] <= 100
     rows = {"rows": [{"lat": 40.7069, "lon": -74.0113}, {"lat": 0, "lon": 0}, {"lat": 91, "lon": 0}]}
     batch = client.post("/v1/hotspots/nearest/batch", json=rows).json()
     assert [one and one["hotspot"] for one in batch["answers"]] == [1, None, None]
@@ -125,9 +125,9 @@ def test_hotspots_near_a_place_and_nowhere(client: TestClient) -> None:
 def test_hotspots_as_geojson_by_box_and_page(client: TestClient) -> None:
     answer = client.get("/v1/hotspots", params={"limit": 1})
     assert answer.headers["content-type"] == "application/geo+json"
-    told = answer.json()
-    assert [one["id"] for one in told["features"]] == [0]
-    rest = client.get("/v1/hotspots", params={"limit": 1, "after": told["next"]}).json()
+    reply = answer.json()
+    assert [one["id"] for one in reply["features"]] == [0]
+    rest = client.get("/v1/hotspots", params={"limit": 1, "after": reply["next"]}).json()
     assert [one["id"] for one in rest["features"]] == [1]
     assert rest["next"] is None
     south = client.get("/v1/hotspots", params={"bbox": "-74.1,40.6,-73.9,40.72"}).json()
@@ -156,10 +156,10 @@ def test_an_unknown_problem_and_an_unknown_address(client: TestClient) -> None:
 
 
 def test_models_tell_what_serves(client: TestClient) -> None:
-    told = {one["problem"]: one for one in client.get("/v1/models").json()["models"]}
-    assert set(told) == {"iris", "trip-duration"}
-    assert told["trip-duration"]["champion"]["n_hotspot_points"] > 0
-    assert {one["name"] for one in told["trip-duration"]["champion"]["fields"]} == set(ROW)
+    reply = {one["problem"]: one for one in client.get("/v1/models").json()["models"]}
+    assert set(reply) == {"iris", "trip-duration"}
+    assert reply["trip-duration"]["champion"]["n_hotspot_points"] > 0
+    assert {one["name"] for one in reply["trip-duration"]["champion"]["fields"]} == set(ROW)
 
 
 def test_a_figure_that_is_not_finite_is_null(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,12 +167,12 @@ def test_a_stop_under_load_loses_no_answer(tmp_path: Path) -> None:
     with serving(tmp_path, tmp_path / "server.log") as running, Load(running, key) as load:
         time.sleep(2)
         assert running.stop() == 0
-    told = {request_id for status, request_id, _ in load.answered if status == 200}
+    answered = {request_id for status, request_id, _ in load.answered if status == 200}
     logged = {record["request_id"] for record in PredictionFiles(tmp_path / "predictions").read()}
-    assert len(told) > 20
-    assert logged == told  # whatever was predicted was answered, and the log is whole
+    assert len(answered) > 20
+    assert logged == answered  # whatever was predicted was answered, and the log is whole
     result = json.loads((tmp_path / "server.log").read_text().splitlines()[-1])
-    assert result["predictions"] == len(told)
+    assert result["predictions"] == len(answered)
     assert key not in (tmp_path / "server.log").read_text()
 
 

@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,10 @@ from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, hotspots_file, make_key, service_of
 
 
-def store_of(artifacts: Path | str, *problems: str) -> ModelStore:
-    return ModelStore(str(artifacts), problems, 1.0, Metrics())
+def store_of(
+    artifacts: Path | str, *problems: str, refresh_s: float = 1.0, metrics: Metrics | None = None
+) -> ModelStore:
+    return ModelStore(str(artifacts), problems, refresh_s, metrics or Metrics())
 
 
 def champion(store: ModelStore) -> str:
@@ -66,24 +69,24 @@ def test_no_problem_is_unknown_until_all_were_looked_at(artifacts: Path, monkeyp
     point(artifacts, "iris")
     store = store_of(artifacts, "iris", "trip-duration")
     seen: list[int] = []
-    follow = store._follow
+    read_changed = storage.read_changed
 
-    def following(spec: str) -> bool:
-        if spec == "trip-duration":
+    def reading(uri: str, *given: Any) -> Any:
+        if "trip-duration" in uri:
             assert set(store.served) == {"iris"}
             with pytest.raises(ApiError) as refused:
                 store.find("trip-duration")
             seen.append(refused.value.status)
-        return follow(spec)
+        return read_changed(uri, *given)
 
-    monkeypatch.setattr(store, "_follow", following)
+    monkeypatch.setattr(storage, "read_changed", reading)
     store.refresh()
     assert seen == [503]
     assert champion(store) == "v1"
 
 
 def rewrite(artifacts: Path, version: str, name: str, data: bytes, *, hashed: bool = True) -> None:
-    """Put other bytes into a published bundle, and make its manifest agree unless told otherwise."""
+    """Put other bytes into a published bundle, and make its manifest agree unless `hashed` is false."""
     base = artifacts / "trip-duration" / "bundles" / version
     (base / name).write_bytes(data)
     if hashed:
@@ -180,7 +183,8 @@ FAULTS = {
 def test_what_is_wrong_is_refused_and_the_old_one_serves_on(
     artifacts: Path, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = store_of(artifacts, "trip-duration")
+    metrics = Metrics()
+    store = store_of(artifacts, "trip-duration", metrics=metrics)
     store.refresh()
     small_bundle(artifacts, version="v2", extra={"hotspots.npz": hotspots_file()})
     point(artifacts, champion="v2")
@@ -188,7 +192,7 @@ def test_what_is_wrong_is_refused_and_the_old_one_serves_on(
     store.refresh()
     assert champion(store) == "v1"
     assert store.find("trip-duration").champion.answer([ROW])
-    assert store._metrics.value(REFUSED, (("problem", "trip-duration"),)) == 1
+    assert metrics.value(REFUSED, (("problem", "trip-duration"),)) == 1
     assert "refused" in caplog.text
     # Mended, it serves.
     small_bundle(artifacts, version="v4")
@@ -199,8 +203,9 @@ def test_what_is_wrong_is_refused_and_the_old_one_serves_on(
 
 
 def test_a_store_that_cannot_be_read_refuses_nothing(artifacts: Path) -> None:
-    """An outage is not a bad bundle: whoever is told of one looks elsewhere than for the other."""
-    store = store_of(artifacts, "trip-duration")
+    """An outage is not a bad bundle: the two have different causes, and metrics of their own."""
+    metrics = Metrics()
+    store = store_of(artifacts, "trip-duration", metrics=metrics)
     store.refresh()
     small_bundle(artifacts, version="v2")
     point(artifacts, champion="v2")
@@ -209,50 +214,56 @@ def test_a_store_that_cannot_be_read_refuses_nothing(artifacts: Path) -> None:
     manifest.mkdir()  # there, and no file system reads it
     store.refresh()
     assert champion(store) == "v1"
-    assert (store._metrics.total(REFUSED), store._metrics.total(UNREAD)) == (0, 1)
+    assert (metrics.total(REFUSED), metrics.total(UNREAD)) == (0, 1)
     manifest.rmdir()
     manifest.with_suffix(".away").rename(manifest)
     store.refresh()
     assert champion(store) == "v2"
 
 
-def test_a_failed_look_is_repeated_sooner(tmp_path: Path) -> None:
-    store = ModelStore(str(tmp_path), ["trip-duration"], 60.0, Metrics())
+def due_after(store: ModelStore, seconds: float, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a refresh will be due after so long."""
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + seconds)
+        return store.due()
+
+
+def test_a_failed_look_is_repeated_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(tmp_path, "trip-duration", refresh_s=60.0)
     store.refresh()
-    store.tick()
-    assert not store._wanted.is_set()
-    store._state.looked_at = time.time() - 6
-    store.tick()
-    assert store._wanted.is_set()
+    assert not store.due()
+    assert due_after(store, 6, monkeypatch)
 
 
-def test_while_something_serves_a_bad_bundle_is_not_read_sooner(artifacts: Path) -> None:
-    store = ModelStore(str(artifacts), ["trip-duration"], 60.0, Metrics())
+def test_while_something_serves_a_bad_bundle_is_not_read_sooner(
+    artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = Metrics()
+    store = store_of(artifacts, "trip-duration", refresh_s=60.0, metrics=metrics)
     store.refresh()
     point(artifacts, champion="nothing")
     store.refresh()
-    assert store._metrics.total(REFUSED) == 1
-    for age, wanted in ((6, False), (61, True)):
-        store._state.looked_at = time.time() - age
-        store.tick()
-        assert store._wanted.is_set() is wanted
+    assert metrics.total(REFUSED) == 1
+    assert not due_after(store, 6, monkeypatch)
+    assert due_after(store, 61, monkeypatch)
 
 
 def test_a_look_that_could_not_end_is_given_time(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a function that was frozen: only what happens within a request happens at all."""
-    store = ModelStore(str(artifacts), [], 60.0, Metrics())
+    store = store_of(artifacts, refresh_s=60.0)
     store.refresh()
     store.start()
     small_bundle(artifacts, version="v2")
     point(artifacts, champion="v2")
-    store.spare(5.0)
+    store.catch_up(5.0)
     assert champion(store) == "v1"  # looked at a moment ago
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 900)
-    store.spare(5.0)
+    store.catch_up(5.0)
     assert champion(store) == "v2"
     started = time.monotonic()
-    store.spare(5.0)
+    store.catch_up(5.0)
     assert time.monotonic() - started < 4  # nothing to wait for
 
 
@@ -263,11 +274,12 @@ def test_what_is_too_large_is_not_read(artifacts: Path) -> None:
     with (artifacts / "trip-duration" / "pointer.json").open("r+b") as file:
         whole = file.read()
         file.truncate(1 << 40)
-    store = store_of(artifacts)
+    metrics = Metrics()
+    store = store_of(artifacts, metrics=metrics)
     store.refresh()
     (artifacts / "trip-duration" / "pointer.json").write_bytes(whole)
     store.refresh()
-    assert store._metrics.total(REFUSED) == 2
+    assert metrics.total(REFUSED) == 2
     assert not store.served
 
 
@@ -342,9 +354,9 @@ def test_from_s3_through_an_outage(bucket: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_pointer_of_another_problem_s_file_is_not_served(artifacts: Path) -> None:
-    told = json.loads((artifacts / "trip-duration" / "pointer.json").read_text())
+    pointer = json.loads((artifacts / "trip-duration" / "pointer.json").read_text())
     (artifacts / "iris").mkdir()
-    (artifacts / "iris" / "pointer.json").write_text(json.dumps(told))
+    (artifacts / "iris" / "pointer.json").write_text(json.dumps(pointer))
     store = store_of(artifacts)
     store.refresh()
     assert set(store.served) == {"trip-duration"}

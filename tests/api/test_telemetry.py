@@ -15,7 +15,7 @@ from cabstand.api import telemetry
 from cabstand.api.call import Call
 from cabstand.api.telemetry import Immediate, Threaded, iso
 from cabstand.errors import StorageError
-from cabstand.io.prediction_lines import Entry, Told, entry
+from cabstand.io.prediction_lines import PredictedRows, Record, line
 from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, make_home, service_of
@@ -27,10 +27,10 @@ def finished(n_rows: int = 1) -> Call:
     return call
 
 
-def prediction(n_rows: int = 1, call: Call | None = None) -> Told:
+def prediction(n_rows: int = 1, call: Call | None = None) -> PredictedRows:
     call = call or finished(n_rows)
     common = (call.request_id, iso(time.time()), call.problem, call.version, "champion", call.key, 1.0, call.trace_id)
-    return Told(*common, [(row, ROW) for row in range(n_rows)], [b'{"x":1.0}'] * n_rows)
+    return PredictedRows(*common, [(row, ROW) for row in range(n_rows)], [{"x": 1.0}] * n_rows)
 
 
 class Held(PredictionFiles):
@@ -40,10 +40,10 @@ class Held(PredictionFiles):
         super().__init__(folder)
         self.full = True
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, records: Sequence[Record]) -> None:
         if self.full:
             raise StorageError("no space left on device")
-        super().append(entries)
+        super().append(records)
 
 
 def test_every_row_of_every_request_is_logged(tmp_path: Path) -> None:
@@ -84,10 +84,10 @@ def test_a_full_disk_drops_counts_and_recovers(tmp_path: Path, caplog: pytest.Lo
 def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "PAUSE_S", 60.0)
     log = Threaded(PredictionFiles(tmp_path), None, 30)
-    for _ in range(telemetry.MOST_PENDING // 1000 + 5):
+    for _ in range(telemetry.MAX_PENDING // 1000 + 5):
         log.predicted(prediction(1000))
     assert log.dropped == 5000
-    log._pending.clear()
+    monkeypatch.undo()
     log.close()
 
 
@@ -95,10 +95,10 @@ def test_lambda_s_lines_are_whole_and_carry_the_metrics() -> None:
     out = io.StringIO()
     log = Immediate(out, gauges=lambda: {"BundleAgeS": 5.0})
     call = finished(2)
-    told = prediction(2, call)
-    log.predicted(told)
+    rows = prediction(2, call)
+    log.predicted(rows)
     log.answered(call, "POST", 0.002)
-    assert out.getvalue().startswith(entry(told).lines)
+    assert out.getvalue().encode().startswith(b"".join(map(line, rows.records())))
     lines = [json.loads(text) for text in out.getvalue().splitlines()]
     assert [one["event"] for one in lines] == ["prediction", "prediction", "request"]
     assert (lines[2]["LatencyMs"], lines[2]["Errors5xx"], lines[2]["BundleAgeS"]) == (2.0, 0, 5.0)

@@ -23,8 +23,8 @@ def test_a_span_a_request_in_the_caller_s_trace(tmp_path: Path, httpserver: HTTP
     spans = []
 
     def collect(request: Request) -> Response:
-        told = ExportTraceServiceRequest.FromString(request.get_data())
-        spans.extend(span for one in told.resource_spans for scope in one.scope_spans for span in scope.spans)
+        export = ExportTraceServiceRequest.FromString(request.get_data())
+        spans.extend(span for one in export.resource_spans for scope in one.scope_spans for span in scope.spans)
         return Response(status=200)
 
     httpserver.expect_request("/v1/traces", method="POST").respond_with_handler(collect)
@@ -42,10 +42,10 @@ def test_a_span_a_request_in_the_caller_s_trace(tmp_path: Path, httpserver: HTTP
     assert (first.trace_id.hex(), first.parent_span_id.hex()) == tuple(PARENT.split("-")[1:3])
     assert answer.headers["traceparent"].split("-")[1:3] == [first.trace_id.hex(), first.span_id.hex()]
     assert second.trace_id != first.trace_id
-    told = {one.key: one.value for one in first.attributes}
-    assert told["cabstand.request_id"].string_value == answer.json()["request_id"]
-    assert told["cabstand.version"].string_value == "v1"
-    assert told["http.response.status_code"].int_value == 200
+    attributes = {one.key: one.value for one in first.attributes}
+    assert attributes["cabstand.request_id"].string_value == answer.json()["request_id"]
+    assert attributes["cabstand.version"].string_value == "v1"
+    assert attributes["http.response.status_code"].int_value == 200
     assert key not in str(spans)
 
 

@@ -74,9 +74,9 @@ def answers(url: str, rows: Sequence[dict[str, Any]], key: str) -> list[list[flo
     for row in rows:
         request = urllib.request.Request(url, json.dumps(row).encode(), headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
-            told = json.loads(answer.read())
-        told = told["answer"] if url.endswith(PREDICT) else told
-        found.append([told.get("point", told.get("duration_min")), told["low"], told["high"]])
+            reply = json.loads(answer.read())
+        reply = reply["answer"] if url.endswith(PREDICT) else reply
+        found.append([reply.get("point", reply.get("duration_min")), reply["low"], reply["high"]])
     return found
 
 

@@ -62,7 +62,7 @@ def test_keys_are_made_listed_and_revoked(say: Say) -> None:
     assert say("keys", "revoke", made["id"])[1]["revoked"] == [made["id"]]  # by id, where two have one name
     assert [one["valid"] for one in say("keys", "list")[1]["keys"]] == [False, True]
     assert say("keys", "revoke", "ann")[1]["revoked"] == [second["id"]]
-    refused(say("keys", "revoke", "ann"), "no key named ann", "known: ann")
+    refused(say("keys", "revoke", "ann"), "no valid key is named ann", "known: ann")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_the_log_out_and_away(say: Say, server: tuple[Server, Path, str], tmp_pa
         left = b"".join(path.read_bytes() for path in (home / "predictions").iterdir())
         assert request_id.encode() not in left  # the journal of the service that runs included
         refused(say("predictions", "delete", "--request-id", "../x"), "request id")
-        refused(say("predictions", "export", "--since", "yesterday"), "not a day")
+        refused(say("predictions", "export", "--since", "yesterday"), "not a date")
         refused(say("predictions", "export", "--source", "s3"), "not one of 'local', 'lake'")
         refused(say("predictions", "export", "--problem", "iris"), "no prediction")
         refused(say("predictions", "export", "--since", "2100-01-01"), "no prediction")

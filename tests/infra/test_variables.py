@@ -35,7 +35,6 @@ NOT_SET = {
     "download_timeout_s": "the default",
     "ingest_max_rows": "the default",
     "lambda_function": "Lambda itself sets it",
-    "lambda_initialization": "Lambda itself sets it",
     "otlp_endpoint": "tracing on AWS is X-Ray's switch (enable_tracing)",
     "prediction_log": "auto is the function's log in Lambda",
     "prediction_retention_days": "for the local log; the lake has a lifecycle rule (prediction_retention_days)",

@@ -14,8 +14,9 @@ import pytest
 from pydantic_core import to_json
 
 from cabstand.errors import DataError, StorageError
-from cabstand.io import delivered, predictions
-from cabstand.io.prediction_lines import SCHEMA_VERSION, Entry, Told, each_json, entry, lines
+from cabstand.io import delivered
+from cabstand.io.locked_files import locked, replace_lines
+from cabstand.io.prediction_lines import SCHEMA_VERSION, PredictedRows, line
 from cabstand.io.predictions import PredictionFiles
 
 FORMATS = Path(__file__).parents[1] / "formats" / "predictions"
@@ -28,24 +29,10 @@ def record(request_id: str, at: str = "2023-03-01T08:15:00.000000+00:00", row: i
     }  # fmt: skip
 
 
-def line(one: dict[str, object]) -> bytes:
-    """The line that every log holds of a record."""
-    return to_json({"event": "prediction", "schema_version": SCHEMA_VERSION, **one}) + b"\n"
-
-
-def entries(*records: dict[str, object]) -> list[Entry]:
-    """What is written of records, each as a request's only row."""
-    found = []
-    for one in records:
-        rows, answers = [(one["row"], one["features"])], [to_json(one["answer"])]
-        found.append(entry(Told(rows=rows, answers=answers, **{name: one[name] for name in Told._fields[:-2]})))
-    return found
-
-
 def test_round_trip_and_time_span(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path / "log")
     late = record("b", "2023-03-02T00:00:00.000000+00:00")
-    files.append(entries(record("a"), record("a", row=1), late))
+    files.append([record("a"), record("a", row=1), late])
     assert list(files.read("trip-duration")) == [record("a"), record("a", row=1), late]
     assert list(files.read(None, "2023-03-02", "2023-03-03")) == [late]
     assert list(files.read("other")) == []
@@ -56,47 +43,41 @@ def test_round_trip_and_time_span(tmp_path: Path) -> None:
 def test_the_lines_of_a_request_are_those_of_its_records() -> None:
     common = record("0a1b") | {"version": 'v"%d', "key": "\u00e9}"}
     rows = [(0, {"kind": "%b},{"}), (7, {"pickup_zone": 74, "pickup_at": "2023-03-01T08:15:00"})]
-    answers = [{"low": 1.5}, {"species": "\u00e9", "probabilities": {"a": 0.1}}]
-    told = Told(rows=rows, answers=each_json(answers), **{name: common[name] for name in Told._fields[:-2]})
-    records = [
+    answers = [{"low": float("nan")}, {"species": "\u00e9", "probabilities": {"a": 0.1}}]
+    shared = {name: common[name] for name in PredictedRows._fields[:-2]}
+    predicted = PredictedRows(rows=rows, answers=answers, **shared).records()
+    assert predicted == [
         common | {"row": row, "features": features, "answer": answer}
         for (row, features), answer in zip(rows, answers, strict=True)
     ]
-    assert lines(told).encode() == entry(told).lines.encode() == b"".join(map(line, records))
+    event = {"event": "prediction", "schema_version": SCHEMA_VERSION}
+    for one in predicted:
+        assert line(one) == to_json({**event, **one}, inf_nan_mode="null") + b"\n"
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 63, 64, 65, 200])
 def test_any_number_of_rows_is_written(tmp_path: Path, n_rows: int) -> None:
     records = [record("a", row=row) for row in range(n_rows)]
-    PredictionFiles(tmp_path).append(entries(*records))
+    PredictionFiles(tmp_path).append(records)
     assert list(PredictionFiles(tmp_path).read()) == records
 
 
 def test_a_database_that_is_kept_open_follows_its_file(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path, keep_open=True)
-    files.append(entries(record("a")))
+    files.append([record("a")])
     assert PredictionFiles(tmp_path).delete("a") == 1
     assert list(PredictionFiles(tmp_path).read()) == []
     for path in tmp_path.glob("predictions.db*"):  # somebody tidies up under it
         path.unlink()
-    files.append(entries(record("b")))
-    files.append(entries(record("c")))
+    files.append([record("b")])
+    files.append([record("c")])
     assert [one["request_id"] for one in PredictionFiles(tmp_path).read()] == ["b", "c"]
     files.close()
 
 
-@pytest.mark.parametrize(
-    "objects",
-    [[], [{}], [{}, {}], [{"a": 1}], [{"a": 1}, {}], [{"a": "},{"}, {"b": "\"},{\""}], [{"a": {"b": 1}}, {"c": {}}],
-     [{"a": [{}, {}]}, {"b": 2}], [{"a": float("nan")}, {"\u00e9": "x"}]],
-)  # fmt: skip
-def test_many_at_once_are_each_as_alone(objects: list[dict[str, object]]) -> None:
-    assert each_json(objects) == [to_json(one, inf_nan_mode="null") for one in objects]
-
-
 def test_deleted_is_gone_from_both(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path)
-    files.append(entries(record("feedface01"), record("feedface01", row=1), record("other")))
+    files.append([record("feedface01"), record("feedface01", row=1), record("other")])
     assert files.delete("feedface01") == 2
     assert [one["request_id"] for one in files.read()] == ["other"]
     for path in tmp_path.iterdir():
@@ -106,7 +87,7 @@ def test_deleted_is_gone_from_both(tmp_path: Path) -> None:
 
 def test_a_deletion_that_is_killed_loses_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = PredictionFiles(tmp_path)
-    files.append(entries(record("feedface01"), record("other")))
+    files.append([record("feedface01"), record("other")])
     day = tmp_path / "2023-03-01.jsonl"
     before = day.read_bytes()
 
@@ -135,14 +116,14 @@ def wait_for_a_waiter(path: Path) -> None:
 
 def test_a_writer_that_waited_writes_to_the_file_that_is_there_now(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path)
-    files.append(entries(record("deleted"), record("kept")))
+    files.append([record("deleted"), record("kept")])
     day = tmp_path / "2023-03-01.jsonl"
     with ThreadPoolExecutor(1) as pool:
-        with predictions._locked(day, "rb") as file:
-            waiting = pool.submit(files.append, entries(record("late")))
+        with locked(day, "rb") as file:
+            waiting = pool.submit(files.append, [record("late")])
             wait_for_a_waiter(day)
             there = file.read().splitlines(keepends=True)
-            predictions._replace(day, [kept for kept in there if b"deleted" not in kept])
+            replace_lines(day, [kept for kept in there if b"deleted" not in kept])
         waiting.result()
     assert [json.loads(text)["request_id"] for text in day.read_bytes().splitlines()] == ["kept", "late"]
 
@@ -150,8 +131,8 @@ def test_a_writer_that_waited_writes_to_the_file_that_is_there_now(tmp_path: Pat
 def test_one_at_a_time_makes_the_database(tmp_path: Path) -> None:
     files, lock = PredictionFiles(tmp_path), tmp_path / ".predictions.lock"
     with ThreadPoolExecutor(1) as pool:
-        with predictions._locked(lock, "ab"):  # as one who is making it: SQLite would refuse the second at once
-            waiting = pool.submit(files.append, entries(record("a")))
+        with locked(lock, "ab"):  # as one who is making it: SQLite would refuse the second at once
+            waiting = pool.submit(files.append, [record("a")])
             wait_for_a_waiter(lock)
             assert not files.database.exists()
         waiting.result()
@@ -160,7 +141,7 @@ def test_one_at_a_time_makes_the_database(tmp_path: Path) -> None:
 
 def test_retention(tmp_path: Path) -> None:
     files = PredictionFiles(tmp_path)
-    files.append(entries(record("old", "2023-01-01T00:00:00.000000+00:00"), record("new")))
+    files.append([record("old", "2023-01-01T00:00:00.000000+00:00"), record("new")])
     (tmp_path / "2023-01-01.jsonl.part").write_bytes(b"left by a deletion that was killed")
     files.retain(30, datetime(2023, 3, 15, tzinfo=UTC))
     assert [one["request_id"] for one in files.read()] == ["new"]
@@ -170,7 +151,7 @@ def test_retention(tmp_path: Path) -> None:
 def test_a_disk_that_refuses(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
-        PredictionFiles(tmp_path / "file" / "log").append(entries(record("a")))
+        PredictionFiles(tmp_path / "file" / "log").append([record("a")])
 
 
 def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
@@ -179,7 +160,7 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "predictions.db") as database:
         database.execute("PRAGMA user_version = 9")
     with pytest.raises(StorageError, match="newer"):
-        PredictionFiles(tmp_path).append(entries(record("a")))
+        PredictionFiles(tmp_path).append([record("a")])
 
 
 def envelope(*messages: str) -> bytes:

@@ -34,15 +34,15 @@ def function(
 def test_answers_and_logs_lines(function: Function, home: tuple[Path, str]) -> None:
     answer = function.invoke(event("POST", "/v1/trip-duration/predict", ROW, **{"x-api-key": home[1]}))
     assert answer["statusCode"] == 200
-    told = json.loads(answer["body"])
-    assert told["version"] == "v1"
-    assert told["answer"]["low"] < told["answer"]["duration_min"] < told["answer"]["high"]
+    reply = json.loads(answer["body"])
+    assert reply["version"] == "v1"
+    assert reply["answer"]["low"] < reply["answer"]["duration_min"] < reply["answer"]["high"]
     lines = [json.loads(text) for text in function.log.read_text().splitlines() if text.startswith("{")]
     (predicted,) = [
-        one for one in lines if one.get("event") == "prediction" and one["request_id"] == told["request_id"]
+        one for one in lines if one.get("event") == "prediction" and one["request_id"] == reply["request_id"]
     ]
     assert predicted["features"] == ROW
-    (request,) = [one for one in lines if one.get("event") == "request" and one["request_id"] == told["request_id"]]
+    (request,) = [one for one in lines if one.get("event") == "request" and one["request_id"] == reply["request_id"]]
     named = {one["Name"] for one in request["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert {"Requests", "LatencyMs", "Errors5xx", "Predictions", "PredictionsDropped"} <= named <= set(request)
     assert home[1] not in function.log.read_text()

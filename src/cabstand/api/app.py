@@ -4,96 +4,66 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi.middleware.cors import CORSMiddleware
 
 from cabstand import __version__
-from cabstand.api import call as calls
+from cabstand.api import errors, openapi
 from cabstand.api import service as services
-from cabstand.api.errors import ApiError, translate
-from cabstand.api.front import front
-from cabstand.api.routes import hotspots, system
+from cabstand.api.guard import Guard, RequestLimits
+from cabstand.api.routes import hotspots, predict, system
 from cabstand.api.service import Service
-from cabstand.errors import CabstandError
 from cabstand.settings import Settings
 
+CORS_HEADERS = ["authorization", "content-type", "traceparent", "x-api-key", "x-routing-key"]
 
-def create_app(settings: Settings, service: Service | None = None) -> Application:
-    """Return the application; its models are loaded when its lifespan begins, or by whoever calls `store.refresh`.
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; its models are loaded when its lifespan begins, or by `app.state.service.store.refresh`.
 
     Parameters
     ----------
     settings : Settings
-        What is in force.
-    service : Service, optional
-        The parts, made from the settings by default.
+        The settings in force.
     """
-    parts = service or services.build(settings)
-    app = with_routes(parts)
-    app.front = front(app.routed, settings, parts)
-    return app
-
-
-def with_routes(parts: Service) -> Application:
-    """Return the application without its front: what answers all but predictions."""
-    app = Application(
+    service = services.build(settings)
+    app = FastAPI(
         title="cabstand",
         version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
+        description=openapi.DESCRIPTION,
+        openapi_url=None,  # a route of ours, as is `/docs`, whose page loads nothing from elsewhere
         redirect_slashes=False,  # a redirect would be built from the Host header
-        lifespan=_lifespan(parts),
+        lifespan=_lifespan,
+        exception_handlers=dict.fromkeys(errors.HANDLED, errors.handle),
     )
-    app.state.service = parts
-    app.include_router(system.router(parts))
-    app.include_router(hotspots.router(parts))
-    app.add_exception_handler(Exception, _answer)
-    app.add_exception_handler(ApiError, _answer)
-    app.add_exception_handler(CabstandError, _answer)
-    app.add_exception_handler(HTTPException, _http)
+    app.state.service = service
+    for routes in (predict, hotspots, system):
+        routes.register(app, service)
+    app.openapi = partial(openapi.document, app, service.store)  # type: ignore[method-assign]
+    app.add_middleware(Guard, limits=_limits(settings), service=service)
+    if origins := services.listed(settings.api_cors_origins):  # added last, it answers preflight requests without a key
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=CORS_HEADERS
+        )
     return app
 
 
-class Application(FastAPI):
-    """FastAPI's application behind a front of our own, which answers predictions itself.
-
-    The front stands before FastAPI's middlewares, not among them: they cost each prediction as much as its model.
-    """
-
-    front: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; the lifespan is FastAPI's."""
-        await (self.front if scope["type"] == "http" else self.routed)(scope, receive, send)
-
-    async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer by FastAPI's routes."""
-        await super().__call__(scope, receive, send)
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.store.start()
+    yield
+    service.close()
 
 
-def _lifespan(service: Service):  # type: ignore[no-untyped-def]
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        del app
-        service.store.start()
-        yield
-        service.close()
-
-    return lifespan
-
-
-async def _answer(request: Request, error: Exception) -> Response:
-    return translate(error).response(calls.of(request.scope).request_id)
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    words = {404: ("not-found", "no such address"), 405: ("method-not-allowed", "not with this method")}
-    code, detail = words.get(status, ("error", "the request was refused"))
-    headers = getattr(error, "headers", None)
-    return ApiError(status, code, detail, headers=headers).response(calls.of(request.scope).request_id)
+def _limits(settings: Settings) -> RequestLimits:
+    # In Lambda the gateway waits for slow clients and limits rates; a rate in memory would be one copy's alone.
+    return RequestLimits(
+        keys_required=settings.api_keys_required,
+        max_body_bytes=settings.api_max_body_bytes,
+        timeout_s=None if settings.on_lambda else settings.api_timeout_s,
+        rate_per_s=0.0 if settings.on_lambda else settings.api_rate_per_s,
+        burst=settings.api_burst,
+    )

@@ -1,6 +1,6 @@
-"""The application behind API Gateway: Mangum, and what it does not survive by itself.
+"""The application behind API Gateway: Mangum, and the events that Mangum fails on.
 
-Mangum raises on a null header, on a surrogate without its other half and on an event that is not a request.
+Mangum raises on a null header, on a lone surrogate and on an event that is not a request.
 """
 
 from __future__ import annotations
@@ -10,25 +10,21 @@ import binascii
 import gc
 import json
 import logging
-import sys
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 from mangum import Mangum
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cabstand import settings
-from cabstand.api import service as services
+from cabstand.api.app import create_app
 from cabstand.api.errors import MEDIA_TYPE
-from cabstand.api.front import front
 from cabstand.api.service import Service
-from cabstand.log import JsonFormatter, hush
+from cabstand.log import configure
 
 logger = logging.getLogger(__name__)
 
-SNAPSHOT = "snap-start"  # AWS_LAMBDA_INITIALIZATION_TYPE of a function that is frozen before its first event
-SPARE_S = 0.25  # of a request's time, for a look at the pointers that could not end while the function was frozen
+WAIT_S = 0.25  # of a request, for a refresh that could not end while the function was frozen
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Event]
 
@@ -36,55 +32,31 @@ Handler = Callable[[Event, Any], Event]
 def lambda_handler() -> Handler:
     """Return the function's handler, its keys and models loaded: SnapStart keeps them in the snapshot."""
     effective = settings.load()
-    _configure(effective.log_level)
-    service = services.build(effective)
-    routes = Routes(service)
+    configure(effective.log_level, json_lines=True)
+    logging.getLogger("mangum").setLevel(logging.ERROR)
+    app = create_app(effective)
+    service: Service = app.state.service
     if effective.api_keys_required:
         service.keyring.refresh()
     service.store.refresh()
     service.store.start()
-    if effective.lambda_initialization == SNAPSHOT:
-        routes.load()
-    gc.freeze()  # what stays for good is not searched for garbage again
-    answer = Mangum(front(routes, effective, service), lifespan="off")
+    gc.freeze()  # garbage collection skips what stays for good
+    answer = Mangum(app, lifespan="off")
 
     def handle(event: Event, context: Any) -> Event:
-        service.store.spare(SPARE_S)
-        answered: Event = answer(event, context)
-        return answered
+        service.store.catch_up(WAIT_S)
+        response: Event = answer(event, context)
+        return response
 
     return guarded(handle)
 
 
-class Routes:
-    """FastAPI's routes, imported when first asked for: predictions need none of it, and it is a fifth of a cold start.
-
-    A snapshot has it from the start, where time costs nothing.
-    """
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._routed: ASGIApp | None = None
-
-    def load(self) -> ASGIApp:
-        """Return the application of the routes."""
-        if self._routed is None:
-            from cabstand.api.app import with_routes
-
-            self._routed = with_routes(self._service).routed
-        return self._routed
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that is not a prediction."""
-        await self.load()(scope, receive, send)
-
-
 def guarded(handler: Handler) -> Handler:
-    """Return a handler that answers every event: mended where it can be, else with a problem."""
+    """Return a handler that answers every event: repaired where possible, otherwise with a problem."""
 
     def handle(event: Event, context: Any) -> Event:
         try:
-            _mend(event)
+            _repair(event)
         except (AttributeError, KeyError, TypeError, ValueError, binascii.Error):
             return _problem(400, "Bad Request", "not a request of API Gateway's HTTP API")
         try:
@@ -96,8 +68,8 @@ def guarded(handler: Handler) -> Handler:
     return handle
 
 
-def _mend(event: Event) -> None:
-    """Make an HTTP API event one that Mangum reads, or raise."""
+def _repair(event: Event) -> None:
+    """Make an HTTP API event one that Mangum can read, or raise."""
     http = event["requestContext"]["http"]
     for part in (http["method"], http["path"], event.get("rawQueryString") or ""):
         part.encode()
@@ -124,13 +96,3 @@ def _problem(status: int, title: str, detail: str) -> Event:
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": request_id}
     headers = {"content-type": MEDIA_TYPE, "x-request-id": request_id, "x-content-type-options": "nosniff"}
     return {"statusCode": status, "headers": headers, "body": json.dumps(content), "isBase64Encoded": False}
-
-
-def _configure(level: str) -> None:
-    line = logging.StreamHandler(sys.stdout)
-    line.setFormatter(JsonFormatter())
-    root = logging.getLogger()
-    root.handlers[:] = [line]
-    root.setLevel(level.upper())
-    hush()
-    logging.getLogger("mangum").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""One request as the service's own parts see it: its ids, its key, what is to be told of it afterwards."""
+"""One request as the service sees it: its ids, its key, and what is logged of it afterwards."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-SCOPE = "cabstand"
 _TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 
 
 @dataclass(slots=True)
 class Call:
-    """One request.
+    """One request; the guard keeps it at `request.state.call`.
 
     Attributes
     ----------
@@ -26,8 +25,10 @@ class Call:
         Id of the API key, `-` without one.
     route : str
         The route's template, from a bounded set.
-    body : bytes
-        The whole request body, within its limit.
+    problem, version : str
+        Of the model that answered.
+    status, n_rows : int
+        HTTP status, and number of predicted rows.
     span : object
         The OpenTelemetry span, where there is tracing.
     """
@@ -42,7 +43,6 @@ class Call:
     version: str = ""
     status: int = 0
     n_rows: int = 0
-    body: bytes = b""
     span: Any = None
 
     def elapsed_s(self) -> float:
@@ -55,19 +55,12 @@ class Call:
 
 
 def begin(traceparent: bytes | None) -> Call:
-    """Return a call with ids of its own, in the caller's trace if it names one.
+    """Return a call with new ids, in the caller's trace if the request names one.
 
-    What is random comes from the kernel at each call, so that functions restored from one snapshot do not repeat it.
-    A request's id begins with its time (as UUIDs of version 7 do): an index of ids grows at its end, and is not
-    written anew from page to page.
+    The random part is read from the kernel for each call, so that functions restored from one snapshot never repeat
+    an id. A request id begins with its time, as in UUID version 7: an index of ids then grows at its end only.
     """
     random = os.urandom(34).hex()
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     trace_id = found[1].decode() if found and found[1].strip(b"0") else random[:32]
     return Call(f"{time.time_ns() // 1_000_000:012x}{random[48:]}", trace_id, random[32:48])
-
-
-def of(scope: Any) -> Call:
-    """Return the call that the guard put into an ASGI scope."""
-    call: Call = scope[SCOPE]
-    return call

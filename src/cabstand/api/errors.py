@@ -1,36 +1,41 @@
-"""Errors as RFC 9457 problem details, and the one table from exception to status.
+"""Errors as RFC 9457 problem details, and the one table from exception class to status.
 
-Nothing of the request's content and no text of an unexpected exception goes into an answer.
+An answer never repeats the request, and never the text of an unexpected exception.
 """
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic_core import to_json
+from fastapi import Request, Response
+from starlette.exceptions import HTTPException
 
-from cabstand.errors import CabstandError, ConfigError, DataError, RegistryError, StorageError, TaskError
+from cabstand.api.call import Call
+from cabstand.api.responses import Problem
+from cabstand.errors import CabstandError, DataError, RegistryError, StorageError
 
-if TYPE_CHECKING:
-    from starlette.responses import Response
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-MOST_ERRORS = 100
+MAX_ERRORS = 100
 
-STATUS: dict[type[CabstandError], int] = {
-    DataError: 422,
-    ConfigError: 500,
-    StorageError: 503,
-    RegistryError: 503,
-    TaskError: 500,
-    CabstandError: 500,
+# The first of an exception's classes that is listed decides: status, code, detail.
+PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
+    DataError: (422, "invalid-request", "the request cannot be answered"),
+    StorageError: (503, "unavailable", "the service cannot answer this now"),
+    RegistryError: (503, "unavailable", "the service cannot answer this now"),
+    CabstandError: (500, "internal-error", "the service failed"),
+    Exception: (500, "internal-error", "the service failed; the request id names it in the log"),
 }
+HTTP_PROBLEMS = {404: ("not-found", "no such address"), 405: ("method-not-allowed", "not with this method")}
 
 
 class ApiError(Exception):
-    """An answer that is a problem.
+    """An error that is answered with a problem.
 
     Parameters
     ----------
@@ -41,9 +46,9 @@ class ApiError(Exception):
     detail : str
         What the caller should know.
     errors : list, optional
-        One entry a wrong field: `pointer` (JSON pointer into the body) and `detail`.
+        One entry for each wrong field: `pointer` (JSON pointer into the body) or `parameter`, and `detail`.
     headers : mapping, optional
-        More response headers.
+        Additional response headers.
     """
 
     def __init__(
@@ -60,35 +65,52 @@ class ApiError(Exception):
         self.code = code
         self.detail = detail
         self.errors = errors
-        self.headers = dict(headers or {})
+        self.headers = headers
 
     def response(self, request_id: str) -> Response:
         """Return the problem as a response."""
-        from starlette.responses import Response  # which a start without an error need not wait for
-
-        content: dict[str, Any] = {
-            "type": f"urn:cabstand:problem:{self.code}",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "instance": f"urn:request:{request_id}",
-            "request_id": request_id,
-        }
-        if self.errors is not None:
-            content["errors"] = self.errors
-        return Response(to_json(content), self.status, headers=self.headers, media_type=MEDIA_TYPE)
+        problem = Problem(
+            type=f"urn:cabstand:problem:{self.code}",
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            detail=self.detail,
+            instance=f"urn:request:{request_id}",
+            request_id=request_id,
+            errors=self.errors or [],
+        )
+        body = problem.model_dump_json(exclude=None if self.errors is not None else {"errors"})
+        return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def translate(error: Exception) -> ApiError:
-    """Return the problem that stands for any exception; what is not expected says nothing of itself."""
+    """Return the problem that answers an exception."""
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, DataError):
-        return ApiError(422, "invalid-request", error.what)
-    for kind, status in STATUS.items():
-        if isinstance(error, kind):
-            word = "unavailable" if status == 503 else "internal-error"
-            return ApiError(
-                status, word, "the service cannot answer this now" if status == 503 else "the service failed"
-            )
-    return ApiError(500, "internal-error", "the service failed; the request id names it in the log")
+    if isinstance(error, HTTPException):
+        code, detail = HTTP_PROBLEMS.get(error.status_code, ("error", "the request was refused"))
+        return ApiError(error.status_code, code, detail, headers=error.headers)
+    status, code, detail = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    return ApiError(status, code, error.what if isinstance(error, DataError) else detail)
+
+
+def respond(error: Exception, call: Call) -> Response:
+    """Return the response to an exception, and log the exception if it is not the caller's fault."""
+    problem = translate(error)
+    if problem is not error and problem.status >= 500:
+        _report(error, call)
+    return problem.response(call.request_id)
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    """Handle an exception for FastAPI."""
+    return respond(error, request.state.call)
+
+
+HANDLED: tuple[type[Exception], ...] = (ApiError, CabstandError, HTTPException)
+
+
+def _report(error: Exception, call: Call) -> None:
+    """Log an error's class and place; never its text, which may quote the request."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
+    logger.error("request failed: %s", type(error).__name__, extra=extra)

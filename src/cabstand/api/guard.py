@@ -1,154 +1,156 @@
-"""What every request passes before a route sees it: ids, key, rate, size and time; and what every answer carries.
+"""ASGI middleware around every route: ids, API key, rate, size and time limits, security headers, the request's log.
 
-Plain ASGI around the whole application. A route is public only if its path is listed, so a new route is guarded until
-somebody says otherwise. The path judged is the one the router matches, not a URL built from the Host header.
+A route is public only if its path is listed here, so a new route needs a key until somebody decides otherwise. The
+path checked is the one that the router matches, not a URL built from the Host header.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-import traceback
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cabstand.api import call as calls
 from cabstand.api.call import Call
-from cabstand.api.errors import ApiError, translate
+from cabstand.api.errors import ApiError, respond
 from cabstand.api.limits import RateLimit
 from cabstand.api.service import Service
-from cabstand.io.keys import ApiKey
-
-logger = logging.getLogger(__name__)
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 METRICS_PATH = "/metrics"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_HEADERS_BYTES = 32_768
-SECURITY = [
+SECURITY_HEADERS = [
     (b"strict-transport-security", b"max-age=31536000"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-WHOLE = "cabstand.whole"  # in a scope: the server has the whole body, so there is nothing to wait for
+CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What the guard holds requests to."""
+class RequestLimits:
+    """What the guard holds requests to.
+
+    Attributes
+    ----------
+    keys_required : bool
+        Whether routes that are not public need an API key.
+    max_body_bytes : int
+        Largest request body.
+    timeout_s : float or None
+        Longest time that a body may take to arrive; None leaves that to the gateway.
+    rate_per_s : float
+        Requests a second of one key; 0 leaves that to the gateway.
+    burst : int
+        Requests of one key at once.
+    """
 
     keys_required: bool
     max_body_bytes: int
     timeout_s: float | None
+    rate_per_s: float
+    burst: int
 
 
 class Guard:
-    """The application behind its guard."""
+    """The middleware.
 
-    def __init__(self, app: ASGIApp, *, rules: Rules, limit: RateLimit, service: Service) -> None:
+    Parameters
+    ----------
+    app : ASGI application
+        What is guarded.
+    limits : RequestLimits
+        What requests are held to.
+    service : Service
+        Keys, metrics and logs.
+    """
+
+    def __init__(self, app: ASGIApp, *, limits: RequestLimits, service: Service) -> None:
         self._app = app
-        self._rules = rules
-        self._limit = limit
-        self._keyring = service.keyring
-        self._metrics = metrics = service.metrics
-        self._telemetry = service.telemetry
-        self._tracing = service.tracing
-        self._tick = service.store.tick
-        metrics.declare("cabstand_requests_total", "counter", "Requests by route and status.")
-        metrics.declare("cabstand_request_seconds", "histogram", "Time from arrival until the answer is written.")
+        self._limits = limits
+        self._rate = RateLimit(limits.rate_per_s, limits.burst)
+        self._service = service
+        service.metrics.declare("cabstand_requests_total", "counter", "Requests by route and status.")
+        service.metrics.declare(
+            "cabstand_request_seconds", "histogram", "Time from arrival until the answer is written."
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or pass on what is not one."""
+        """Answer one request; anything else, such as the lifespan, passes through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        call = scope[calls.SCOPE] = calls.begin(headers.get(b"traceparent"))
-        if self._tracing is not None:
-            self._tracing.begin(call, headers.get(b"traceparent"))
+        call = self._begin(headers.get(b"traceparent"))
+        scope.setdefault("state", {})["call"] = call
         answer = _Answer(send, call)
-        self._tick()
         try:
             await self._admit(scope, headers, call)
             if scope["method"] == "POST":
-                call.body = await self._body(scope, headers, receive)
+                receive = _replay(await self._body(headers, receive))
             await self._app(scope, receive, answer)
         except Exception as error:
-            if not isinstance(error, ApiError):
-                _report(error, call)
-            if answer.begun:  # too late for another answer; the server closes the connection
-                return
-            await translate(error).response(call.request_id)(scope, receive, answer)
+            response = respond(error, call)
+            if not answer.begun:  # otherwise it is too late, and the server closes the connection
+                await response(scope, receive, answer)
         finally:
             self._finish(scope, call)
 
-    async def _admit(self, scope: Scope, headers: MutableMapping[bytes, bytes], call: Call) -> None:
+    def _begin(self, traceparent: bytes | None) -> Call:
+        call = calls.begin(traceparent)
+        if self._service.tracing is not None:
+            self._service.tracing.begin(call, traceparent)
+        self._service.store.tick()
+        return call
+
+    async def _admit(self, scope: Scope, headers: dict[bytes, bytes], call: Call) -> None:
         if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS_BYTES:
             raise ApiError(431, "headers-too-large", f"the headers exceed {MAX_HEADERS_BYTES} bytes")
         path = scope["path"]
         if path in PUBLIC:
             call.route = path
             return
-        if self._rules.keys_required:
-            wanted = "metrics" if path == METRICS_PATH else "predict"
-            call.key = (await self._key(headers, wanted)).id
+        if self._limits.keys_required:
+            scope_wanted = "metrics" if path == METRICS_PATH else "predict"
+            call.key = await self._service.keyring.authenticate(headers, scope_wanted)
         caller = call.key if call.key != "-" else str((scope.get("client") or "-")[0])
-        if wait := self._limit.wait_s(caller):
-            after = {"retry-after": str(math.ceil(wait))}
+        if wait_s := self._rate.wait_s(caller):
+            after = {"retry-after": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many-requests", "this key's rate is used up", headers=after)
 
-    async def _key(self, headers: MutableMapping[bytes, bytes], scope: str) -> ApiKey:
-        presented = headers.get(b"x-api-key") or _bearer(headers.get(b"authorization", b""))
-        if not presented:
-            raise _unauthorized("send an API key as `x-api-key`, or as `authorization: Bearer`")
-        if self._keyring.stale():
-            await asyncio.to_thread(self._keyring.refresh)
-        key = self._keyring.find(presented.decode("latin-1"))
-        if key is None:
-            raise _unauthorized("this API key is not valid: unknown, expired or revoked")
-        if scope not in key.scopes:
-            raise ApiError(403, "forbidden", f"this API key lacks the scope `{scope}`")
-        return key
-
-    async def _body(self, scope: Scope, headers: MutableMapping[bytes, bytes], receive: Receive) -> bytes:
-        limit = self._rules.max_body_bytes
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        limit = self._limits.max_body_bytes
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > 18 or int(declared) > limit:
             raise _too_large(limit)
-        if self._rules.timeout_s is None or WHOLE in scope:
-            return await _read(receive, limit)
         try:
-            async with asyncio.timeout(self._rules.timeout_s):
+            async with asyncio.timeout(self._limits.timeout_s):
                 return await _read(receive, limit)
         except TimeoutError as error:
-            late = {"connection": "close"}
-            raise ApiError(408, "too-slow", "the request did not arrive in time", headers=late) from error
+            close = {"connection": "close"}
+            raise ApiError(408, "too-slow", "the request did not arrive in time", headers=close) from error
 
     def _finish(self, scope: Scope, call: Call) -> None:
         seconds = call.elapsed_s()
         if call.route == "other" and (route := scope.get("route")) is not None:
-            call.route = getattr(route, "path", "other")
+            call.route = route.path
         labels = (("route", call.route), ("status", str(call.status)))
-        self._metrics.add("cabstand_requests_total", labels)
-        self._metrics.observe("cabstand_request_seconds", (("route", call.route),), seconds)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._telemetry.answered(call, method, seconds)
-        if self._tracing is not None:
-            self._tracing.end(call, method)
-
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+        self._service.metrics.add("cabstand_requests_total", labels)
+        self._service.metrics.observe("cabstand_request_seconds", (("route", call.route),), seconds)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._service.telemetry.answered(call, method, seconds)
+        if self._service.tracing is not None:
+            self._service.tracing.end(call, method)
 
 
 class _Answer:
-    """Sends an answer with the headers that each carries."""
+    """Sends an answer with the headers that every answer carries."""
 
     __slots__ = ("_call", "_send", "begun")
 
@@ -161,10 +163,13 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.begun = True
             self._call.status = message["status"]
-            own = message["headers"]
-            policy = [] if any(name == POLICY[0] for name, _ in own) else [POLICY]
-            request_id, trace = self._call.request_id.encode(), self._call.traceparent().encode()
-            message["headers"] = [*own, *SECURITY, *policy, (b"x-request-id", request_id), (b"traceparent", trace)]
+            headers = message["headers"]
+            policy = [] if any(name == CONTENT_POLICY[0] for name, _ in headers) else [CONTENT_POLICY]
+            ids = [
+                (b"x-request-id", self._call.request_id.encode()),
+                (b"traceparent", self._call.traceparent().encode()),
+            ]
+            message["headers"] = [*headers, *SECURITY_HEADERS, *policy, *ids]
         await self._send(message)
 
 
@@ -181,21 +186,14 @@ async def _read(receive: Receive, limit: int) -> bytes:
             return bytes(body)
 
 
+def _replay(body: bytes) -> Receive:
+    """Return what gives a route the body that has been read."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
 def _too_large(limit: int) -> ApiError:
     return ApiError(413, "body-too-large", f"the body exceeds {limit} bytes", headers={"connection": "close"})
-
-
-def _bearer(value: bytes) -> bytes:
-    scheme, _, token = value.partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else b""
-
-
-def _unauthorized(detail: str) -> ApiError:
-    return ApiError(401, "unauthorized", detail, headers={"www-authenticate": "Bearer"})
-
-
-def _report(error: Exception, call: Call) -> None:
-    # Where it happened and of which class; never its text, which may quote the request.
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    told: dict[str, Any] = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
-    logger.error("request failed: %s", type(error).__name__, extra=told)

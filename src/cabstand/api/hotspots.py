@@ -1,4 +1,4 @@
-"""Hotspots as answers: which one is near a place, and all of them as GeoJSON."""
+"""Hotspots as answers: the one near a point, and all of them as GeoJSON."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from cabstand.clustering.core_index import CoreIndex
 
 Box = tuple[float, float, float, float]
 NAME = "hotspots"
-PLACE = RowSchema(COORDINATES)
+POINT = RowSchema(COORDINATES)
 DECIMALS = 6
+NOT_A_BOX = "write west,south,east,north in degrees, smaller first"
 
 
 def champion(store: ModelStore) -> tuple[Model, CoreIndex]:
@@ -37,7 +38,7 @@ def champion(store: ModelStore) -> tuple[Model, CoreIndex]:
 
 
 def nearest(index: CoreIndex, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return for each place its hotspot and the metres to the nearest core point of it, or null for both."""
+    """Return for each point its hotspot and the metres to the nearest core point of that, or null for both."""
     points = np.array([(row["lat"], row["lon"]) for row in rows], float)
     clusters, metres = index.query(points)
     return [
@@ -75,7 +76,7 @@ class Summary:
         self.boxes = np.column_stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]])
 
     def page(self, box: Box | None, after: int, limit: int) -> tuple[list[int], bool]:
-        """Return the places in this summary of hotspots that touch `box`, and whether more follow."""
+        """Return the rows of this summary whose hotspots touch `box`, and whether more follow."""
         wanted = self.ids > after
         if box is not None:
             west, south, east, north = box
@@ -84,15 +85,15 @@ class Summary:
         found = np.flatnonzero(wanted)[: limit + 1].tolist()
         return found[:limit], len(found) > limit
 
-    def feature(self, place: int) -> dict[str, Any]:
+    def feature(self, row: int) -> dict[str, Any]:
         """Return one hotspot as a GeoJSON feature."""
-        centre = [round(float(self.lon[place]), DECIMALS), round(float(self.lat[place]), DECIMALS)]
+        centre = [round(float(self.lon[row]), DECIMALS), round(float(self.lat[row]), DECIMALS)]
         return {
             "type": "Feature",
-            "id": int(self.ids[place]),
-            "bbox": np.round(self.boxes[place], DECIMALS).tolist(),
+            "id": int(self.ids[row]),
+            "bbox": np.round(self.boxes[row], DECIMALS).tolist(),
             "geometry": {"type": "Point", "coordinates": centre},
-            "properties": {"hotspot": int(self.ids[place]), "n_core_points": int(self.n_core[place])},
+            "properties": {"hotspot": int(self.ids[row]), "n_core_points": int(self.n_core[row])},
         }
 
 
@@ -110,7 +111,10 @@ def parse_box(text: str) -> Box:
     ValueError
         If it is not that.
     """
-    west, south, east, north = map(float, text.split(","))
+    try:
+        west, south, east, north = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(NOT_A_BOX) from None
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise ValueError("not a box on Earth")
+        raise ValueError(NOT_A_BOX)
     return west, south, east, north

@@ -1,14 +1,16 @@
-"""Which API key is valid: the stored hashes in memory, compared in constant time, read anew as they age."""
+"""The valid API keys: their hashes in memory, compared in constant time, read again as they age."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from cabstand.api.errors import ApiError
 from cabstand.errors import CabstandError
 from cabstand.io.keys import MARK, ApiKey, digest
 
@@ -23,9 +25,9 @@ class Keyring:
     Parameters
     ----------
     load : callable
-        Returns the stored keys; it may fail, and the last ones read stay in force then.
+        Returns the stored keys; when it fails, the last ones stay in force.
     refresh_s : float
-        Age at which they are read again before the next request is judged.
+        Age at which they are read again before the next request is checked.
     """
 
     def __init__(self, load: Callable[[], list[ApiKey]], refresh_s: float) -> None:
@@ -34,25 +36,43 @@ class Keyring:
         self._keys: dict[str, ApiKey] = {}
         self._read_at = -1e12
         self._lock = threading.Lock()
-        self.failures = 0
+
+    async def authenticate(self, headers: Mapping[bytes, bytes], scope: str) -> str:
+        """Return the id of the key that a request presents.
+
+        Raises
+        ------
+        ApiError
+            401 without a valid key, 403 if the key lacks the scope.
+        """
+        presented = headers.get(b"x-api-key") or _bearer(headers.get(b"authorization", b""))
+        if not presented:
+            raise _unauthorized("send an API key as `x-api-key`, or as `authorization: Bearer`")
+        if self.stale():
+            await asyncio.to_thread(self.refresh)
+        key = self.find(presented.decode("latin-1"))
+        if key is None:
+            raise _unauthorized("this API key is not valid: unknown, expired or revoked")
+        if scope not in key.scopes:
+            raise ApiError(403, "forbidden", f"this API key lacks the scope `{scope}`")
+        return key.id
 
     def stale(self) -> bool:
-        """Say whether the keys are too old to judge by.
+        """Return whether the keys must be read again.
 
         Wall time, in both directions: a function that was frozen or restored must notice, and a clock may be set back.
         """
         return abs(time.time() - self._read_at) > self._refresh_s
 
     def refresh(self) -> None:
-        """Read the keys again, once however many ask; on an error keep the ones there are."""
+        """Read the keys again, once for all who wait; on an error the last ones stay in force."""
         with self._lock:
             if not self.stale():
                 return
             try:
                 self._keys = {key.id: key for key in self._load()}
             except CabstandError as error:
-                self.failures += 1
-                logger.warning("keys not read, the last ones stay in force: %s", error)
+                logger.warning("API keys not read, the last ones stay in force: %s", error)
             self._read_at = time.time()
 
     def find(self, key: str) -> ApiKey | None:
@@ -63,3 +83,12 @@ class Keyring:
         if known is None or not same or known.revoked_at is not None:
             return None
         return known if known.expires_at is None or known.valid(datetime.now(UTC)) else None
+
+
+def _bearer(value: bytes) -> bytes:
+    scheme, _, token = value.partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _unauthorized(detail: str) -> ApiError:
+    return ApiError(401, "unauthorized", detail, headers={"www-authenticate": "Bearer"})

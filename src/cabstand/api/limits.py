@@ -1,4 +1,4 @@
-"""A token bucket a caller: so many requests a second, and so many at once."""
+"""Rate limits: a token bucket for each caller."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-MOST_CALLERS = 10_000
+MAX_CALLERS = 10_000
 
 
 class RateLimit:
@@ -15,7 +15,7 @@ class RateLimit:
     Parameters
     ----------
     rate_per_s : float
-        Tokens that come back each second; 0 switches the limit off.
+        Tokens added each second; 0 switches the limit off.
     burst : int
         Tokens a bucket holds.
     clock : callable, optional
@@ -37,6 +37,6 @@ class RateLimit:
         tokens = min(self._burst, tokens + (now - at) * self._rate)
         missing = max(0.0, 1.0 - tokens)
         self._buckets[caller] = (tokens if missing else tokens - 1.0, now)
-        if len(self._buckets) > MOST_CALLERS:
+        if len(self._buckets) > MAX_CALLERS:
             self._buckets.popitem(last=False)
         return missing / self._rate

@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms in memory, shown as Prometheus text or written as CloudWatch metric lines."""
+"""Counters, gauges and histograms in memory, rendered as Prometheus text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """The figures of one process. Label values must come from a bounded set: each makes a series of its own."""
+    """The metrics of one process. Label values must come from a bounded set, as each makes a series of its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,7 +22,7 @@ class Metrics:
         self._gauges: dict[str, Callable[[], dict[Labels, float]]] = {}
 
     def declare(self, name: str, kind: str, text: str) -> None:
-        """Say what a metric is; `kind` is counter, gauge or histogram."""
+        """Describe a metric; `kind` is counter, gauge or histogram."""
         self._help[name] = (kind, text)
 
     def add(self, name: str, labels: Labels = (), amount: float = 1.0) -> None:
@@ -42,16 +42,16 @@ class Metrics:
             cells[-1] += seconds
 
     def gauge(self, name: str, text: str, read: Callable[[], dict[Labels, float]]) -> None:
-        """Register a figure that is read when it is asked for."""
+        """Register a metric whose values are read when rendered."""
         self.declare(name, "gauge", text)
         self._gauges[name] = read
 
     def value(self, name: str, labels: Labels = ()) -> float:
-        """Return a counter's present value."""
+        """Return a counter's value."""
         return self._counts.get((name, labels), 0.0)
 
     def total(self, name: str) -> float:
-        """Return a counter's present value over all its labels."""
+        """Return a counter's value over all its labels."""
         with self._lock:
             return sum(value for (known, _), value in self._counts.items() if known == name)
 

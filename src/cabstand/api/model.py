@@ -1,4 +1,4 @@
-"""One loaded bundle: from checked files to answers."""
+"""A loaded bundle: from checked files to answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from cabstand.modelling.predictor import Predictor
 from cabstand.modelling.problem import Problem
 
 DECIMALS = 6
-INTERVAL = ("point", "low", "high")
 Answer = dict[str, Any]
 
 
@@ -37,7 +36,7 @@ class Model:
     Raises
     ------
     DataError
-        If a file is not what the manifest says, is not one we would have written, or does not answer its own example.
+        If a file is not what the manifest says, is not one that cabstand writes, or does not answer its own example.
     """
 
     def __init__(self, problem: Problem, manifest: Manifest, read: Callable[[str], bytes]) -> None:
@@ -85,9 +84,6 @@ class Model:
 
     def _estimated(self, outputs: Mapping[str, NDArray[Any]]) -> list[Answer]:
         columns = [_rounded(values) for values in outputs.values()]
-        if tuple(outputs) == INTERVAL:  # by far the most: a display costs a third of a `dict` made by zip
-            point, low, high = self._names
-            return [{point: a, low: b, high: c} for a, b, c in zip(*columns, strict=True)]
         return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def _classified(self, outputs: Mapping[str, NDArray[Any]]) -> list[Answer]:
@@ -102,14 +98,14 @@ class Model:
         where = f"{self.manifest.problem} {self.version}"
         try:
             answers = self.answer([row, row]) if row else []
-        except Exception as error:  # whatever the bundle provokes in NumPy or ONNX Runtime, it is the bundle's fault
+        except Exception as error:  # whatever NumPy or ONNX Runtime raise, the bundle is at fault
             raise DataError(f"does not answer its example: {type(error).__name__}", where=where) from error
         if row and (len(answers) != 2 or answers[0] != answers[1]):
-            raise DataError("answers one row in two ways", where=where)
+            raise DataError("answers the same row in two ways", where=where)
 
 
 def _rounded(values: NDArray[Any]) -> list[float]:
-    if len(values) == 1:  # NumPy takes ten times as long for one figure
+    if len(values) == 1:  # NumPy takes ten times as long for one value
         return [round(values.item(), DECIMALS)]
     rounded: list[float] = np.round(values.astype(float), DECIMALS).tolist()
     return rounded

@@ -1,8 +1,8 @@
-"""What an ONNX file may hold, judged from its bytes before ONNX Runtime sees them.
+"""Check an ONNX file's bytes before ONNX Runtime loads them.
 
-A 107-byte file can ask for gigabytes: an operator that makes a tensor of a given shape is enough. So operators come
-from a list, nothing is read from other files, and functions and subgraphs are refused. The protobuf wire format is
-read here in a few lines, as the service carries no onnx package. Field numbers: onnx/onnx.proto3.
+A file of 107 bytes can ask for gigabytes: one operator that makes a tensor of a given shape is enough. So operators
+come from a list, nothing is read from other files, and functions and subgraphs are refused. The protobuf wire format
+is read here, as the service does not carry the onnx package. Field numbers: onnx/onnx.proto3.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH, _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 5, 6, 10, 11
 _ATTRIBUTE_SPARSE = (22, 23)
 _TENSOR_EXTERNAL, _TENSOR_LOCATION = 13, 14
-# What trees are made of: an attribute's `floats`, its `ints`, and its `strings` that say BRANCH_LEQ or LEAF. As runs,
-# 100,000 values cost a twentieth of what they cost one by one.
+# The attributes of trees: `floats`, `ints`, and `strings` that are BRANCH_LEQ or LEAF. Skipped as runs, 100,000 values
+# cost a twentieth of what they cost one by one.
 _LISTS = re.compile(
     rb"(?:\x3d.{4})++|(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])++|(?:\x4a(?:\x0aBRANCH_LEQ|\x04LEAF))++", re.DOTALL
 )
 
 
 def check(model: bytes, where: str = "model.onnx") -> None:
-    """Refuse a model that holds more than a model of ours can.
+    """Raise unless a model holds only what our own models can hold.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def _fields(message: memoryview, skipped: re.Pattern[bytes] | None = None) -> It
         elif kind in {1, 5}:
             size = 8 if kind == 1 else 4
         else:
-            raise ValueError("wire type of old")
+            raise ValueError("an obsolete wire type")
         if at + size > end:
             raise ValueError("cut short")
         yield tag >> 3, message[at : at + size]

@@ -1,4 +1,4 @@
-"""Requests as a bundle declares them: one compiled validator and one JSON schema from the same fields.
+"""Request bodies as a bundle declares them: a compiled validator and a JSON schema from the same fields.
 
 pydantic-core reads the bytes itself, so nothing is parsed twice, deep nesting and surrogates are refused while parsing,
 and NaN, infinity or 1e400 fail like any other number out of bounds.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from cabstand.api.errors import MOST_ERRORS, ApiError
+from cabstand.api.errors import MAX_ERRORS, ApiError
 from cabstand.modelling.fields import KINDS, Field
 
 MAX_ROWS = 1_000
@@ -38,7 +38,7 @@ COORDINATES = (
 
 
 class RowSchema:
-    """What one row must look like.
+    """The valid rows of a request.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class RowSchema:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = tuple(fields)
-        self._columns = [(one.name, np.dtype(KINDS[one.kind]), one.optional) for one in fields]
+        self._columns = [(one.name, np.dtype(KINDS[one.kind])) for one in fields]
         row = core_schema.typed_dict_schema(
             {one.name: core_schema.typed_dict_field(_value(one), required=not one.optional) for one in fields},
             extra_behavior="forbid",
@@ -90,10 +90,7 @@ class RowSchema:
 
     def columns(self, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         """Return valid rows as the columns that feature functions read, (n,) each."""
-        return {
-            name: np.array([_present(row.get(name)) for row in rows] if optional else [row[name] for row in rows], kind)
-            for name, kind, optional in self._columns
-        }
+        return {name: np.array([_filled(row.get(name)) for row in rows], kind) for name, kind in self._columns}
 
     def json_schema(self) -> dict[str, Any]:
         """Return the row as OpenAPI 3.1 describes it."""
@@ -173,22 +170,22 @@ def _body(rows: core_schema.CoreSchema) -> core_schema.CoreSchema:
 
 def _describe(one: Field) -> dict[str, Any]:
     unit = f" Unit: {one.unit}." if one.unit else ""
-    told: dict[str, Any] = {"description": one.description + unit}
+    schema: dict[str, Any] = {"description": one.description + unit}
     if one.unit:
-        told["x-unit"] = one.unit
+        schema["x-unit"] = one.unit
     if one.kind == "timestamp":
-        told |= {"type": "string", "pattern": TIMESTAMP}
+        schema |= {"type": "string", "pattern": TIMESTAMP}
     elif one.kind == "category":
-        told |= {"type": "string", "enum": list(one.choices or ())}
+        schema |= {"type": "string", "enum": list(one.choices or ())}
     else:
-        told |= {"type": ["number", "null"] if one.optional else one.kind}
+        schema |= {"type": ["number", "null"] if one.optional else one.kind}
         low, high = _whole(one) if one.kind == "integer" else (one.minimum, one.maximum)
-        told |= {name: value for name, value in (("minimum", low), ("maximum", high)) if value is not None}
-    return told | ({"examples": [one.example]} if one.example is not None else {})
+        schema |= {name: value for name, value in (("minimum", low), ("maximum", high)) if value is not None}
+    return schema | ({"examples": [one.example]} if one.example is not None else {})
 
 
-def _present(value: float | None) -> float:
-    return np.nan if value is None else value
+def _filled(value: Any) -> Any:
+    return np.nan if value is None else value  # an optional number that was left out
 
 
 def _listed(error: ValidationError) -> list[Any]:
@@ -198,7 +195,7 @@ def _listed(error: ValidationError) -> list[Any]:
 
 
 def _entries(error: ValidationError) -> list[dict[str, str]]:
-    return [{"pointer": _pointer(entry["loc"]), "detail": _detail(entry)} for entry in _listed(error)[:MOST_ERRORS]]
+    return [{"pointer": _pointer(entry["loc"]), "detail": _detail(entry)} for entry in _listed(error)[:MAX_ERRORS]]
 
 
 def _detail(entry: Any) -> str:
@@ -211,9 +208,9 @@ def _flat(bad: list[RowError]) -> list[dict[str, str]]:
         for one in bad
         for entry in one["errors"]
     ]
-    return entries[:MOST_ERRORS]
+    return entries[:MAX_ERRORS]
 
 
-def _pointer(place: Sequence[str | int]) -> str:
+def _pointer(location: Sequence[str | int]) -> str:
     # A name that the caller made up may be long.
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:100] for part in place)
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:100] for part in location)

@@ -1,9 +1,9 @@
-"""The parts of one running service, made from its settings."""
+"""The parts of a running service, made from its settings."""
 
 from __future__ import annotations
 
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,10 @@ if TYPE_CHECKING:
     from cabstand.api.tracing import Tracing
 
 
-GAUGES_EVERY_S = 1.0
-
-
 @dataclass(frozen=True)
 class Service:
-    """What routes and guard share."""
+    """What routes and middleware share."""
 
-    settings: Settings
     metrics: Metrics
     store: ModelStore
     keyring: Keyring
@@ -41,7 +37,7 @@ class Service:
 
 
 def build(settings: Settings) -> Service:
-    """Return the service's parts; nothing is read yet."""
+    """Return the service's parts; keys and bundles are not read yet."""
     metrics = Metrics()
     problems = listed(settings.api_problems)
     store = ModelStore(settings.artifacts_uri, problems, settings.api_refresh_s, metrics)
@@ -50,7 +46,7 @@ def build(settings: Settings) -> Service:
     metrics.gauge(
         "cabstand_log_dropped", "Log lines and predictions that were dropped.", lambda: {(): telemetry.dropped}
     )
-    return Service(settings, metrics, store, keyring, telemetry, _tracing(settings))
+    return Service(metrics, store, keyring, telemetry, _tracing(settings))
 
 
 def listed(text: str) -> list[str]:
@@ -69,29 +65,20 @@ def _tracing(settings: Settings) -> Tracing | None:
 def _telemetry(settings: Settings, store: ModelStore, metrics: Metrics) -> Telemetry:
     kind = settings.prediction_log
     if kind == "stdout" or (kind == "auto" and settings.on_lambda):
-        return Immediate(gauges=_Gauges(store, metrics))
+        return Immediate(gauges=_bundle_gauges(store, metrics))
     files = PredictionFiles(settings.home / "predictions", keep_open=True) if kind != "off" else None
     quiet = settings.log_level.upper() not in {"DEBUG", "INFO"}
     return Threaded(files, None if quiet else sys.stderr, settings.prediction_retention_days)
 
 
-class _Gauges:
-    """What a request's metric line says of the bundles: refusals since it last did, and the oldest champion's age.
+def _bundle_gauges(store: ModelStore, metrics: Metrics) -> Callable[[], dict[str, float]]:
+    """Return what reads a request's figures of the bundles: refusals since the last request, and the oldest age."""
+    reported = 0.0
 
-    Once a second is enough; the lines between say nothing of it.
-    """
+    def read() -> dict[str, float]:
+        nonlocal reported
+        before, reported = reported, metrics.total(REFUSED)
+        oldest_s = max(store.ages().values(), default=0.0)
+        return {"BundleRefused": reported - before, "BundleAgeS": round(oldest_s)}
 
-    def __init__(self, store: ModelStore, metrics: Metrics) -> None:
-        self._store = store
-        self._metrics = metrics
-        self._told = 0.0
-        self._next = 0.0
-
-    def __call__(self) -> dict[str, float]:
-        now = time.monotonic()
-        if now < self._next:
-            return {}
-        self._next = now + GAUGES_EVERY_S
-        refused = self._metrics.total(REFUSED)
-        told, self._told = self._told, refused
-        return {"BundleRefused": refused - told, "BundleAgeS": round(max(self._store.ages().values(), default=0.0))}
+    return read

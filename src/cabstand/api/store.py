@@ -1,7 +1,7 @@
-"""Which bundles serve: read from the store, looked at again in the background, swapped whole.
+"""The bundles that serve: read from the store, checked again in the background, replaced whole.
 
-A pointer is asked for with the tag of the one in force, so that "unchanged" costs nothing. A new bundle is loaded and
-tried beside the old one, which serves on until the new one is in place, or for good if that is refused.
+A pointer is requested with the tag of the one in force, so an unchanged pointer costs nothing. A new bundle is loaded
+and tried beside the old one, which serves on until the new one is ready, or for good if that is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Labels, Metrics
@@ -26,7 +26,7 @@ from cabstand.modelling.problem import Problem
 logger = logging.getLogger(__name__)
 
 RETRY_S = 5.0
-MAX_JSON_BYTES = 16 << 20  # of a pointer or a manifest
+MAX_JSON_BYTES = 16 << 20  # of a pointer or manifest
 REFUSED = "cabstand_bundle_refused_total"
 UNREAD = "cabstand_store_unread_total"
 
@@ -42,20 +42,12 @@ class Served:
     challenger: Model | None = None
 
     def choose(self, request_key: bytes) -> tuple[Model, str]:
-        """Return the model for a request, and its role; the same key gets the same model while the pointer stands."""
+        """Return the model for a request, and its role; one key gets the same model as long as the pointer stays."""
         if self.challenger is not None:
-            place = int.from_bytes(hashlib.blake2b(request_key, digest_size=8).digest(), "big") / 2**64
-            if place < self.pointer.share:
+            fraction = int.from_bytes(hashlib.blake2b(request_key, digest_size=8).digest(), "big") / 2**64
+            if fraction < self.pointer.share:
                 return self.challenger, "challenger"
         return self.champion, "champion"
-
-
-@dataclass
-class _State:
-    served: dict[str, Served] = field(default_factory=dict)
-    looked_at: float = float("-inf")
-    lacking: bool = False
-    looked: bool = False
 
 
 class ModelStore:
@@ -66,32 +58,35 @@ class ModelStore:
     artifacts : str
         URI of the store of bundles and pointers.
     problems : sequence of str
-        Names or files of the problems served; none is every one that has a pointer.
+        Names or files of the problems served; none serves every problem that has a pointer.
     refresh_s : float
-        Least seconds between two looks.
+        Shortest time between two refreshes.
     metrics : Metrics
-        Counts refused bundles, and looks at which the store did not answer.
+        Counts refused bundles, and refreshes at which the store did not answer.
+
+    Attributes
+    ----------
+    served : dict of str to Served
+        What serves now, by problem; replaced, never changed.
     """
 
     def __init__(self, artifacts: str, problems: Sequence[str], refresh_s: float, metrics: Metrics) -> None:
+        self.served: dict[str, Served] = {}
         self._artifacts = artifacts
         self._problems = tuple(problems)
         self._refresh_s = refresh_s
         self._metrics = metrics
-        self._state = _State()
-        self._one_at_a_time = threading.Lock()
+        self._refreshed_at = float("-inf")
+        self._complete = False  # whether the first refresh has ended
+        self._lacking = False  # whether a problem that should be served is not
+        self._refreshing = threading.Lock()
         self._wanted = threading.Event()
-        self._settled = threading.Event()
-        self._settled.set()
+        self._idle = threading.Event()
+        self._idle.set()
         metrics.declare(REFUSED, "counter", "Bundles or pointers that were refused while the old one served on.")
         metrics.declare(UNREAD, "counter", "Looks at a store of bundles that could not be read.")
         metrics.gauge("cabstand_bundle_age_seconds", "Age of the champion's bundle.", self.ages)
         metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
-
-    @property
-    def served(self) -> dict[str, Served]:
-        """What serves now, by problem."""
-        return self._state.served
 
     def find(self, problem: str) -> Served:
         """Return what serves a problem.
@@ -101,63 +96,65 @@ class ModelStore:
         ApiError
             404 for a problem that is not served, 503 while nothing is loaded.
         """
-        served = self._state.served.get(problem)
-        if served is not None:
-            return served
-        self.require_ready()
-        raise ApiError(404, "no-such-problem", "known problems are listed at /v1/models")
+        served = self.served.get(problem)
+        if served is None:
+            self.require_ready()
+            raise ApiError(404, "no-such-problem", "known problems are listed at /v1/models")
+        return served
 
     def require_ready(self) -> None:
-        """Raise a 503 while no bundle is loaded, or the first look at all of them is not over."""
-        if not (self._state.served and self._state.looked):
+        """Raise a 503 while no bundle is loaded, or the first refresh has not ended."""
+        if not (self.served and self._complete):
             raise ApiError(503, "not-ready", "no model is loaded yet", headers={"retry-after": "5"})
 
     def start(self) -> None:
-        """Look for changes from a thread of this process, whenever `tick` finds it time."""
+        """Refresh from a thread of this process, now and whenever a refresh is due."""
         threading.Thread(target=self._run, name="bundles", daemon=True).start()
 
+    def due(self) -> bool:
+        """Return whether the last refresh is too old: sooner if something is missing."""
+        wait_s = min(RETRY_S, self._refresh_s) if self._lacking else self._refresh_s
+        return abs(time.time() - self._refreshed_at) >= wait_s  # wall time: a frozen function must notice
+
     def tick(self) -> None:
-        """Ask for a look if the last one is old enough: called with each request, and it costs nothing."""
-        wait = min(RETRY_S, self._refresh_s) if self._state.lacking else self._refresh_s
-        if abs(time.time() - self._state.looked_at) >= wait:  # wall time: a frozen function must notice
-            self._settled.clear()
+        """Wake the thread if a refresh is due: called with each request, so it must cost nothing."""
+        if self.due():
+            self._idle.clear()
             self._wanted.set()
 
-    def spare(self, seconds: float) -> None:
-        """Let a look that is due or under way have up to `seconds`: threads of a frozen function stand still."""
+    def catch_up(self, seconds: float) -> None:
+        """Wait up to `seconds` for a refresh that is due or under way: threads of a frozen function stand still."""
         self.tick()
-        if not self._settled.is_set():
-            self._settled.wait(seconds)
+        self._idle.wait(seconds)
 
     def refresh(self) -> None:
-        """Look at every pointer and load what is new; what is wrong is logged, counted and left out."""
-        with self._one_at_a_time:
-            self._state.looked_at = time.time()
+        """Read every pointer and load what is new; what is wrong is logged, counted and left out."""
+        with self._refreshing:
+            self._refreshed_at = time.time()
             try:
-                # What serves waits for the next look; what does not is tried again sooner.
                 lacking = [spec for spec in self._specs() if not self._follow(spec)]
-                self._state.lacking = bool(lacking) or not self._state.served
+                self._lacking = bool(lacking) or not self.served
             except (CabstandError, OSError) as error:
-                self._state.lacking = not self._state.served
+                self._lacking = not self.served
                 self._unread(error)
             finally:
-                self._state.looked = True
-                self._settled.set()
+                self._complete = True
+                self._idle.set()
 
     def ages(self) -> dict[Labels, float]:
         """Return the seconds since each champion's bundle was made."""
-        found: dict[Labels, float] = {}
-        for name, one in self._state.served.items():
-            found[(("problem", name),)] = max(0.0, time.time() - one.champion.made_at.timestamp())
-        return found
+        now = time.time()
+        return {
+            (("problem", name),): max(0.0, now - one.champion.made_at.timestamp()) for name, one in self.served.items()
+        }
 
     def _versions(self) -> dict[Labels, float]:
-        found: dict[Labels, float] = {}
-        for name, one in self._state.served.items():
-            for role, model in (("champion", one.champion), ("challenger", one.challenger)):
-                if model is not None:
-                    found[(("problem", name), ("version", model.version), ("role", role))] = 1.0
-        return found
+        return {
+            (("problem", name), ("version", model.version), ("role", role)): 1.0
+            for name, one in self.served.items()
+            for role, model in (("champion", one.champion), ("challenger", one.challenger))
+            if model is not None
+        }
 
     def _run(self) -> None:
         while True:
@@ -174,42 +171,42 @@ class ModelStore:
         return [parts[-2] for parts in found if len(parts) == depth + 1]
 
     def _follow(self, spec: str) -> bool:
-        """Load what a problem's pointer names, if that is new and right; return whether the problem is served."""
+        """Load what a problem's pointer names, if that is new and valid; return whether the problem is served."""
         name = spec
         try:
             problem = catalog.find(spec)
             name = problem.name
-            before = self._state.served.get(name)
+            before = self.served.get(name)
             uri = storage.join(self._artifacts, name, POINTER)
             found = storage.read_changed(uri, before.tag if before else None, MAX_JSON_BYTES)
             if found is not None:
                 after = self._load(problem, parse_pointer(found[0], uri), found[1], before)
-                self._state.served = self._state.served | {name: after}
+                self.served = self.served | {name: after}
                 logger.info("serving %s: champion %s", name, after.champion.version)
         except AbsentError as error:  # named by a pointer, and not there
             self._refuse(name, error)
         except StorageError as error:
             self._unread(error)
-        except Exception as error:  # whatever a bundle provokes, this thread must look again
+        except Exception as error:  # whatever a bundle provokes, this thread must go on
             self._refuse(name, error)
-        return name in self._state.served
+        return name in self.served
 
     def _unread(self, error: Exception) -> None:
         self._metrics.add(UNREAD)
         logger.warning("store of bundles not read: %s", error)
 
     def _refuse(self, name: str, error: Exception) -> None:
-        told = error if isinstance(error, CabstandError) else type(error).__name__
+        reason = error if isinstance(error, CabstandError) else type(error).__name__
         self._metrics.add(REFUSED, (("problem", name),))
-        logger.warning("refused, the old one serves on: %s", told, extra={"problem": name})
+        logger.warning("refused, the old one serves on: %s", reason, extra={"problem": name})
 
     def _load(self, problem: Problem, pointer: Pointer, tag: str, before: Served | None) -> Served:
         if pointer.problem != problem.name:
             raise DataError(f"a pointer of {pointer.problem}", where=problem.name)
-        ready = {one.version: one for one in (before.champion, before.challenger) if one} if before else {}
+        loaded = {one.version: one for one in (before.champion, before.challenger) if one} if before else {}
 
         def model(version: str) -> Model:
-            return ready.get(version) or self._open(problem, version)
+            return loaded.get(version) or self._open(problem, version)
 
         challenger = model(pointer.challenger) if pointer.challenger and pointer.share > 0 else None
         return Served(problem, pointer, tag, model(pointer.champion), challenger)

@@ -1,4 +1,4 @@
-"""Traces through OpenTelemetry; imported only when a collector's address is set."""
+"""Traces through OpenTelemetry, imported only when a collector is configured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cabstand.errors import ConfigError
 
 
 class Tracing:
-    """One span a request, sent to a collector (OTLP over HTTP).
+    """One span for each request, sent to a collector (OTLP over HTTP).
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class Tracing:
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
         except ImportError as error:
-            hint = "pip install 'cabstand[tracing]', or unset it"
+            hint = "pip install 'cabstand[tracing]' or unset it"
             raise ConfigError("OpenTelemetry is missing", where="OTEL_EXPORTER_OTLP_ENDPOINT", hint=hint) from error
-        # Where the answer waits for it, a collector that is away must cost little.
+        # A collector that is down must not hold up an answer that waits for it.
         exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=1 if at_once else 5)
         processor = SimpleSpanProcessor(exporter) if at_once else BatchSpanProcessor(exporter)
         resource = Resource.create({"service.name": "cabstand", "service.version": __version__})
@@ -43,7 +43,7 @@ class Tracing:
         self._tracer = self._provider.get_tracer("cabstand.api")
 
     def begin(self, call: Call, traceparent: bytes | None) -> None:
-        """Open the request's span, within the caller's trace if there is one, and give the call its ids."""
+        """Start the request's span, in the caller's trace if there is one, and give the call its ids."""
         from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -54,7 +54,7 @@ class Tracing:
         call.trace_id, call.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
 
     def end(self, call: Call, method: str) -> None:
-        """Close the request's span with what is known of it by now."""
+        """End the request's span with the attributes known by now."""
         from opentelemetry.trace import Status, StatusCode
 
         span: Any = call.span
@@ -75,5 +75,5 @@ class Tracing:
         span.end()
 
     def close(self) -> None:
-        """Send what is pending."""
+        """Send pending spans."""
         self._provider.shutdown()

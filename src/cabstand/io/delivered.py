@@ -1,7 +1,7 @@
-"""Predictions as CloudWatch delivers them to the lake: envelopes of log lines, packed and one after the other.
+"""Predictions as CloudWatch delivers them to the lake: compressed envelopes of log lines.
 
-An object is a row of gzip members; unpacked, JSON documents with nothing between them, each with `logEvents[].message`.
-Plain lines of JSON are read too.
+An object is a series of gzip members. Decompressed, it is a series of JSON documents with nothing between them, each
+with `logEvents[].message`. Plain lines of JSON are read too.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _DECODER = json.JSONDecoder()
 
 
 def read(data: bytes, where: str) -> Iterator[Record]:
-    """Yield the predicted rows of one delivered object; other lines are passed over.
+    """Yield the predicted rows of one delivered object; other lines are skipped.
 
     Raises
     ------
     DataError
-        If it is not readable, or of a newer schema.
+        If it cannot be read, or has another schema version.
     """
     for document in _documents(data, where):
         for message in _messages(document):
@@ -34,19 +34,16 @@ def read(data: bytes, where: str) -> Iterator[Record]:
 
 
 def without(data: bytes, request_id: str, where: str) -> tuple[bytes, int]:
-    """Return the object without what one request left in it, and the number of rows left out."""
-    n_before = n_after = 0
-    kept = []
+    """Return the object without the rows of one request, and the number of rows removed."""
+    n_removed = 0
+    remaining: list[dict[str, Any]] = []
     for document in _documents(data, where):
         events = document.get("logEvents", [document])
-        left = [one for one in events if not _belongs(one, request_id)]
-        n_before, n_after = n_before + len(events), n_after + len(left)
-        if "logEvents" in document:
-            kept.append(document | {"logEvents": left})
-        else:
-            kept += left
-    content = "\n".join(json.dumps(one, separators=(",", ":")) for one in kept).encode()
-    return gzip.compress(content, mtime=0) if data[:2] == GZIP else content, n_before - n_after
+        others = [one for one in events if not _belongs(one, request_id)]
+        n_removed += len(events) - len(others)
+        remaining += [document | {"logEvents": others}] if "logEvents" in document else others
+    content = "\n".join(json.dumps(one, separators=(",", ":")) for one in remaining).encode()
+    return gzip.compress(content, mtime=0) if data[:2] == GZIP else content, n_removed
 
 
 def _belongs(event: dict[str, Any], request_id: str) -> bool:
@@ -57,7 +54,7 @@ def _belongs(event: dict[str, Any], request_id: str) -> bool:
 def _record(message: dict[str, Any], where: str) -> Record:
     version = message.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise DataError(f"a prediction of schema {version}, {SCHEMA_VERSION} is read here", where=where)
+        raise DataError(f"a prediction of schema {version}, not {SCHEMA_VERSION}", where=where)
     return {name: value for name, value in message.items() if name not in {"event", "schema_version"}}
 
 
@@ -81,13 +78,13 @@ def _documents(data: bytes, where: str) -> Iterator[dict[str, Any]]:
     try:
         text = (gzip.decompress(data) if data[:2] == GZIP else data).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError("not readable as delivered predictions", where=where) from error
+        raise DataError("these are not delivered predictions", where=where) from error
     at = 0
     while (at := _next(text, at)) < len(text):
         try:
             found, at = _DECODER.raw_decode(text, at)
         except ValueError as error:
-            raise DataError("not readable as delivered predictions", where=where) from error
+            raise DataError("these are not delivered predictions", where=where) from error
         if isinstance(found, dict):
             yield found
 

@@ -1,7 +1,7 @@
-"""API keys as they are kept: names, hashes and dates, in a file or in Secrets Manager; never a key itself.
+"""Stored API keys: names, hashes and dates, in a file or in Secrets Manager; never a key itself.
 
-A key is `cab_<id>_<secret>`: the id names it, the secret is 32 random bytes. Its SHA-256 alone is stored; a random key
-of 256 bits cannot be guessed, so a slow hash would protect nothing more.
+A key is `cab_<id>_<secret>`: the id names it, the secret is 32 random bytes. Only its SHA-256 is stored: a random key
+of 256 bits cannot be guessed, so a slow hash would add no protection.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCOPES = ("predict", "metrics")
 
 @dataclass(frozen=True)
 class ApiKey:
-    """What is known of one key; times are ISO 8601 in UTC."""
+    """What is stored of one key; times are ISO 8601 in UTC."""
 
     id: str
     name: str
@@ -37,18 +37,18 @@ class ApiKey:
     revoked_at: str | None = None
 
     def valid(self, now: datetime) -> bool:
-        """Say whether the key may be used at `now`."""
+        """Return whether the key may be used at `now`."""
         expired = self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= now
         return self.revoked_at is None and not expired
 
 
 def digest(key: str) -> str:
-    """Return the hash a key is stored and compared by."""
+    """Return the hash that a key is stored and compared by."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def make(name: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime | None = None) -> tuple[str, ApiKey]:
-    """Return a new key, to be shown once, and what to store of it.
+    """Return a new key, which is shown only once, and what to store of it.
 
     Raises
     ------
@@ -88,18 +88,18 @@ def dump(keys: list[ApiKey]) -> str:
     return json.dumps({"schema_version": SCHEMA_VERSION, "keys": [asdict(key) for key in keys]}, indent=1) + "\n"
 
 
-def place(settings: Settings) -> str:
-    """Return where keys are kept: the secret's ARN or a file."""
+def location(settings: Settings) -> str:
+    """Return where the keys are stored: a secret's ARN or a file."""
     return settings.api_keys_secret or str(settings.home / "keys.json")
 
 
 def load(settings: Settings) -> list[ApiKey]:
-    """Return the keys that are kept; none where there is no file yet."""
+    """Return the stored keys; none where there is no file yet."""
     return _read_tagged(settings)[0]
 
 
 def add(settings: Settings, key: ApiKey) -> None:
-    """Keep one more key."""
+    """Store one more key."""
     _change(settings, lambda keys: [*keys, key])
 
 
@@ -111,17 +111,17 @@ def revoke(settings: Settings, name: str, now: datetime) -> list[str]:
     ConfigError
         If there is none.
     """
-    hit = [key.id for key in load(settings) if name in {key.id, key.name} and key.revoked_at is None]
-    if not hit:
+    found = [key.id for key in load(settings) if name in {key.id, key.name} and key.revoked_at is None]
+    if not found:
         known = ", ".join(sorted({key.name for key in load(settings)})) or "none"
-        raise ConfigError(f"no key named {name} is in force", where=place(settings), hint=f"known: {known}")
+        raise ConfigError(f"no valid key is named {name}", where=location(settings), hint=f"known: {known}")
     at = now.astimezone(UTC).isoformat()
-    _change(settings, lambda keys: [replace(key, revoked_at=at) if key.id in hit else key for key in keys])
-    return hit
+    _change(settings, lambda keys: [replace(key, revoked_at=at) if key.id in found else key for key in keys])
+    return found
 
 
 def _change(settings: Settings, change: Any) -> None:
-    where = place(settings)
+    where = location(settings)
     for attempt in range(ATTEMPTS):
         known, tag = _read_tagged(settings)
         text = dump(change(known))
@@ -138,8 +138,8 @@ def _change(settings: Settings, change: Any) -> None:
 
 
 def _read_tagged(settings: Settings) -> tuple[list[ApiKey], str | None]:
-    """Return the keys, and the tag by which a write finds out whether they have changed since."""
-    where = place(settings)
+    """Return the keys, and the tag that a conditional write compares."""
+    where = location(settings)
     if settings.api_keys_secret:
         found = secrets.read(where)
     elif storage.exists(where):
@@ -154,5 +154,5 @@ def _read(entry: dict[str, Any]) -> ApiKey:
     key = ApiKey(**{**entry, "scopes": tuple(entry["scopes"])})
     for moment in (key.created_at, key.expires_at, key.revoked_at):
         if moment is not None and datetime.fromisoformat(moment).tzinfo is None:
-            raise ValueError("a time without its zone")
+            raise ValueError("a time without a zone")
     return key

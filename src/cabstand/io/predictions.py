@@ -1,27 +1,23 @@
-"""The prediction log on this machine: SQLite for questions, JSON lines for pipes; both by date, both with an end.
+"""The prediction log on this machine: SQLite for queries, JSON lines for pipes; both keep a limited number of days.
 
-One line or row is one predicted row. The writer is the service's own thread; `cabstand predictions` reads and deletes.
+Each line or row is one predicted row. A thread of the service writes; `cabstand predictions` reads and deletes.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
 
 from cabstand.errors import StorageError
-from cabstand.io.prediction_lines import COLUMNS, SCHEMA_VERSION, Entry, Record
+from cabstand.io.locked_files import append_whole, aside, is_at, locked, replace_lines
+from cabstand.io.prediction_lines import COLUMNS, SCHEMA_VERSION, Record, line
 
-AT_ONCE = 64  # rows of one statement
 _TABLE = """
 CREATE TABLE IF NOT EXISTS predictions (
   request_id TEXT NOT NULL, row INTEGER NOT NULL, at TEXT NOT NULL, problem TEXT NOT NULL, version TEXT NOT NULL,
@@ -32,35 +28,24 @@ CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
 """
 
 
-@cache
-def _insert(n_rows: int) -> str:
-    row = f"({', '.join('?' * len(COLUMNS))})"
-    return f"INSERT INTO predictions ({', '.join(COLUMNS)}) VALUES {', '.join([row] * n_rows)}"  # noqa: S608
-
-
-def _stretches(n_rows: int) -> Iterator[tuple[int, int]]:
-    """Yield first and last (outside) of stretches whose lengths are powers of two, so that few statements do for all.
-
-    A row a statement would give the interpreter's lock away, and ask for it again, with each row: a server under load
-    spends more time on that than on the rows.
-    """
-    first = 0
-    while first < n_rows:
-        last = first + min(AT_ONCE, 1 << (n_rows - first).bit_length() - 1)
-        yield first, last
-        first = last
+# One statement for any number of lines: one for each row would release the interpreter's lock and wait for it again,
+# which a server under load keeps busy.
+_INSERT = f"""
+INSERT INTO predictions ({", ".join(COLUMNS)})
+SELECT {", ".join(f"json_extract(value, '$.{name}')" for name in COLUMNS)} FROM json_each(?)
+"""  # noqa: S608
 
 
 class PredictionFiles:
-    """The two logs in one folder.
+    """Both logs in one folder.
 
     Parameters
     ----------
     folder : path
         Holds `predictions.db` and one `<date>.jsonl` a day (UTC).
     keep_open : bool
-        Whether the database stays open from one `append` to the next, all from one thread, until `close`: to open and
-        close it, which empties its journal, costs as much as a thousand rows.
+        Whether the database stays open between calls of `append`, which must all come from one thread, until `close`.
+        Opening and closing it costs as much as a thousand rows.
     """
 
     def __init__(self, folder: Path, *, keep_open: bool = False) -> None:
@@ -69,22 +54,22 @@ class PredictionFiles:
         self._writer: sqlite3.Connection | None = None
         self._written: os.stat_result | None = None
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write the predicted rows of requests to both.
+    def append(self, records: Sequence[Record]) -> None:
+        """Write predicted rows to both.
 
         Raises
         ------
         StorageError
-            If the disk refuses, is full, say; none of the rows is in SQLite then.
+            If the disk refuses, for example because it is full; then none of the rows is in SQLite.
         """
-        by_day: dict[str, list[str]] = {}
-        for one in entries:
-            by_day.setdefault(one.day, []).append(one.lines)
+        by_day: dict[str, list[bytes]] = {}
+        for record in records:
+            by_day.setdefault(record["at"][:10], []).append(line(record))
         with self._errors():
-            self._insert([values for one in entries for values in one.values])
-            for day, texts in by_day.items():
-                with _locked(self.folder / f"{day}.jsonl", "ab") as file:
-                    _append_whole(file, "".join(texts).encode())
+            self._insert([*chain.from_iterable(by_day.values())])
+            for day, lines in by_day.items():
+                with locked(self.folder / f"{day}.jsonl", "ab") as file:
+                    append_whole(file, b"".join(lines))
 
     def close(self) -> None:
         """Close the database."""
@@ -93,7 +78,7 @@ class PredictionFiles:
             self._writer = None
 
     def read(self, problem: str | None = None, since: str = "", until: str = "9999") -> Iterator[Record]:
-        """Yield the predicted rows of a time span (ISO 8601, UTC; `until` is outside), the oldest first."""
+        """Yield the predicted rows of a time span (ISO 8601, UTC; `until` is excluded), oldest first."""
         if not self.database.is_file():
             return
         query = "SELECT * FROM predictions WHERE at >= ? AND at < ? AND (? IS NULL OR problem = ?) ORDER BY at"
@@ -103,14 +88,14 @@ class PredictionFiles:
                 yield record | {name: json.loads(record[name]) for name in ("features", "answer")}
 
     def delete(self, request_id: str) -> int:
-        """Delete what one request left in both, and return its number of rows."""
+        """Delete one request's rows from both, and return their number."""
         n_rows = self._delete_rows("request_id = ?", request_id)
         mark = f'"request_id":"{request_id}"'.encode()
         for path in sorted(self.folder.glob("*.jsonl")):
-            with self._errors(), _locked(path, "rb") as file:
-                _aside(path).unlink(missing_ok=True)  # of a deletion that was killed
+            with self._errors(), locked(path, "rb") as file:
+                aside(path).unlink(missing_ok=True)  # left by a deletion that was killed
                 if mark in (content := file.read()):
-                    _replace(path, (kept for kept in content.splitlines(keepends=True) if mark not in kept))
+                    replace_lines(path, (one for one in content.splitlines(keepends=True) if mark not in one))
         return n_rows
 
     def retain(self, days: int, now: datetime) -> None:
@@ -132,25 +117,22 @@ class PredictionFiles:
         with self._errors(), closing(self._connect()) as connection:
             with connection:
                 deleted = connection.execute(f"DELETE FROM predictions WHERE {condition}", (value,))  # noqa: S608
-            connection.execute(
-                "PRAGMA wal_checkpoint(TRUNCATE)"
-            )  # nor does it stay in the journal of a running service
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # removes it from a running service's journal too
             return deleted.rowcount
 
-    def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        kept = False
+    def _insert(self, lines: Sequence[bytes]) -> None:
+        done = False
         try:
             with self._open() as connection:
-                for first, last in _stretches(len(rows)):
-                    connection.execute(_insert(last - first), [*chain.from_iterable(rows[first:last])])
-            kept = self._keep_open
+                connection.execute(_INSERT, (f"[{b','.join(lines).decode()}]",))
+            done = True
         finally:
-            if not kept:
+            if not (done and self._keep_open):
                 self.close()
 
     def _open(self) -> sqlite3.Connection:
-        """Return a connection to the database that is there now: somebody may have removed the one written before."""
-        if self._writer is not None and not _stands_at(self.database, self._written):
+        """Return a connection to the database at the path now: the file written before may have been removed."""
+        if self._writer is not None and not is_at(self.database, self._written):
             self.close()
         if self._writer is None:
             self._writer = self._connect()
@@ -159,8 +141,8 @@ class PredictionFiles:
 
     def _connect(self) -> sqlite3.Connection:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # One at a time: SQLite does not wait for another who is making the same file.
-        with _locked(self.folder / ".predictions.lock", "ab"):
+        # One at a time: SQLite does not wait for another process that is creating the same file.
+        with locked(self.folder / ".predictions.lock", "ab"):
             connection = sqlite3.connect(self.database, timeout=30)
             try:
                 self._prepare(connection)
@@ -185,47 +167,3 @@ class PredictionFiles:
             yield
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"prediction log: {error}", where=self.folder) from error
-
-
-def _append_whole(file: IO[bytes], data: bytes) -> None:
-    """Append all of `data` or nothing: half a line would spoil the next one too."""
-    before = os.fstat(file.fileno()).st_size
-    try:
-        if file.write(data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError:
-        os.ftruncate(file.fileno(), before)
-        raise
-
-
-def _aside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.part")
-
-
-def _replace(path: Path, kept: Iterable[bytes]) -> None:
-    """Put other lines in a locked file's place, all at once: whoever is killed meanwhile leaves the old ones."""
-    aside = _aside(path)
-    with aside.open("wb") as file:
-        os.fchmod(file.fileno(), path.stat().st_mode)
-        file.writelines(kept)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-
-
-@contextmanager
-def _locked(path: Path, mode: str) -> Iterator[IO[bytes]]:
-    """Open a file, unbuffered, and hold it alone for the block."""
-    while True:
-        with path.open(mode, buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
-            if _stands_at(path, os.fstat(file.fileno())):  # and has not been replaced while we waited
-                yield file
-                return
-
-
-def _stands_at(path: Path, file: os.stat_result | None) -> bool:
-    try:
-        return file is not None and os.path.samestat(file, path.stat())
-    except FileNotFoundError:
-        return False

@@ -1,4 +1,4 @@
-"""Secrets Manager: one secret read or written by its ARN."""
+"""Secrets Manager: read or write one secret by its ARN."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from cabstand.errors import ConflictError, StorageError
 
-PROPOSED = "CABSTAND_PROPOSED"  # staging label of a value that is written and not in force
+PROPOSED = "CABSTAND_PROPOSED"  # staging label of a value that is written but not current
 
 
 def read(arn: str) -> tuple[str, str] | None:
-    """Return the secret's present value and the id of its version, or None while it has none.
+    """Return the secret's current value and the id of its version, or None while it has none.
 
     Raises
     ------
@@ -24,29 +24,29 @@ def read(arn: str) -> tuple[str, str] | None:
         try:
             found = _client().get_secret_value(SecretId=arn)
         except _client_error() as error:
-            told = error.response.get("Error", {})
-            if told.get("Code") == "ResourceNotFoundException" and "staging label" in str(told.get("Message")):
-                return None  # made by Terraform, not filled yet
+            reason = error.response.get("Error", {})
+            if reason.get("Code") == "ResourceNotFoundException" and "staging label" in str(reason.get("Message")):
+                return None  # made by Terraform, and still empty
             raise
     return str(found["SecretString"]), str(found["VersionId"])
 
 
 def put_if(arn: str, value: str, version: str | None) -> None:
-    """Make `value` the secret's present value if `version` still is (None: if it has none).
+    """Make `value` the secret's current value if `version` still is (None: if it has none).
 
-    Secrets Manager has no conditional write, but moves the label of what is in force only from the version that is
-    named with it. The version before stays as the previous one.
+    Secrets Manager has no conditional write, but it moves the label of the current version only away from the version
+    that the request names. The version before becomes the previous one.
 
     Raises
     ------
     ConflictError
-        If somebody else's write came first.
+        If another write came first.
     StorageError
         If Secrets Manager refuses or does not answer.
     """
     with _errors(arn):
         ours = _client().put_secret_value(SecretId=arn, SecretString=value, VersionStages=[PROPOSED])
-        # The first of all versions is put in force at once, whatever its label.
+        # The very first version becomes current at once, whatever its label.
         first = version is None and "AWSCURRENT" in ours["VersionStages"]
         won = first or (version is not None and _moved(arn, version, ours["VersionId"]))
     if not won:
@@ -54,7 +54,7 @@ def put_if(arn: str, value: str, version: str | None) -> None:
 
 
 def _moved(arn: str, before: str, after: str) -> bool:
-    """Move the label of what is in force; say whether `after` has it."""
+    """Move the label of the current version; return whether `after` has it."""
     try:
         _client().update_secret_version_stage(
             SecretId=arn, VersionStage="AWSCURRENT", RemoveFromVersionId=before, MoveToVersionId=after

@@ -1,4 +1,4 @@
-"""API keys: make one, list them, revoke one."""
+"""Create, list and revoke API keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cabstand.errors import ConfigError
 from cabstand.io import keys
 from cabstand.settings import Settings
 
-MOST_DAYS = 3_650
+MAX_DAYS = 3_650
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Params:
     Attributes
     ----------
     action : {"create", "list", "revoke"}
-        Which of the three.
+        What to do.
     name : str
-        Of the key to make or, name or id, to revoke.
+        Name of the key to create; name or id of the key to revoke.
     scopes : tuple of str
-        What a new key may do.
+        What the new key may do.
     expires_days : int or None
-        Life of a new key; None is no end.
+        Days that the new key is valid; None is forever.
     """
 
     action: Literal["create", "list", "revoke"]
@@ -36,21 +36,19 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Do it; a new key is in the result, and nowhere else ever again."""
+    """Create, list or revoke keys; the result is the only place where a new key is ever shown."""
     now = datetime.now(UTC)
     if params.action == "list":
-        return {"keys": [_public(key, now) for key in keys.load(settings)], "kept_at": keys.place(settings)}
+        return {"keys": [_public(key, now) for key in keys.load(settings)], "kept_at": keys.location(settings)}
     if params.action == "revoke":
         return {"revoked": keys.revoke(settings, params.name, now), "in_force_within_s": settings.api_keys_refresh_s}
-    if params.expires_days is not None and not 1 <= params.expires_days <= MOST_DAYS:
-        raise ConfigError(f"a key lives 1 to {MOST_DAYS} days", where="--expires-days")
+    if params.expires_days is not None and not 1 <= params.expires_days <= MAX_DAYS:
+        raise ConfigError(f"a key is valid for 1 to {MAX_DAYS} days", where="--expires-days")
     until = now + timedelta(days=params.expires_days) if params.expires_days else None
     plain, key = keys.make(params.name, params.scopes, now, until)
     keys.add(settings, key)
-    return {"key": plain, **_public(key, now), "kept_at": keys.place(settings)}
+    return {"key": plain, **_public(key, now), "kept_at": keys.location(settings)}
 
 
 def _public(key: keys.ApiKey, now: datetime) -> dict[str, Any]:
-    told = asdict(key) | {"valid": key.valid(now)}
-    del told["sha256"]
-    return told
+    return {name: value for name, value in asdict(key).items() if name != "sha256"} | {"valid": key.valid(now)}

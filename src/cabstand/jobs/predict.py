@@ -1,4 +1,4 @@
-"""Ask a running service: one row, or a CSV of them."""
+"""Predict one row, or a CSV of rows, by a running service."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Params:
-    """What to ask, and whom.
+    """What to predict, and by which service.
 
     Attributes
     ----------
     url : str
-        Address of the service.
+        The service's address.
     key : str
-        API key; empty takes the one of the settings.
+        API key; by default the settings'.
     problem : str
-        Which problem.
+        Name of the problem.
     row : mapping
-        One row as texts, by field; not with `file`.
+        One row as text, by field; not with `file`.
     file : path or None
-        A CSV whose head names the fields.
+        A CSV with the fields in its header.
     """
 
     url: str
@@ -45,7 +45,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Return the answers in the rows' order, null where a row was wrong, and what was wrong with it."""
+    """Return the answers in the order of the rows, null where a row was wrong, and what was wrong with it."""
     import httpx2
 
     if bool(params.row) == (params.file is not None):
@@ -60,7 +60,9 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             kinds = _kinds(models, params.problem)
         rows = [dict(params.row)] if params.row else list(_read(params.file))
         if not rows:
-            raise DataError("no rows", where=params.file, hint="a head with the fields' names, then one row a line")
+            raise DataError(
+                "no rows", where=params.file, hint="write a header with the fields' names, then one row a line"
+            )
         typed = [_typed(row, kinds) for row in rows]
         return _batches(client, f"{address}/v1/{params.problem}/predict/batch", typed)
 
@@ -70,11 +72,11 @@ def _batches(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
     errors: list[Any] = []
     versions: set[str] = set()
     for first in range(0, len(rows), BATCH):
-        told = _ask(client, "POST", url, {"rows": rows[first : first + BATCH]})
+        batch = _ask(client, "POST", url, {"rows": rows[first : first + BATCH]})
         with _expected(url):
-            answers += told["answers"]
-            errors += [one | {"row": one["row"] + first} for one in told["errors"]]
-            versions.add(told["version"])
+            answers += batch["answers"]
+            errors += [one | {"row": one["row"] + first} for one in batch["errors"]]
+            versions.add(batch["version"])
     return {
         "n_rows": len(rows),
         "n_wrong": len(errors),
@@ -89,25 +91,25 @@ def _ask(client: Any, method: str, url: str, content: Any = None) -> Any:
 
     try:
         answer = client.request(method, url, json=content)
-        told = answer.json()
+        found = answer.json()
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise TaskError(f"no answer: {error}", where=url, hint="is `cabstand serve` running there?") from error
     except ValueError as error:
         raise TaskError("the answer is not JSON", where=url, hint="is it the service's address?") from error
-    if not isinstance(told, dict):
+    if not isinstance(found, dict):
         raise TaskError("not an answer of this service", where=url, hint="is it the service's address?")
     if answer.status_code in {401, 403}:
-        raise ConfigError(told.get("detail", "refused"), where=url, hint="--key, or CABSTAND_API_KEY")
+        raise ConfigError(found.get("detail", "refused"), where=url, hint="--key, or CABSTAND_API_KEY")
     if answer.is_error:
-        listed = "; ".join(f"{one.get('pointer')}: {one.get('detail')}" for one in told.get("errors", [])[:3])
+        listed = "; ".join(f"{one.get('pointer')}: {one.get('detail')}" for one in found.get("errors", [])[:3])
         kind = DataError if answer.status_code < 500 else TaskError
-        raise kind(f"{answer.status_code} {told.get('detail', 'refused')} {listed}".strip(), where=url)
-    return told
+        raise kind(f"{answer.status_code} {found.get('detail', 'refused')} {listed}".strip(), where=url)
+    return found
 
 
 @contextmanager
 def _expected(where: str) -> Iterator[None]:
-    """Give one line for an answer that some other server gave."""
+    """Raise a one-line error if the answer is another server's."""
     try:
         yield
     except (KeyError, TypeError) as error:
@@ -130,14 +132,14 @@ def _read(path: Path | None) -> Iterator[Row]:
             lines = csv.DictReader(file, restkey="")
             for row in lines:
                 if "" in row:
-                    raise DataError("more values than the head has names", where=f"{path}:{lines.line_num}")
+                    raise DataError("more values than the header has names", where=f"{path}:{lines.line_num}")
                 yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"not a readable CSV: {error}", where=path) from error
 
 
 def _typed(row: Mapping[str, str], kinds: Mapping[str, str]) -> Row:
-    """Return a row of texts with finite numbers as numbers; what is none goes as text, for the service to name it."""
+    """Return a row of text with finite numbers as numbers; anything else stays text, so that the service reports it."""
     return {name: _value(text, kinds.get(name, "")) for name, text in row.items() if text not in {None, ""}}
 
 

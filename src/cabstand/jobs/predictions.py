@@ -1,6 +1,6 @@
-"""The prediction log: out as Parquet for the drift monitor, and one request's rows out for good.
+"""Export the prediction log as Parquet for the drift monitor, or delete one request's rows from it.
 
-Read from this machine's log, or from the lines that the log subscription brought to the lake (`predictions/date=.../`).
+The log is this machine's, or the lines that the log subscription delivered to the lake (`predictions/date=.../`).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class Params:
     Attributes
     ----------
     action : {"export", "delete"}
-        Which of the two.
+        What to do.
     source : {"local", "lake"}
-        Which log.
+        The log on this machine, or the one in the lake.
     problem : str
-        Exported problem.
+        Name of the problem to export.
     since, until : str
-        Days (UTC), `until` outside; empty is no bound.
+        Days (UTC), `until` excluded; empty is no bound.
     out : str
         URI of the Parquet file; empty is `<lake>/predictions-export/<problem>.parquet`.
     request_id : str
-        Whose rows are deleted.
+        The request whose rows are deleted.
     """
 
     action: Literal["export", "delete"]
@@ -50,7 +50,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Do it."""
+    """Export or delete predicted rows."""
     if params.action == "delete":
         return _delete(settings, params)
     since, until = _day(params.since, ""), _day(params.until, "9999")
@@ -68,12 +68,12 @@ def _write(records: Iterable[Record], out: str) -> int:
 
     rows = [_flat(record) | {"at": datetime.fromisoformat(record["at"])} for record in records]
     if not rows:
-        raise DataError("no prediction of that problem and time", hint="see --problem, --since and --source")
+        raise DataError("no predictions of this problem in this time", hint="see --problem, --since and --source")
     names = list(dict.fromkeys(name for row in rows for name in row))
     try:
         table = pa.table({name: [row.get(name) for row in rows] for name in names})
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError("a field changed its kind within this time", hint="narrow it with --since") from error
+        raise DataError("a field changed its type within this time", hint="narrow it with --since") from error
     with storage.staged(out) as path:
         pq.write_table(table.replace_schema_metadata({"schema_version": "1"}), path)
     return len(rows)
@@ -95,7 +95,7 @@ def _leaves(answer: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _delete(settings: Settings, params: Params) -> dict[str, Any]:
     if not params.request_id.isalnum():
-        raise ConfigError("give the request id of an answer", where="--request-id")
+        raise ConfigError("not the request id of an answer", where="--request-id")
     if params.source == "local":
         return {"request_id": params.request_id, "n_deleted": _local(settings).delete(params.request_id)}
     n_deleted = 0
@@ -125,7 +125,7 @@ def _day(text: str, default: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
-        raise ConfigError(f"not a day: {text}", hint="write 2023-03-01") from error
+        raise ConfigError(f"not a date: {text}", hint="write it like 2023-03-01") from error
 
 
 def _local(settings: Settings) -> PredictionFiles:

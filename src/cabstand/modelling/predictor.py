@@ -41,7 +41,7 @@ class Predictor:
         where = f"{manifest.problem} {manifest.version} {MODEL}"
         model = check_file(manifest, MODEL, files[MODEL])
         self._outputs = list(manifest.outputs)
-        self._session = open_session(model, where, manifest.n_features, manifest.outputs)
+        self.session = open_session(model, where, manifest.n_features, manifest.outputs)
 
     def predict(self, columns: Columns) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs by name: `point`, `low`, `high` float32 (n,); or `label` (n,), `probability` (n, c)."""
@@ -49,7 +49,7 @@ class Predictor:
 
     def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs by name for a feature matrix (n, k)."""
-        found = self._session.run(self._outputs, {"features": matrix})
+        found = self.session.run(self._outputs, {"features": matrix})
         return {
             name: values if name == "probability" else values.reshape(-1)
             for name, values in zip(self._outputs, found, strict=True)

@@ -1,126 +1,149 @@
 """`/v1/{problem}/predict` and `/v1/hotspots/nearest`, each for one row and for a batch.
 
-What a row must look like is the bundle's to say, and known only once it is loaded, so FastAPI has no part in these
-addresses: they are answered before its router, from the validated bytes to the answer's. `cabstand.api.openapi`
-describes them.
+Which fields a row has is known only once its bundle is loaded. So these routes take the request's bytes, and the
+bundle's own schema validates them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from pydantic_core import to_json
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import FastAPI, Request, Response
 
-from cabstand.api import call as calls
-from cabstand.api import hotspots
+from cabstand.api import hotspots, openapi
 from cabstand.api.call import Call
-from cabstand.api.errors import ApiError
 from cabstand.api.model import Answer
-from cabstand.api.schemas import Row, RowError, RowSchema
+from cabstand.api.openapi import BATCH, PREDICT
+from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, Predictions, json_response
+from cabstand.api.schemas import Row, RowSchema
 from cabstand.api.service import Service
+from cabstand.api.store import ModelStore
 from cabstand.api.telemetry import iso
-from cabstand.io.prediction_lines import Told, each_json
+from cabstand.io.prediction_lines import PredictedRows
 
-ROUTING_KEY = b"x-routing-key"
 NEAREST = "/v1/hotspots/nearest"
-PREDICT = "/v1/{problem}/predict"
-BATCH = "/batch"
+ANY_ROW = {"type": "object", "properties": {}}
+# Described here and read from the request: FastAPI's own parameters take as long as the model.
+PARAMETERS = [
+    {
+        "name": "problem",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "A problem listed at /v1/models.",
+    },
+    {
+        "name": "x-routing-key",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "What decides between champion and challenger; the body where it is absent.",
+    },
+]
 
 
-class Predictions:
-    """Answers predictions, and hands everything else on."""
+class Chosen(NamedTuple):
+    """The model that answers a request."""
 
-    def __init__(self, app: ASGIApp, *, service: Service) -> None:
-        self._app = app
-        self._store = service.store
-        self._metrics = service.metrics
-        self._telemetry = service.telemetry
-        service.metrics.declare("cabstand_predictions_total", "counter", "Predicted rows by problem, version and role.")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        found = _place(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
-            await self._app(scope, receive, send)
-            return
-        call, (problem, batch) = calls.of(scope), found
-        call.route = (PREDICT if problem else NEAREST) + (BATCH if batch else "")
-        if scope["method"] != "POST":
-            raise ApiError(405, "method-not-allowed", "not with this method", headers={"allow": "POST"})
-        body = self._predict(call, problem, batch, scope) if problem else self._nearest(call, batch)
-        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    def _predict(self, call: Call, problem: str, batch: bool, scope: Scope) -> bytes:
-        served = self._store.find(problem)
-        call.problem = served.problem.name
-        model, role = served.choose(_routing_key(scope, call))
-        return (self._many if batch else self._one)(call, model.version, role, model.schema, model.answer)
-
-    def _nearest(self, call: Call, batch: bool) -> bytes:
-        call.problem = hotspots.NAME
-        model, index = hotspots.champion(self._store)
-        answering = self._many if batch else self._one
-        return answering(call, model.version, "champion", hotspots.PLACE, lambda rows: hotspots.nearest(index, rows))
-
-    def _one(self, call: Call, version: str, role: str, schema: RowSchema, answer: Answering) -> bytes:
-        row = schema.one(call.body)
-        answers = each_json(answer([row]))
-        self._told(call, version, role, [(0, row)], answers)
-        return b'%b,"answer":%b}' % (_heading(call, version, role), answers[0])
-
-    def _many(self, call: Call, version: str, role: str, schema: RowSchema, answer: Answering) -> bytes:
-        good, bad = schema.many(call.body)
-        answers = each_json(answer([row for _, row in good]))
-        self._told(call, version, role, good, answers)
-        placed = b",".join(_in_place(good, bad, answers))
-        return b'%b,"answers":[%b],"errors":%b}' % (_heading(call, version, role), placed, to_json(bad))
-
-    def _told(self, call: Call, version: str, role: str, rows: list[tuple[int, Row]], answers: list[bytes]) -> None:
-        call.version, call.n_rows = version, len(rows)
-        labels = (("problem", call.problem), ("version", version), ("role", role))
-        self._metrics.add("cabstand_predictions_total", labels, len(rows))
-        at, ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
-        shared = (call.request_id, at, call.problem, version, role, call.key, ms, call.trace_id)
-        self._telemetry.predicted(Told(*shared, rows, answers))
+    problem: str
+    version: str
+    role: str
+    schema: RowSchema
+    answer: Callable[[Sequence[Row]], list[Answer]]
 
 
-Answering = Callable[[Sequence[Row]], list[Answer]]
+def register(app: FastAPI, service: Service) -> None:
+    """Add the routes to the application."""
+    store = service.store
+    service.metrics.declare("cabstand_predictions_total", "counter", "Predicted rows by problem, version and role.")
+
+    @app.post(
+        PREDICT,
+        tags=["models"],
+        summary="Predict one row",
+        responses=openapi.answer(Prediction),
+        openapi_extra=openapi.one_row(ANY_ROW) | {"parameters": PARAMETERS},
+    )
+    async def predict(request: Request) -> Response:
+        body = await request.body()
+        return _one(service, request.state.call, _model(store, request, body), body)
+
+    @app.post(
+        PREDICT + BATCH,
+        tags=["models"],
+        summary="Predict a batch of rows",
+        responses=openapi.answer(Predictions),
+        openapi_extra=openapi.many_rows(ANY_ROW) | {"parameters": PARAMETERS},
+    )
+    async def predict_batch(request: Request) -> Response:
+        body = await request.body()
+        return _many(service, request.state.call, _model(store, request, body), body)
+
+    @app.post(
+        NEAREST,
+        tags=["hotspots"],
+        summary="The hotspot near a point",
+        responses=openapi.answer(NearestHotspot),
+        openapi_extra=openapi.one_row(hotspots.POINT.json_schema()),
+    )
+    async def nearest(request: Request) -> Response:
+        return _one(service, request.state.call, _hotspots(store), await request.body())
+
+    @app.post(
+        NEAREST + BATCH,
+        tags=["hotspots"],
+        summary="The hotspots near a batch of points",
+        responses=openapi.answer(NearestHotspots),
+        openapi_extra=openapi.many_rows(hotspots.POINT.json_schema()),
+    )
+    async def nearest_batch(request: Request) -> Response:
+        return _many(service, request.state.call, _hotspots(store), await request.body())
 
 
-def _place(path: str) -> tuple[str, bool] | None:
-    """Return the problem of an address (empty for hotspots) and whether it takes a batch; None for other addresses."""
-    parts = path.split("/")
-    batch = len(parts) == 5 and parts[4] == "batch"
-    if not (len(parts) == 4 or batch) or parts[0] or parts[1] != "v1" or not parts[2]:
-        return None
-    if parts[3] == "predict":
-        return parts[2], batch
-    return ("", batch) if parts[2] == "hotspots" and parts[3] == "nearest" else None
+def _model(store: ModelStore, request: Request, body: bytes) -> Chosen:
+    problem = request.path_params["problem"]
+    routing_key = request.headers.get("x-routing-key")
+    model, role = store.find(problem).choose(body if routing_key is None else routing_key.encode("latin-1"))
+    return Chosen(problem, model.version, role, model.schema, model.answer)
 
 
-def _heading(call: Call, version: str, role: str) -> bytes:
-    """Return the beginning of an answer's JSON."""
-    told = {"problem": call.problem, "version": version, "role": role, "request_id": call.request_id}
-    return to_json(told)[:-1]
+def _hotspots(store: ModelStore) -> Chosen:
+    model, index = hotspots.champion(store)
+    return Chosen(hotspots.NAME, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
 
 
-def _in_place(good: list[tuple[int, Row]], bad: list[RowError], answers: list[bytes]) -> list[bytes]:
-    """Return the answers at their rows' places, null where a row was bad."""
-    if not bad:
-        return answers
-    placed = [b"null"] * (len(good) + len(bad))
+def _one(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
+    call.problem = chosen.problem
+    row = chosen.schema.one(body)
+    answers = chosen.answer([row])
+    _record(service, call, chosen, [(0, row)], answers)
+    return json_response(_heading(call, chosen) | {"answer": answers[0]})
+
+
+def _many(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
+    call.problem = chosen.problem
+    good, bad = chosen.schema.many(body)
+    answers = chosen.answer([row for _, row in good])
+    _record(service, call, chosen, good, answers)
+    in_order: list[Answer | None] = [None] * (len(good) + len(bad))
     for (index, _), answer in zip(good, answers, strict=True):
-        placed[index] = answer
-    return placed
+        in_order[index] = answer
+    return json_response(_heading(call, chosen) | {"answers": in_order, "errors": bad})
 
 
-def _routing_key(scope: Scope, call: Call) -> bytes:
-    """Return what decides between champion and challenger: the caller's header, or else the body."""
-    for name, value in scope["headers"]:
-        if name == ROUTING_KEY:
-            return bytes(value)
-    return call.body
+def _record(service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, Row]], answers: list[Answer]) -> None:
+    """Count the predicted rows and log them."""
+    problem, version, role = chosen[:3]
+    call.version, call.n_rows = version, len(rows)
+    labels = (("problem", problem), ("version", version), ("role", role))
+    service.metrics.add("cabstand_predictions_total", labels, len(rows))
+    at, latency_ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
+    shared = (call.request_id, at, problem, version, role, call.key, latency_ms, call.trace_id)
+    service.telemetry.predicted(PredictedRows(*shared, rows, answers))
+
+
+def _heading(call: Call, chosen: Chosen) -> dict[str, object]:
+    """Return what every answer begins with."""
+    problem, version, role = chosen[:3]
+    return {"problem": problem, "version": version, "role": role, "request_id": call.request_id}

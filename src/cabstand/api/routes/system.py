@@ -1,79 +1,81 @@
-"""What the service says of itself: `/`, `/healthz`, `/readyz`, `/metrics`, `/v1/models`, `/docs`, `/openapi.json`."""
+"""What the service says of itself: `/`, `/healthz`, `/readyz`, `/metrics`, `/v1/models`, `/openapi.json`, `/docs`."""
 
 from __future__ import annotations
 
-from typing import Any
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
 
-from fastapi import APIRouter
-from pydantic_core import to_json
-from starlette.responses import Response
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from cabstand import __version__
 from cabstand.api import openapi
-from cabstand.api.guard import POLICY
+from cabstand.api.guard import CONTENT_POLICY
 from cabstand.api.model import Model
+from cabstand.api.responses import Health, Json, Models, Ready, Root, ServedProblem, json_response
 from cabstand.api.service import Service
 from cabstand.api.store import Served
 
+LINKS = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
 
-def router(service: Service) -> APIRouter:
-    """Return the routes about the service itself."""
-    routes = APIRouter()
+
+def register(app: FastAPI, service: Service) -> None:
+    """Add the routes to the application."""
     store = service.store
 
-    @routes.get("/", tags=["service"], summary="Name, version and links", responses=openapi.answer("Root"))
+    @app.get("/", tags=["service"], summary="Name, version and links", responses=openapi.answer(Root))
     async def root() -> Response:
-        links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
-        return json_response({"name": "cabstand", "version": __version__, "links": links})
+        return json_response(Root(name="cabstand", version=__version__, links=LINKS))
 
-    @routes.get("/healthz", tags=["service"], summary="Alive", responses=openapi.answer("Health"))
+    @app.get("/healthz", tags=["service"], summary="Alive", responses=openapi.answer(Health))
     async def healthz() -> Response:
-        return json_response({"status": "alive"})
+        return json_response(Health(status="alive"))
 
-    @routes.get("/readyz", tags=["service"], summary="Ready to answer", responses=openapi.answer("Ready", 503))
+    @app.get("/readyz", tags=["service"], summary="Ready to answer", responses=openapi.answer(Ready, 503))
     async def readyz() -> Response:
         store.require_ready()
         versions = {name: one.champion.version for name, one in store.served.items()}
-        return json_response({"status": "ready", "versions": versions})
+        return json_response(Ready(status="ready", versions=versions))
 
-    @routes.get("/metrics", tags=["service"], summary="Figures for Prometheus", **openapi.text_answer())
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        summary="Figures for Prometheus",
+        response_class=PlainTextResponse,
+        responses={200: {"description": "Prometheus text."}, "default": openapi.PROBLEM},
+    )
     async def metrics() -> Response:
         return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @routes.get("/v1/models", tags=["models"], summary="What serves", responses=openapi.answer("Models"))
+    @app.get("/v1/models", tags=["models"], summary="What serves", responses=openapi.answer(Models))
     async def models() -> Response:
-        return json_response({"models": [_describe(one) for _, one in sorted(store.served.items())]})
+        return json_response(Models(models=[_problem(one) for _, one in sorted(store.served.items())]))
 
-    @routes.get("/openapi.json", include_in_schema=False)
-    async def schema() -> Response:
-        return json_response(openapi.document(routes.routes, store.served))
+    @app.get("/openapi.json", include_in_schema=False)
+    async def document() -> Response:
+        return json_response(app.openapi())
 
-    @routes.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        page, policy = openapi.docs_page()
-        return Response(page, media_type="text/html", headers={POLICY[0].decode(): policy})
-
-    return routes
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        page, policy = docs_page()
+        return HTMLResponse(page, headers={CONTENT_POLICY[0].decode(): policy})
 
 
-def json_response(content: Any, media_type: str = "application/json") -> Response:
-    """Return `content` as JSON, null for what is not finite."""
-    return Response(to_json(content, inf_nan_mode="null"), media_type=media_type)
+def _problem(served: Served) -> ServedProblem:
+    return ServedProblem(
+        problem=served.problem.name,
+        description=served.problem.description,
+        sequence=served.pointer.sequence,
+        share=served.pointer.share,
+        champion=_bundle(served.champion),
+        challenger=_bundle(served.challenger) if served.challenger else None,
+    )
 
 
-def _describe(served: Served) -> dict[str, Any]:
-    pointer = served.pointer
-    return {
-        "problem": served.problem.name,
-        "description": served.problem.description,
-        "sequence": pointer.sequence,
-        "share": pointer.share,
-        "champion": _bundle(served.champion),
-        "challenger": _bundle(served.challenger) if served.challenger else None,
-    }
-
-
-def _bundle(model: Model) -> dict[str, Any]:
+def _bundle(model: Model) -> Json:
     manifest = model.manifest
     return {
         "version": manifest.version,
@@ -86,3 +88,24 @@ def _bundle(model: Model) -> dict[str, Any]:
         "fields": [one.to_json() for one in manifest.fields],
         "n_hotspot_points": len(model.hotspots) if model.hotspots is not None else 0,
     }
+
+
+@cache
+def docs_page() -> tuple[bytes, str]:
+    """Return the page at `/docs` and the content policy that allows only its own script and style."""
+    page = files("cabstand.api").joinpath("docs.html").read_bytes()
+
+    def digest(tag: bytes) -> str:
+        found = re.search(b"<%s>(.*?)</%s>" % (tag, tag), page, re.DOTALL)
+        return base64.b64encode(hashlib.sha256(found[1] if found else b"").digest()).decode()
+
+    parts = (
+        "default-src 'none'",
+        "connect-src 'self'",
+        f"script-src 'sha256-{digest(b'script')}'",
+        f"style-src 'sha256-{digest(b'style')}'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return page, "; ".join(parts)
