@@ -21,7 +21,7 @@ from cabstand.jobs import models, promote, train
 from cabstand.modelling import fit
 from cabstand.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.integration]
+pytestmark = pytest.mark.slow
 
 
 def free_port() -> int:
