@@ -1,4 +1,4 @@
-"""What each role of an applied set-up must be refused, and what it must be granted."""
+"""Requests that the applied roles must be refused, and requests that they must be granted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFINITION = f"arn:aws:ecs:us-east-1:{A}:task-definition/cabstand-dev-"
 BOUNDARY = {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"}
 ROLE = f"arn:aws:iam::{A}:role/cabstand-"
 
-# Role, action, resource, context of requests that must be refused.
+# Role, action, resource and context of requests that must be refused.
 REFUSED = [
     ("dev-task-clustering", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/api/keys-AbCdEf", {}),
     ("dev-task-pipeline", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
@@ -51,7 +51,7 @@ REFUSED = [
     ("deploy", "s3:GetObject", "arn:aws:s3:::of-somebody-else/data.csv", {}),
     ("deploy", "s3:DeleteBucketPolicy", STATE, {}),
 ]
-# The same roles at their work, so that a refusal above is not one of everything.
+# The same roles at work: a role that is refused everything would pass the cases above.
 GRANTED = [
     ("dev-task-clustering", "s3:PutObject", f"{LAKE}/hotspots/run/hotspots.parquet", {}),
     ("dev-task-training", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),

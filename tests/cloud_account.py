@@ -1,4 +1,4 @@
-"""An account on an emulator, and Terraform to run in it, on a copy of infra/."""
+"""An emulated account, with Terraform on a copy of infra/ to apply to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Account:
         return client(self.url, service)
 
     def terraform(self, *words: str, code: int = 0) -> str:
-        """Run scripts/terraform.py and return what it printed, its error where `code` is one; another code fails."""
+        """Run scripts/terraform.py, expect exit code `code`, and return its stdout, or its stderr if it is not 0."""
         run = subprocess.run(
             [sys.executable, str(self.tree / "scripts/terraform.py"), *words],
             env=terraform_environment(self.url),
@@ -45,7 +45,7 @@ class Account:
         return run.stderr if code else run.stdout
 
     def plan(self, environment: str, *arguments: str) -> dict[str, Any]:
-        """Return a plan as JSON; it stays in `<environment>.tfplan` and `plan.json`."""
+        """Return a plan as JSON; `<environment>.tfplan` and `plan.json` remain."""
         file = self.tree / f"{environment}.tfplan"
         self.terraform(environment, "plan", "-input=false", f"-out={file}", *arguments)
         text = self.terraform(environment, "show", "-json", str(file))
@@ -54,7 +54,7 @@ class Account:
         return shown
 
     def cabstand(self, *words: str, code: int = 0, typed: str = "") -> tuple[dict[str, Any], str]:
-        """Run the command line on this account; return its JSON, empty after an error, and the last line of its log."""
+        """Run the command line on this account; return its JSON (empty after an error) and the last line of its log."""
         run = subprocess.run(
             [sys.executable, "-m", "cabstand", *words],
             env=terraform_environment(self.url),
@@ -69,7 +69,7 @@ class Account:
         return result, run.stderr.splitlines()[-1] if run.stderr.strip() else ""
 
     def killed(self, *line: str, when: str) -> None:
-        """Run a Python program and kill it, Terraform and all, as soon as it prints what `when` says."""
+        """Run a Python program and kill it, with its Terraform, as soon as it prints `when`."""
         with subprocess.Popen(
             [sys.executable, *line],
             env=terraform_environment(self.url),
@@ -85,7 +85,7 @@ class Account:
         assert run.returncode == -signal.SIGKILL
 
     def unlocked(self, told: str) -> dict[str, str]:
-        """Free the lock that a refusal names, and return what the next apply takes over."""
+        """Unlock the state that an error message names, and return what the next apply adopts."""
         assert "state of dev: is locked by" in told
         result, _ = self.cabstand("unlock", told.rsplit("LOCK=", 1)[1].rstrip(")\n"))
         adopted: dict[str, str] = result["adopted"]
@@ -93,12 +93,12 @@ class Account:
 
     @cached_property
     def outputs(self) -> dict[str, Any]:
-        """What the applied dev set-up puts out."""
+        """Outputs of the applied dev environment."""
         return {name: output["value"] for name, output in json.loads(self.terraform("dev", "output", "-json")).items()}
 
 
 def client(url: str, service: str) -> Any:
-    """Return a boto3 client that speaks to the emulator."""
+    """Return a boto3 client for the emulator."""
     return boto3.client(
         service,
         region_name=REGION,
@@ -110,7 +110,7 @@ def client(url: str, service: str) -> Any:
 
 
 def terraform_environment(url: str) -> dict[str, str]:
-    """Return an environment in which boto3 and Terraform speak to the emulator alone."""
+    """Return environment variables with which boto3 and Terraform talk to the emulator only."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CABSTAND_", "TF_VAR"))}
     kept.pop("TF_DATA_DIR", None)
     return kept | {
@@ -128,7 +128,7 @@ def terraform_environment(url: str) -> dict[str, str]:
 
 
 def copy_of_infra(place: Path) -> Path:
-    """Copy what Terraform reads; a stand-in for the function's zip, since its code is not run."""
+    """Copy what Terraform reads, with a placeholder for the function's zip, which is not run."""
     shutil.copytree(ROOT / "infra", place / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
     (place / "scripts").mkdir()
     shutil.copy(ROOT / "scripts/terraform.py", place / "scripts")

@@ -1,4 +1,4 @@
-"""What IAM would answer: a role's policies and boundary, read back from the account, evaluated as AWS documents it.
+"""Evaluate a role's policies and boundary, read back from the account, as AWS documents it.
 
 An explicit Deny wins; else an Allow is needed in the role's own policies and, where there is one, in its boundary too.
 """
@@ -16,7 +16,7 @@ Context = Mapping[str, str]
 
 
 class Policies(NamedTuple):
-    """What decides of a role's requests."""
+    """The policies that decide on a role's requests."""
 
     own: list[Document]
     boundary: list[Document]
@@ -37,7 +37,7 @@ def is_allowed(found: Policies, action: str, resource: str, context: Context | N
 
 
 def mutants(found: Policies) -> Iterator[tuple[str, Policies]]:
-    """Yield what a careless change makes of the policies: one statement widened or, where it denies, dropped."""
+    """Yield the policies after a careless change: one statement widened or, if it denies, dropped."""
     for number, document in enumerate(found.own):
         statements = listed(document["Statement"])
         for index, statement in enumerate(statements):
@@ -66,19 +66,19 @@ def identity_policies(iam: Any, role: str) -> list[Document]:
 
 
 def boundary_policy(iam: Any, role: str) -> list[Document]:
-    """Return the role's boundary in a list, empty where it has none."""
+    """Return the role's boundary in a list, which is empty if it has none."""
     boundary = iam.get_role(RoleName=role)["Role"].get("PermissionsBoundary")
     return [managed(iam, boundary["PermissionsBoundaryArn"])] if boundary else []
 
 
 def managed(iam: Any, arn: str) -> Document:
-    """Return the version in force of a managed policy."""
+    """Return the default version of a managed policy."""
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     return _document(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
 
 
 def verdict(document: Document, action: str, resource: str, context: Context) -> str:
-    """Return Allow, Deny, or nothing of one policy."""
+    """Return what one policy says: "Allow", "Deny" or ""."""
     effects = {
         statement["Effect"]
         for statement in listed(document["Statement"])
@@ -96,7 +96,7 @@ def _matches_resource(statement: Document, resource: str) -> bool:
 
 
 def _conditions_hold(conditions: Document, context: Context) -> bool:
-    """Return whether every condition holds; a key that the request does not have fails it."""
+    """Return whether every condition holds; one on a key that the request lacks does not."""
     for operator, keys in conditions.items():
         for key, wanted in keys.items():
             given = context.get(key)
@@ -115,7 +115,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def listed(value: Any) -> list[Any]:
-    """Return what IAM lets stand alone or in a list, in a list."""
+    """Return a list of what IAM accepts as one value or as a list."""
     return value if isinstance(value, list) else [value]
 
 

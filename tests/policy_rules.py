@@ -1,4 +1,4 @@
-"""What every allowing statement of an applied set-up keeps to, whichever role it is of."""
+"""Rules for every statement that allows something, in any role of the applied environment."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from policy_evaluation import Policies, listed
 
 LISTED = tomllib.loads((Path(__file__).resolve().parents[1] / "infra/iam_wildcards.toml").read_text())
-# Statements that may be of every resource; each is listed with its reason.
+# Statements that may name all resources; the file gives the reason for each.
 OF_EVERYTHING = {place.split()[1] for place in LISTED}
-# What else a resource may be: one of the project's, or one of these that AWS names.
+# A resource must be the project's, or one of those whose names AWS chooses.
 OWN = re.compile(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:\d*:.*cabstand")
 NAMED_BY_AWS = re.compile(
     r":secret:rds!db-|:parameter/aws/service/ami-|:role/aws-service-role/|:apigateway:|^arn:aws:xray"
 )
-# An action that is too strong, or has no resource to be held to, needs its condition.
+# Actions that need a condition: too powerful, or without a resource to limit them to.
 CONDITIONS = {
     "cloudwatch:PutMetricData": "cloudwatch:namespace",
     "ec2:RunInstances": "aws:RequestedRegion",
@@ -32,7 +32,7 @@ CONDITIONS = {
 
 
 def broken_rules(found: Policies) -> list[str]:
-    """Return what the role's own policies allow too widely."""
+    """Return the statements of the role's own policies that allow too much."""
     statements = [one for document in found.own for one in listed(document["Statement"]) if one["Effect"] == "Allow"]
     return [told for statement in statements for told in _broken(statement)]
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests, thrown away afterwards."""
+"""A real PostgreSQL for tests, deleted afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Postgres:
-    """Where the server listens, its master user, and how to make it start again."""
+    """A running server: its address, its master user, and how to restart it."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
-    """Start a cluster with one master user that, as RDS's, is no superuser; skip where PostgreSQL is not installed."""
+    """Start a server whose master user is, as on RDS, not a superuser; skip if PostgreSQL is not installed."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="cabstand-pg-", dir="/tmp"))
     account = _account()
@@ -81,7 +81,7 @@ def _path() -> list[str]:
 
 
 def _account() -> str | None:
-    """PostgreSQL refuses root: then its own user, or nobody, runs it."""
+    """Return the user to run as: PostgreSQL refuses root, so then its own user, or nobody."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}

@@ -1,4 +1,4 @@
-"""The server's set-up script, run whole below a folder that stands for the machine's root."""
+"""The tracking server's setup script, run in full in a folder that stands for the machine's root."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TASKS = {"username": "tasks", "password": "tasks-pass-for-test"}  # pragma: allo
 
 @dataclass
 class Machine:
-    """A root folder, what stands around it, and how to talk to its server."""
+    """A machine's root folder, its surroundings, and how to reach its server."""
 
     root: Path
     state: Path
@@ -51,7 +51,7 @@ class Machine:
             "SERVICE_PATH": path,
             "HOME": str(self.state),
             "PIP_CACHE_DIR": str(Path.home() / ".cache/pip"),
-            "PIP_NO_COMPILE": "1",  # half of the time; the first import does it
+            "PIP_NO_COMPILE": "1",  # halves the time; the first import compiles
         } | {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
         return subprocess.run(
             ["bash", str(SCRIPT), *words], env=env, capture_output=True, text=True, timeout=900, check=False
@@ -81,7 +81,7 @@ class Machine:
             "MLFLOW_SERVER_SECRET_ARN": self.arns["server"],
             "MLFLOW_TASKS_SECRET_ARN": self.arns["tasks"],
             "MLFLOW_REQUIREMENTS": str(ROOT / "requirements/mlflow.txt"),
-            # Of this test alone: no TLS here, this Python, this account.
+            # For the test only: no TLS, this Python, this user.
             "PGSSLMODE": "disable",
             "MLFLOW_PYTHON": sys.executable,
         }
