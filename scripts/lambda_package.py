@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--tree", type=Path, help="folder of the unzipped tree; by default in build/")
     parser.add_argument("--out", type=Path, help="path of the zip; by default in dist/")
     given = parser.parse_args()
-    tree = given.tree or ROOT / "build" / f"lambda-{given.arch}-{given.python}"
+    tree = (given.tree or ROOT / "build" / f"lambda-{given.arch}-{given.python}").absolute()
     out = given.out or ROOT / "dist" / f"lambda-{given.arch}.zip"
     python = interpreters.find(given.python)
     shutil.rmtree(tree, ignore_errors=True)
