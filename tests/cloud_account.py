@@ -54,7 +54,7 @@ class Account:
         return shown
 
     def cabstand(self, *words: str, code: int = 0, typed: str = "") -> tuple[dict[str, Any], str]:
-        """Run the command line on this account; return its JSON, empty after an error, and the last line of its log."""
+        """Run the command line on this account; return its JSON (empty after an error) and the last line of its log."""
         run = subprocess.run(
             [sys.executable, "-m", "cabstand", *words],
             env=terraform_environment(self.url),

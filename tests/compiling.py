@@ -1,6 +1,6 @@
-"""A first clustering that counts what it compiles, for processes and containers of their own."""
+"""A first clustering that counts the functions it compiles, to run in another process or a container."""
 
-# Prints the sum of the labels (above 0: it found clusters) and the number of functions compiled.
+# Prints the sum of the labels (above 0 if it found clusters) and the number of compiled functions.
 FIT = """
 import numpy as np
 from numba.core import event

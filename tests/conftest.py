@@ -1,4 +1,4 @@
-"""What every test may use: real data where it is present, an emulated S3, settings of its own."""
+"""Fixtures for every test: real trips where they are present, an emulated AWS, isolated settings."""
 
 from __future__ import annotations
 
@@ -19,24 +19,27 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real trips with reference figures, outside the project."""
-    folder = Path(os.environ.get("CABSTAND_SHARED", ROOT.parent / "shared"))
+    """The folder of real trips, which is no part of the repository; see CONTRIBUTING.md."""
+    named = os.environ.get("CABSTAND_SHARED")
+    folder = Path(named or ROOT.parent / "shared")
     if not (folder / "data").is_dir():
-        pytest.skip(f"real data absent: no {folder.name}/data beside the project (set CABSTAND_SHARED)")
+        if named:
+            pytest.fail(f"CABSTAND_SHARED names {named}, which has no folder data")
+        pytest.skip("no real trips: no ../shared/data beside the repository, and CABSTAND_SHARED is not set")
     return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
 def key_watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyWatch]:
-    """At the end of the whole run no API key that it made stands in a log or in a text that it left."""
+    """Fail the run if an API key that it made is in a log or in a text file that it left behind."""
     from cabstand.io import keys
 
     watch, make = KeyWatch(), keys.make
 
-    def watched(*given: Any, **named: Any) -> Any:
-        key, kept = make(*given, **named)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        key, record = make(*args, **kwargs)
         watch.made(key)
-        return key, kept
+        return key, record
 
     keys.make = watched
     logging.getLogger().addHandler(watch)
@@ -47,9 +50,9 @@ def key_watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyWatch]:
 
 
 @pytest.fixture(autouse=True)
-def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_watch: KeyWatch) -> None:
-    """No test reads the settings, credentials or home of whoever runs it."""
-    logging.getLogger().addHandler(key_watch)  # a test that set logging up has put it away
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_watch: KeyWatch) -> None:
+    """Keep the settings, credentials and home of the person who runs the tests out of them."""
+    logging.getLogger().addHandler(key_watch)  # a test that configured logging removed it
     for name in list(os.environ):
         if name.startswith(("CABSTAND_", "AWS_", "MLFLOW_")) and name != "CABSTAND_SHARED":
             monkeypatch.delenv(name)
@@ -59,7 +62,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_watch: KeyWa
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
-    """The address of one S3 (and the rest of AWS) for the whole session; buckets keep tests apart."""
+    """The address of one emulated AWS for the whole session; each test has its own bucket."""
     from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -71,7 +74,7 @@ def moto_server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh bucket, and an environment in which boto3 speaks to the emulator."""
+    """A new bucket, and an environment in which boto3 talks to the emulator."""
     import hashlib
 
     from cabstand.io import s3
@@ -95,7 +98,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def cabstand(tmp_path: Path) -> Run:
-    """Run the command line in a process of its own, in an empty folder."""
+    """Run the command line in a separate process, in an empty folder."""
 
     def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

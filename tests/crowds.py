@@ -1,4 +1,4 @@
-"""A small city for tests of the clustering jobs: crowds at known centres, strangers, times, a weight."""
+"""Trips of a small city for tests of the clustering jobs: crowds at known centres, scattered points, times, weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CENTRES = np.array([[40.70, -74.01], [40.75, -73.99], [40.77, -73.87], [40.64, -
 
 
 def city(per_crowd: int = 150, strangers: int = 200, seed: int = 5) -> pa.Table:
-    """Return the trips' table."""
+    """Return the trips as a table."""
     rng = np.random.default_rng(seed)
     crowds = [rng.normal(centre, 2e-4, (per_crowd, 2)) for centre in CENTRES]
     points = np.round(np.concatenate([*crowds, rng.uniform([40.5, -74.2], [40.9, -73.7], (strangers, 2))]), 4)
@@ -29,6 +29,6 @@ def city(per_crowd: int = 150, strangers: int = 200, seed: int = 5) -> pa.Table:
 
 
 def write(path: Path, table: pa.Table | None = None) -> str:
-    """Write the table as Parquet and return its path as text."""
+    """Write the table as Parquet and return its path."""
     pq.write_table(city() if table is None else table, path)
     return str(path)

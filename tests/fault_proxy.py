@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves when told to: refuses, resets, cuts short, dawdles, keeps silent."""
+"""A TCP proxy that misbehaves on request: refuses, resets, truncates, delays, does not answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK = 65_536
 
 
 class FaultProxy:
-    """A proxy on a port of its own.
+    """A proxy on its own port.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class FaultProxy:
         self.url = ""
 
     def set(self, mode: str, after: int = 0) -> None:
-        """Behave so from now on, on open connections too."""
+        """Change the behaviour, also of open connections."""
         self.after, self.mode = after, mode
 
     async def _serve(self, ready: threading.Event, stopped: asyncio.Event) -> None:
@@ -89,7 +89,7 @@ class FaultProxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with RST instead of FIN: what the other side wrote last is lost."""
+    """Close with RST instead of FIN, so that the other side's last bytes are lost."""
     link: socket.socket = writer.get_extra_info("socket")
     link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -97,7 +97,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 @contextmanager
 def proxied(target: str) -> Iterator[FaultProxy]:
-    """Run a proxy before `http://host:port` for as long as the block."""
+    """Run a proxy in front of `http://host:port` for the duration of the block."""
     proxy, ready = FaultProxy(target), threading.Event()
     loop, stopped = asyncio.new_event_loop(), asyncio.Event()
 

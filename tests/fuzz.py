@@ -1,4 +1,4 @@
-"""`make fuzz`: generated requests against a real server, then its log is searched for the key.
+"""`make fuzz`: send generated requests to a real server, then search its log for the API key.
 
 Checks: no server error, and every answer has a status, a content type and a body that the OpenAPI document describes.
 """
@@ -31,7 +31,7 @@ def main() -> None:
         with serving(home, log) as server:
             document = json.loads(get(f"{server.url}/openapi.json")[1])
             listed = [one for methods in document["paths"].values() for one in methods.values()]
-            # An operation without input is one case, however many are asked for.
+            # An operation without input is one case, however many are requested.
             operations = sum("requestBody" in one or "parameters" in one for one in listed)
             done = fuzz(given.schemathesis, server.url, key, home, given.cases // operations * 11 // 10)
             n_requests = sum(int(n) for n in re.findall(rb"seconds_count\S* (\d+)", metrics(server.url, key)))
@@ -49,7 +49,7 @@ def metrics(url: str, key: str) -> bytes:
 
 
 def fuzz(tool: str, url: str, key: str, home: Path, n_each: int) -> subprocess.CompletedProcess[str]:
-    """Run schemathesis; the key goes in by a file, so that neither its output nor a process list shows it."""
+    """Run schemathesis; it reads the key from its environment, so that no process list shows it."""
     config = home / "schemathesis.toml"
     config.write_text(
         'headers = { x-api-key = "${FUZZ_KEY}" }\n'

@@ -1,4 +1,4 @@
-"""Every API key that a test run makes, and whether one of them stands in a log or in a file that the run left."""
+"""Watch for API keys of a test run in its logs and in the files that it leaves."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 from cabstand.io.keys import MARK
 from cabstand.log import JsonFormatter
 
-# What services and jobs write for people and for pipes; data files hold no text of theirs.
+# Text that services and jobs write; data files contain none.
 LOGS = frozenset({".log", ".jsonl", ".json", ".db", ".db-wal", ".txt", ".xml", ".md", ".html", ""})
 MOST_BYTES = 256 << 20
 
 
 class KeyWatch(logging.Handler):
-    """A handler for the root logger that remembers which secrets it was given.
+    """A handler for the root logger that knows the keys and records which loggers wrote one.
 
     Attributes
     ----------
     secrets : set of bytes
         The secret part of every key made so far.
     told : list of str
-        Loggers whose records held one.
+        Loggers whose records contained one.
     """
 
     def __init__(self) -> None:
@@ -40,17 +40,16 @@ class KeyWatch(logging.Handler):
         self.secrets.add(secret.encode())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Look into a record, its extra fields and its exception included."""
+        """Check a record, including its extra fields and its exception."""
         if self.held_in(self.format(record).encode()):
             self.told.append(record.name)
 
     def held_in(self, content: bytes) -> bool:
-        """Say whether a secret stands in some bytes."""
-        # Most content has no key at all; and one may have been cut off after its mark.
+        """Return whether the bytes contain a secret."""
         return any(secret in content for secret in self.secrets)
 
     def found_below(self, folder: Path) -> Iterator[Path]:
-        """Yield the logs and texts below a folder that hold a secret."""
+        """Yield the logs and text files in a folder that contain a secret."""
         for place, _, names in os.walk(folder):
             for name in names:
                 path = Path(place) / name

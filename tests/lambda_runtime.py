@@ -1,4 +1,4 @@
-"""The packed function under the real Lambda runtime client and emulator, on this machine."""
+"""The packaged function with the real Lambda runtime client, under Lambda's emulator."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INVOKE = "/2015-03-31/functions/function/invocations"
 
 
 def choose_python() -> tuple[str, str]:
-    """Return path and version of the Python the function is run with: Lambda's where it is installed."""
+    """Return path and version of the Python that runs the function: Lambda's if it is installed."""
     for version in WANTED:
         if path := interpreters.find(version):
             return path, version
@@ -41,7 +41,7 @@ def choose_python() -> tuple[str, str]:
 
 
 def build_tree(version: str) -> Path:
-    """Build the function's zip and return its tree."""
+    """Build the function's zip and return its unzipped tree."""
     arch = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     tree = ROOT / "build" / f"lambda-test-{version}"
     command = [sys.executable, str(ROOT / "scripts" / "lambda_package.py"), "--arch", arch, "--python", version]
@@ -50,7 +50,7 @@ def build_tree(version: str) -> Path:
 
 
 def install_runtime(version: str) -> Path:
-    """Install runtime client and emulator beside the tree, as Lambda has them; return their folder."""
+    """Install the runtime client and the emulator outside the tree, as in Lambda; return their folder."""
     lock = ROOT / "requirements" / "lambda-test.txt"
     target = ROOT / "build" / f"lambda-runtime-{version}"
     if (target / ".lock").is_file() and (target / ".lock").read_bytes() == lock.read_bytes():
@@ -67,9 +67,9 @@ def install_runtime(version: str) -> Path:
 
 
 def usual_tree(python: str, version: str, tree: Path) -> Path:
-    """Return a copy of the tree with scikit-learn and pandas in the locked versions, and the usual service of them.
+    """Return a copy of the tree with pandas, scikit-learn and the usual service that is built on them.
 
-    Compiled as ours is, NumPy whole: SciPy imports what ours leaves out of it.
+    Compiled like ours; with all of NumPy, because SciPy imports parts that ours leaves out.
     """
     target = ROOT / "build" / f"lambda-usual-{version}"
     shutil.rmtree(target, ignore_errors=True)
@@ -83,14 +83,14 @@ def usual_tree(python: str, version: str, tree: Path) -> Path:
 
 
 def _locked(names: tuple[str, ...]) -> str:
-    """Return the lines of some packages, hashes included, from the lock of everything."""
+    """Return the lines of some packages, with hashes, from the development lock."""
     blocks = re.split(r"^(?=[a-z])", (ROOT / "requirements" / "dev.txt").read_text(), flags=re.MULTILINE)
     return "".join(block for block in blocks if block.partition("==")[0] in names)
 
 
 def _install(target: Path, version: str, *what: str) -> None:
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    # A copy, not a link into the cache: what is there is compiled in place.
+    # Copies instead of links into uv's cache, because the files are compiled in place.
     tool = (
         [uv, "pip", "install", "--link-mode", "copy"] if uv else [sys.executable, "-m", "pip", "install", "--upgrade"]
     )
@@ -117,7 +117,7 @@ class Function:
         return dict(json.loads(self.send(event)))
 
     def send(self, event: Any) -> bytes:
-        """Send one event and return what comes back."""
+        """Send one event and return the raw answer."""
         body = json.dumps(event).encode()
         request = urllib.request.Request(self.url, data=body, method="POST")
         with urllib.request.urlopen(request, timeout=60) as answer:
@@ -131,13 +131,13 @@ class Function:
         return time.perf_counter() - started
 
     def pids(self) -> set[int]:
-        """Return the function's own processes."""
+        """Return the ids of the function's processes."""
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Stop the function's processes for as long as the block."""
+        """Stop the function's processes for the duration of the block, as Lambda does between events."""
         stopped = self.pids()
         assert stopped
         for pid in stopped:
@@ -149,7 +149,7 @@ class Function:
                 os.kill(pid, signal.SIGCONT)
 
     def peak_mib(self) -> float:
-        """Return the peak resident memory of the function's own process."""
+        """Return the peak resident memory of the function's process."""
         peaks = [
             int(line.split()[1]) / 1024
             for pid in self.pids()
@@ -163,10 +163,10 @@ class Function:
 def running(
     python: str, tree: Path, runtime: Path, log: Path, handler: str = "handler.handler", **env: str
 ) -> Iterator[Function]:
-    """Run the emulator over a tree for as long as the block."""
+    """Run the emulator on a tree for the duration of the block."""
     port, api_port = free_port(), free_port()
     command = [str(runtime / "aws-lambda-rie"), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    # -S: no site-packages but the tree's and the runtime's.
+    # -S: without this environment's site-packages.
     command += ["--runtime-api-address", f"127.0.0.1:{api_port}", python, "-S", "-m", "awslambdaric", handler]
     path = os.pathsep.join([str(tree), str(runtime)])
     fixed = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "LAMBDA_TASK_ROOT": str(tree), "HOME": str(log.parent)}

@@ -17,7 +17,7 @@ BODY = json.dumps(ROW)
 
 
 class Load:
-    """So many clients for as long as the block, each on its own connection.
+    """`n_clients` clients for the duration of the block, each with its own connection.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Load:
             thread.join()
 
     def statuses(self) -> set[int]:
-        """Return which statuses came, with 0 for a request that got no answer."""
+        """Return the statuses that were answered, and 0 if a request got no answer."""
         return {status for status, *_ in self.answered} | ({0} if self.unanswered else set())
 
     def p99(self) -> float:
@@ -74,7 +74,7 @@ class Load:
 
 
 def flap(server: Server, home: Path, key: str, seconds: float, *, moving: bool = True) -> Load:
-    """Ask for so long, and meanwhile move the pointer of a home every second, between `v1` and `v2`."""
+    """Send requests for some seconds, moving the pointer between `v1` and `v2` every second meanwhile."""
     small_bundle(home / "artifacts", version="v2", bias=20.0)
     with Load(server, key) as load:
         end = time.monotonic() + seconds

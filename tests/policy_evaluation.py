@@ -96,7 +96,7 @@ def _matches_resource(statement: Document, resource: str) -> bool:
 
 
 def _conditions_hold(conditions: Document, context: Context) -> bool:
-    """Return whether every condition holds; a key that the request does not have fails it."""
+    """Return whether every condition holds; one on a key that the request lacks does not."""
     for operator, keys in conditions.items():
         for key, wanted in keys.items():
             given = context.get(key)

@@ -1,4 +1,4 @@
-"""A service to test: a home with bundles, a key, and either a client in process or a real server."""
+"""A service to test: a home with bundles and a key, served in this process or by a real server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PREDICT = "/v1/trip-duration/predict"
 
 
 def hotspots_file(n: int = 500) -> bytes:
-    """A hotspot index of two clusters in Manhattan."""
+    """Return a hotspot index of two clusters in Manhattan."""
     rng = np.random.default_rng(0)
     centres = np.array([[40.7527, -73.9772], [40.7069, -74.0113]])
     clusters = rng.integers(0, 2, n)
@@ -43,7 +43,7 @@ def hotspots_file(n: int = 500) -> bytes:
 
 
 def make_home(home: Path) -> str:
-    """Publish bundles of two problems in a home, make a key, and return it."""
+    """Publish bundles of two problems in a home, and return a new API key."""
     small_bundle(home / "artifacts", extra={"hotspots.npz": hotspots_file()})
     point(home / "artifacts")
     small_bundle(home / "artifacts", "iris")
@@ -52,14 +52,14 @@ def make_home(home: Path) -> str:
 
 
 def make_key(settings: Settings, name: str = "test", **given: Any) -> str:
-    """Make a key of that name and return it."""
+    """Create an API key and return it."""
     key, kept = keys.make(name, given.pop("scopes", keys.SCOPES), datetime.now(UTC), **given)
     keys.add(settings, kept)
     return key
 
 
 def client_of(settings: Settings, key: str = "", *, load: bool = True) -> TestClient:
-    """Return a client of a service in this process, its bundles loaded."""
+    """Return a client of a service in this process, with its bundles loaded."""
     app: FastAPI = create_app(settings)
     if load:
         app.state.service.store.refresh()
@@ -67,13 +67,13 @@ def client_of(settings: Settings, key: str = "", *, load: bool = True) -> TestCl
 
 
 def service_of(client: TestClient) -> Any:
-    """Return the parts behind a client."""
+    """Return the parts of the service behind a client."""
     return client.app.state.service  # type: ignore[attr-defined]
 
 
 @dataclass
 class Server:
-    """`cabstand serve` in a process of its own."""
+    """`cabstand serve` in another process."""
 
     url: str
     port: int
@@ -86,7 +86,7 @@ class Server:
         return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")))
 
     def stop(self) -> int:
-        """Ask it to stop and return its exit code."""
+        """Stop it with SIGTERM and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=40)
 
@@ -109,7 +109,7 @@ def get(url: str, timeout: float = 5, **headers: str) -> tuple[int, bytes]:
 
 @contextmanager
 def serving(home: Path, log: Path, *, ready: bool = True, **env: str) -> Iterator[Server]:
-    """Run the server over a home for as long as the block."""
+    """Run the server on a home for the duration of the block."""
     port = free_port()
     command = [sys.executable, "-m", "cabstand", "serve", "--port", str(port)]
     with log.open("wb") as out:

@@ -1,4 +1,4 @@
-"""The lines of docs/service.md, as they are printed."""
+"""The commands of docs/service.md work as printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from serving import free_port, make_home, serving
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "service.md"
 
 
-@pytest.mark.integration
 def test_the_lines_work_as_printed(tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
@@ -48,9 +47,8 @@ def test_the_lines_work_as_printed(tmp_path: Path) -> None:
     assert key not in log.read_text()
 
 
-@pytest.mark.integration
 def test_the_front_page_s_lines_work_as_printed(tmp_path: Path) -> None:
-    """One shell types them, its own key and server included; nothing but the port is another."""
+    """One shell runs them, including the key and the server; only the port differs."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     make_home(tmp_path)
@@ -59,13 +57,13 @@ def test_the_front_page_s_lines_work_as_printed(tmp_path: Path) -> None:
         one for one in re.findall(r"```sh\n(.*?)```", (root / "README.md").read_text(), re.DOTALL) if "curl" in one
     ]
     port, venv = free_port(), Path(sys.executable).parents[1]
-    # What is installed is not installed anew, whatever the dates of the files.
+    # Keep make from installing again, whatever the files' dates.
     make = f"make -o {venv}/.installed-run VENV={venv} serve SERVE='--port {port}'"
     text = block.replace("make serve", make).replace(".venv/bin/activate", f"{venv}/bin/activate")
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{port}").replace(
         "predict pick", f"predict --url http://127.0.0.1:{port} pick"
     )
-    # Each answer on a line of its own; the server ends with the shell.
+    # Each answer on its own line; the server ends with the shell.
     script = "set -e\n" + text.replace("curl -s", "echo; curl -s").replace("cabstand predict", "echo; cabstand predict")
     with subprocess.Popen(
         ["bash", "-c", script], cwd=root, env=os.environ | {"CABSTAND_HOME": str(tmp_path)}, text=True,

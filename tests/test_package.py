@@ -1,4 +1,4 @@
-"""What the package promises to those who install it."""
+"""What the installed package contains and imports."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Whatever of the platform a bare `from cabstand import GeoDBSCAN` must not need.
-# (numba itself looks for scipy, and loads it where it is installed.)
+# Libraries that `from cabstand import GeoDBSCAN` must not import. (scipy is not listed: numba imports it if installed.)
 PLATFORM = ("boto3", "dask", "fastapi", "mlflow", "onnxruntime", "pandas", "pyarrow", "pydantic", "sklearn")
 HEAVY = {*PLATFORM, "altair", "numba", "numpy", "scipy"} - {"pydantic"}
 

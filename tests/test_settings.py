@@ -1,4 +1,4 @@
-"""Where a setting comes from, and that each is documented."""
+"""Each setting is documented, and the strongest source wins."""
 
 from __future__ import annotations
 

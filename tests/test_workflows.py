@@ -1,4 +1,4 @@
-"""What CI is allowed to do."""
+"""What the GitHub workflows may do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_step_runs_a_make_target_that_exists(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_no_expression_is_pasted_into_a_script(path: Path) -> None:
-    # An expression inside `run` is text that an outsider may choose; it belongs into `env`.
+    # An outsider may choose the text of an expression; in `run` it would be executed, in `env` it is not.
     for step in steps(yaml.safe_load(path.read_text())):
         assert "${{" not in step.get("run", "")
 
@@ -65,7 +65,7 @@ def test_a_version_stands_beside_each_pin_and_one_action_has_one_pin() -> None:
 
 
 def test_the_account_is_reached_by_its_two_roles_alone() -> None:
-    # The role that writes is taken in a protected environment; a pull request, never a fork's, gets the one that reads.
+    # The deploy role needs a protected environment; a pull request, unless from a fork, gets the role that only reads.
     roles = {}
     for path in WORKFLOWS:
         workflow = yaml.safe_load(path.read_text())

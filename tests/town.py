@@ -1,4 +1,4 @@
-"""Trips of a town for tests of the distributed clustering, and a small cluster of Dask workers to do it."""
+"""Trips of a town, and a small cluster of Dask workers, for tests of the distributed clustering."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cabstand.clustering.dbscan import Clustering
 from cabstand.io.dask import workers
 
 DENSITY = Density(60.0, 8)
-TTL_S = 6  # a worker is taken for frozen after so long; the shortest that Dask allows is 5
+TTL_S = 6  # seconds until a silent worker counts as frozen; Dask allows no less than 5
 
 
 @dataclass(frozen=True)
 class Town:
-    """Trips in three files, the rows that have a place, and what one machine makes of them."""
+    """Trips in three files, their rows that have coordinates, and the clustering of these on one machine."""
 
     uris: list[str]
     expected: Clustering
@@ -31,7 +31,7 @@ class Town:
     rows: np.ndarray
 
     def assert_same(self, outcome: Any, out: Path) -> None:
-        """Hold an outcome against the answer of one machine: labels, core points, their index, counts."""
+        """Compare an outcome with one machine's: labels, core points, their index, counts."""
         table = labels(out / "labels")
         np.testing.assert_array_equal(table["label"].to_numpy(), self.expected.labels)
         np.testing.assert_array_equal(table["row"].to_numpy(), self.rows)
@@ -53,7 +53,7 @@ def labels(folder: Path) -> pa.Table:
 
 
 def write(folder: Path, n: int = 30_000) -> Town:
-    """Write the trips, rows without a place or a time among them."""
+    """Write the trips; some rows have no coordinates or no time."""
     rng = np.random.default_rng(4)
     centres = np.stack([rng.normal(40.75, 0.02, 40), rng.normal(-73.98, 0.02, 40)], axis=1)
     points = centres[rng.integers(0, 40, n)] + rng.normal(0, 0.0015, (n, 2))
@@ -64,7 +64,7 @@ def write(folder: Path, n: int = 30_000) -> Town:
             name: pa.array(points[part, axis], mask=~known[part])
             for axis, name in enumerate(("pickup_lat", "pickup_lon"))
         }
-        if number != 1:  # one file knows no times
+        if number != 1:  # one file has no times
             seconds = rng.integers(0, 28 * 86400, len(part)).astype("timedelta64[s]")
             at = np.datetime64("2024-01-01", "us") + seconds
             columns["pickup_at"] = pa.array(at.astype("datetime64[us]"), mask=rng.random(len(part)) < 0.1)
@@ -75,7 +75,7 @@ def write(folder: Path, n: int = 30_000) -> Town:
 
 @contextmanager
 def scheduler(**options: Any) -> Iterator[str]:
-    """Start two workers that are started anew when they die or freeze; give their scheduler's address."""
+    """Run two workers that are restarted when they die or freeze; yield their scheduler's address."""
     import dask
     from distributed import LocalCluster
 

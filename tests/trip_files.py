@@ -1,4 +1,4 @@
-"""Small files of trip records in the shapes the TLC has published, for tests."""
+"""Small files of trip records in the formats that the TLC has published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOON = dt.datetime(2024, 1, 10, 12, 0, 0)
 
 
 def zone_rows(n: int, **changed: list[Any]) -> dict[str, pa.Array]:
-    """Columns of `n` good trips of January 2024 as of today, all different."""
+    """Return the columns of `n` valid, different trips of January 2024, in today's format."""
     columns = {
         "VendorID": pa.array([2] * n, pa.int32()),
         "tpep_pickup_datetime": pa.array([NOON + dt.timedelta(seconds=i) for i in range(n)], pa.timestamp("us")),

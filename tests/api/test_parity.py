@@ -23,7 +23,7 @@ from cabstand.settings import Settings
 from lambda_events import event
 from serving import PREDICT, make_key, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.integration]
+pytestmark = pytest.mark.slow
 N_ROWS, BATCH, N_TRAINING, N_SINGLE = 10_000, 1_000, 15_000, 200
 Ask = Callable[[str, Any], dict[str, Any]]
 

@@ -15,8 +15,6 @@ from fault_proxy import FaultProxy, proxied
 from load import Load
 from serving import Server, get, hotspots_file, make_key, serving
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture
 def proxy(moto_server: str) -> Iterator[FaultProxy]:

@@ -19,8 +19,6 @@ from cabstand.settings import Settings
 from load import Load, flap
 from serving import PREDICT, ROW, Server, get, make_home, make_key, serving
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> object:

@@ -324,7 +324,6 @@ def test_not_ready_then_ready(tmp_path: Path) -> None:
     assert client.get("/v1/hotspots").status_code == 404  # this bundle has none
 
 
-@pytest.mark.integration
 def test_from_s3_through_an_outage(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     base = f"s3://{bucket}/store"
     small_bundle(base)

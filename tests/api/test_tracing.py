@@ -14,7 +14,6 @@ from werkzeug import Request, Response
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, make_home, service_of
 
-pytestmark = pytest.mark.integration
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 

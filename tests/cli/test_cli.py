@@ -20,7 +20,6 @@ def test_a_result_is_one_json_line(cabstand: Run) -> None:
     assert json.loads(done.stdout.splitlines()[-1])["cabstand"]
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("level", ["info", "debug"])
 def test_library_logs_stay_hidden(cabstand: Run, bucket: str, level: str) -> None:
     import boto3

@@ -86,7 +86,6 @@ def test_a_damaged_key_file(say: Say, tmp_path: Path) -> None:
     refused(say("serve", "--port", "0"), "not a key file")
 
 
-@pytest.mark.integration
 def test_predict_a_row_and_a_file(say: Say, server: tuple[Server, Path, str], tmp_path: Path) -> None:
     running, _, key = server
     code, told, err = say("predict", *WORDS, "--url", running.url, "--key", key)
@@ -117,7 +116,6 @@ CSV = {
 }
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("kind", CSV)
 def test_files_that_are_none(say: Say, server: tuple[Server, Path, str], tmp_path: Path, kind: str) -> None:
     text, part = CSV[kind]
@@ -127,7 +125,6 @@ def test_files_that_are_none(say: Say, server: tuple[Server, Path, str], tmp_pat
     refused(say("predict", "--file", str(path), "--url", server[0].url, "--key", server[2]), part)
 
 
-@pytest.mark.integration
 def test_wrong_words_to_predict(say: Say, server: tuple[Server, Path, str], tmp_path: Path) -> None:
     running, _, key = server
     there = ["--url", running.url, "--key", key]
@@ -143,14 +140,12 @@ def test_wrong_words_to_predict(say: Say, server: tuple[Server, Path, str], tmp_
         refused(say("predict", *WORDS, "--url", url, "--key", key), "no answer", code=1)
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"models": 3}', b'{"models": [{}]}'])
 def test_some_other_server(say: Say, httpserver: HTTPServer, answer: bytes) -> None:
     httpserver.expect_request("/v1/models").respond_with_data(answer, content_type="application/json")
     refused(say("predict", *WORDS, "--url", httpserver.url_for("/")), "is it the service's address?", code=1)
 
 
-@pytest.mark.integration
 def test_the_log_out_and_away(say: Say, server: tuple[Server, Path, str], tmp_path: Path) -> None:
     running, home, _ = server
     key = make_key(Settings(home=home), "log")

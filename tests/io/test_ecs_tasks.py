@@ -145,7 +145,6 @@ with ecs_workers.on_ecs(fleet, 2, sys.argv[2], host="127.0.0.1", port=int(sys.ar
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize("end", ["well", "SIGTERM", "SIGKILL"])
 def test_no_worker_outlives_its_run(ecs: Ecs, bucket: str, tmp_path: Path, end: str) -> None:
     fleet = json.dumps(

@@ -73,7 +73,6 @@ def secret(bucket: str) -> Iterator[str]:
     secrets._client.cache_clear()
 
 
-@pytest.mark.integration
 def test_in_secrets_manager(secret: str) -> None:
     import boto3
 
@@ -89,7 +88,6 @@ def test_in_secrets_manager(secret: str) -> None:
         secrets.read(arn.replace("keys-", "other-"))
 
 
-@pytest.mark.integration
 def test_a_label_that_another_moved(secret: str) -> None:
     import boto3
 
@@ -113,7 +111,7 @@ def test_a_label_that_another_moved(secret: str) -> None:
     assert secrets._moved(secret, found[1], current)
 
 
-@pytest.mark.parametrize("kept", ["file", pytest.param("secret", marks=pytest.mark.integration)])
+@pytest.mark.parametrize("kept", ["file", "secret"])
 def test_two_at_once_lose_nothing(tmp_path: Path, kept: str, request: pytest.FixtureRequest) -> None:
     arn = request.getfixturevalue("secret") if kept == "secret" else ""
     settings = Settings(home=tmp_path, api_keys_secret=arn)

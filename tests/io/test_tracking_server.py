@@ -22,7 +22,7 @@ from cabstand.modelling import fit
 from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.integration]
+pytestmark = pytest.mark.slow
 
 
 def free_port() -> int:

@@ -98,7 +98,6 @@ def test_download_when_no_source_is_named(tmp_path: Path, httpserver: HTTPServer
     assert len(httpserver.log) == 1
 
 
-@pytest.mark.integration
 def test_from_s3_to_s3(tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch):
     source = write_parquet(tmp_path / "y.parquet", zone_rows(5, trip_distance=[0.0, 1, 1, 1, 1]))
     storage.write(f"s3://{bucket}/raw/y.parquet", source.read_bytes())

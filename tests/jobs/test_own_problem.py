@@ -17,7 +17,6 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-problem.md"
 METADATA = "Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n"
 
 
-@pytest.mark.integration
 def test_the_page_works_as_written(tmp_path: Path) -> None:
     text = PAGE.read_text()
     for name, code in re.findall(r"```python (\S+)\n(.*?)```", text, flags=re.DOTALL):
@@ -44,7 +43,6 @@ def test_the_page_works_as_written(tmp_path: Path) -> None:
     assert answer["point"] == pytest.approx(8.8, abs=1)
 
 
-@pytest.mark.integration
 def test_another_package_makes_its_problem_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cabstand: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

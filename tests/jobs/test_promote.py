@@ -219,7 +219,6 @@ def test_a_registry_that_is_down_changes_nothing(place: Settings) -> None:
     assert champion(place) is None
 
 
-@pytest.mark.integration
 def test_aliases_follow_and_heal(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with tracking.run(place, "made", {}) as tracked:
         assert tracked.id

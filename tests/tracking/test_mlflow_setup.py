@@ -19,7 +19,7 @@ from tracking_machine import ADMIN, ROOT, SCRIPT, TASKS, Machine
 
 GUEST = {"username": "guest", "password": "guest-pass-for-test"}  # pragma: allowlist secret
 BY_NAME = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=taxi"
-slow = [pytest.mark.slow, pytest.mark.integration]
+slow = pytest.mark.slow
 
 
 def call(machine: Machine, path: str, user: dict[str, str] | None = None, **options: object) -> tuple[int, bytes]:
