@@ -123,7 +123,7 @@ def test_as_events_of_the_gateway(
 ) -> None:
     monkeypatch.setenv("CABSTAND_HOME", str(world.home))
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "cabstand")
-    monkeypatch.setattr("cabstand.api.aws._configure", lambda level: None)
+    monkeypatch.setattr("cabstand.api.aws.configure", lambda level, **_: None)
     handler = lambda_handler()
 
     def ask(path: str, content: Any) -> dict[str, Any]:

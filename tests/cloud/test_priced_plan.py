@@ -15,11 +15,7 @@ from cabstand.costs import table
 from cabstand.costs.estimate import estimate
 
 pytestmark = pytest.mark.cloud
-<<<<<<<< HEAD:tests/cloud/test_price.py
 EXAMPLE = Path(__file__).resolve().parents[1] / "costs/example"
-========
-EXAMPLE = Path(__file__).parents[1] / "costs" / "example"
->>>>>>>> tests:tests/cloud/test_priced_plan.py
 
 
 def test_the_price_follows_terraform(tmp_path: Path, terraform_there: None) -> None:

@@ -68,9 +68,9 @@ def secret(bucket: str) -> Iterator[str]:
     import boto3
 
     patches.apply("moved_label")
-    secrets._client.cache_clear()
+    secrets.client.cache_clear()
     yield boto3.client("secretsmanager").create_secret(Name=f"keys-{bucket}")["ARN"]
-    secrets._client.cache_clear()
+    secrets.client.cache_clear()
 
 
 def test_in_secrets_manager(secret: str) -> None:
@@ -108,7 +108,7 @@ def test_a_label_that_another_moved(secret: str) -> None:
     assert (labelled("AWSCURRENT"), labelled("AWSPREVIOUS")) == ("two", "one")
     # Our own move, whose answer was lost: asked for again it is refused, and has been done.
     current = client.get_secret_value(SecretId=secret)["VersionId"]
-    assert secrets._moved(secret, found[1], current)
+    assert secrets.move_label(secret, found[1], current)
 
 
 @pytest.mark.parametrize("kept", ["file", "secret"])

@@ -21,7 +21,7 @@ def batch(values: np.ndarray, first: int) -> pa.RecordBatch:
 def test_equals_the_obvious_way(tmp_path_factory: pytest.TempPathFactory, parts: list[list[int]], part_rows: int):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "PART_ROWS", part_rows)
-        patch.setattr(duplicates, "_BLOCK_ROWS", 7)
+        patch.setattr(duplicates, "BLOCK_ROWS", 7)
         seen_values: set[int] = set()
         expected, first = [], 0
         with duplicates.Seen(tmp_path_factory.getbasetemp()) as seen:

@@ -22,7 +22,7 @@ def read(arn: str) -> tuple[str, str] | None:
     """
     with _errors(arn):
         try:
-            found = _client().get_secret_value(SecretId=arn)
+            found = client().get_secret_value(SecretId=arn)
         except _client_error() as error:
             reason = error.response.get("Error", {})
             if reason.get("Code") == "ResourceNotFoundException" and "staging label" in str(reason.get("Message")):
@@ -45,25 +45,25 @@ def put_if(arn: str, value: str, version: str | None) -> None:
         If Secrets Manager refuses or does not answer.
     """
     with _errors(arn):
-        ours = _client().put_secret_value(SecretId=arn, SecretString=value, VersionStages=[PROPOSED])
+        ours = client().put_secret_value(SecretId=arn, SecretString=value, VersionStages=[PROPOSED])
         # The very first version becomes current at once, whatever its label.
         first = version is None and "AWSCURRENT" in ours["VersionStages"]
-        won = first or (version is not None and _moved(arn, version, ours["VersionId"]))
+        won = first or (version is not None and move_label(arn, version, ours["VersionId"]))
     if not won:
         raise ConflictError("changed by another writer", where=arn, hint="run it again")
 
 
-def _moved(arn: str, before: str, after: str) -> bool:
+def move_label(arn: str, before: str, after: str) -> bool:
     """Move the label of the current version; return whether `after` has it."""
     try:
-        _client().update_secret_version_stage(
+        client().update_secret_version_stage(
             SecretId=arn, VersionStage="AWSCURRENT", RemoveFromVersionId=before, MoveToVersionId=after
         )
     except _client_error() as error:
         if error.response.get("Error", {}).get("Code") != "InvalidParameterException":
             raise
         # Moved by another writer, or by our own request, whose answer was lost.
-        return bool(_client().get_secret_value(SecretId=arn)["VersionId"] == after)
+        return bool(client().get_secret_value(SecretId=arn)["VersionId"] == after)
     return True
 
 
@@ -87,7 +87,8 @@ def _client_error() -> type[Any]:
 
 
 @lru_cache(maxsize=1)
-def _client() -> Any:
+def client() -> Any:
+    """Return the client of this process, which gives up after a few seconds."""
     import boto3
     from botocore.config import Config
 

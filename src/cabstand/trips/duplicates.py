@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 PART_ROWS = 2_000_000  # rows sorted at once: 32 MB, and as much again for the order
-_BLOCK_ROWS = 500_000
+BLOCK_ROWS = 500_000
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _NULL = np.uint64(0x5851F42D4C957F2D)
 
@@ -70,7 +70,7 @@ class Seen:
         self._file.seek(0)
         chosen = []
         # Read, not mapped: mapped pages would count as this process's memory.
-        while len(block := np.fromfile(self._file, np.uint64, 2 * _BLOCK_ROWS)):
+        while len(block := np.fromfile(self._file, np.uint64, 2 * BLOCK_ROWS)):
             pairs = block.reshape(-1, 2)
             chosen.append(pairs[(pairs[:, 0] >> np.uint64(32)) % np.uint64(n_parts) == part])
         return np.concatenate(chosen)

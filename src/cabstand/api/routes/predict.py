@@ -55,8 +55,13 @@ class Chosen(NamedTuple):
 
 def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
-    store = service.store
     service.metrics.declare("cabstand_predictions_total", "counter", "Predicted rows by problem, version and role.")
+    _add_models(app, service)
+    _add_hotspots(app, service)
+
+
+def _add_models(app: FastAPI, service: Service) -> None:
+    store = service.store
 
     @app.post(
         PREDICT,
@@ -79,6 +84,10 @@ def register(app: FastAPI, service: Service) -> None:
     async def predict_batch(request: Request) -> Response:
         body = await request.body()
         return _many(service, request.state.call, _model(store, request, body), body)
+
+
+def _add_hotspots(app: FastAPI, service: Service) -> None:
+    store = service.store
 
     @app.post(
         NEAREST,
