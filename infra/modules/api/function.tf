@@ -34,7 +34,14 @@ resource "aws_lambda_function" "api" {
   }
 
   environment {
-    variables = local.environment
+    variables = {
+      CABSTAND_API_KEYS_SECRET = aws_secretsmanager_secret.keys.arn
+      CABSTAND_ARTIFACTS       = var.storage.artifacts_uri
+      CABSTAND_HOME            = "/tmp/cabstand"
+      CABSTAND_LOG_JSON        = "true"
+      CABSTAND_LOG_LEVEL       = var.log_level
+      OMP_NUM_THREADS          = "1"
+    }
   }
 
   tracing_config {
@@ -42,17 +49,6 @@ resource "aws_lambda_function" "api" {
   }
 
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
-}
-
-locals {
-  environment = {
-    CABSTAND_API_KEYS_SECRET = aws_secretsmanager_secret.keys.arn
-    CABSTAND_ARTIFACTS       = var.storage.artifacts_uri
-    CABSTAND_HOME            = "/tmp/cabstand"
-    CABSTAND_LOG_JSON        = "true"
-    CABSTAND_LOG_LEVEL       = var.log_level
-    OMP_NUM_THREADS          = "1"
-  }
 }
 
 # The alias that the gateway calls. A release moves it; a canary splits its traffic between two versions for a while.

@@ -1,6 +1,4 @@
 locals {
-  region = data.aws_region.current.name
-
   # One entry for each graph.
   graphs = [
     { title = "Jobs run and failed, a day", stat = "Sum", period = 86400, metrics = [for metric in ["WorkflowRuns", "WorkflowFailures", "ExperimentRuns", "ExperimentFailures"] : [var.metrics_namespace, metric]] },
@@ -26,7 +24,7 @@ resource "aws_cloudwatch_dashboard" "main" {
         y          = floor(index / 3) * 6
         width      = 8
         height     = 6
-        properties = merge(graph, { region = local.region, view = "timeSeries", stacked = false })
+        properties = merge(graph, { region = data.aws_region.current.name, view = "timeSeries", stacked = false })
       }
     ]
   })
