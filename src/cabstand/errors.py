@@ -19,17 +19,7 @@ from collections.abc import Sequence
 
 
 class CabstandError(Exception):
-    """An error that a user can act on, in one line.
-
-    Parameters
-    ----------
-    what : str
-        What went wrong.
-    where : str, optional
-        The file, URI, setting or row concerned.
-    hint : str, optional
-        What to do about it.
-    """
+    """An error that a user can act on, in one line: what went wrong, where (file, URI, setting, row), what to do."""
 
     exit_code = 1
 

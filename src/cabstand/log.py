@@ -39,15 +39,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
-    """Send this process's log to stderr, and return its new run id.
-
-    Parameters
-    ----------
-    level : str
-        Minimum level to log.
-    json_lines : bool, optional
-        Whether to log JSON lines; by default only when stderr is not a terminal.
-    """
+    """Send this process's log to stderr, by default as JSON lines unless that is a terminal; return its new run id."""
     if json_lines is None:
         json_lines = not sys.stderr.isatty()
     handler = logging.StreamHandler(sys.stderr)
@@ -75,15 +67,7 @@ class Progress(Protocol):
 
 @contextmanager
 def progress(label: str, total: float | None = None) -> Iterator[Progress]:
-    """Show a progress bar on stderr while the block runs, if stderr is a terminal.
-
-    Parameters
-    ----------
-    label : str
-        Text beside the bar.
-    total : float, optional
-        Total number of units; if unknown, the bar only shows activity.
-    """
+    """Show a progress bar while the block runs, if stderr is a terminal; without a `total` it only shows activity."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return

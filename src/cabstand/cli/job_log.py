@@ -17,17 +17,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 def log_finish(arguments: list[str], code: int, started: float) -> None:
-    """Log the job's name, status, wall time in seconds and peak memory in MiB.
-
-    Parameters
-    ----------
-    arguments : list of str
-        The command line; its first word is the job.
-    code : int
-        Exit code; 0 is success.
-    started : float
-        `time.monotonic()` at the start.
-    """
+    """Log the job (the first argument), its status, wall time since `started` (`time.monotonic()`) and peak memory."""
     try:
         effective = settings.load()
     except ConfigError:

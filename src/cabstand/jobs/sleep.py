@@ -26,13 +26,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Put the environment to sleep; what is asleep already is left alone.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses, or a database is in a state in which it cannot be stopped.
-    """
+    """Put the environment to sleep; what is asleep already is left alone."""
     del settings  # resources are found by their tags
     deployment = params.deployment
     keeper, enabled = deployment.stay_asleep_schedule, schedules.states(deployment)

@@ -57,20 +57,8 @@ def build(
 ) -> tuple[bundle.Manifest, dict[str, bytes]]:
     """Return the manifest and the files of a bundle.
 
-    Parameters
-    ----------
-    training : Training
-    hotspots : Path, optional
-        A hotspots.npz.
-    version, run_id : str
-        Of the bundle and of the MLflow run.
-    data, holdout : mapping
-        URIs and hashes of the input; hash, rows and span of the frozen holdout.
-
-    Raises
-    ------
-    DataError
-        If the exported model does not answer as the estimator does.
+    `hotspots` is a hotspots.npz, `data` the URIs and hashes of the input, `holdout` hash, rows and span of the frozen
+    holdout. A model whose ONNX export does not answer as the estimator does is refused with a DataError.
     """
     model, metrics, tolerance = _export(training)
     files = _files(training, model, hotspots)
@@ -194,4 +182,4 @@ def _installed(name: str) -> str:
     try:
         return installed(name)
     except PackageNotFoundError as error:
-        raise ConfigError(f"{name} is not installed", hint="pip install 'cabstand[train]'") from error
+        raise ConfigError(f"{name} is not installed", hint="pip install '.[train]'") from error

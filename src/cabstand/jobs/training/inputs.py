@@ -29,15 +29,7 @@ class Inputs:
 def fetch(
     stack: ExitStack, lake: str, problem: Problem, uris: tuple[str, ...], holdout: tuple[str, ...], hotspots: str
 ) -> Inputs:
-    """Copy the inputs of a problem's training; `stack` removes the copies.
-
-    Raises
-    ------
-    ConfigError
-        If a file is both trained on and held out: the metrics would be too good.
-    DataError
-        If there is nothing at an address.
-    """
+    """Copy the inputs of a problem's training; `stack` removes the copies."""
     hashes: dict[str, str] = {}
 
     def copy(uri: str, name: str) -> Path:

@@ -14,15 +14,7 @@ from cabstand.local.emulator.patches import apply_all
 def serve(port: int = 0) -> Iterator[str]:
     """Serve the control plane of an empty AWS account on 127.0.0.1, from a thread, while the block runs.
 
-    Parameters
-    ----------
-    port : int
-        Port to listen on; 0 picks a free one.
-
-    Yields
-    ------
-    str
-        Address for `AWS_ENDPOINT_URL`.
+    Port 0 picks a free one; the value is the address for `AWS_ENDPOINT_URL`.
     """
     from moto.core.config import default_user_config
     from moto.moto_server.threaded_moto_server import ThreadedMotoServer
