@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import partial
 
 
 class CabstandError(Exception):
@@ -36,11 +37,7 @@ class CabstandError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Worker processes raise these errors, and Exception's own pickling drops keyword-only arguments.
-        return _rebuild, (type(self), self.what, self.where, self.hint)
-
-
-def _rebuild(kind: type[CabstandError], what: str, where: str | None, hint: str | None) -> CabstandError:
-    return kind(what, where=where, hint=hint)
+        return partial(type(self), self.what, where=self.where, hint=self.hint), ()
 
 
 class ConfigError(CabstandError):

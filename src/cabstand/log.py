@@ -7,10 +7,9 @@ import logging
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
 
 run_id: ContextVar[str] = ContextVar("run_id", default="-")
 
@@ -58,22 +57,18 @@ def hush() -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-class Progress(Protocol):
-    """Reports a job's progress."""
-
-    def __call__(self, done: float) -> None:
-        """Advance the bar by `done` units."""
-
-
 @contextmanager
-def progress(label: str, total: float | None = None) -> Iterator[Progress]:
-    """Show a progress bar while the block runs, if stderr is a terminal; without a `total` it only shows activity."""
+def progress(label: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar while the block runs, if stderr is a terminal; the block advances it by a number of units.
+
+    Without a `total`, the bar only shows activity.
+    """
     if not sys.stderr.isatty():
         yield lambda done: None
         return
     from rich.console import Console
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress
 
-    with Bars(console=Console(stderr=True), transient=True) as bars:
+    with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(label, total=total)
         yield lambda done: bars.advance(task, done)

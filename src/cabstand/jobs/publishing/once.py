@@ -84,7 +84,9 @@ def publish_once(
         facts = compute(Output(uri, folder, run))
         manifest = _manifest(kind, request, {"run_key": key, "run_id": run.id, **facts})
         publish.write_json(folder / kind.manifest, manifest)
-        _log(run, folder, kind, manifest)
+        run.tags({"run_key": key, "data.synthetic": manifest["source"]["synthetic"]})
+        for name in (*kind.artifacts, kind.manifest):
+            run.artifact(folder / name)
     return result(manifest, uri) | {"reused": False}
 
 
@@ -97,9 +99,3 @@ def _manifest(kind: Kind, request: Request, facts: Manifest) -> Manifest:
         "code_version": provenance.code_version(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _log(run: Run, folder: Path, kind: Kind, manifest: Manifest) -> None:
-    run.tags({"run_key": manifest["run_key"], "data.synthetic": manifest["source"]["synthetic"]})
-    for name in (*kind.artifacts, kind.manifest):
-        run.artifact(folder / name)
