@@ -16,20 +16,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import partial
 
 
 class CabstandError(Exception):
-    """An error that a user can act on, in one line.
-
-    Parameters
-    ----------
-    what : str
-        What went wrong.
-    where : str, optional
-        The file, URI, setting or row concerned.
-    hint : str, optional
-        What to do about it.
-    """
+    """An error that a user can act on, in one line: what went wrong, where (file, URI, setting, row), what to do."""
 
     exit_code = 1
 
@@ -46,11 +37,7 @@ class CabstandError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Worker processes raise these errors, and Exception's own pickling drops keyword-only arguments.
-        return _rebuild, (type(self), self.what, self.where, self.hint)
-
-
-def _rebuild(kind: type[CabstandError], what: str, where: str | None, hint: str | None) -> CabstandError:
-    return kind(what, where=where, hint=hint)
+        return partial(type(self), self.what, where=self.where, hint=self.hint), ()
 
 
 class ConfigError(CabstandError):

@@ -7,10 +7,9 @@ import logging
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
 
 run_id: ContextVar[str] = ContextVar("run_id", default="-")
 
@@ -39,15 +38,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
-    """Send this process's log to stderr, and return its new run id.
-
-    Parameters
-    ----------
-    level : str
-        Minimum level to log.
-    json_lines : bool, optional
-        Whether to log JSON lines; by default only when stderr is not a terminal.
-    """
+    """Send this process's log to stderr, by default as JSON lines unless that is a terminal; return its new run id."""
     if json_lines is None:
         json_lines = not sys.stderr.isatty()
     handler = logging.StreamHandler(sys.stderr)
@@ -66,30 +57,18 @@ def hush() -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-class Progress(Protocol):
-    """Reports a job's progress."""
-
-    def __call__(self, done: float) -> None:
-        """Advance the bar by `done` units."""
-
-
 @contextmanager
-def progress(label: str, total: float | None = None) -> Iterator[Progress]:
-    """Show a progress bar on stderr while the block runs, if stderr is a terminal.
+def progress(label: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar while the block runs, if stderr is a terminal; the block advances it by a number of units.
 
-    Parameters
-    ----------
-    label : str
-        Text beside the bar.
-    total : float, optional
-        Total number of units; if unknown, the bar only shows activity.
+    Without a `total`, the bar only shows activity.
     """
     if not sys.stderr.isatty():
         yield lambda done: None
         return
     from rich.console import Console
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress
 
-    with Bars(console=Console(stderr=True), transient=True) as bars:
+    with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(label, total=total)
         yield lambda done: bars.advance(task, done)

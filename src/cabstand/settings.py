@@ -171,13 +171,7 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """Return the settings in force; an override of `None` counts as not given.
-
-    Raises
-    ------
-    ConfigError
-        If a value is invalid, or the TOML file is invalid or names an unknown setting.
-    """
+    """Return the settings in force; an override of `None` counts as not given."""
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cabstand import cli
-from cabstand.errors import DataError
+from cabstand.errors import DataError, suggest
 from conftest import Run
 
 
@@ -57,8 +57,8 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_suggest() -> None:
-    assert "yellow" in cli.suggest("yelow", ["yellow", "green"])
-    assert "known" in cli.suggest("zzz", ["yellow", "green"])
+    assert "yellow" in suggest("yelow", ["yellow", "green"])
+    assert "known" in suggest("zzz", ["yellow", "green"])
 
 
 def test_errors_can_be_pickled() -> None:

@@ -182,7 +182,7 @@ def test_stock_moto_needs_it(name: str, stock_url: str) -> None:
         closed = PROBES[name](lambda service: client(stock_url, service))
     except (ClientError, ParamValidationError, ResponseParserError):
         closed = False
-    assert not closed, f"moto can do this now: delete cabstand/local/emulator/patches/{name}.py"
+    assert not closed, f"moto can do this now: delete {name} in cabstand/local/emulator/patches"
 
 
 @pytest.mark.parametrize("name", PROBES)

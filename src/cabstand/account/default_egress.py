@@ -18,18 +18,7 @@ _EVERYWHERE = {"0.0.0.0/0", "::/0"}
 
 
 def revoke_unmanaged(state: Iterable[Mapping[str, Any]]) -> None:
-    """Revoke the rule in each group of a state, unless the state holds the rule as a resource.
-
-    Parameters
-    ----------
-    state : iterable of mapping
-        Resources as Terraform's state lists them.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses.
-    """
+    """Revoke the rule in each group among the resources of a state, unless the state holds the rule as a resource."""
     ids: dict[str, set[str]] = {"aws_security_group": set(), "aws_vpc_security_group_egress_rule": set()}
     for resource in state:
         if resource["type"] in ids:

@@ -23,13 +23,7 @@ def repositories(prefix: str) -> list[str]:
 
 
 def empty_bucket(name: str) -> int:
-    """Delete every version, delete marker and unfinished upload, and return how many there were.
-
-    Raises
-    ------
-    TaskError
-        If S3 refuses to delete one.
-    """
+    """Delete every version, delete marker and unfinished upload, and return how many there were."""
     n_deleted = 0
     # Always the first page, because the marker of the next one may be among the objects just deleted.
     while page := _first_page(name):

@@ -21,16 +21,8 @@ Lookup = Callable[[Values], str | None]
 def find(plan: Mapping[str, Any]) -> dict[str, str]:
     """Return the import id, by address, of each resource that `plan` would create and that already exists.
 
-    Parameters
-    ----------
-    plan : mapping
-        Output of `terraform show -json PLAN`. A resource that refers to another one, which exists but is not imported
-        yet, is found in a later plan, which imports that one.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses to answer, or several resources have the same name.
+    `plan` is the output of `terraform show -json PLAN`. A resource that refers to another one, which exists but is not
+    imported yet, is found in a later plan, which imports that one.
     """
     account = {"account": call("sts", "get_caller_identity")["Account"], "region": client("sts").meta.region_name}
     found = {}

@@ -26,10 +26,7 @@ class Resource(NamedTuple):
 def find(deployment: Deployment) -> list[Resource]:
     """Return everything of the deployment that exists, billable resources first.
 
-    Raises
-    ------
-    TaskError
-        If AWS refuses to list a kind: the result would look complete without being so.
+    A kind that AWS refuses to list is an error: the result would look complete without being so.
     """
     found = set()
     for kind, (service, operation, expression, identity) in _LISTINGS.items():

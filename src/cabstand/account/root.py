@@ -12,26 +12,11 @@ from cabstand.io.aws import call
 
 @dataclass(frozen=True)
 class Root:
-    """One environment of a Terraform root.
+    """One environment of a Terraform root."""
 
-    Parameters
-    ----------
-    folder : Path
-        Folder with the root's `*.tf`.
-    environment : str
-        Name of its variables file and of its state.
-    project : str
-        Prefix of the state bucket's name.
-
-    Raises
-    ------
-    ConfigError
-        If there is no Terraform in the folder.
-    """
-
-    folder: Path
-    environment: str
-    project: str = "cabstand"
+    folder: Path  # holds the root's *.tf
+    environment: str  # names its variables file and its state
+    project: str = "cabstand"  # prefix of the state bucket's name
 
     def __post_init__(self) -> None:
         if not any(self.folder.glob("*.tf")):

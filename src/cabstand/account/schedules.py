@@ -32,13 +32,7 @@ def save_disabled(deployment: Deployment, names: list[str]) -> None:
 
 
 def load_disabled(deployment: Deployment) -> list[str]:
-    """Return the names that `save_disabled` saved.
-
-    Raises
-    ------
-    TaskError
-        If another version of cabstand saved them.
-    """
+    """Return the names that `save_disabled` saved."""
     saved = call("ssm", "get_parameter", missing_ok=True, Name=_parameter(deployment))
     if not saved:
         return []

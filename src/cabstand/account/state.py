@@ -22,13 +22,7 @@ def lock(root: Root) -> dict[str, Any] | None:
 
 
 def refuse_locked(root: Root) -> None:
-    """Refuse to disturb another run.
-
-    Raises
-    ------
-    TaskError
-        If the state is locked: by whom, since when, and what to do.
-    """
+    """Raise a TaskError if another run holds the state's lock: who, since when, and what to do."""
     if held := lock(root):
         raise TaskError(
             f"is locked by {held.get('Who', '?')} since {str(held.get('Created', '?'))[:19]}"

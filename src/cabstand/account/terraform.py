@@ -27,21 +27,8 @@ _TAKE_THE_LOCK = _TAKE_VARIABLES - {"console"} | {"taint", "untaint"}
 def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
     """Run one command, after `init` if that has not been done yet, and return Terraform's exit code.
 
-    Parameters
-    ----------
-    root : Root
-        The environment.
-    command, words : str
-        Command and arguments of Terraform; backend and variables are added.
-    quiet : bool
-        Send Terraform's output to stderr and leave stdout to the caller.
-
-    Raises
-    ------
-    ConfigError
-        If Terraform is not installed.
-    TaskError
-        If another run holds the state's lock, or an apply would change a sleeping environment.
+    Backend and variables are added to `words`; `quiet` sends Terraform's output to stderr. Refused are a command that
+    needs a lock which another run holds, and an apply that would change a sleeping environment.
     """
     if command == "init" or not (root.data / "terraform.tfstate").is_file():
         code = execute(root, "init", "-reconfigure", *backend(root), quiet=quiet)
@@ -62,25 +49,15 @@ def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
 
 
 def check(root: Root, command: str, *words: str) -> None:
-    """Run one command as `run` does, with its output on stderr.
-
-    Raises
-    ------
-    TaskError
-        If it fails.
-    """
+    """Run one command as `run` does, with its output on stderr; raise a TaskError if it fails."""
     if run(root, command, *words, quiet=True) != 0:
-        raise TaskError(f"terraform {command} failed", where=root.folder, hint="see above; fix it and run this again")
+        raise TaskError(
+            f"terraform {command} failed", where=root.folder, hint="fix the error above, then run this again"
+        )
 
 
 def show(root: Root, plan: str) -> dict[str, Any]:
-    """Return a saved plan as Terraform's JSON.
-
-    Raises
-    ------
-    TaskError
-        If Terraform fails.
-    """
+    """Return a saved plan as Terraform's JSON."""
     done = subprocess.run(
         _line(root, "show", "-json", plan), env=_environment(root), stdout=subprocess.PIPE, text=True, check=False
     )
@@ -110,13 +87,7 @@ def _imports(root: Root, command: str) -> Iterator[None]:
 
 
 def execute(root: Root, command: str, *words: str, quiet: bool = False) -> int:
-    """Run Terraform in the root's folder with nothing but these arguments, and return its exit code.
-
-    Raises
-    ------
-    ConfigError
-        If it is not installed.
-    """
+    """Run Terraform in the root's folder with nothing but these arguments, and return its exit code."""
     plugins = os.environ.get("TF_PLUGIN_DIR")
     plugin_words = [f"-plugin-dir={plugins}"] if plugins and command == "init" else []
     output = sys.stderr.fileno() if quiet else None

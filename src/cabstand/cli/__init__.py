@@ -13,10 +13,8 @@ from typing import Annotated
 
 import typer
 
-from cabstand.cli import account, clustering, data, job_log, models, report, service, system, workers
-from cabstand.errors import CabstandError, suggest
-
-__all__ = ["app", "main", "run", "suggest"]
+from cabstand.cli import account, clustering, data, job_log, models, report, service, system
+from cabstand.errors import CabstandError
 
 app = typer.Typer(
     name="cabstand",
@@ -33,7 +31,7 @@ def _options(
     del debug  # `run` looks for it in the arguments, so that it also covers errors in parsing them
 
 
-for _group in (account, clustering, data, models, report, service, system, workers):
+for _group in (account, clustering, data, models, report, service, system):
     app.add_typer(_group.app)
 
 

@@ -17,17 +17,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 def log_finish(arguments: list[str], code: int, started: float) -> None:
-    """Log the job's name, status, wall time in seconds and peak memory in MiB.
-
-    Parameters
-    ----------
-    arguments : list of str
-        The command line; its first word is the job.
-    code : int
-        Exit code; 0 is success.
-    started : float
-        `time.monotonic()` at the start.
-    """
+    """Log the job (the first argument), its status, wall time since `started` (`time.monotonic()`) and peak memory."""
     try:
         effective = settings.load()
     except ConfigError:
@@ -37,18 +27,14 @@ def log_finish(arguments: list[str], code: int, started: float) -> None:
     if not logging.getLogger().handlers:  # the command failed before it configured logging
         log.configure(effective.log_level, json_lines=True)
     LOGGER.setLevel(logging.INFO)  # log this line even where the level in force is higher
+    # Of this process, or of its largest child.
+    max_rss_kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     measured = {
         "event": "job_finished",
         "job": arguments[0],
         "status": "succeeded" if code == 0 else "failed",
         "exit_code": code,
         "wall_s": round(time.monotonic() - started, 3),
-        "peak_rss_mb": round(_peak_rss_mb(), 1),
+        "peak_rss_mb": round(max_rss_kib / 1024, 1),
     }
     LOGGER.info("job finished", extra=measured)
-
-
-def _peak_rss_mb() -> float:
-    """Return the peak resident memory of this process or of its largest child, in MiB."""
-    kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return kib / 1024

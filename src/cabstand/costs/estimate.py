@@ -65,22 +65,7 @@ class Estimate:
 
 
 def estimate(plan: Mapping[str, Any], table: PriceTable, *, run_minutes: float = 10.0) -> Estimate:
-    """Price a plan.
-
-    Parameters
-    ----------
-    plan : mapping
-        Output of `terraform show -json PLAN`.
-    table : PriceTable
-        The prices.
-    run_minutes : float
-        Assumed duration of a task's run, in minutes; AWS bills at least one.
-
-    Raises
-    ------
-    DataError
-        If `plan` is not a plan.
-    """
+    """Price a plan, the output of `terraform show -json PLAN`; AWS bills at least one minute of a task's run."""
     resources = list(_resources(plan))
     priced = [one for resource in resources for one in _price(resource, table)]
     lines = [one for one in priced if isinstance(one, Line)]

@@ -30,13 +30,7 @@ class PriceTable:
     prices: dict[str, Price]
 
     def usd(self, key: str) -> float:
-        """Return the price of `key` in US dollars.
-
-        Raises
-        ------
-        ConfigError
-            If the table lacks it.
-        """
+        """Return the price of `key` in US dollars; raise a ConfigError if the table lacks it."""
         if key not in self.prices:
             raise ConfigError(f"no price for {key} in {self.region}", hint="add it to cabstand/costs/prices.json")
         return self.prices[key].usd
@@ -48,13 +42,7 @@ class PriceTable:
 
 
 def parse(text: str) -> PriceTable:
-    """Read a price table from its JSON.
-
-    Raises
-    ------
-    ConfigError
-        If its schema version is unknown.
-    """
+    """Read a price table from its JSON."""
     content = json.loads(text)
     if content.get("schema_version") != SCHEMA_VERSION:
         raise ConfigError(f"price table of schema version {content.get('schema_version')}", hint="expected 1")
@@ -63,13 +51,7 @@ def parse(text: str) -> PriceTable:
 
 @cache
 def load(region: str = "us-east-1") -> PriceTable:
-    """Return the price table in the package.
-
-    Raises
-    ------
-    ConfigError
-        If it is of another region than `region`.
-    """
+    """Return the price table in the package; raise a ConfigError if it is not the region's."""
     table = parse(resources.files("cabstand.costs").joinpath("prices.json").read_text(encoding="utf-8"))
     if table.region != region:
         raise ConfigError(f"no prices for region {region}", hint=f"the table has {table.region}")

@@ -28,31 +28,7 @@ from cabstand.settings import Settings
 
 @dataclass(frozen=True)
 class Params:
-    """What to cluster, and how.
-
-    Attributes
-    ----------
-    input : str
-        URI, glob or folder of trips.
-    eps_m : float
-        Radius of a neighbourhood in metres.
-    min_samples : int
-        Points (or weight) within `eps_m` that make a core point.
-    engine : str
-        Name of the engine.
-    n_workers : int, optional
-        Workers; by default one per core.
-    end : {"pickup", "dropoff"}
-        Which end of the trips to cluster.
-    weight_column : str, optional
-        Column of weights.
-    out : str, optional
-        Output folder, instead of one in the lake.
-    track : bool
-        Whether to log the run to MLflow.
-    dry_run : bool
-        Report what would be written, and write nothing.
-    """
+    """What to cluster, and how; the fields are the options of `cabstand cluster`."""
 
     input: str
     eps_m: float = 50.0
@@ -67,15 +43,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Cluster and publish, unless the same result exists already.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If a parameter or the input is wrong.
-    StorageError, RegistryError
-        If the lake or MLflow refuses; nothing is published then.
-    """
+    """Cluster and publish, unless the same result exists already."""
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     engines.check(params.eps_m, params.min_samples)
     zones_uri = zones.table_uri(settings.lake_uri)

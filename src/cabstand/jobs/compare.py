@@ -28,51 +28,25 @@ KIND = Kind("compare", "comparison", "comparisons", manifest=REPORT, artifacts=(
 
 @dataclass(frozen=True)
 class Params:
-    """What to compare.
-
-    Attributes
-    ----------
-    input, eps_m, min_samples, end, weight_column, track, dry_run
-        As for `cluster`.
-    engines : sequence of str
-        `engine` or `engine:workers` each.
-    sizes : sequence of int
-        Numbers of points to sample, in input order; empty is a quarter, a half and all.
-    repeats : int
-        Trials of each engine and size.
-    n_workers : int, optional
-        Workers of the engines that name none; by default one per core, and one for scikit-learn.
-    memory_gib : float, optional
-        Memory that an engine may use; one that is predicted to need more is refused.
-    seed : int
-        Random seed for sampling.
-    """
+    """What to compare, and how; the fields are the options of `cabstand compare`."""
 
     input: str
-    engines: Sequence[str] = ("sequential", "multicore", "sklearn")
-    sizes: Sequence[int] = ()
+    engines: Sequence[str] = ("sequential", "multicore", "sklearn")  # `engine` or `engine:workers` each
+    sizes: Sequence[int] = ()  # points, in input order; empty is a quarter, a half and all
     repeats: int = 5
     eps_m: float = 50.0
     min_samples: int = 20
     n_workers: int | None = None
     end: End = "pickup"
     weight_column: str | None = None
-    memory_gib: float | None = None
+    memory_gib: float | None = None  # an engine that is predicted to need more is refused
     seed: int = 0
     track: bool = True
     dry_run: bool = False
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Run the trials and publish their report, unless it exists and the engines agreed; `agree` says whether they do.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If a parameter or the input is wrong.
-    TaskError
-        If an engine fails.
-    """
+    """Run the trials and publish their report, unless it exists and the engines agreed."""
     chosen = _engines(params)
     engines.check(params.eps_m, params.min_samples)
     zones_uri = zones.table_uri(settings.lake_uri)

@@ -15,19 +15,7 @@ from cabstand.settings import Settings
 
 @dataclass(frozen=True)
 class Params:
-    """What to price.
-
-    Parameters
-    ----------
-    plan : Path
-        Output of `terraform show -json PLAN`.
-    limit_usd, asleep_limit_usd : float, optional
-        Most that a month may cost idle, and asleep, in US dollars.
-    run_minutes : float
-        Assumed duration of a task's run, in minutes.
-    region : str
-        AWS region whose prices are used.
-    """
+    """What to price; the fields are the options of `cabstand cost`. A limit of None is not checked."""
 
     plan: Path
     limit_usd: float | None = None
@@ -37,19 +25,13 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Price the plan; `over` in the result lists what exceeds its limit, or why that is not known.
-
-    Raises
-    ------
-    DataError
-        If the file is not a plan.
-    """
+    """Price the plan; `over` in the result lists what exceeds its limit, or why that is not known."""
     del settings  # prices and plan are files
     try:
         plan = json.loads(params.plan.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(
-            "not a plan in JSON", where=params.plan, hint="terraform show -json PLAN > plan.json"
+            "not a Terraform plan in JSON", where=params.plan, hint="terraform show -json PLAN > plan.json"
         ) from error
     prices = table.load(params.region)
     found = estimate(plan, prices, run_minutes=params.run_minutes)

@@ -21,17 +21,7 @@ PROBLEM = "trip-duration"
 
 @dataclass(frozen=True)
 class Params:
-    """The size of the demo.
-
-    Attributes
-    ----------
-    trips : int
-        Number of synthetic trips.
-    seed : int
-        Random seed.
-    repeats : int
-        Trials of each engine and size.
-    """
+    """The size of the demo."""
 
     trips: int = TRIPS
     seed: int = 1
@@ -39,13 +29,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Run every part that has no result yet.
-
-    Raises
-    ------
-    CabstandError
-        Whatever a job raises.
-    """
+    """Run every part that has no result yet."""
     plan = Plan(trips=params.trips, seed=params.seed, era="coordinates", bad_share=0.01)
     advised = recommended(params.trips)
     eps_m, min_samples = advised["eps_m"], int(advised["min_samples"])

@@ -18,30 +18,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Params:
-    """What to remove.
-
-    Parameters
-    ----------
-    environment, project : str
-        The environment.
-    confirmation : str
-        What the user typed; must equal `sentence`.
-    prod_too : bool
-        A second switch, required for prod.
-    with_images : bool
-        Also empty the project's image repositories, which all environments share.
-    infra : Path, optional
-        Folder of the Terraform root; None empties and reports without Terraform.
-    dry_run : bool
-        Only report what exists.
-    """
+    """What to remove; the fields are the options of `cabstand destroy`."""
 
     environment: str = "dev"
     project: str = "cabstand"
-    confirmation: str = ""
+    confirmation: str = ""  # what the user typed; must equal `sentence`
     prod_too: bool = False
     with_images: bool = False
-    infra: Path | None = Path("infra")
+    infra: Path | None = Path("infra")  # None empties and reports without Terraform
     dry_run: bool = False
 
     @property
@@ -58,12 +42,7 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Remove the environment; `clean` in the result says whether nothing billable is left.
 
-    Raises
-    ------
-    ConfigError
-        If it is not confirmed, or is prod and the second switch is missing.
-    TaskError
-        If AWS or Terraform refuses; the next run continues from there.
+    If AWS or Terraform refuses, the next run continues from there.
     """
     del settings  # resources are found by their names and tags
     emptied: dict[str, int] = {}

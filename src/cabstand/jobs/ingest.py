@@ -1,4 +1,4 @@
-"""Ingest: one month of trips, from a file of any era into the lake, with bad rows quarantined by reason."""
+"""Ingest: one month of trips, from a file of any era into the lake, with bad rows quarantined with a reason."""
 
 from __future__ import annotations
 
@@ -31,21 +31,7 @@ RESULT = (
 
 @dataclass(frozen=True)
 class Params:
-    """What to ingest.
-
-    Attributes
-    ----------
-    dataset : str
-        `yellow`, `green` or `uber`.
-    month : str
-        YYYY-MM.
-    source : str
-        URI or path of the file; empty downloads it from the publisher.
-    dry_run : bool
-        Report what would be done, and do nothing.
-    refresh : bool
-        Download and ingest even what is there already.
-    """
+    """What to ingest; the fields are the options of `cabstand ingest`."""
 
     dataset: str
     month: str
@@ -55,21 +41,11 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Ingest one month and return its manifest and addresses.
-
-    Raises
-    ------
-    ConfigError
-        If the data set or month is unknown.
-    DataError
-        If the file does not hold trip records, is truncated, lacks a required column, or has no good row.
-    StorageError
-        If the source cannot be fetched or the lake cannot be written.
-    """
+    """Ingest one month and return its manifest and addresses."""
     check_month(params.month)
     if params.dataset not in eras.DATASETS:
         hint = suggest(params.dataset, eras.DATASETS)
-        raise ConfigError(f"no data set {params.dataset[:40]!r}", where="--dataset", hint=hint)
+        raise ConfigError(f"unknown dataset {params.dataset[:40]!r}", where="--dataset", hint=hint)
     month = lake.Month(settings.lake_uri, params.dataset, params.month)
     uri = params.source or tlc.month_url(settings.tlc_url, settings.uber_url, params.dataset, params.month)
     if params.dry_run:

@@ -15,24 +15,12 @@ MAX_DAYS = 3_650
 
 @dataclass(frozen=True)
 class Params:
-    """What to do.
-
-    Attributes
-    ----------
-    action : {"create", "list", "revoke"}
-        What to do.
-    name : str
-        Name of the key to create; name or id of the key to revoke.
-    scopes : tuple of str
-        What the new key may do.
-    expires_days : int or None
-        Days that the new key is valid; None is forever.
-    """
+    """What to do with the key of a name (to revoke one, its id will do)."""
 
     action: Literal["create", "list", "revoke"]
     name: str = ""
     scopes: tuple[str, ...] = keys.SCOPES
-    expires_days: int | None = None
+    expires_days: int | None = None  # None is never
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
@@ -43,7 +31,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     if params.action == "revoke":
         return {"revoked": keys.revoke(settings, params.name, now), "in_force_within_s": settings.api_keys_refresh_s}
     if params.expires_days is not None and not 1 <= params.expires_days <= MAX_DAYS:
-        raise ConfigError(f"a key is valid for 1 to {MAX_DAYS} days", where="--expires-days")
+        raise ConfigError(f"must be 1 to {MAX_DAYS} days", where="--expires-days")
     until = now + timedelta(days=params.expires_days) if params.expires_days else None
     plain, key = keys.make(params.name, params.scopes, now, until)
     keys.add(settings, key)

@@ -19,13 +19,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Return everything that is known of a version, after a check of its files.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If there is no such version, or its bundle is damaged.
-    """
+    """Return everything that is known of a version, after a check of its files."""
     artifacts = settings.artifacts_uri
     manifest = bundles.select(artifacts, catalog.find(params.problem).name, params.version)
     bundles.read_files(artifacts, manifest, manifest.files)

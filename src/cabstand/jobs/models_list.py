@@ -14,15 +14,7 @@ from cabstand.settings import Settings
 
 @dataclass(frozen=True)
 class Params:
-    """What to list.
-
-    Attributes
-    ----------
-    problem : str
-        Name, or path to a Python file; empty is every problem that has a version.
-    track : bool
-        Whether to correct the aliases in MLflow.
-    """
+    """What to list; without a `problem`, every one that has a version. `track` also corrects the aliases in MLflow."""
 
     problem: str = ""
     track: bool = True

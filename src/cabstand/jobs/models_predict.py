@@ -22,13 +22,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Return a version's answers to rows, as the service would give them.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If there is no such version, its bundle is damaged, or a row is not a valid request.
-    """
+    """Return a version's answers to rows, as the service would give them."""
     problem = catalog.find(params.problem)
     manifest = bundles.select(settings.artifacts_uri, problem.name, params.version)
     predictor = bundles.predictor(settings.artifacts_uri, problem, manifest)

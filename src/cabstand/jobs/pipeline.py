@@ -25,39 +25,13 @@ LATE = "another promotion came first; --again judges against its champion"
 
 @dataclass(frozen=True)
 class Params:
-    """What to run from end to end.
-
-    Attributes
-    ----------
-    dataset : str
-        `yellow`, `green`, or a synthetic one whose months are in the lake already.
-    months : tuple of str
-        Months to learn from, as YYYY-MM.
-    sources : tuple of str
-        File of each month, those of `months` first, then those of `holdout_months`; empty downloads them.
-    holdout_months : tuple of str
-        Later months to judge on; empty holds out the latest rows.
-    zones : str
-        Folder or address of the TLC's zone files, used when the lake has no zones; empty is the TLC's.
-    problem : str
-        Name, or path to a Python file.
-    eps_m, min_samples : float, int
-        Of the clustering.
-    seed : int
-        Of the training.
-    track : bool
-        Whether to log to MLflow.
-    again : bool
-        Repeat the steps that are done.
-    dry_run : bool
-        Report what would be done, and do nothing.
-    """
+    """What to run from end to end; the fields are the options of `cabstand pipeline`."""
 
     dataset: str
     months: tuple[str, ...]
-    sources: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()  # of `months`, then of `holdout_months`; empty downloads them
     holdout_months: tuple[str, ...] = ()
-    zones: str = ""
+    zones: str = ""  # used if the lake has none
     problem: str = "trip-duration"
     eps_m: float = 50.0
     min_samples: int = 20
@@ -68,15 +42,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Run the steps that are not done yet, and return what they published.
-
-    Raises
-    ------
-    ConfigError
-        If the parameters do not fit together.
-    CabstandError
-        Whatever a step raises; the steps before it stay done.
-    """
+    """Run the steps that are not done yet, and return what they published; the steps before a failed one stay done."""
     _check(params)
     parameters = {name: value for name, value in asdict(params).items() if name not in {"again", "dry_run"}}
     key = provenance.run_key("pipeline", {}, parameters)

@@ -21,21 +21,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Params:
-    """What to predict, and by which service.
-
-    Attributes
-    ----------
-    url : str
-        The service's address.
-    key : str
-        API key; by default the settings'.
-    problem : str
-        Name of the problem.
-    row : mapping
-        One row as text, by field; not with `file`.
-    file : path or None
-        A CSV with the fields in its header.
-    """
+    """What to predict, and by which service; either `row`, one row as text, or `file`."""
 
     url: str
     key: str = ""
@@ -61,7 +47,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         rows = [dict(params.row)] if params.row else list(_read(params.file))
         if not rows:
             raise DataError(
-                "no rows", where=params.file, hint="write a header with the fields' names, then one row a line"
+                "no rows", where=params.file, hint="expected a header with field names, then one row per line"
             )
         typed = [_typed(row, kinds) for row in rows]
         return _batches(client, f"{address}/v1/{params.problem}/predict/batch", typed)
@@ -97,7 +83,7 @@ def _ask(client: Any, method: str, url: str, content: Any = None) -> Any:
     except ValueError as error:
         raise TaskError("the answer is not JSON", where=url, hint="is it the service's address?") from error
     if not isinstance(found, dict):
-        raise TaskError("not an answer of this service", where=url, hint="is it the service's address?")
+        raise TaskError("the response is not from a cabstand service", where=url, hint="is it the service's address?")
     if answer.status_code in {401, 403}:
         raise ConfigError(found.get("detail", "refused"), where=url, hint="--key, or CABSTAND_API_KEY")
     if answer.is_error:
@@ -113,7 +99,9 @@ def _expected(where: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError) as error:
-        raise TaskError("not an answer of this service", where=where, hint="is it the service's address?") from error
+        raise TaskError(
+            "the response is not from a cabstand service", where=where, hint="is it the service's address?"
+        ) from error
 
 
 def _kinds(models: Any, problem: str) -> dict[str, str]:
@@ -132,7 +120,7 @@ def _read(path: Path | None) -> Iterator[Row]:
             lines = csv.DictReader(file, restkey="")
             for row in lines:
                 if "" in row:
-                    raise DataError("more values than the header has names", where=f"{path}:{lines.line_num}")
+                    raise DataError("more values than columns in the header", where=f"{path}:{lines.line_num}")
                 yield row
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"not a readable CSV: {error}", where=path) from error

@@ -1,4 +1,4 @@
-"""Export the prediction log as Parquet for the drift monitor, or delete one request's rows from it.
+"""Export the prediction log as Parquet, or delete one request's rows from it.
 
 The log is this machine's, or the lines that the log subscription delivered to the lake (`predictions/date=.../`).
 """
@@ -22,28 +22,12 @@ FEATURE, ANSWER = "feature.", "answer."
 
 @dataclass(frozen=True)
 class Params:
-    """What to do.
-
-    Attributes
-    ----------
-    action : {"export", "delete"}
-        What to do.
-    source : {"local", "lake"}
-        The log on this machine, or the one in the lake.
-    problem : str
-        Name of the problem to export.
-    since, until : str
-        Days (UTC), `until` excluded; empty is no bound.
-    out : str
-        URI of the Parquet file; empty is `<lake>/predictions-export/<problem>.parquet`.
-    request_id : str
-        The request whose rows are deleted.
-    """
+    """What to export or delete; the fields are the options of `cabstand predictions`."""
 
     action: Literal["export", "delete"]
     source: Literal["local", "lake"] = "local"
     problem: str = "trip-duration"
-    since: str = ""
+    since: str = ""  # days (UTC), `until` excluded; empty is no bound
     until: str = ""
     out: str = ""
     request_id: str = ""

@@ -17,27 +17,11 @@ LATE = "another promotion came first; judge again against the new champion"
 
 @dataclass(frozen=True)
 class Params:
-    """What to promote.
-
-    Attributes
-    ----------
-    problem : str
-        Name, or path to a Python file.
-    version : str
-        Bundle's version or the beginning of it; empty is the newest one.
-    share : float
-        0 makes it champion; above 0 makes it challenger with that share of the requests.
-    who, why : str
-        For the pointer; empty `who` is the user's name.
-    track : bool
-        Whether to record the verdict in MLflow and set its aliases.
-    dry_run : bool
-        Judge, and change nothing.
-    """
+    """What to promote; the fields are the options of `cabstand promote`."""
 
     problem: str
-    version: str = ""
-    share: float = 0.0
+    version: str = ""  # or the beginning of it; empty is the newest
+    share: float = 0.0  # 0 makes it champion; above 0, challenger with that share of the requests
     who: str = ""
     why: str = ""
     track: bool = True
@@ -47,14 +31,7 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Judge a version against the champion; change the pointer if it passes; record either outcome with its numbers.
 
-    Raises
-    ------
-    ConfigError, DataError
-        If there is no such version, or its bundle or holdout is damaged.
-    RegistryError
-        If MLflow does not answer: nothing has changed then.
-    StorageError
-        If the store does not take the write.
+    If MLflow does not answer before the pointer is written, nothing has changed.
     """
     if not 0 <= params.share < 1:
         raise ConfigError(f"a share of {params.share} is out of range", where="--share", hint="from 0 to below 1")

@@ -23,17 +23,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Params:
-    """What to report on; an empty address takes the newest in the lake.
-
-    Attributes
-    ----------
-    hotspots, comparison, sweep : str
-        Folder that `cluster`, `compare` or `sweep` published.
-    out : str
-        Folder for the page, instead of one under `<home>/reports`.
-    dry_run : bool
-        Report what would be written, and write nothing.
-    """
+    """What to report on: folders that the jobs published, by default the newest in the lake."""
 
     hotspots: str = ""
     comparison: str = ""
@@ -43,13 +33,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Write the page and its pictures.
-
-    Raises
-    ------
-    DataError
-        If nothing has been clustered yet, or a folder that is named holds no such result.
-    """
+    """Write the page and its pictures."""
     content = gather(settings, params)
     parts = [part["run_key"] for part in (content.clustering, content.comparison, content.sweep) if part]
     target = params.out or str(settings.home / "reports" / provenance.run_key("report", {}, {"parts": parts}))

@@ -25,15 +25,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Make the previous champion (or `to`) champion again, after a check of its whole bundle.
-
-    Raises
-    ------
-    DataError
-        If there is nothing to roll back to, or that bundle is damaged.
-    ConflictError
-        If somebody else changed the pointer meanwhile.
-    """
+    """Make the previous champion (or `to`) champion again, after a check of its whole bundle."""
     problem = catalog.find(params.problem).name
     artifacts = settings.artifacts_uri
     current, tag = pointer.read(artifacts, problem)

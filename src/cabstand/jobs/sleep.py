@@ -26,13 +26,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Put the environment to sleep; what is asleep already is left alone.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses, or a database is in a state in which it cannot be stopped.
-    """
+    """Put the environment to sleep; what is asleep already is left alone."""
     del settings  # resources are found by their tags
     deployment = params.deployment
     keeper, enabled = deployment.stay_asleep_schedule, schedules.states(deployment)
@@ -41,7 +35,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     stop = [one.name for one in instances.servers(deployment) if one.state in {"pending", "running"}]
     stop_databases = [one.name for one in databases if one.state == "available"]
     if not params.dry_run:
-        _disable(deployment, disable)
+        if disable:
+            # Saved first, so that a sleep that is interrupted here forgets none of them.
+            schedules.save_disabled(deployment, [*schedules.load_disabled(deployment), *disable])
+        for name in disable:
+            schedules.switch(deployment, name, enabled=False)
         instances.stop(stop, stop_databases)
         # Last: from now on, a database that RDS starts by itself is stopped again within an hour.
         if enabled.get(keeper) is False:
@@ -58,12 +56,3 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "stays_asleep": keeper in enabled or not databases,
         "dry_run": params.dry_run,
     }
-
-
-def _disable(deployment: Deployment, names: list[str]) -> None:
-    if not names:
-        return
-    # Saved first, so that a sleep that is interrupted here forgets none of them.
-    schedules.save_disabled(deployment, [*schedules.load_disabled(deployment), *names])
-    for name in names:
-        schedules.switch(deployment, name, enabled=False)

@@ -28,23 +28,7 @@ MIN_SAMPLES = (10, 20, 50, 100, 200)
 
 @dataclass(frozen=True)
 class Params:
-    """What to sweep.
-
-    Attributes
-    ----------
-    input, engine, n_workers, end, weight_column, track, dry_run
-        As for `cluster`.
-    eps_m : sequence of float
-        Radii in metres.
-    min_samples : sequence of int
-        Points (or weight) that make a core point.
-    k : int
-        Neighbour of the k-distance curve.
-    sample : int
-        Number of points that the silhouette and the curve are computed on.
-    seed : int
-        Random seed for sampling.
-    """
+    """What to sweep, and how; the fields are the options of `cabstand sweep`."""
 
     input: str
     eps_m: Sequence[float] = EPS_M
@@ -61,13 +45,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Cluster at each pair and publish the report, unless it exists already.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If a parameter or the input is wrong.
-    """
+    """Cluster at each pair and publish the report, unless it exists already."""
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     grid = _grid(params)
     zones_uri = zones.table_uri(settings.lake_uri)
@@ -96,7 +74,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 def _grid(params: Params) -> list[tuple[float, int]]:
     grid = [(eps_m, count) for eps_m in sorted(set(params.eps_m)) for count in sorted(set(params.min_samples))]
     if not grid:
-        raise ConfigError("no pair to try", where="--eps-m, --min-samples")
+        raise ConfigError("no parameters to try", where="--eps-m, --min-samples")
     for eps_m, count in grid:
         engines.check(eps_m, count)
     if params.k < 2 or params.sample < 2:

@@ -30,17 +30,7 @@ MAX_TRIPS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Params:
-    """What to make; see `cabstand.trips.synthetic.generator.Plan` for the meaning of each.
-
-    Attributes
-    ----------
-    plan : Plan
-        The trips.
-    dataset : str
-        Name in the lake: `synth`, or one that begins with `synth-`.
-    dry_run : bool
-        Report what would be written, and write nothing.
-    """
+    """What to make, and the name of its dataset; the plan's fields are the options of `cabstand synth`."""
 
     plan: generator.Plan
     dataset: str = DATASET
@@ -48,13 +38,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Generate the trips, and return their manifest and addresses.
-
-    Raises
-    ------
-    ConfigError
-        If a parameter is out of range, or trips of the zone era would mix with the TLC's zones in the lake.
-    """
+    """Generate the trips, and return their manifest and addresses."""
     _check(params)
     plan = params.plan
     month = lake.Month(settings.lake_uri, params.dataset, plan.month)
@@ -77,10 +61,12 @@ def _check(params: Params) -> None:
     ingest.check_month(plan.month)
     if plan.era not in (eras.COORDINATES, eras.ZONES):
         raise ConfigError(
-            f"no era {plan.era[:40]!r}", where="--era", hint=suggest(plan.era, (eras.COORDINATES, eras.ZONES))
+            f"unknown era {plan.era[:40]!r}", where="--era", hint=suggest(plan.era, (eras.COORDINATES, eras.ZONES))
         )
     if not re.fullmatch(r"synth(-[a-z0-9]{1,30})*", params.dataset, re.ASCII):
-        raise ConfigError(f"not a name: {params.dataset[:40]!r}", where="--name", hint="synth, or synth-something")
+        raise ConfigError(
+            f"invalid dataset name: {params.dataset[:40]!r}", where="--name", hint="synth, or synth-something"
+        )
     bounds = {
         "trips": (1, MAX_TRIPS),
         "seed": (0, 2**63),

@@ -25,25 +25,7 @@ HOLDOUT_ROWS = 200_000  # the gate judges on these; the metrics come from all he
 
 @dataclass(frozen=True)
 class Params:
-    """What to train.
-
-    Attributes
-    ----------
-    problem : str
-        Name, or path to a Python file.
-    input : tuple of str
-        URIs of files or prefixes.
-    holdout : tuple of str
-        URIs of later data to judge on; empty holds out the latest rows of the input.
-    hotspots : str
-        URI of a hotspots.npz for the bundle; empty for none.
-    seed : int
-        Random seed.
-    track : bool
-        Whether to log to MLflow and register the version.
-    dry_run : bool
-        Report what would be published, and publish nothing.
-    """
+    """What to train; the fields are the options of `cabstand train`."""
 
     problem: str
     input: tuple[str, ...] = ()
@@ -55,15 +37,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Train a problem's best candidate and publish it as a bundle, unless the same version exists already.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If the problem or its input is wrong, or the exported model does not answer as the estimator does.
-    StorageError, RegistryError
-        If the store or MLflow refuses; no bundle is published then.
-    """
+    """Train a problem's best candidate and publish it as a bundle, unless the same version exists already."""
     problem = catalog.find(params.problem)
     with ExitStack() as stack:
         found = inputs.fetch(stack, settings.lake_uri, problem, params.input, params.holdout, params.hotspots)

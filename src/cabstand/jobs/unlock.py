@@ -1,4 +1,4 @@
-"""Release the state lock of a killed Terraform run, and find what that run created but did not write to the state."""
+"""Release the state lock of a dead run, and find what it created."""
 
 from __future__ import annotations
 
@@ -18,17 +18,7 @@ _MAX_SEARCHES = 5
 
 @dataclass(frozen=True)
 class Params:
-    """Which lock on which state.
-
-    Parameters
-    ----------
-    lock : str
-        The lock's id, as the error message names it: a lock that has changed hands since is not released.
-    environment, project : str
-        The environment.
-    infra : Path
-        Folder of the Terraform root.
-    """
+    """Which lock on which state: a lock that has changed hands since its id was printed is not released."""
 
     lock: str
     environment: str = "dev"
@@ -37,15 +27,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Release the lock, and save what the next `apply` imports.
-
-    Raises
-    ------
-    ConfigError
-        If the state is not locked, or held by another lock than the given one.
-    TaskError
-        If Terraform fails, or AWS refuses.
-    """
+    """Release the lock, and save what the next `apply` imports."""
     del settings  # the credentials determine the account
     root = Root(params.infra, params.environment, params.project)
     lock = state.lock(root)

@@ -78,20 +78,7 @@ class Check:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Check every reference figure and write the evidence as JSON and as a page.
-
-    Returns
-    -------
-    dict
-        `passed`, `failed`, `not_checked`, `evidence_uri`, `page_uri`, and `failures`, a line for each.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such folder of data.
-    StorageError
-        If the evidence cannot be written.
-    """
+    """Check every reference figure and write the evidence as JSON and as a page."""
     if params.data and not Path(params.data).is_dir():
         raise ConfigError("no such folder", where=params.data, hint="--data takes a folder of trip files")
     checks = list(_checks(params))

@@ -11,13 +11,7 @@ from cabstand.settings import Settings
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Wake the environment; what is awake already is left alone, and so are schedules that `sleep` did not disable.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses, or an instance is still stopping.
-    """
+    """Wake the environment; what is awake already is left alone, and so are schedules that `sleep` did not disable."""
     del settings  # resources are found by their tags
     deployment = params.deployment
     keeper, enabled = deployment.stay_asleep_schedule, schedules.states(deployment)

@@ -13,28 +13,14 @@ from cabstand.trips import zones
 
 @dataclass(frozen=True)
 class Params:
-    """Where the zone files are.
-
-    Attributes
-    ----------
-    source : str
-        Folder, prefix or web address that holds `taxi_zones.zip` and `taxi_zone_lookup.csv`; empty is the TLC's.
-    dry_run : bool
-        Report what would be written, and write nothing.
-    """
+    """Where the zone files are: a folder, prefix or web address, by default the TLC's."""
 
     source: str = ""
     dry_run: bool = False
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Convert the zone files, and return their addresses and irregularities.
-
-    Raises
-    ------
-    DataError, StorageError
-        If a file is not what it should be, or cannot be fetched.
-    """
+    """Convert the zone files, and return their addresses and irregularities."""
     lake = settings.lake_uri
     base = (params.source or settings.zones_url).rstrip("/")
     uris = {"zones_uri": lake_zones.table_uri(lake), "outlines_uri": lake_zones.outlines_uri(lake)}

@@ -48,13 +48,8 @@ class Case:
 def table(cases: Sequence[Case], weights: Mapping[str, float], n_cores: int) -> list[dict[str, Any]]:
     """Return one row for each engine and size.
 
-    Parameters
-    ----------
-    cases : sequence of Case
-    weights : mapping
-        Weights of `wall_s`, `cpu_s` and `peak_rss_mb` in the combined score.
-    n_cores : int
-        Cores that the trials could use, of which `cpu_share` is a share.
+    `weights` are those of `wall_s`, `cpu_s` and `peak_rss_mb` in the combined score; `n_cores` is how many cores the
+    trials could use, of which `cpu_share` is a share.
     """
     rows = []
     for n_points in sorted({case.n_points for case in cases}):

@@ -34,25 +34,10 @@ def run(
     repeats: int,
     budget: int,
 ) -> tuple[list[Case], list[dict[str, Any]]]:
-    """Run every trial.
+    """Run every trial of engines (name, workers), and refuse one that is predicted to need more than `budget` bytes.
 
-    Parameters
-    ----------
-    samples : sequence of Sample
-        One for each size.
-    engines : sequence of (str, int)
-        Name and workers of each.
-    eps_m, min_samples, repeats : float, int, int
-        Of the clustering; trials of each engine and size.
-    budget : int
-        Bytes that an engine may use; one that is predicted to need more is refused.
-
-    Returns
-    -------
-    cases : list of Case
-        One for each engine and size.
-    checks : list of dict
-        One for each size: whether the engines agree, and how good the clustering is.
+    Returns a case for each engine and size, and a check for each size: whether the engines agree, and how good the
+    clustering is.
     """
     cases, checks = [], []
     n_trials = len(samples) * repeats * len(engines)

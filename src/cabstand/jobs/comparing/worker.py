@@ -24,60 +24,30 @@ from cabstand.io.usage import Usage, measure
 
 @dataclass(frozen=True)
 class Task:
-    """What the process is to do.
-
-    Attributes
-    ----------
-    engine, n_workers, eps_m, min_samples
-        As for `cluster`.
-    points : str
-        A .npy of points, shape (n, 2), float64.
-    weight : str, optional
-        A .npy of weights.
-    out : str
-        The .npz to which it writes labels and core points.
-    """
+    """What the process is to do."""
 
     engine: str
     n_workers: int
     eps_m: float
     min_samples: int
-    points: str
-    weight: str | None
-    out: str
+    points: str  # a .npy, shape (n, 2), float64
+    weight: str | None  # a .npy
+    out: str  # the .npz for labels and core points
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What the process measured and found.
+    """What the process measured and found."""
 
-    Attributes
-    ----------
-    usage : Usage
-        Usage of the clustering alone, without warm-up and reading.
-    process_cpu_s : float
-        CPU seconds of the whole process.
-    answer : str
-        Hash of labels and core points.
-    n_clusters, n_noise : int
-        Clusters and noise points.
-    """
-
-    usage: Usage
+    usage: Usage  # of the clustering alone, without warm-up and reading
     process_cpu_s: float
-    answer: str
+    answer: str  # hash of labels and core points
     n_clusters: int
     n_noise: int
 
 
 def run(task: Task) -> Trial:
-    """Run a trial and return its measurements.
-
-    Raises
-    ------
-    TaskError
-        If the process fails or is killed.
-    """
+    """Run a trial and return its measurements; raise a TaskError if the process fails or is killed."""
     command = [sys.executable, "-m", "cabstand.jobs.comparing.worker", json.dumps(asdict(task))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

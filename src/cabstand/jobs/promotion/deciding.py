@@ -20,28 +20,8 @@ def write_pointer(
 ) -> tuple[bool, Pointer | None]:
     """Make a version champion, or challenger with a share of the requests, unless the pointer has changed.
 
-    Parameters
-    ----------
-    settings : Settings
-        Names the artifact store.
-    problem, version : str
-        What passed the gate.
-    judged_at : int
-        `sequence` of the pointer that the version was judged against; 0 where there was none.
-    share : float
-        0 makes it champion, and so does any share where there is no champion.
-    who, why : str
-        Author (by default the user's name) and reason.
-
-    Returns
-    -------
-    bool, Pointer or None
-        Whether it was written, and the pointer as it is now.
-
-    Raises
-    ------
-    StorageError
-        If the store does not take the write.
+    `judged_at` is the `sequence` of the pointer that the version was judged against, 0 where there was none; without a
+    champion any `share` makes it champion. Returns whether it was written, and the pointer as it is now.
     """
     artifacts = settings.artifacts_uri
     current, tag = pointer.read(artifacts, problem)
@@ -90,10 +70,7 @@ def log_verdict(settings: Settings, judged: Judged) -> None:
 def write_record(settings: Settings, judged: Judged, decided: Mapping[str, Any]) -> str:
     """Write the audit record of a decision beside the bundles, and return its URI.
 
-    Raises
-    ------
-    StorageError
-        If it cannot be written; the decision stands, and the message says so.
+    If that fails, the decision stands, and the StorageError says so.
     """
     now = datetime.now(UTC)
     name = f"{state(judged.pointer)['sequence']:06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"

@@ -18,34 +18,17 @@ from cabstand.settings import Settings
 
 @dataclass(frozen=True)
 class Judged:
-    """The gate's verdict on a version.
-
-    Attributes
-    ----------
-    problem, version : str
-        The challenger.
-    verdict : Verdict
-    pointer : Pointer or None
-        The pointer that names the champion it was judged against; None if the best constant was.
-    holdout : str
-        SHA-256 of the rows.
-    """
+    """The gate's verdict on a version."""
 
     problem: str
-    version: str
+    version: str  # the challenger
     verdict: Verdict
-    pointer: Pointer | None
-    holdout: str
+    pointer: Pointer | None  # names the champion it was judged against; None if that was the best constant
+    holdout: str  # SHA-256 of the rows
 
 
 def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
-    """Judge a version (by default the newest) against the champion or, without one, against the best constant.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If there is no such version, or its bundle, its holdout or the champion's bundle is damaged.
-    """
+    """Judge a version (by default the newest) against the champion or, without one, against the best constant."""
     artifacts = settings.artifacts_uri
     current, _ = pointer.read(artifacts, problem.name)
     chosen = bundles.resolve(artifacts, problem.name, version) if version else _newest(artifacts, problem.name)

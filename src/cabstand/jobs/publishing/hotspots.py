@@ -49,19 +49,7 @@ def request(
 
 
 def write(folder: Path, hotspots: Hotspots, outlines: Outlines | None, eps_m: float, source: dict[str, Any]) -> None:
-    """Write the hotspots as GeoParquet and GeoJSON, with the names of their zones where the lake has zones.
-
-    Parameters
-    ----------
-    folder : Path
-        Output folder.
-    hotspots : Hotspots
-    outlines : Outlines, optional
-    eps_m : float
-        The clustering's eps in metres.
-    source : dict
-        `source` and `synthetic`, for the GeoJSON.
-    """
+    """Write hotspots as GeoParquet and GeoJSON (with `source`), with zone names where the lake has zones."""
     names = nearest_zones(hotspots.centroid, outlines.geojson) if outlines else None
     table = geofiles.hotspots_table(hotspots, names, eps_m)
     write_parquet(table, folder / HOTSPOTS)

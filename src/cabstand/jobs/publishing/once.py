@@ -17,59 +17,25 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of result.
+    """A kind of result."""
 
-    Attributes
-    ----------
-    job : str
-        The job that computes it: the head of its run keys and the name of its MLflow runs.
-    name : str
-        `kind` in its manifest.
-    folder : str
-        Its folder in the lake.
-    schema_version : int
-        The version that is written, and the newest that is read.
-    manifest : str
-        Name of the manifest; a folder without one is not whole.
-    artifacts : tuple of str
-        Files that are logged to MLflow besides the manifest.
-    """
-
-    job: str
-    name: str
-    folder: str
-    schema_version: int = 1
-    manifest: str = publish.MANIFEST
-    artifacts: tuple[str, ...] = ()
+    job: str  # head of its run keys, and name of its MLflow runs
+    name: str  # `kind` in its manifest
+    folder: str  # in the lake
+    schema_version: int = 1  # written, and the newest that is read
+    manifest: str = publish.MANIFEST  # a folder without one is not whole
+    artifacts: tuple[str, ...] = ()  # logged to MLflow besides the manifest
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a result is computed from, and what to do with it.
-
-    Attributes
-    ----------
-    source : Source
-        The data.
-    parameters : mapping
-        What the result depends on besides its inputs.
-    inputs : mapping of str to str
-        Hashes of further inputs by name.
-    planned : mapping
-        What a dry run reports besides the parameters.
-    out : str, optional
-        Output folder, instead of one in the lake.
-    track : bool
-        Whether to log the run to MLflow.
-    dry_run : bool
-        Report what would be written, and write nothing.
-    """
+    """What a result is computed from, and what to do with it."""
 
     source: Source
-    parameters: Mapping[str, Any]
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    planned: Mapping[str, Any] = field(default_factory=dict)
-    out: str | None = None
+    parameters: Mapping[str, Any]  # what the result depends on besides its inputs
+    inputs: Mapping[str, str] = field(default_factory=dict)  # hashes of further inputs by name
+    planned: Mapping[str, Any] = field(default_factory=dict)  # what a dry run reports besides the parameters
+    out: str | None = None  # output folder, instead of one in the lake
     track: bool = True
     dry_run: bool = False
 
@@ -96,19 +62,13 @@ def publish_once(
 
     Parameters
     ----------
-    settings, kind, request
-        What is wanted, and where.
     compute : callable
-        Writes the files of an `Output` and returns what the manifest says of them, `source` at least.
+        Writes the files of an `Output` and returns what the manifest says of them, `source` at least. Nothing is
+        published if it fails.
     result : callable
         Makes the job's result from a manifest and the URI of its folder.
     reusable : callable
         Whether a result with this manifest may be returned again.
-
-    Raises
-    ------
-    StorageError, RegistryError
-        If the lake or MLflow refuses; nothing is published then.
     """
     key = provenance.run_key(kind.job, {"input": request.source.sha256, **request.inputs}, request.parameters)
     uri = request.out or storage.join(settings.lake_uri, kind.folder, key)
@@ -124,7 +84,9 @@ def publish_once(
         facts = compute(Output(uri, folder, run))
         manifest = _manifest(kind, request, {"run_key": key, "run_id": run.id, **facts})
         publish.write_json(folder / kind.manifest, manifest)
-        _log(run, folder, kind, manifest)
+        run.tags({"run_key": key, "data.synthetic": manifest["source"]["synthetic"]})
+        for name in (*kind.artifacts, kind.manifest):
+            run.artifact(folder / name)
     return result(manifest, uri) | {"reused": False}
 
 
@@ -137,9 +99,3 @@ def _manifest(kind: Kind, request: Request, facts: Manifest) -> Manifest:
         "code_version": provenance.code_version(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _log(run: Run, folder: Path, kind: Kind, manifest: Manifest) -> None:
-    run.tags({"run_key": manifest["run_key"], "data.synthetic": manifest["source"]["synthetic"]})
-    for name in (*kind.artifacts, kind.manifest):
-        run.artifact(folder / name)

@@ -57,25 +57,16 @@ def build(
 ) -> tuple[bundle.Manifest, dict[str, bytes]]:
     """Return the manifest and the files of a bundle.
 
-    Parameters
-    ----------
-    training : Training
-    hotspots : Path, optional
-        A hotspots.npz.
-    version, run_id : str
-        Of the bundle and of the MLflow run.
-    data, holdout : mapping
-        URIs and hashes of the input; hash, rows and span of the frozen holdout.
-
-    Raises
-    ------
-    DataError
-        If the exported model does not answer as the estimator does.
+    `hotspots` is a hotspots.npz, `data` the URIs and hashes of the input, `holdout` hash, rows and span of the frozen
+    holdout. A model whose ONNX export does not answer as the estimator does is refused with a DataError.
     """
+    problem = training.problem
     model, metrics, tolerance = _export(training)
     files = _files(training, model, hotspots)
     manifest = bundle.Manifest(
-        **_declared(training.problem),
+        problem=problem.name,
+        target=asdict(problem.target),
+        **{name: getattr(problem, name) for name in ("task", "fields", "feature_version", "feature_names", "outputs")},
         version=version,
         candidate=training.trained.model.candidate,
         tolerance=tolerance,
@@ -98,15 +89,6 @@ def _files(training: Training, model: bytes, hotspots: Path | None) -> dict[str,
     if training.trained.assets:
         files[bundle.ASSETS] = bundle.pack_arrays(training.trained.assets)
     return files
-
-
-def _declared(problem: Problem) -> dict[str, Any]:
-    """Return what a manifest repeats of its problem."""
-    names = ("task", "fields", "feature_version", "feature_names", "outputs")
-    return {name: getattr(problem, name) for name in names} | {
-        "problem": problem.name,
-        "target": asdict(problem.target),
-    }
 
 
 def _export(training: Training) -> tuple[bytes, dict[str, float], float]:
@@ -194,4 +176,4 @@ def _installed(name: str) -> str:
     try:
         return installed(name)
     except PackageNotFoundError as error:
-        raise ConfigError(f"{name} is not installed", hint="pip install 'cabstand[train]'") from error
+        raise ConfigError(f"{name} is not installed", hint="pip install '.[train]'") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +28,7 @@ class Inputs:
 def fetch(
     stack: ExitStack, lake: str, problem: Problem, uris: tuple[str, ...], holdout: tuple[str, ...], hotspots: str
 ) -> Inputs:
-    """Copy the inputs of a problem's training; `stack` removes the copies.
-
-    Raises
-    ------
-    ConfigError
-        If a file is both trained on and held out: the metrics would be too good.
-    DataError
-        If there is nothing at an address.
-    """
+    """Copy the inputs of a problem's training; `stack` removes the copies."""
     hashes: dict[str, str] = {}
 
     def copy(uri: str, name: str) -> Path:
@@ -59,7 +50,10 @@ def fetch(
         hotspots=copy(hotspots, "hotspots") if hotspots else None,
         hashes=hashes,
     )
-    _check_apart(hashes)
+    learned = {sha for name, sha in hashes.items() if name.startswith("input")}
+    if any(name.startswith("holdout") and sha in learned for name, sha in hashes.items()):
+        # The metrics would be too good.
+        raise ConfigError("holds a file that --input holds too", where="--holdout", hint="hold out other, later data")
     return inputs
 
 
@@ -75,9 +69,3 @@ def _expand(uris: tuple[str, ...]) -> list[str]:
             raise DataError("no such file, and no Parquet file below it", where=uri)
         found += below
     return found
-
-
-def _check_apart(hashes: Mapping[str, str]) -> None:
-    learned = {sha for name, sha in hashes.items() if name.startswith("input")}
-    if any(name.startswith("holdout") and sha in learned for name, sha in hashes.items()):
-        raise ConfigError("holds a file that --input holds too", where="--holdout", hint="hold out other, later data")

@@ -1,17 +1,17 @@
-"""Budgets: the subscribers of a notification, and the budget's tags.
-
-The provider reads both back after CreateBudget; moto answers 500 to DescribeSubscribersForNotification and
-ListTagsForResource. It stores the subscribers already; the patch stores the tags on the budget.
-"""
+"""AWS calls that moto answers with 500."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 
-def apply() -> None:
-    """Add the four calls, and store the tags that CreateBudget sets."""
+def budgets() -> None:
+    """Budgets: the subscribers of a notification, which moto stores already, and the tags of a budget.
+
+    The provider reads both back after CreateBudget.
+    """
     from moto.budgets.responses import BudgetsResponse
 
     stock_create = BudgetsResponse.create_budget
@@ -56,3 +56,42 @@ def _untag(self: Any) -> str:
     for key in self._get_param("ResourceTagKeys"):
         _budget(self).tags.pop(key, None)
     return "{}"
+
+
+def log_queries() -> None:
+    """CloudWatch Logs: saved queries, stored on the backend of their account and region."""
+    from moto.logs.responses import LogsResponse
+
+    LogsResponse.put_query_definition = _put
+    LogsResponse.describe_query_definitions = _describe
+    LogsResponse.delete_query_definition = _delete
+
+
+def _definitions(response: Any) -> dict[str, dict[str, Any]]:
+    backend = response.logs_backend
+    if not hasattr(backend, "query_definitions"):
+        backend.query_definitions = {}
+    definitions: dict[str, dict[str, Any]] = backend.query_definitions
+    return definitions
+
+
+def _put(self: Any) -> str:
+    identity = self._get_param("queryDefinitionId") or str(uuid4())
+    _definitions(self)[identity] = {
+        "queryDefinitionId": identity,
+        "name": self._get_param("name"),
+        "queryString": self._get_param("queryString"),
+        "logGroupNames": self._get_param("logGroupNames") or [],
+    }
+    return json.dumps({"queryDefinitionId": identity})
+
+
+def _describe(self: Any) -> str:
+    prefix = self._get_param("queryDefinitionNamePrefix") or ""
+    found = [definition for definition in _definitions(self).values() if definition["name"].startswith(prefix)]
+    return json.dumps({"queryDefinitions": found})
+
+
+def _delete(self: Any) -> str:
+    found = _definitions(self).pop(self._get_param("queryDefinitionId"), None)
+    return json.dumps({"success": found is not None})
