@@ -32,7 +32,7 @@ class Tracing:
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
         except ImportError as error:
-            hint = "pip install 'cabstand[tracing]' or unset it"
+            hint = "pip install '.[tracing]' or unset it"
             raise ConfigError("OpenTelemetry is missing", where="OTEL_EXPORTER_OTLP_ENDPOINT", hint=hint) from error
         # A collector that is down must not hold up an answer that waits for it.
         exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=1 if at_once else 5)
