@@ -78,7 +78,7 @@ def windows(points: Floats, value: Floats, metric: str) -> tuple[NDArray[np.int6
 
     A circle across the antimeridian gets a second box, 360 degrees away; one that holds a pole spans all longitudes.
     The meridian that touches a circle is at right angles to its radius: sin(d lon) = sin(radius) / cos(lat), by
-    Napier's rules. For each box come the index of its point, ascending, and its lower and upper corner.
+    Napier's rules. Return the index of each box's point, ascending, and the lower and upper corners of the boxes.
     """
     owner = np.arange(len(points))
     if metric == "euclidean":
