@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cabstand.clustering import planner
-from cabstand.clustering.dbscan import EARTH_RADIUS_M
+from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.clustering.workload import Workload
 from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError

@@ -33,10 +33,7 @@ _ROUNDING = 1e-12  # of the sphere's radius: far above the rounding of a unit ve
 def blocks_needed(n_points: int, n_workers: int, worker_bytes: int) -> int:
     """Return how many blocks keep a worker within its memory when it holds one block and its halo at a time.
 
-    Raises
-    ------
-    ConfigError
-        If a worker has hardly enough memory for itself.
+    ConfigError if a worker has hardly enough memory for itself.
     """
     if worker_bytes < LEAST_WORKER_BYTES:
         raise ConfigError(
@@ -57,38 +54,19 @@ class Cut:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A partition of space.
+    """A partition of space."""
 
-    Attributes
-    ----------
-    root : Cut or int
-        Tree of cuts whose leaves are block numbers.
-    n_blocks : int
-        Number of blocks.
-    halo : float
-        Width of the halo, on the unit sphere.
-    """
-
-    root: Cut | int
+    root: Cut | int  # tree of cuts whose leaves are block numbers
     n_blocks: int
-    halo: float
+    halo: float  # width, on the unit sphere
 
     @classmethod
     def balanced(cls, sample: Floats, n_blocks: int, eps_m: float) -> Blocks:
-        """Cut space so that each block holds about the same share of a sample.
+        """Cut space into about `n_blocks` blocks that hold equal shares of a sample: points in degrees, shape (n, 2).
 
         The halo is 2 eps wide. All neighbours of all points within eps of a block are then inside block or halo, so the
         core flags of everything that can touch the block's own points are exact. A block no wider than four halos is
         not cut, so there may be fewer blocks than requested.
-
-        Parameters
-        ----------
-        sample : ndarray, shape (n, 2)
-            Some of the points, in degrees.
-        n_blocks : int
-            Number of blocks to aim for.
-        eps_m : float
-            Radius of the clustering in metres.
         """
         halo = chord(2 * eps_m) * (1 + 1e-9) + _ROUNDING
         numbers = count()
@@ -96,18 +74,10 @@ class Blocks:
         return cls(root, next(numbers), halo)
 
     def assign(self, latlon: Floats) -> dict[int, tuple[Ints, NDArray[np.uint8]]]:
-        """Sort points into blocks.
+        """Sort points in degrees, shape (n, 2), into blocks.
 
-        Parameters
-        ----------
-        latlon : ndarray, shape (n, 2)
-            Points in degrees.
-
-        Returns
-        -------
-        dict of int to (index, flags)
-            For each block its points and those in its halo, ascending: `OWNED` marks the points inside the block, each
-            point in exactly one; `SHARED` marks the points that other blocks hold as well.
+        Return for each block the indices of its points and of those in its halo, ascending, and their flags: `OWNED`
+        marks the points inside the block, each point in exactly one; `SHARED` marks those that other blocks hold too.
         """
         parts = dict(sorted(self._split(unit_sphere(latlon))))
         times = np.zeros(len(latlon), np.int32)

@@ -30,18 +30,10 @@ Labels = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Density:
-    """The density that makes a cluster.
+    """The density that makes a cluster."""
 
-    Attributes
-    ----------
-    eps_m : float
-        Radius of a neighbourhood.
-    min_samples : int
-        Points in the neighbourhood of a core point.
-    """
-
-    eps_m: float
-    min_samples: int
+    eps_m: float  # radius of a neighbourhood
+    min_samples: int  # points in the neighbourhood of a core point
 
     def cluster(self, points: Floats) -> Clustering:
         """Cluster points on one thread."""
@@ -50,21 +42,11 @@ class Density:
 
 @dataclass(frozen=True)
 class LocalClusters:
-    """The clusters of one block, as far as the merge needs them.
+    """The clusters of one block, as far as the merge needs them."""
 
-    Attributes
-    ----------
-    lowest : ndarray of int64, shape (k,)
-        Lowest id of a core point of each cluster.
-    cells : ndarray of int64, shape (m, 3)
-        Cells along the boundary that contain core points.
-    clusters : ndarray of int32, shape (m,)
-        Cluster of the core points in each of `cells`.
-    """
-
-    lowest: Ints
-    cells: Ints
-    clusters: Labels
+    lowest: Ints  # shape (k,): lowest id of a core point of each cluster
+    cells: Ints  # shape (m, 3): cells along the boundary that contain core points
+    clusters: Labels  # shape (m,): cluster of the core points in each of these cells
 
 
 def local_clusters(
@@ -72,18 +54,8 @@ def local_clusters(
 ) -> LocalClusters:
     """Return what the merge needs of a block's clustering.
 
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        The points of the block and its halo, by ascending id.
-    ids : ndarray of int64, shape (n,)
-        Ids, the same in each block.
-    flags : ndarray of uint8, shape (n,)
-        OWNED and SHARED.
-    found : Clustering
-        Of these points.
-    density : Density
-        Its parameters.
+    The points of the block and its halo, shape (n, 2), are in ascending order of their ids, which are the same in each
+    block; flags are `OWNED` and `SHARED`.
     """
     lowest = np.full(found.n_clusters, np.iinfo(np.int64).max)
     np.minimum.at(lowest, found.labels[found.core], ids[found.core])
@@ -100,12 +72,7 @@ def local_clusters(
 def merge(blocks: Sequence[LocalClusters]) -> tuple[list[Labels], int]:
     """Join the clusters of all blocks.
 
-    Returns
-    -------
-    numbers : list of ndarray of int32, shape (k,)
-        For each block the final number of each of its clusters.
-    n_clusters : int
-        Clusters in all.
+    Return for each block the final number of each of its clusters, and the number of clusters in all.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -128,20 +95,9 @@ def merge(blocks: Sequence[LocalClusters]) -> tuple[list[Labels], int]:
 def relabel(points: Floats, found: Clustering, numbers: Labels, density: Density) -> Labels:
     """Return the final label of each point of a block; those of its halo may be wrong, other blocks own them.
 
-    A border point must take the lowest *final* number within its reach, and the block chose by its own numbers. Where
-    the two orders differ, the block is clustered once more with its core points in the final order, so that its own
-    numbers follow the final ones.
-
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        As they were clustered.
-    found : Clustering
-        The block's own.
-    numbers : ndarray of int32, shape (k,)
-        Final number of each of its clusters.
-    density : Density
-        Its parameters.
+    A border point must take the lowest *final* number within its reach, but the block chose by its own numbers. Where
+    the final `numbers` of its clusters, shape (k,), are in another order, the block is clustered once more with its
+    core points in the final order, so that its own numbers follow the final ones.
     """
     final = np.append(numbers, np.int32(-1))[found.labels]
     if (np.diff(numbers) >= 0).all():

@@ -45,24 +45,9 @@ class Columns:
 
 
 def choose(names: Sequence[str], end: End, *, weight: str | None = None, where: str = "input") -> Columns:
-    """Choose the columns of one end of the trips.
+    """Choose the columns of one end of the trips; `where` is the file, for errors.
 
-    Parameters
-    ----------
-    names : sequence of str
-        The table's columns.
-    end : {"pickup", "dropoff"}
-    weight : str, optional
-        Column of weights, as the user named it.
-    where : str
-        The file, for errors.
-
-    Raises
-    ------
-    DataError
-        If the table has neither coordinates nor zones.
-    ConfigError
-        If it has no such weight column.
+    DataError if the table has neither coordinates nor zones, ConfigError if it has no such weight column.
     """
     plain = {_plain(name): name for name in reversed(names)}
     latitude, longitude = _first(plain, _LATITUDE[end]), _first(plain, _LONGITUDE[end])

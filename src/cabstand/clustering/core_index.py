@@ -35,11 +35,7 @@ _EXPECTED = {
 class CoreIndex:
     """An index of the core points of a clustering.
 
-    Attributes
-    ----------
-    eps_m : float
-        Reach of a core point, in metres (in units of the plane for the euclidean metric).
-    metric : {"haversine", "euclidean"}
+    `eps_m` is the reach of a core point, in metres (in units of the plane for the euclidean metric).
     """
 
     def __init__(self, tree: PointTree, eps_m: float) -> None:
@@ -65,23 +61,9 @@ class CoreIndex:
     def build(
         cls, core_points: ArrayLike, cluster_ids: ArrayLike, eps_m: float, *, metric: str = "haversine"
     ) -> CoreIndex:
-        """Index core points.
+        """Index core points, array_like of shape (n, 2): latitude and longitude in degrees, or x and y.
 
-        Parameters
-        ----------
-        core_points : array_like, shape (n, 2)
-            Latitude and longitude in degrees, or x and y.
-        cluster_ids : array_like of int, shape (n,)
-            Cluster of each, 0 or more.
-        eps_m : float
-            Radius of the clustering.
-        metric : {"haversine", "euclidean"}
-            Metric of the clustering.
-
-        Raises
-        ------
-        ConfigError, DataError
-            If an argument is not valid.
+        Each has a cluster, 0 or more. ConfigError or DataError if an argument is not valid.
         """
         points = np.asarray(core_points, np.float64).reshape(-1, 2)
         clusters = np.asarray(cluster_ids, np.int32)
@@ -162,17 +144,8 @@ class CoreIndex:
 def write_parts(file: str | Path | IO[bytes], n_points: int, parts: Callable[[], Iterable[Part]], eps_m: float) -> None:
     """Write the index of core points that arrive in parts: the file that `CoreIndex.save` would write of all of them.
 
-    Parameters
-    ----------
-    file : path or binary file
-        Destination.
-    n_points : int
-        Distinct core points in all parts.
-    parts : callable
-        Returns an iterator over the parts; called twice. A part is distinct core points and their clusters; all parts
-        together are in the order of `distinct_core_points`.
-    eps_m : float
-        Radius of the clustering.
+    `parts` is called twice and returns the parts each time: distinct core points, `n_points` in all, and their
+    clusters. All parts together are in the order of `distinct_core_points`.
     """
     points = npz.Stream((n_points, 2), np.dtype("<f8"), (points for points, _ in parts()))
     clusters = npz.Stream((n_points,), np.dtype("<i4"), (clusters for _, clusters in parts()))
@@ -218,14 +191,8 @@ def distinct_core_points(
 ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64]]:
     """Return the distinct core points in the index's order, along the Z-order curve.
 
-    Returns
-    -------
-    points : ndarray of float64, shape (k, 2)
-        Each position once: no answer changes, and many points at one position cost nothing.
-    clusters : ndarray of int32, shape (k,)
-        Lowest cluster at each.
-    counts : ndarray of int64, shape (k,)
-        Core points at each.
+    With each position, shape (k, 2), come the lowest cluster there and the number of core points. No answer changes
+    when a position is kept only once, and many points at one position cost nothing.
     """
     order, starts = group_rows(points)
     distinct, lowest = points[order[starts]], np.minimum.reduceat(clusters[order], starts)

@@ -17,31 +17,18 @@ from cabstand.clustering.inputs import read_only
 from cabstand.clustering.kernels import bounds
 from cabstand.clustering.kernels.grid import make_grid
 from cabstand.clustering.kernels.pipeline import cluster
-from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import ConfigError, DataError
-
-__all__ = ["EARTH_RADIUS_M", "Clustering", "dbscan"]
 
 MOST = 1e150  # largest coordinate whose square is a number
 SMALLEST_EPS_M = 1e-6  # float64 degrees resolve about 1e-9 m
 
 
 class Clustering(NamedTuple):
-    """The clusters of some points.
+    """The clusters of some points."""
 
-    Attributes
-    ----------
-    labels : ndarray of int32, shape (n,)
-        Cluster of each point in input order, -1 for noise.
-    core : ndarray of bool, shape (n,)
-        Whether each point is a core point.
-    n_clusters : int
-        Number of clusters; the labels are 0 to ``n_clusters - 1``.
-    """
-
-    labels: NDArray[np.int32]
-    core: NDArray[np.bool_]
-    n_clusters: int
+    labels: NDArray[np.int32]  # shape (n,): cluster of each point in input order, -1 for noise
+    core: NDArray[np.bool_]  # shape (n,): whether each point is a core point
+    n_clusters: int  # the labels are 0 to n_clusters - 1
 
 
 def dbscan(

@@ -9,43 +9,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering import exercise
 from cabstand.clustering.dbscan import Clustering, dbscan
 from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import ConfigError, suggest
 
 Floats = NDArray[np.float64]
+WARM_EPS_M, WARM_MIN_SAMPLES = 50.0, 10
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to compute a clustering.
+    """A way to compute a clustering."""
 
-    Attributes
-    ----------
-    name : str
-        The value of ``--engine``.
-    cluster : callable
-        Takes what `cabstand.clustering.dbscan.dbscan` takes, without a metric.
-    parallel : bool
-        Whether it can use more than one worker; otherwise it always gets one.
-    compiles : bool
-        Whether its first runs compile, each branch when it is first taken.
-    """
-
-    name: str
-    cluster: Callable[..., Clustering]
-    parallel: bool = True
-    compiles: bool = True
+    name: str  # the value of `--engine`
+    cluster: Callable[..., Clustering]  # takes what `cabstand.clustering.dbscan.dbscan` takes, without a metric
+    parallel: bool = True  # whether it can use more than one worker; otherwise it always gets one
+    compiles: bool = True  # whether its first runs compile, each branch when it is first taken
 
     def workers(self, requested: int | None) -> int:
-        """Return the number of workers to use: as requested, or else one for each core.
-
-        Raises
-        ------
-        ConfigError
-            If less than one is requested.
-        """
+        """Return the number of workers to use: as requested (1 or more), or else one for each core."""
         if requested is not None and requested < 1:
             raise ConfigError(f"workers must be 1 or more, not {requested}", where="workers")
         if not self.parallel:
@@ -60,9 +42,21 @@ class Engine:
 
     def warm_up(self, n_workers: int | None = None) -> None:
         """Compile, import and start everything that the first run would otherwise wait for."""
-        for points in exercise.shapes() if self.compiles else [exercise.shapes()[0][:200]]:
+        for points in warm_up_points() if self.compiles else [warm_up_points()[0][:200]]:
             for weight in (None, np.ones(len(points))):
-                self.run(points, exercise.EPS_M, exercise.MIN_SAMPLES, weight, n_workers)
+                self.run(points, WARM_EPS_M, WARM_MIN_SAMPLES, weight, n_workers)
+
+
+def warm_up_points() -> list[Floats]:
+    """Return sets of points in degrees that, with the parameters above, exercise every kernel."""
+    rng = np.random.default_rng(0)
+    city = (40.75, -73.98)
+    # Enough for threads, dense enough for samples to stand for cells, with suburbs.
+    town = np.r_[rng.uniform(0, 0.008, (28_000, 2)), rng.uniform(0, 0.05, (2_000, 2))] + city
+    edges = np.repeat([city, (city[0] + 50.001 / 111_194.93, city[1])], 60, axis=0)
+    edges += rng.normal(0, 1e-9, edges.shape)
+    globe = np.c_[rng.uniform(-80, 80, 40_000), rng.uniform(-180, 180, 40_000)]
+    return [town, globe, edges, np.r_[town, edges]]
 
 
 def available_cores() -> int:
@@ -76,19 +70,7 @@ def check(eps_m: float, min_samples: int) -> None:
 
 
 def named(name: str, others: Sequence[str] = ()) -> Engine:
-    """Return the engine of that name.
-
-    Parameters
-    ----------
-    name : str
-    others : sequence of str
-        Other names that the caller accepts, for the hint.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such engine; the hint names the closest.
-    """
+    """Return the engine of that name; `others` are names that the caller accepts too, for the error's hint."""
     found = ENGINES.get(name)
     if found is None:
         raise ConfigError(f"no engine {name!r}", where="engine", hint=suggest(name, [*ENGINES, *others]))
@@ -96,13 +78,7 @@ def named(name: str, others: Sequence[str] = ()) -> Engine:
 
 
 def parse(text: str, n_workers: int | None = None) -> tuple[Engine, int]:
-    """Read `engine` or `engine:workers`.
-
-    Raises
-    ------
-    ConfigError
-        If the engine is unknown or the number of workers is not 1 or more.
-    """
+    """Read `engine` or `engine:workers`; ConfigError if the engine is unknown or workers is not 1 or more."""
     name, colon, count = text.strip().partition(":")
     if colon and not (count.isdecimal() and int(count) > 0):
         raise ConfigError(f"workers must be a whole number of 1 or more, not {count!r}", where=f"engine {text}")

@@ -17,15 +17,9 @@ _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")]
 
 
 def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float) -> pa.Table:
-    """Return one row for each cluster, with a point geometry at its centroid.
+    """Return one row for each cluster, with a point geometry at its centroid and, if given, the nearest zone's name.
 
-    Parameters
-    ----------
-    hotspots : Hotspots
-    zones : sequence of str, optional
-        Name of the nearest zone of each.
-    eps_m : float
-        Radius of the clustering, for the file's metadata.
+    The radius of the clustering goes into the file's metadata.
     """
     k = len(hotspots)
     columns: dict[str, pa.Array] = {

@@ -24,39 +24,17 @@ Labels = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Hotspots:
-    """Clusters, one row each, in the order of their labels.
+    """Clusters, one row each, in the order of their labels."""
 
-    Attributes
-    ----------
-    size : ndarray of int64, shape (k,)
-        Points.
-    core : ndarray of int64, shape (k,)
-        Core points among them.
-    weight : ndarray of float64, shape (k,)
-        Sum of weights; the size where there are none.
-    centroid : ndarray of float64, shape (k, 2)
-        Weighted mean position, latitude and longitude in degrees.
-    radius_m : ndarray of float64, shape (k,)
-        Largest distance of a member from the centroid.
-    area_km2 : ndarray of float64, shape (k,)
-        Area of the squares of side eps / sqrt(2) that contain members.
-    density_per_km2 : ndarray of float64, shape (k,)
-        Weight over that area.
-    hours : ndarray of float64, shape (k, 24), optional
-        Share of the weight by local hour; rows sum to 1.
-    weekdays : ndarray of float64, shape (k, 7), optional
-        Share of the weight by weekday, Monday first.
-    """
-
-    size: Ints
-    core: Ints
-    weight: Floats
-    centroid: Floats
-    radius_m: Floats
-    area_km2: Floats
-    density_per_km2: Floats
-    hours: Floats | None
-    weekdays: Floats | None
+    size: Ints  # points
+    core: Ints  # core points among them
+    weight: Floats  # sum of weights; the size where there are none
+    centroid: Floats  # shape (k, 2): weighted mean position, latitude and longitude in degrees
+    radius_m: Floats  # largest distance of a member from the centroid
+    area_km2: Floats  # of the squares of side eps / sqrt(2) that contain members
+    density_per_km2: Floats  # weight over that area
+    hours: Floats | None  # shape (k, 24): share of the weight by local hour; rows sum to 1
+    weekdays: Floats | None  # shape (k, 7): share of the weight by weekday, Monday first
 
     def __len__(self) -> int:
         """Return the number of clusters."""
@@ -72,20 +50,9 @@ def summarise(
     weight: Floats | None = None,
     at: NDArray[np.datetime64] | None = None,
 ) -> Hotspots:
-    """Describe each cluster.
+    """Describe each cluster that DBSCAN with `eps_m` found among points in degrees, shape (n, 2).
 
-    Parameters
-    ----------
-    latlon : ndarray of float64, shape (n, 2)
-        Points in degrees.
-    labels, core : ndarray, shape (n,)
-        The result of DBSCAN.
-    eps_m : float
-        Its radius in metres.
-    weight : ndarray of float64, shape (n,), optional
-        Weight of each point; negative weights count as zero here.
-    at : ndarray of datetime64, shape (n,), optional
-        Local time of each point; NaT where unknown.
+    Negative weights count as zero here; `at` holds local times, NaT where unknown.
     """
     member = np.flatnonzero(labels >= 0)
     points, cluster = latlon[member], labels[member]
@@ -100,18 +67,9 @@ def summarise(
 def describe(
     totals: dict[str, NDArray[Any]], radii_m: Sequence[tuple[Ints, Floats]], eps_m: float, *, timed: bool
 ) -> Hotspots:
-    """Describe each cluster.
+    """Describe each cluster from the results of `add_up` and, for each part, of `radii`.
 
-    Parameters
-    ----------
-    totals : dict of str to ndarray
-        The result of `add_up`.
-    radii_m : sequence of (cluster, radius)
-        The result of `radii` for each part.
-    eps_m : float
-        Radius of the clustering in metres.
-    timed : bool
-        Whether any point has a time.
+    `eps_m` is the radius of the clustering, `timed` whether any point has a time.
     """
     radius = np.zeros(len(totals["size"]))
     for cluster, own in radii_m:

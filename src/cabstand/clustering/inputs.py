@@ -9,19 +9,9 @@ from numpy.typing import NDArray
 
 
 def as_points(x: Any) -> NDArray[Any]:
-    """Read points as an array of float32 or float64 of shape (n, 2).
+    """Read points from anything that NumPy can read or a table: float32 or float64, shape (n, 2).
 
-    Parameters
-    ----------
-    x : array_like or table, shape (n, 2)
-        Anything that NumPy can read, or a table of two columns.
-
-    Raises
-    ------
-    TypeError
-        If it is a sparse matrix.
-    ValueError
-        If it is not a table of two columns of numbers.
+    TypeError if they are a sparse matrix, ValueError if they are not two columns of numbers.
     """
     if hasattr(x, "tocsr") or hasattr(x, "tocoo"):
         raise TypeError("sparse data was passed, but dense points are required; use X.toarray()")
@@ -80,10 +70,7 @@ def column_names(x: Any) -> NDArray[np.object_] | None:
 def as_weight(sample_weight: Any, n_points: int) -> NDArray[np.float64] | None:
     """Read weights: None, one number for all points, or one for each, which `dbscan` checks.
 
-    Raises
-    ------
-    ValueError
-        If they are not numbers, or all zero.
+    ValueError if they are not numbers, or all zero.
     """
     if sample_weight is None:
         return None

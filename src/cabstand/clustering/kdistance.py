@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import BallTree
 
 from cabstand.clustering.metrics import EARTH_RADIUS_M
-from cabstand.clustering.sampling import sample_indices
+from cabstand.clustering.rows import sample_indices
 
 Floats = NDArray[np.float64]
 SAMPLE = 5000
@@ -16,20 +16,8 @@ SAMPLE = 5000
 def k_distances(latlon: Floats, k: int, *, sample: int = SAMPLE, seed: int = 0) -> Floats:
     """Return the distances in metres of sampled points to their k-th neighbour, themselves counted, ascending.
 
-    Parameters
-    ----------
-    latlon : ndarray of float64, shape (n, 2)
-        Points in degrees; neighbours are searched among all of them.
-    k : int
-        Which neighbour; at most n.
-    sample : int
-        Largest number of points to sample.
-    seed : int
-        Random seed for sampling.
-
-    Notes
-    -----
-    The curve of Ester, Kriegel, Sander and Xu (KDD 1996, section 4.2), there in descending order.
+    Neighbours are searched among all points, which are in degrees, shape (n, 2). The curve is that of Ester, Kriegel,
+    Sander and Xu (KDD 1996, section 4.2), there in descending order.
     """
     points = np.radians(latlon)
     sampled = points[sample_indices(len(points), sample, seed)]
@@ -38,17 +26,10 @@ def k_distances(latlon: Floats, k: int, *, sample: int = SAMPLE, seed: int = 0) 
 
 
 def knee(distances: Floats, *, share: float = 0.95) -> float:
-    """Return the distance at the knee of an ascending curve.
+    """Return the distance at the knee of an ascending curve, of which the first `share` is used.
 
     The point farthest below the chord of the curve, as in Kneedle (Satopaa et al. 2011). The end of the curve is left
     out: a few trips from far away would otherwise stretch the chord until the knee is theirs.
-
-    Parameters
-    ----------
-    distances : ndarray of float64, shape (m,)
-        Ascending.
-    share : float
-        Share of the curve to use, from its beginning.
     """
     curve = distances[: max(2, int(len(distances) * share))]
     rise = float(curve[-1] - curve[0])

@@ -21,20 +21,13 @@ Labels = NDArray[np.int32]
 class MemberSums(NamedTuple):
     """Sums over some members of clusters, such as those in one block of space.
 
-    Attributes
-    ----------
-    cluster : ndarray of int64, shape (k,)
-        Clusters that have members here, ascending.
-    totals : dict of str to ndarray, shapes (k,) and (k, d)
-        For each of them: `size`, `core`, `weight`, the weight by `hours` (k, 24) and `weekdays` (k, 7), the weighted
-        sum of positions on the unit sphere `vector` (k, 3), and `n_squares`, the occupied squares of no other block.
-    shared_squares : ndarray of int64, shape (m, 3)
-        Occupied squares that other blocks may occupy too: cluster, row and column.
+    For each cluster the totals are `size`, `core`, `weight`, the weight by `hours` (k, 24) and `weekdays` (k, 7), the
+    weighted sum of positions on the unit sphere `vector` (k, 3), and `n_squares`, its squares that no other block has.
     """
 
-    cluster: Ints
+    cluster: Ints  # shape (k,): clusters that have members here, ascending
     totals: dict[str, NDArray[Any]]
-    shared_squares: Ints
+    shared_squares: Ints  # shape (m, 3): cluster, row and column of occupied squares that other blocks may occupy too
 
 
 def sum_members(
@@ -46,22 +39,11 @@ def sum_members(
     eps_m: float,
     weight: Floats | None = None,
 ) -> MemberSums:
-    """Add up members of clusters.
+    """Add up members of clusters: points in degrees, shape (n, 2), without noise.
 
-    Parameters
-    ----------
-    points : ndarray of float64, shape (n, 2)
-        In degrees; noise left out.
-    labels, core : ndarray, shape (n,)
-        Cluster of each, 0 or more, and whether it is a core point.
-    shared : ndarray of bool, shape (n,)
-        Whether each may share its square with points of another block.
-    week : ndarray of uint8, shape (n,)
-        Hour of the week; see `cabstand.clustering.rhythm.hours_of_week`.
-    eps_m : float
-        Radius of the clustering in metres.
-    weight : ndarray of float64, shape (n,), optional
-        Zero or more; 1 by default. With weights all members of a cluster must be given at once.
+    `shared` tells which may share their square with points of another block, `week` is their hour of the week (see
+    `cabstand.clustering.rhythm.hours_of_week`). Weights are zero or more; with weights all members of a cluster must be
+    given at once.
     """
     cluster, at = _clusters_here(labels)
     k = len(cluster)
@@ -86,11 +68,8 @@ def sum_members(
 def add_up(parts: Sequence[MemberSums], n_clusters: int) -> dict[str, NDArray[Any]]:
     """Add the totals of all parts, counting each shared square once, and find the centroids.
 
-    Returns
-    -------
-    dict of str to ndarray, shapes (n_clusters,) and (n_clusters, d)
-        The `totals` of `MemberSums`, and `centroid` in degrees: the mean on the sphere, so a cluster across the
-        antimeridian has its centre there too.
+    Return the `totals` of `MemberSums` for all clusters, and `centroid` in degrees, shape (n_clusters, 2): the mean on
+    the sphere, so a cluster across the antimeridian has its centre there too.
     """
     totals = {name: np.zeros((n_clusters, *own.shape[1:]), own.dtype) for name, own in parts[0].totals.items()}
     for part in parts:

@@ -74,25 +74,11 @@ def chord(arc_m: float) -> float:
 
 
 def windows(points: Floats, value: Floats, metric: str) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Return boxes that cover everything within a reduced distance of each point.
+    """Return boxes that cover everything within a reduced distance of each point (longitudes between -180 and 180).
 
     A circle across the antimeridian gets a second box, 360 degrees away; one that holds a pole spans all longitudes.
     The meridian that touches a circle is at right angles to its radius: sin(d lon) = sin(radius) / cos(lat), by
-    Napier's rules.
-
-    Parameters
-    ----------
-    points : ndarray, shape (m, 2)
-        Longitudes between -180 and 180.
-    value : ndarray, shape (m,)
-        Reduced distances.
-
-    Returns
-    -------
-    owner : ndarray of int, shape (k,)
-        Index of the point that a box belongs to, ascending.
-    low, high : ndarray, shape (k, 2), float64
-        Corners of the boxes.
+    Napier's rules. Return the index of each box's point, ascending, and the lower and upper corners of the boxes.
     """
     owner = np.arange(len(points))
     if metric == "euclidean":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering.metrics import EARTH_RADIUS_M
-from cabstand.clustering.sampling import sample_indices
+from cabstand.clustering.rows import sample_indices
 
 # scikit-learn 1.9 keeps neighbours as int64 and holds the lists twice while the tree returns them. Measured on 65,535
 # pickups, predicted and real MiB: 35 and 34 at 50 m, 92 and 92 at 100 m, 288 and 287 at 200 m, 594 and 569 at 300 m.
@@ -21,16 +21,9 @@ Floats = NDArray[np.float64]
 
 
 def mean_count(latlon: Floats, eps_m: float) -> float:
-    """Return the mean number of neighbours of a point, itself included.
+    """Return the mean number of neighbours of a point, itself included; points are in degrees, shape (n, 2).
 
     The neighbours of `SAMPLE` random points are counted exactly, among all points.
-
-    Parameters
-    ----------
-    latlon : ndarray of float64, shape (n, 2)
-        Points in degrees.
-    eps_m : float
-        Radius of a neighbourhood in metres.
     """
     tree, sampled = _tree_and_sample(latlon)
     return float(tree.query_radius(sampled, eps_m / EARTH_RADIUS_M, count_only=True).mean())

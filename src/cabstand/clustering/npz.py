@@ -34,20 +34,7 @@ class Stream:
 
 
 def write(file: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any] | Stream]) -> None:
-    """Write the arrays as an .npz file.
-
-    Parameters
-    ----------
-    file : path or binary file
-        Destination.
-    arrays : mapping of str to ndarray or Stream
-        Plain numbers only.
-
-    Raises
-    ------
-    DataError
-        If a stream holds more or less than it declares.
-    """
+    """Write arrays of plain numbers as an .npz file; DataError if a stream holds more or less than it declares."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
@@ -74,21 +61,10 @@ def _write_parts(stream: IO[bytes], array: Stream, name: str) -> None:
 def read(
     source: bytes | str | Path, expected: Mapping[str, tuple[str, int]], max_bytes: int
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an .npz file if they are as expected and no larger than allowed.
+    """Return the arrays of an .npz file (its path or content) if they are as expected and no larger than allowed.
 
-    Parameters
-    ----------
-    source : bytes or path
-        The file or its content.
-    expected : mapping of str to (dtype, number of dimensions)
-        Exactly these names must be present.
-    max_bytes : int
-        Largest size of all arrays together once unpacked.
-
-    Raises
-    ------
-    DataError
-        If the file is not an .npz file, contains anything else or is too large.
+    Exactly the expected names must be present, each with this type and number of dimensions, and unpack to `max_bytes`
+    at most in all; otherwise DataError.
     """
     where = "array file" if isinstance(source, bytes) else source
     try:

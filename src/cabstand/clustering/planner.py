@@ -41,41 +41,19 @@ DASK_PACKING = 3.7  # writing the core points and their index, in multiples of t
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one engine needs.
-
-    Attributes
-    ----------
-    engine : str
-        Its name.
-    n_workers : int
-        Threads or processes.
-    wall_s : float
-        Seconds by the clock, without reading the input, except with Dask, whose workers read.
-    peak_mb : float
-        Peak memory of all its processes together, reading and writing included, in MiB.
-    worker_mb : float, optional
-        Memory limit of each of Dask's workers, in MiB.
-    """
+    """What one engine needs."""
 
     engine: str
-    n_workers: int
-    wall_s: float
-    peak_mb: float
-    worker_mb: float | None = None
+    n_workers: int  # threads or processes
+    wall_s: float  # by the clock, without reading the input, except with Dask, whose workers read
+    peak_mb: float  # MiB of all its processes together, reading and writing included
+    worker_mb: float | None = None  # memory limit of each of Dask's workers, in MiB
 
 
 def predict(load: Workload, n_workers: int, memory_mb: float, *, by_files: bool = True) -> list[Prediction]:
-    """Predict each engine.
+    """Predict each engine, with `n_workers` threads or processes for those that can use them.
 
-    Parameters
-    ----------
-    load : Workload
-    n_workers : int
-        Threads or processes for the engines that can use them.
-    memory_mb : float
-        Memory to use; Dask's workers share it and cut blocks to fit.
-    by_files : bool
-        Whether the input is Parquet with coordinates, which Dask's workers can read.
+    Dask's workers share `memory_mb` (MiB) and cut blocks to fit; they read only Parquet with coordinates (`by_files`).
     """
     peak_mb = _single_process_mb(load)
     found = [

@@ -32,19 +32,10 @@ _FAR = np.iinfo(np.int32).max
 
 @dataclass(frozen=True)
 class PointTree:
-    """Points in tree order with the boxes over them.
+    """Points in tree order with the boxes over them."""
 
-    Attributes
-    ----------
-    points : ndarray, shape (n, 2), float64
-        Latitude and longitude in degrees, or x and y.
-    tags : ndarray, shape (n,), int32
-        Returned for the nearest point; among equally near points the lowest tag wins.
-    metric : {"haversine", "euclidean"}
-    """
-
-    points: Floats
-    tags: NDArray[np.int32]
+    points: Floats  # shape (n, 2): latitude and longitude in degrees, or x and y
+    tags: NDArray[np.int32]  # shape (n,): returned for the nearest point; among equally near ones the lowest tag wins
     metric: str
     _starts: Ints  # first point of each leaf, and n
     _codes: Codes  # position on the curve of each leaf's first point
@@ -52,13 +43,7 @@ class PointTree:
 
     @classmethod
     def build(cls, points: Floats, tags: NDArray[np.int32], metric: str) -> PointTree:
-        """Build the boxes over points that are in the order of `z_codes`.
-
-        Raises
-        ------
-        DataError
-            If they are in another order.
-        """
+        """Build the boxes over points in the order of `z_codes`; DataError if they are in another order."""
         codes = z_codes(points, metric)
         if (codes[1:] < codes[:-1]).any():
             raise DataError("points are not in Z-order", where="hotspot index")
@@ -73,21 +58,10 @@ class PointTree:
         return cls(points, tags, metric, starts, codes[starts[:-1]], _levels(boxes, depth))
 
     def nearest(self, queries: Floats, limit: float) -> tuple[NDArray[np.int32], Floats]:
-        """Return the tag of the nearest point within `limit`, and its reduced distance.
+        """Return the tag of the nearest point to each of `queries`, finite, shape (m, 2), and its reduced distance.
 
-        Parameters
-        ----------
-        queries : ndarray, shape (m, 2), float64
-            Finite coordinates.
-        limit : float
-            Largest reduced distance (see `cabstand.clustering.metrics`) that counts.
-
-        Returns
-        -------
-        tags : ndarray, shape (m,), int32
-            -1 where no point is within the limit.
-        reduced : ndarray, shape (m,), float64
-            Infinite where no point is within the limit.
+        They are -1 and infinity where no point is within `limit`, a reduced distance (see
+        `cabstand.clustering.metrics`).
         """
         tags = np.full(len(queries), -1, np.int32)
         reduced = np.full(len(queries), np.inf)

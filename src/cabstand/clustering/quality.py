@@ -14,46 +14,26 @@ from sklearn import metrics
 
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.metrics import EARTH_RADIUS_M, unit_sphere
-from cabstand.clustering.sampling import sample_indices
+from cabstand.clustering.rows import sample_indices
 
 SAMPLE = 5000
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of shape; None where there are fewer than two clusters.
+    """Measures of shape; None where there are fewer than two clusters."""
 
-    Attributes
-    ----------
-    silhouette : float, optional
-        Rousseeuw 1987, on `sample` random points: -1 to 1, higher is better.
-    davies_bouldin : float, optional
-        Davies and Bouldin 1979: 0 or more, lower is better.
-    calinski_harabasz : float, optional
-        Calinski and Harabasz 1974: higher is better.
-    sample : int
-        Number of points that the silhouette was computed on.
-    """
-
-    silhouette: float | None
-    davies_bouldin: float | None
-    calinski_harabasz: float | None
+    silhouette: float | None  # Rousseeuw 1987, on `sample` random points: -1 to 1, higher is better
+    davies_bouldin: float | None  # Davies and Bouldin 1979: 0 or more, lower is better
+    calinski_harabasz: float | None  # Calinski and Harabasz 1974: higher is better
     sample: int
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The agreement of two clusterings.
+    """The agreement of two clusterings."""
 
-    Attributes
-    ----------
-    adjusted_rand : float
-        Hubert and Arabie 1985: 1 for equal partitions.
-    equal_noise, equal_labels, equal_core : bool
-        Whether the noise points, the labels and the core points are the same, each one.
-    """
-
-    adjusted_rand: float
+    adjusted_rand: float  # Hubert and Arabie 1985: 1 for equal partitions
     equal_noise: bool
     equal_labels: bool
     equal_core: bool
@@ -65,18 +45,9 @@ class Agreement:
 
 
 def measure(latlon: NDArray[np.float64], labels: NDArray[np.int32], *, sample: int = SAMPLE, seed: int = 0) -> Quality:
-    """Measure the shape of a clustering.
+    """Measure the shape of a clustering of points in degrees, shape (n, 2), labelled -1 for noise.
 
-    Parameters
-    ----------
-    latlon : ndarray of float64, shape (n, 2)
-        Points in degrees.
-    labels : ndarray of int32, shape (n,)
-        -1 for noise.
-    sample : int
-        Largest number of points for the silhouette, whose cost grows with their square.
-    seed : int
-        Random seed for sampling.
+    At most `sample` points are used for the silhouette, whose cost grows with their square.
     """
     member = np.flatnonzero(labels >= 0)
     n_clusters = len(np.unique(labels[member]))

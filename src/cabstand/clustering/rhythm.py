@@ -24,13 +24,7 @@ def weight_by_time(
 ) -> tuple[Floats, Floats]:
     """Sum weights by local hour, shape (n_clusters, 24), and by weekday, shape (n_clusters, 7).
 
-    Parameters
-    ----------
-    week : ndarray of uint8, shape (n,)
-        Hour of the week of each point; see `hours_of_week`.
-    cluster, weight : ndarray, shape (n,)
-        Cluster and weight of each point.
-    n_clusters : int
+    `week` holds the hour of the week of each point; see `hours_of_week`.
     """
     known = week != NO_HOUR
     hour, cluster, weight = week[known].astype(np.int64), cluster[known], weight[known]

@@ -30,23 +30,13 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """Tests of the difference between two samples.
+    """Two-sided tests of the difference between two samples; None where a sample has one value or neither varies."""
 
-    Attributes
-    ----------
-    welch_t, welch_p : float, optional
-        Welch's t (Welch 1947) and its two-sided p-value; None where a sample has one value or neither varies.
-    mann_whitney_u, mann_whitney_p : float, optional
-        Rank test of Mann and Whitney (1947), two-sided.
-    cohen_d : float, optional
-        Difference of means in pooled standard deviations (Cohen 1988); positive where the first is larger.
-    """
-
-    welch_t: float | None
+    welch_t: float | None  # Welch 1947
     welch_p: float | None
-    mann_whitney_u: float | None
+    mann_whitney_u: float | None  # the rank test of Mann and Whitney 1947
     mann_whitney_p: float | None
-    cohen_d: float | None
+    cohen_d: float | None  # Cohen 1988: difference of means in pooled standard deviations
 
 
 @dataclass(frozen=True)
@@ -92,12 +82,7 @@ def cohen_d(a: Floats, b: Floats) -> float | None:
 def speed_up(base: Sequence[float], other: Sequence[float], *, seed: int = 0) -> SpeedUp:
     """Return how many times faster `other` is than `base`, with a 95 % percentile bootstrap interval (Efron 1979).
 
-    Parameters
-    ----------
-    base, other : sequence of float
-        Times of the repeats, in any one unit.
-    seed : int
-        Random seed for resampling.
+    Both are times of repeats, in any one unit.
     """
     a, b = np.asarray(base, np.float64), np.asarray(other, np.float64)
     ratio = float(a.mean() / b.mean())
@@ -123,17 +108,7 @@ def parallel_efficiency(speed: float, n_workers: int) -> float:
 def combined_scores(measured: Mapping[str, Mapping[str, float]], weights: Mapping[str, float]) -> dict[str, float]:
     """Score each engine between 0 and 1: the weighted mean of (smallest value / own value) over the measures.
 
-    Parameters
-    ----------
-    measured : mapping of engine to mapping of measure to positive float
-        Lower is better in each measure.
-    weights : mapping of measure to float
-        Zero or more, not all zero.
-
-    Raises
-    ------
-    ConfigError
-        If a weight is negative or all are zero.
+    Lower is better in each measure. ConfigError if a weight is negative or all are zero.
     """
     total = sum(weights.values())
     if total <= 0 or min(weights.values()) < 0:

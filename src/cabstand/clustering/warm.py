@@ -11,16 +11,16 @@ import time
 
 import numpy as np
 
+from cabstand.clustering.engines import WARM_EPS_M, WARM_MIN_SAMPLES, warm_up_points
 from cabstand.clustering.estimator import GeoDBSCAN
-from cabstand.clustering.exercise import EPS_M, MIN_SAMPLES, shapes
 from cabstand.clustering.kernels import store
 
 
 def warm() -> None:
     """Cluster a few points in every way that needs its own machine code."""
     for kind, threads in itertools.product((np.float64, np.float32), (1, 2)):
-        model = GeoDBSCAN(EPS_M, MIN_SAMPLES, n_jobs=threads)
-        for points in shapes():
+        model = GeoDBSCAN(WARM_EPS_M, WARM_MIN_SAMPLES, n_jobs=threads)
+        for points in warm_up_points():
             model.fit(points.astype(kind))
             model.fit(points.astype(kind), sample_weight=np.ones(len(points)))
 

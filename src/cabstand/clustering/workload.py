@@ -20,22 +20,10 @@ RUNS, RUNS_S = 3, 0.3  # a timing takes at least so many runs and seconds
 
 @dataclass(frozen=True)
 class Workload:
-    """Points to cluster, represented by a sample.
+    """Points to cluster, represented by a sample."""
 
-    Attributes
-    ----------
-    sample : ndarray of float64, shape (k, 2)
-        Some of the points, in degrees.
-    n_points : int
-        Number of all points.
-    eps_m : float
-        Radius of a neighbourhood.
-    min_samples : int
-        Points in the neighbourhood of a core point.
-    """
-
-    sample: NDArray[np.float64]
-    n_points: int
+    sample: NDArray[np.float64]  # shape (k, 2): some of the points, in degrees
+    n_points: int  # of which the sample is a part
     eps_m: float
     min_samples: int
 

@@ -17,13 +17,7 @@ Codes = NDArray[np.uint64]
 def z_codes(points: Floats, metric: str, like: Floats | None = None) -> Codes:
     """Return the position of each point along a Z-order curve of 32 bits an axis (9 mm on the Earth).
 
-    Parameters
-    ----------
-    points : ndarray, shape (n, 2)
-        Degrees on the Earth, or points of the plane.
-    metric : {"haversine", "euclidean"}
-    like : ndarray, shape (k, 2), optional
-        In the plane, the points whose extent the curve fills; `points` by default.
+    In the plane the curve fills the extent of the points `like`, by default of `points`.
     """
     if metric == "haversine":
         points, low, high = metrics.wrapped(points, metric), np.array([-90.0, -180.0]), np.array([90.0, 180.0])

@@ -14,24 +14,9 @@ from cabstand.errors import DataError
 
 
 def nearest_zones(latlon: NDArray[np.float64], zones: Mapping[str, Any]) -> list[str]:
-    """Name the zone of each point.
+    """Name the zone that contains each point, or else the nearest; points are in degrees, shape (n, 2).
 
-    Parameters
-    ----------
-    latlon : ndarray of float64, shape (n, 2)
-        Points in degrees.
-    zones : mapping
-        GeoJSON FeatureCollection of polygons in WGS84, each with a property `zone`.
-
-    Returns
-    -------
-    list of str
-        Name of the zone that contains each point; outside all zones, of the nearest.
-
-    Raises
-    ------
-    DataError
-        If `zones` is not such a collection.
+    `zones` is a GeoJSON FeatureCollection of polygons in WGS84, each with a property `zone`; otherwise DataError.
     """
     try:
         features = zones["features"]

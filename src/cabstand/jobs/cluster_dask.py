@@ -31,32 +31,10 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Params:
-    """What to cluster, and on which workers.
+    """What to cluster, and on which workers; the fields are the options of `cabstand cluster --engine dask`.
 
-    Attributes
-    ----------
-    input : str
-        URI, glob or folder of Parquet files.
-    eps_m : float
-        Radius of a neighbourhood in metres.
-    min_samples : int
-        Points that make a core point.
-    n_workers : int
-        Workers to start; ignored with a scheduler that runs already.
-    end : {"pickup", "dropoff"}
-        Which end of the trips.
-    out : str, optional
-        Output folder, instead of one in the lake.
-    track : bool
-        Whether to log the run to MLflow.
-    dry_run : bool
-        Report what would be written, without writing.
-    scheduler : str, optional
-        Address of a Dask scheduler, or `ecs`, instead of the setting's.
-    worker_memory_gib : float, optional
-        Memory limit of each worker that is started; by default its share of the machine.
-    n_blocks : int, optional
-        Blocks of space; by default as many as the workers' memory requires.
+    `n_workers` are started unless a `scheduler` runs already; `scheduler` is its address, or `ecs`, instead of the
+    setting's. By default a worker gets its share of the machine's memory.
     """
 
     input: str
@@ -73,15 +51,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Cluster and publish, unless the same result exists already.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If a parameter or the input is wrong.
-    StorageError, TaskError, RegistryError
-        If a disk, the workers or MLflow fail; nothing is published then.
-    """
+    """Cluster and publish, unless the same result exists already."""
     uris = tables.expand(params.input)
     plan = _plan(settings, params)
     source = Source(params.input, _sha256(uris))

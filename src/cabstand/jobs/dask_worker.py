@@ -26,14 +26,9 @@ GRACE_S = 20
 
 @dataclass(frozen=True)
 class Params:
-    """Size of the worker.
+    """Size of the worker: processes of one thread each, by default one for each CPU, and the memory limit of each.
 
-    Parameters
-    ----------
-    n_workers : int, optional
-        Processes of one thread each; by default one for each CPU.
-    memory_limit : str
-        Memory limit of each process in Dask's notation, such as "3GiB"; "auto" is its share of the task's memory.
+    The limit is in Dask's notation, such as "3GiB"; "auto" is its share of the task's memory.
     """
 
     n_workers: int | None = None
@@ -41,15 +36,7 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Work for the scheduler until it ends, is out of reach for a minute, or the task's lifetime is over.
-
-    Raises
-    ------
-    ConfigError
-        If no scheduler is set.
-    TaskError
-        If the worker fails.
-    """
+    """Work for the scheduler until it ends, is out of reach for a minute, or the task's lifetime is over."""
     if not settings.dask_scheduler:
         raise ConfigError("no scheduler", where="DASK_SCHEDULER_ADDRESS", hint="distributed runs set it in their tasks")
     began = time.monotonic()

@@ -28,22 +28,9 @@ HEADROOM = 1.25  # of memory, for what the prediction may fall short
 
 @dataclass(frozen=True)
 class Params:
-    """What to plan.
+    """What to plan; the fields are the options of `cabstand plan`.
 
-    Attributes
-    ----------
-    input : str
-        URI, glob or folder of trips.
-    eps_m : float
-        Radius of a neighbourhood in metres.
-    min_samples : int
-        Points that make a core point.
-    memory_gib : float, optional
-        Memory to use; by default 80 % of what is free.
-    n_workers : int, optional
-        Threads or processes; by default one for each core.
-    end : {"pickup", "dropoff"}
-        Which end of the trips.
+    By default the memory to use is 80 % of what is free.
     """
 
     input: str
@@ -83,13 +70,7 @@ class Plan:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Predict each engine and choose the fastest that fits.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If a parameter or the input is wrong.
-    """
+    """Predict each engine and choose the fastest that fits."""
     plan = _predict(settings, params)
     best, sized = plan.best, plan.best or plan.least
     size = task_sizes.smallest(sized.n_workers, sized.peak_mb * HEADROOM)
@@ -109,13 +90,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
 
 def choose(settings: Settings, params: Params) -> Prediction:
-    """Return the engine that the plan chooses, with its number of workers and their memory.
-
-    Raises
-    ------
-    ConfigError
-        If none fits, with the reason.
-    """
+    """Return the engine that the plan chooses, with its workers and their memory; ConfigError if none fits."""
     plan = _predict(settings, params)
     if plan.best is None:
         raise ConfigError(plan.reason, where=params.input, hint="give it more memory, or see `cabstand plan`")

@@ -11,13 +11,10 @@ from cabstand.clustering.kernels.threads import Array, workers
 
 @kernel
 def bounds(points, box):
-    """Find the smallest and largest coordinates of points; return whether any coordinate is NaN.
+    """Find the smallest and largest coordinates of points, shape (n, 2); return whether any coordinate is NaN.
 
-    Parameters
-    ----------
-    points : ndarray of float32 or float64, shape (n, 2), C order
-    box : ndarray of float64, shape (4,)
-        Filled with the smallest and largest of column 0, then of column 1; meaningless if a coordinate is NaN.
+    `box` (float64, shape (4,)) is filled with the smallest and largest of column 0, then of column 1; its content is
+    meaningless if a coordinate is NaN.
     """
     low0 = low1 = np.inf
     high0 = high1 = -np.inf

@@ -23,14 +23,7 @@ def _list_core(points, core, first, indices, found):
 
 
 def core_points(points: Array, core: Array, n_threads: int) -> tuple[Array, Array]:
-    """List core points: their indices, ascending (int64), and copies of them.
-
-    Parameters
-    ----------
-    points : ndarray of float32 or float64, shape (n, 2), C order, read-only
-    core : ndarray of bool, shape (n,)
-    n_threads : int
-    """
+    """List core points of C-ordered, read-only `points`: their indices, ascending (int64), and copies of them."""
     with workers(len(points), n_threads) as pool:
         chunks = cut(len(points), pool.n_threads)
         counts = pool.run(np.count_nonzero, [(core[a:b],) for a, b in chunks])

@@ -76,18 +76,9 @@ def note(first, cell_of, region_bits, quotas, heads, notes):
 
     Most points are not gathered, and which are cannot be predicted: a block is sieved without branches, then written.
 
-    Parameters
-    ----------
-    first : int
-        Index in the input of this thread's first point; `cell_of` are the cells of its points.
-    region_bits : int
-        Binary logarithm of the cells of a region.
-    quotas : ndarray of uint8, one a cell
-        This thread's; counted down.
-    heads : ndarray of int64, one a region
-        Where this thread's next note goes in each region; moved on.
-    notes : ndarray of int64, shape (gathered,)
-        Filled, region by region, with the cell, 32 bits up, and the index in the input.
+    `first` is the index in the input of this thread's first point, and `cell_of` are the cells of its points. `quotas`
+    (uint8, one a cell) are this thread's and counted down. `heads` (int64, one a region) say where its next note goes
+    and move on. `notes` (int64, shape (gathered,)) are filled with the cell, 32 bits up, and the index in the input.
     """
     sieved = np.empty(SHORT, np.int32)
     for start in range(0, len(cell_of), SHORT):

@@ -30,9 +30,8 @@ class Grid(NamedTuple):
     of the tuple before their loops: numba may count a reference at each access to an array in a tuple.
     """
 
-    bands: NDArray[
-        np.float64
-    ]  # per band: columns per unit, units per column, reach along rows 0 and 1 away, and others
+    # Per band: columns per unit, units per column, reach along rows 0 and 1 away, and others.
+    bands: NDArray[np.float64]
     spherical: bool
     wraps: bool  # longitude runs full circle: the first column is the last one's neighbour
     origin0: float
@@ -57,21 +56,9 @@ def cell_of(grid, columns, y, x):
 
 
 def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Grid:
-    """Lay a grid over a bounding box.
+    """Lay a grid over a bounding box: smallest and largest first coordinate, then second, in degrees or metres.
 
-    Parameters
-    ----------
-    box : ndarray of float64, shape (4,)
-        Smallest and largest first coordinate, smallest and largest second.
-    eps_m : float
-        Radius of a neighbourhood in metres.
-    spherical : bool
-        Latitude and longitude in degrees, or a plane in metres.
-
-    Raises
-    ------
-    DataError
-        If the box is so many eps wide that its cells cannot be counted.
+    DataError if the box is so many eps wide that its cells cannot be counted.
     """
     return _earth(box, eps_m) if spherical else _plane(box, eps_m)
 

@@ -97,12 +97,8 @@ def link_cells(grid, points, cells, touching, parent, pairs):
 def run(grid: Grid, points: CellPoints, workers: Workers) -> tuple[Array, Array]:
     """Join cells by their samples.
 
-    Returns
-    -------
-    parent : ndarray of int32, shape (cells,)
-        The forest of cells, see :mod:`cabstand.clustering.kernels.union_find`.
-    pairs : ndarray of int32, shape (open, 2)
-        Pairs of cells that remain open.
+    Return the forest of cells (int32, shape (cells,), see :mod:`cabstand.clustering.kernels.union_find`) and the pairs
+    of cells that remain open (int32, shape (open, 2)).
     """
     parent = np.arange(len(points.keys), dtype=np.int32)
     filled = listed(points.n_core > 0)

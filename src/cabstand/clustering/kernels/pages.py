@@ -42,14 +42,10 @@ def merge_sorted(keys, pages, firsts, merged, sources):
 
 
 def merge(threads_pages: list[Pages], workers: Workers) -> tuple[Array, Array]:
-    """Merge the pages of all threads.
+    """Merge the pages of all threads: return the distinct keys in order, and the sources of each.
 
-    Returns
-    -------
-    keys : ndarray of int64, shape (pages,)
-        Distinct keys in order.
-    sources : ndarray of int32, shape (pages, threads)
-        Each thread's page of that key, counted through all threads' pages, or -1.
+    Its sources (int32, shape (pages, threads)) are each thread's page of that key, counted through all threads' pages,
+    or -1.
     """
     in_order = workers.run(radix.argsort, [(pages.keys,) for pages in threads_pages])
     if len(in_order) == 1:

@@ -13,21 +13,9 @@ from cabstand.clustering.kernels.threads import Array, workers
 def cluster(
     points: Array, grid: Grid, min_samples: int, weights: Array | None, n_threads: int
 ) -> tuple[Array, Array, int]:
-    """Cluster checked points.
+    """Cluster checked points (float32 or float64, shape (n, 2), C order) with optional weights (float64, shape (n,)).
 
-    Parameters
-    ----------
-    points : ndarray of float32 or float64, shape (n, 2), C order
-    grid : Grid
-    min_samples : int
-    weights : ndarray of float64, shape (n,), optional
-    n_threads : int
-
-    Returns
-    -------
-    labels : ndarray of int32, shape (n,)
-    core : ndarray of bool, shape (n,)
-    n_clusters : int
+    Return labels (int32, shape (n,)), the core mask (bool, shape (n,)) and the number of clusters.
     """
     with workers(len(points), n_threads) as pool:
         # To save memory, one array of 4 bytes a point holds the slot of each point at first, then its cell, then a mark

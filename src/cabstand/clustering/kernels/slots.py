@@ -18,9 +18,9 @@ FULL_SIZE = 4  # so many threads may have as many pages as one alone; more share
 
 
 def run(points: Array, grid: Grid, slots: Array, workers: Workers) -> tuple[int, list[Pages], Chunks]:
-    """Give every point its slot.
+    """Give every point its slot in `slots` (int32, shape (n,)).
 
-    Fill `slots` (int32, shape (n,)); return `page_bits`, each thread's pages, and each thread's points.
+    Return `page_bits`, each thread's pages, and each thread's points.
     """
     n, n_threads = len(points), workers.n_threads
     chunks = cut(n, n_threads)

@@ -98,14 +98,9 @@ def _find_slots(rows, cols, entries, table, n_pages, slots, upcoming):
 
 @kernel
 def assign(points, side, grid, table, slots):
-    """Give the points that this side takes their slots, and mark these.
+    """Give the points that this side takes their slots, and mark these; return the numbers of pages and blocks.
 
-    Returns
-    -------
-    n_pages : int
-        One more than `table` has room for if there are too many.
-    n_blocks : int
-        Blocks taken.
+    The number of pages is one more than `table` has room for if there are too many.
     """
     flat, columns_per_unit, filled = points.reshape(-1), grid.bands[:, 0].copy(), table.filled
     most = len(table.keys)

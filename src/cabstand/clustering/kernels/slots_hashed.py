@@ -34,7 +34,7 @@ class Tiles(NamedTuple):
 
 @inlined
 def _find_tile(hashed, keys, key):
-    """Return where in the hash table a tile is, or the free place where it would go."""
+    """Return where in the hash table a tile is, or the free entry where it would go."""
     mask = np.uint64(len(hashed) - 1)
     h = (np.uint64(key) * np.uint64(SPREAD)) >> (np.uint64(64) - count_ones(mask))
     while hashed[h] != 0 and keys[np.uint64(hashed[h] - 1)] != key:

@@ -21,72 +21,31 @@ _BATCH_ROWS = 1 << 17
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive rows of a file.
-
-    Attributes
-    ----------
-    uri : str
-        The file.
-    latitude, longitude : str
-        Its columns.
-    time : str, optional
-        Its column of local times, if it has one of timestamps.
-    synthetic : bool
-        Whether the file's trips are synthetic.
-    groups : tuple of int
-        Row groups that contain the chunk.
-    skip : int
-        Rows of these groups before the chunk.
-    n_rows : int
-        Rows of the chunk.
-    first_row : int
-        Number of its first row, counted through all files.
-    """
+    """Consecutive rows of a file."""
 
     uri: str
-    latitude: str
+    latitude: str  # its columns
     longitude: str
-    time: str | None
-    synthetic: bool
-    groups: tuple[int, ...]
-    skip: int
+    time: str | None  # column of local times, if it has one of timestamps
+    synthetic: bool  # whether the file's trips are synthetic
+    groups: tuple[int, ...]  # row groups that contain the chunk
+    skip: int  # rows of these groups before the chunk
     n_rows: int
-    first_row: int
+    first_row: int  # number of its first row, counted through all files
 
 
 class Rows(NamedTuple):
-    """The rows of a chunk that have coordinates.
+    """The rows of a chunk that have coordinates."""
 
-    Attributes
-    ----------
-    row : ndarray of int32, shape (n,)
-        Number of each, counted from the chunk's first row.
-    latlon : ndarray of float64, shape (n, 2)
-        Degrees.
-    week : ndarray of uint8, shape (n,)
-        Local hour of the week, `NO_HOUR` where unknown.
-    """
-
-    row: NDArray[np.int32]
-    latlon: NDArray[np.float64]
-    week: NDArray[np.uint8]
+    row: NDArray[np.int32]  # number of each, counted from the chunk's first row
+    latlon: NDArray[np.float64]  # shape (n, 2), in degrees
+    week: NDArray[np.uint8]  # local hour of the week, `NO_HOUR` where unknown
 
 
 def split(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
     """Split files into chunks of at most `most_rows` rows, reading their footers only.
 
-    Parameters
-    ----------
-    uris : sequence of str
-        Parquet files, in the order in which their rows are counted.
-    end : {"pickup", "dropoff"}
-        Which end of the trips.
-    most_rows : int
-
-    Raises
-    ------
-    DataError
-        If a file is not Parquet, or has no coordinates.
+    Rows are counted in the order of `uris`. DataError if a file is not Parquet, or has no coordinates.
     """
     chunks: list[Chunk] = []
     first_row = 0
@@ -125,13 +84,7 @@ def fit_row_groups(sizes: Sequence[int], most_rows: int) -> Iterator[tuple[tuple
 
 
 def read(chunk: Chunk) -> Rows:
-    """Read the rows of a chunk that have coordinates.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged or a coordinate is out of range.
-    """
+    """Read the rows of a chunk that have coordinates; DataError if one is out of range or the file is damaged."""
     found = [Rows(np.empty(0, np.int32), np.empty((0, 2)), np.empty(0, np.uint8))]
     columns = [name for name in (chunk.latitude, chunk.longitude, chunk.time) if name is not None]
     with parquet(chunk.uri) as file:

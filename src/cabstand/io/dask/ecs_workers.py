@@ -34,21 +34,8 @@ ARRIVAL_S = 300  # a Fargate task takes about a minute to start
 def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int = SCHEDULER_PORT) -> Iterator[Client]:
     """Start a scheduler in this process and worker tasks on ECS, and stop them when the block ends.
 
-    Parameters
-    ----------
-    fleet : Fleet
-        Where the workers run.
-    n_workers : int
-        Number of tasks.
-    folder : str
-        URI of a folder that only this run uses and that its workers can read.
-    host, port : str, int
-        Address of the scheduler; by default this machine's own in its subnet.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses, or no worker arrives in time.
+    Only this run uses `folder`, a URI that its workers can read. `host` is by default this machine's own address in its
+    subnet. TaskError if AWS refuses, or no worker arrives in time.
     """
     import dask
     from distributed import Client, Security

@@ -17,12 +17,7 @@ from cabstand.io import disk, storage
 def opened(uri: str) -> Iterator[pa.NativeFile]:
     """Open a file for random access while the block runs; Arrow's errors in the block become ours.
 
-    Raises
-    ------
-    DataError
-        If the file is damaged or of another format.
-    StorageError
-        If it cannot be read.
+    DataError if the file is damaged or of another format, StorageError if it cannot be read.
     """
     try:
         with _source(uri) as source:

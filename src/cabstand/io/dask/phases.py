@@ -25,37 +25,17 @@ RETRIES = 2  # of a task that raised
 
 @dataclass
 class PhaseRunner:
-    """Runs phases on Dask workers.
-
-    Attributes
-    ----------
-    client : distributed.Client
-    peak_rss_mb : float
-        Peak memory of any worker so far, in MiB.
-    """
+    """Runs phases on Dask workers."""
 
     client: Client
-    peak_rss_mb: float = 0.0
+    peak_rss_mb: float = 0.0  # of any worker so far, in MiB
 
     def run(self, phase: str, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Call the function for each tuple of arguments and return the results in that order.
 
-        The tasks of a worker that dies or freezes are run again on others. The first error ends the phase.
-
-        Parameters
-        ----------
-        phase : str
-            Its name in Dask's task keys and in errors.
-        function : callable
-            A module-level function without side effects other than files that it writes whole.
-        arguments : sequence of tuple
-
-        Raises
-        ------
-        TaskError
-            If workers keep dying under a task, or there are none.
-        CabstandError
-            Raised by the function.
+        The tasks of a worker that dies or freezes are run again on others: the function is defined at module level and
+        has no side effects other than files that it writes whole. The first error ends the phase: a CabstandError that
+        the function raised, or a TaskError if workers keep dying under a task or there are none.
         """
         futures = {
             self.client.submit(

@@ -44,11 +44,6 @@ def folder(scratch: str) -> Iterator[str]:
     """Create a folder below `scratch`, yield its URI, and remove it when the block ends.
 
     On a disk, the folders of killed runs of this machine are removed as well.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be created.
     """
     host = socket.gethostname()
     uri = storage.join(scratch, f"work-{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}")

@@ -40,15 +40,9 @@ CONFIG = {
 
 @contextmanager
 def local(n_workers: int, memory_bytes: int | None, folder: str) -> Iterator[Client]:
-    """Start workers on this machine, each a process with one thread.
+    """Start workers on this machine, each a process with one thread that keeps its own files in `folder`.
 
-    Parameters
-    ----------
-    n_workers : int
-    memory_bytes : int, optional
-        Memory that each may use before it is restarted; by default its share of the machine.
-    folder : str
-        Folder for the workers' own files.
+    A worker that uses more than `memory_bytes` is restarted; by default that is its share of the machine.
     """
     import dask
     from distributed import Client, Security
@@ -84,10 +78,7 @@ def encrypted_cluster(security: Security, **options: Any) -> LocalCluster:
 def at(address: str) -> Iterator[Client]:
     """Connect to a running scheduler; keys and certificates come from Dask's own configuration.
 
-    Raises
-    ------
-    ConfigError
-        If no scheduler answers, or it has no workers.
+    ConfigError if no scheduler answers, or it has no workers.
     """
     import dask
     from distributed import Client

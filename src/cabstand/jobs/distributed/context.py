@@ -1,4 +1,4 @@
-"""What all tasks of a distributed clustering share."""
+"""What all tasks of a distributed clustering are given."""
 
 from __future__ import annotations
 
@@ -11,20 +11,10 @@ from cabstand.io.dask.chunks import Chunk
 
 @dataclass(frozen=True)
 class Context:
-    """What all tasks of a run share.
+    """What all tasks of a run share."""
 
-    Attributes
-    ----------
-    folder : str
-        URI of the work files.
-    chunks : tuple of Chunk
-        The input.
-    density : Density
-        The parameters of DBSCAN.
-    """
-
-    folder: str
-    chunks: tuple[Chunk, ...]
+    folder: str  # URI of the work files
+    chunks: tuple[Chunk, ...]  # the input
     density: Density
 
     def uri(self, kind: str, number: int) -> str:

@@ -46,33 +46,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """How to distribute a clustering.
-
-    Attributes
-    ----------
-    density : Density
-        The parameters of DBSCAN.
-    end : {"pickup", "dropoff"}
-        Which end of the trips.
-    n_workers : int
-        Workers to start; ignored with a scheduler.
-    scheduler : str, optional
-        Address of a running Dask scheduler.
-    worker_memory_bytes : int, optional
-        Memory limit of each worker that is started on this machine.
-    n_blocks : int, optional
-        Number of blocks; by default as many as the workers' memory requires.
-    fleet : Fleet, optional
-        Where to start workers as ECS tasks, instead of on this machine.
-    """
+    """How to distribute a clustering."""
 
     density: Density
     end: End = "pickup"
-    n_workers: int = 2
-    scheduler: str | None = None
-    worker_memory_bytes: int | None = None
-    n_blocks: int | None = None
-    fleet: Fleet | None = None
+    n_workers: int = 2  # to start; ignored with a scheduler
+    scheduler: str | None = None  # address of a running one
+    worker_memory_bytes: int | None = None  # limit of each worker that is started on this machine
+    n_blocks: int | None = None  # by default as many as the workers' memory requires
+    fleet: Fleet | None = None  # where to start workers as ECS tasks, instead of on this machine
 
 
 @dataclass(frozen=True)
@@ -102,20 +84,9 @@ class Outcome:
 def run(uris: Sequence[str], folder: str, scratch: str, plan: Plan) -> Outcome:
     """Cluster the points of Parquet files; write their labels, their core points and the index of these.
 
-    Parameters
-    ----------
-    uris : sequence of str
-        The files, in the order in which their rows are counted.
-    folder : str
-        URI of the output folder; labels are a file for each input file.
-    scratch : str
-        URI of a folder for work files that all workers can reach: about 80 bytes a point, removed afterwards.
-    plan : Plan
-
-    Raises
-    ------
-    ConfigError, DataError, StorageError, TaskError
-        In one line; no file is left half-written.
+    The rows of the files are counted in the order of `uris`. `folder` is the output folder, with a file of labels for
+    each input file. `scratch` is a folder that all workers can reach, for work files of about 80 bytes a point, which
+    are removed afterwards. No file is left half-written, whatever is raised.
     """
     uris = [_absolute(uri) for uri in uris]
     input_chunks = tuple(chunks.split(uris, plan.end, CHUNK_ROWS))

@@ -45,27 +45,13 @@ class Survey:
 
 
 class Block(NamedTuple):
-    """The points of a block and its halo, by ascending id.
+    """The points of a block and its halo, by ascending id."""
 
-    Attributes
-    ----------
-    points : ndarray of float64, shape (n, 2)
-        Degrees.
-    ids : ndarray of int64, shape (n,)
-        Row numbers, counted through all files.
-    flags : ndarray of uint8, shape (n,)
-        OWNED and SHARED.
-    week : ndarray of uint8, shape (n,)
-        Hour of the week.
-    sizes : list of int
-        Number of points from each chunk.
-    """
-
-    points: NDArray[np.float64]
-    ids: NDArray[np.int64]
-    flags: NDArray[np.uint8]
-    week: NDArray[np.uint8]
-    sizes: list[int]
+    points: NDArray[np.float64]  # shape (n, 2), in degrees
+    ids: NDArray[np.int64]  # row numbers, counted through all files
+    flags: NDArray[np.uint8]  # OWNED and SHARED
+    week: NDArray[np.uint8]  # hour of the week
+    sizes: list[int]  # number of points from each chunk
 
 
 def survey(chunk: Chunk, step: int) -> Survey:
@@ -115,12 +101,7 @@ def measure(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Measure the radii of clusters within a block, and sort its core points into segments.
 
-    Parameters
-    ----------
-    centroid : ndarray of float64, shape (k, 2)
-        Centroids of all clusters.
-    cuts : ndarray of uint64
-        Positions between segments.
+    `centroid` holds those of all clusters, `cuts` the positions between segments.
     """
     loaded = _load(context, block)
     points = loaded.points[(loaded.flags & OWNED) > 0]
@@ -133,15 +114,7 @@ def measure(
 
 
 def label(context: Context, numbers: Sequence[int], n_blocks: int, target: str) -> None:
-    """Write the labels of one input file, in its order.
-
-    Parameters
-    ----------
-    numbers : sequence of int
-        The file's chunks.
-    target : str
-        URI of the labels.
-    """
+    """Write the labels of one input file, which consists of the chunks `numbers`, in its order."""
     schema = geofiles.labels_table(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.bool_)).schema
     with storage.staged(target) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for number in numbers:
