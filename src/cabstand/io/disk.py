@@ -121,11 +121,12 @@ def _locked_folder(parent: Path) -> tuple[Path, int]:
     while True:
         path = parent / f"{TEMPORARY}{uuid.uuid4().hex}"
         path.mkdir()
-        lock = os.open(path, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.is_dir():  # another process may have swept it before the lock
-            return path, lock
-        os.close(lock)
+        with suppress(FileNotFoundError):  # another process may sweep it before the lock
+            lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.is_dir():
+                return path, lock
+            os.close(lock)
 
 
 def _sweep(parent: Path) -> None:
