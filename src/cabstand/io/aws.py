@@ -21,21 +21,10 @@ def client(service: str) -> Any:
 
 
 def call(service: str, operation: str, *, missing_ok: bool = False, **request: Any) -> Any:
-    """Call an operation and return its answer.
+    """Call an operation, such as `stop_instances` of `ec2`, and return its answer.
 
-    Parameters
-    ----------
-    service, operation : str
-        For example `ec2` and `stop_instances`.
-    missing_ok : bool
-        Return an empty answer if AWS does not know the resource.
-    request
-        Arguments of the operation; an error message names the first, so let it identify the resource.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses or does not answer.
+    With `missing_ok` the answer is empty if AWS does not know the resource. An error message names the first argument
+    in `request`, so let it identify the resource.
     """
     return next(_pages(service, operation, missing_ok, request, paged=False), {})
 

@@ -1,4 +1,4 @@
-"""Bundles and frozen holdouts in the artifact store: published whole, and never changed afterwards."""
+"""Bundles and frozen holdouts in the artifact store: published complete, and never changed afterwards."""
 
 from __future__ import annotations
 
@@ -21,20 +21,14 @@ def base(artifacts: str, problem: str, version: str) -> str:
 
 
 def versions(artifacts: str, problem: str) -> list[str]:
-    """Return the versions whose bundle is whole, sorted."""
+    """Return the versions whose bundle is complete, sorted."""
     uris = storage.list_under(storage.join(artifacts, problem, "bundles"))
     found = [uri.rsplit("/", 2)[1] for uri in uris if uri.endswith("/" + bundle.MANIFEST)]
     return sorted(version for version in found if not version.startswith("."))
 
 
 def resolve(artifacts: str, problem: str, version: str) -> str:
-    """Return the one version that is `version` or begins with it.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, or several.
-    """
+    """Return the one version that is `version` or begins with it; a ConfigError if there is none, or several."""
     known = versions(artifacts, problem)
     found = [one for one in known if one == version] or [one for one in known if one.startswith(version)]
     if len(found) != 1:
@@ -44,13 +38,7 @@ def resolve(artifacts: str, problem: str, version: str) -> str:
 
 
 def read_manifest(artifacts: str, problem: str, version: str) -> Manifest:
-    """Return the manifest of a whole bundle.
-
-    Raises
-    ------
-    DataError
-        If there is none, or it is damaged or another bundle's.
-    """
+    """Return the manifest of a bundle; a DataError if there is none, or it is damaged or another bundle's."""
     uri = storage.join(base(artifacts, problem, version), bundle.MANIFEST)
     if not storage.exists(uri):
         raise DataError("no such bundle", where=f"{problem} {version}", hint="`cabstand models list` lists them")
@@ -61,13 +49,7 @@ def read_manifest(artifacts: str, problem: str, version: str) -> Manifest:
 
 
 def select(artifacts: str, problem: str, version: str) -> Manifest:
-    """Return the manifest of a version, given whole or by its beginning; of the champion if it is empty.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If there is no such version or no champion, or its manifest is damaged.
-    """
+    """Return the manifest of a version, given in full or by its beginning; of the champion if it is empty."""
     if version:
         return read_manifest(artifacts, problem, resolve(artifacts, problem, version))
     current, _ = pointer.read(artifacts, problem)
@@ -77,13 +59,7 @@ def select(artifacts: str, problem: str, version: str) -> Manifest:
 
 
 def read_files(artifacts: str, manifest: Manifest, names: Iterable[str]) -> dict[str, bytes]:
-    """Return files of a bundle, each checked against the manifest's size and hash.
-
-    Raises
-    ------
-    DataError
-        If one is missing or damaged.
-    """
+    """Return files of a bundle, each checked against the manifest's size and hash."""
     folder = base(artifacts, manifest.problem, manifest.version)
     found = {}
     for name in names:
@@ -95,13 +71,7 @@ def read_files(artifacts: str, manifest: Manifest, names: Iterable[str]) -> dict
 
 
 def read_whole(artifacts: str, problem: str, version: str) -> Manifest | None:
-    """Return the manifest of a bundle of which every file was checked, or None where there is none.
-
-    Raises
-    ------
-    DataError
-        If a part of it is damaged or missing; the hint says how to replace it.
-    """
+    """Return the manifest of a bundle of which every file was checked, or None where there is none."""
     folder = base(artifacts, problem, version)
     if not storage.exists(storage.join(folder, bundle.MANIFEST)):
         return None
@@ -114,25 +84,13 @@ def read_whole(artifacts: str, problem: str, version: str) -> Manifest | None:
 
 
 def predictor(artifacts: str, problem: Problem, manifest: Manifest) -> Predictor:
-    """Return the predictor of a bundle.
-
-    Raises
-    ------
-    DataError
-        If a file is missing or damaged, or was made for other features.
-    """
+    """Return the predictor of a bundle."""
     names = [name for name in (bundle.MODEL, bundle.ASSETS) if name in manifest.files]
     return Predictor(problem, manifest, read_files(artifacts, manifest, names))
 
 
 def write(artifacts: str, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Publish a bundle, whole or not at all.
-
-    Raises
-    ------
-    ConfigError
-        If the version exists: a bundle never changes.
-    """
+    """Publish a bundle, complete or not at all; a ConfigError if the version exists."""
     uri = base(artifacts, manifest.problem, manifest.version)
     if storage.exists(storage.join(uri, bundle.MANIFEST)):
         raise ConfigError("exists already, and a bundle never changes", where=uri)
@@ -158,18 +116,10 @@ def write_holdout(artifacts: str, problem: str, examples: Examples) -> str:
 
 
 def read_holdout(artifacts: str, problem: str, sha256: str) -> Examples:
-    """Return held-out rows, their hash checked.
-
-    Raises
-    ------
-    DataError
-        If they are not those that were stored.
-    StorageError
-        If they are gone.
-    """
+    """Return held-out rows, their hash checked."""
     uri = _holdout_uri(artifacts, problem, sha256)
     if not storage.exists(uri):
-        raise StorageError("the frozen holdout is gone", where=uri, hint="train again")
+        raise StorageError("the holdout file is missing", where=uri, hint="train again")
     data = storage.read(uri)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DataError("its SHA-256 differs from its name", where=uri, hint="the holdout is damaged; train again")

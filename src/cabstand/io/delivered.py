@@ -20,17 +20,17 @@ _DECODER = json.JSONDecoder()
 
 
 def read(data: bytes, where: str) -> Iterator[Record]:
-    """Yield the predicted rows of one delivered object; other lines are skipped.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read, or has another schema version.
-    """
+    """Yield the predicted rows of one delivered object; other lines are skipped."""
     for document in _documents(data, where):
-        for message in _messages(document):
-            if message.get("event") == "prediction":
-                yield _record(message, where)
+        for event in _events(document):
+            message = _message(event)
+            if message.get("event") != "prediction":
+                continue
+            version = message.get("schema_version")
+            if version != SCHEMA_VERSION:
+                what = f"prediction has schema version {version}; this cabstand reads {SCHEMA_VERSION}"
+                raise DataError(what, where=where)
+            yield {name: value for name, value in message.items() if name not in {"event", "schema_version"}}
 
 
 def without(data: bytes, request_id: str, where: str) -> tuple[bytes, int]:
@@ -38,37 +38,25 @@ def without(data: bytes, request_id: str, where: str) -> tuple[bytes, int]:
     n_removed = 0
     remaining: list[dict[str, Any]] = []
     for document in _documents(data, where):
-        events = document.get("logEvents", [document])
-        others = [one for one in events if not _belongs(one, request_id)]
+        events = _events(document)
+        others = [event for event in events if _message(event).get("request_id") != request_id]
         n_removed += len(events) - len(others)
         remaining += [document | {"logEvents": others}] if "logEvents" in document else others
     content = "\n".join(json.dumps(one, separators=(",", ":")) for one in remaining).encode()
     return gzip.compress(content, mtime=0) if data[:2] == GZIP else content, n_removed
 
 
-def _belongs(event: dict[str, Any], request_id: str) -> bool:
-    message = _parsed(event["message"]) if "message" in event else event
-    return message.get("request_id") == request_id
+def _events(document: dict[str, Any]) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = document.get("logEvents", [document])
+    return events
 
 
-def _record(message: dict[str, Any], where: str) -> Record:
-    version = message.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise DataError(f"a prediction of schema {version}, not {SCHEMA_VERSION}", where=where)
-    return {name: value for name, value in message.items() if name not in {"event", "schema_version"}}
-
-
-def _messages(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "logEvents" not in document:
-        yield document
-        return
-    for event in document["logEvents"]:
-        yield _parsed(event["message"])
-
-
-def _parsed(text: str) -> dict[str, Any]:
+def _message(event: dict[str, Any]) -> dict[str, Any]:
+    """Return a log event's line as JSON, or the event itself if it is a plain line."""
+    if "message" not in event:
+        return event
     try:
-        found = json.loads(text)
+        found = json.loads(event["message"])
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -1,14 +1,14 @@
-"""Objects on a local disk; call it through `cabstand.io.storage`."""
+"""Objects on a local disk. Use it through `cabstand.io.storage`."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
-import socket
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,13 +18,7 @@ TEMPORARY = ".part-"
 
 
 def to_path(uri: str) -> Path:
-    """Return the path of a local URI.
-
-    Raises
-    ------
-    ConfigError
-        If the scheme is unknown.
-    """
+    """Return the path of a local URI; another scheme raises a ConfigError."""
     scheme = urlsplit(uri).scheme if "://" in uri else ""
     if scheme not in {"", "file"}:
         raise ConfigError(f"unknown scheme {scheme}://", where=uri, hint="use a path, file:// or s3://")
@@ -39,7 +33,7 @@ def etag(uri: str) -> str | None:
 
 
 def exists(uri: str) -> bool:
-    """Say whether there is a file at `uri`."""
+    """Return whether there is a file at `uri`."""
     return to_path(uri).is_file()
 
 
@@ -91,18 +85,13 @@ def list_under(prefix: str) -> list[str]:
 
 @contextmanager
 def staged(uri: str) -> Iterator[Path]:
-    """Give a path beside the target to write to, and rename it when the block ends without an error."""
+    """Give a path to write to, and move the file to the target when the block ends without an error."""
     target = to_path(uri)
-    with _errors(uri):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        path = target.with_name(f"{TEMPORARY}{_writer(os.getpid())}-{uuid.uuid4().hex}{target.suffix}")
-        try:
-            yield path
-            sync(path)
-            path.replace(target)
-        finally:
-            path.unlink(missing_ok=True)
+    with _errors(uri), hidden_folder(target.parent) as folder:
+        path = folder / f"{TEMPORARY}{target.name}"  # hidden from searches of all subfolders too
+        yield path
+        sync(path)
+        path.replace(target)
 
 
 @contextmanager
@@ -114,23 +103,46 @@ def fetched(uri: str) -> Iterator[Path]:
     yield path
 
 
-def _writer(pid: int) -> str:
-    """Return the name of a process on this host, for temporary files."""
-    host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-    return f"{host}-{pid}"
+@contextmanager
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """Give an empty hidden folder in `parent`, removed afterwards; those of killed processes are removed too."""
+    parent.mkdir(parents=True, exist_ok=True)
+    _sweep(parent)
+    path, lock = _locked_folder(parent)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove temporary files of killed writers on this host."""
-    for path in folder.glob(f"{TEMPORARY}*"):
-        fields = path.name.removeprefix(TEMPORARY).split("-")
-        ours = len(fields) == 3 and fields[1].isdigit() and "-".join(fields[:2]) == _writer(int(fields[1]))
-        if ours and not is_alive(int(fields[1])):
-            path.unlink(missing_ok=True)
+def _locked_folder(parent: Path) -> tuple[Path, int]:
+    """Create a hidden folder, locked while this process lives: `_sweep` removes only unlocked ones."""
+    while True:
+        path = parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+        path.mkdir()
+        with suppress(FileNotFoundError):  # another process may sweep it before the lock
+            lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.is_dir():
+                return path, lock
+            os.close(lock)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the hidden folders of killed processes."""
+    for path in parent.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether a process of this machine is alive."""
+    """Return whether a process of this machine is alive."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

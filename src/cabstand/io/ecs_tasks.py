@@ -19,31 +19,15 @@ _CONTAINER = "task"
 
 @dataclass(frozen=True)
 class Fleet:
-    """Where and how tasks of one kind run.
-
-    Parameters
-    ----------
-    cluster, definition : str
-        ECS cluster and task definition (family, or family:revision).
-    subnets : tuple of str
-        Subnets, any of which AWS may use.
-    security_group : str
-        Group that lets tasks of a run reach each other, and nobody else.
-    public_address : bool
-        Whether each gets a public address; without one a task in a public subnet needs NAT to reach anything.
-    spot : bool
-        Whether to run on spare capacity, at about a third of the price; AWS may reclaim it.
-    lifetime_s : int
-        Hard limit of a task's life in seconds, even if its driver is gone.
-    """
+    """Where and how tasks of one kind run."""
 
     cluster: str
-    definition: str
-    subnets: tuple[str, ...]
-    security_group: str
-    public_address: bool = True
-    spot: bool = False
-    lifetime_s: int = 7200
+    definition: str  # family, or family:revision
+    subnets: tuple[str, ...]  # AWS may use any of them
+    security_group: str  # lets tasks of a run reach each other, and nobody else
+    public_address: bool = True  # without one a task in a public subnet needs NAT to reach anything
+    spot: bool = False  # spare capacity at about a third of the price, which AWS may reclaim
+    lifetime_s: int = 7200  # hard limit of a task's life, even if its driver has died
 
     def __post_init__(self) -> None:
         missing = [name for name in ("cluster", "definition", "subnets", "security_group") if not getattr(self, name)]
@@ -57,18 +41,7 @@ class Fleet:
 def start(fleet: Fleet, count: int, environment: Mapping[str, str]) -> list[str]:
     """Start `count` tasks of one run and return their ARNs; either all start or none.
 
-    Parameters
-    ----------
-    fleet : Fleet
-        Where to run them.
-    count : int
-    environment : mapping of str to str
-        Added to the environment of their definition; never a secret, because ECS shows it.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses, or has no capacity.
+    `environment` is added to that of their definition; never put a secret there, because ECS shows it.
     """
     run = uuid.uuid4().hex[:12]
     started: list[str] = []
@@ -115,13 +88,7 @@ def _run_task(fleet: Fleet, count: int, environment: Mapping[str, str], run: str
 
 
 def stop(cluster: str, arns: Sequence[str], reason: str) -> None:
-    """Stop tasks, each of them even if stopping another fails; a task that has ended already is not an error.
-
-    Raises
-    ------
-    TaskError
-        If AWS refuses to stop one.
-    """
+    """Stop tasks, each of them even if stopping another fails; a task that has ended already is not an error."""
     refused: list[TaskError] = []
     for arn in arns:
         ecs = client("ecs")

@@ -19,31 +19,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Journal:
-    """A run's manifest and audit trail, written at the start and end of each step.
+    """A run's manifest and audit trail in an output folder, written at the start and end of each step.
 
-    Attributes
-    ----------
-    folder : str
-        URI of the output folder.
-    content : dict
-        The manifest: `run_key`, `params`, `steps` by name with `status`, `started`, `ended`, `attempts`, `result`.
-    audit : list of dict
-        Events in order, those of earlier, killed attempts included.
+    The manifest holds `run_key`, `params`, and by name `steps` with `status`, `started`, `ended`, `attempts`, `result`.
     """
 
     folder: str
-    content: dict[str, Any]
-    audit: list[dict[str, Any]]
+    content: dict[str, Any]  # the manifest
+    audit: list[dict[str, Any]]  # events in order, those of earlier, killed attempts included
 
     @classmethod
     def open(cls, folder: str, key: str, params: Mapping[str, Any], *, fresh: bool = False) -> Journal:
-        """Return the journal in `folder`, or a new one.
-
-        Raises
-        ------
-        DataError
-            If the folder holds the journal of another run.
-        """
+        """Return the journal in `folder`, or a new one; a DataError if it is another run's."""
         content = {"schema_version": SCHEMA_VERSION, "run_key": key, "params": dict(params), "steps": {}}
         uri = storage.join(folder, MANIFEST)
         if storage.exists(uri):

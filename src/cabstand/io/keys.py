@@ -48,13 +48,7 @@ def digest(key: str) -> str:
 
 
 def make(name: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime | None = None) -> tuple[str, ApiKey]:
-    """Return a new key, which is shown only once, and what to store of it.
-
-    Raises
-    ------
-    ConfigError
-        If the name is empty or a scope is unknown.
-    """
+    """Return a new key, which is shown only once, and what to store of it."""
     if not name.strip() or len(name) > 64 or not name.isprintable():
         raise ConfigError("give the key a name of 1 to 64 printable characters")
     for scope in scopes:
@@ -67,17 +61,14 @@ def make(name: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime
 
 
 def parse(text: str, where: str) -> list[ApiKey]:
-    """Return the keys of a key file.
-
-    Raises
-    ------
-    DataError
-        If it is not a key file.
-    """
+    """Return the keys of a key file."""
     try:
         content = json.loads(text)
         if content["schema_version"] != SCHEMA_VERSION:
-            raise DataError(f"key file of schema {content['schema_version']}, not {SCHEMA_VERSION}", where=where)
+            raise DataError(
+                f"key file has schema version {content['schema_version']}; this cabstand reads {SCHEMA_VERSION}",
+                where=where,
+            )
         return [_read(entry) for entry in content["keys"]]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError("not a key file", where=where, hint="make one with `cabstand keys create`") from error
@@ -104,13 +95,7 @@ def add(settings: Settings, key: ApiKey) -> None:
 
 
 def revoke(settings: Settings, name: str, now: datetime) -> list[str]:
-    """Revoke every valid key of that name or id, and return their ids.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
+    """Revoke every valid key of that name or id, and return their ids; a ConfigError if there is none."""
     found = [key.id for key in load(settings) if name in {key.id, key.name} and key.revoked_at is None]
     if not found:
         known = ", ".join(sorted({key.name for key in load(settings)})) or "none"
@@ -154,5 +139,5 @@ def _read(entry: dict[str, Any]) -> ApiKey:
     key = ApiKey(**{**entry, "scopes": tuple(entry["scopes"])})
     for moment in (key.created_at, key.expires_at, key.revoked_at):
         if moment is not None and datetime.fromisoformat(moment).tzinfo is None:
-            raise ValueError("a time without a zone")
+            raise ValueError("timestamp without a time zone")
     return key

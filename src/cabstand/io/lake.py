@@ -1,7 +1,7 @@
 """Months of trips in the lake: their addresses, how a month is published, how its manifest is read.
 
-A month is complete when its manifest says so: it says "publishing" before the first file is replaced, and "complete"
-after the last. Manifest and files carry the same run key, so a mixture left by two writers can be detected.
+The manifest is marked "publishing" before the first file of a month is replaced, and "complete" after the last.
+Manifest and files carry the same run key, so a mixture left by two writers can be detected.
 """
 
 from __future__ import annotations
@@ -60,15 +60,7 @@ class Month:
 
 
 def read_manifest(month: Month) -> dict[str, Any]:
-    """Return the manifest of a complete month.
-
-    Raises
-    ------
-    StorageError
-        If there is none, or it cannot be read.
-    DataError
-        If the month is incomplete, or the manifest is of an unknown version.
-    """
+    """Return the manifest of a complete month; StorageError if there is none, DataError if the month is incomplete."""
     manifest = _parse(month, storage.read(month.manifest_uri))
     if manifest.get("state") != "complete":
         what = "this month is incomplete: an ingest is running or was killed"

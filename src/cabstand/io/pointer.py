@@ -26,13 +26,7 @@ def uri(artifacts: str, problem: str) -> str:
 
 
 def read(artifacts: str, problem: str) -> tuple[Pointer | None, str | None]:
-    """Return the pointer and the tag that `write` needs, or (None, None) where there is none.
-
-    Raises
-    ------
-    DataError
-        If it is not a valid pointer.
-    """
+    """Return the pointer and the tag that `write` needs, or (None, None) where there is none."""
     where = uri(artifacts, problem)
     if not storage.exists(where):
         return None, None
@@ -43,30 +37,9 @@ def read(artifacts: str, problem: str) -> tuple[Pointer | None, str | None]:
 def write(
     artifacts: str, new: Pointer, old: Pointer | None, tag: str | None, *, who: str = "", why: str = ""
 ) -> Pointer:
-    """Replace the pointer, unless somebody else has done so since it was read.
+    """Replace the pointer that `read` returned as `old` and `tag`; a ConflictError if another writer was faster.
 
-    Parameters
-    ----------
-    artifacts : str
-        URI of bundles and pointers.
-    new : Pointer
-        The pointer to write, not stamped yet.
-    old, tag : Pointer or None, str or None
-        As `read` returned them.
-    who, why : str
-        Author (by default the user's name) and reason.
-
-    Returns
-    -------
-    Pointer
-        As it was written: next in sequence, with author and time.
-
-    Raises
-    ------
-    ConflictError
-        If somebody else's write came first.
-    StorageError
-        If the store does not take the write.
+    Returns `new` as it was written: next in sequence, with time, author (by default the user's name) and reason.
     """
     where = uri(artifacts, new.problem)
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -29,39 +29,18 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Points:
-    """The points to cluster.
+    """The points to cluster, n of the input's rows."""
 
-    Attributes
-    ----------
-    latlon : ndarray of float64, shape (n, 2)
-        Latitude and longitude in degrees.
-    row : ndarray of int64, shape (n,)
-        Index of each among the rows of the input, from 0.
-    weight : ndarray of float64, shape (n,), optional
-    at : ndarray of datetime64[us], shape (n,), optional
-        Local time; NaT where unknown.
-    n_rows : int
-        Rows of the input.
-    n_without_place : int
-        Rows of the input without coordinates (null), which are not among the points.
-    uri, sha256 : str
-        The input; the hash of its file, or of the files' hashes if there are several.
-    by_zone : bool
-        Whether the points are centroids of taxi zones.
-    synthetic : bool
-        Whether the trips were generated.
-    """
-
-    latlon: NDArray[np.float64]
-    row: NDArray[np.int64]
-    weight: NDArray[np.float64] | None
-    at: NDArray[np.datetime64] | None
-    n_rows: int
-    n_without_place: int
+    latlon: NDArray[np.float64]  # (n, 2), degrees
+    row: NDArray[np.int64]  # (n,), index in the input, from 0
+    weight: NDArray[np.float64] | None  # (n,)
+    at: NDArray[np.datetime64] | None  # (n,), local time in microseconds; NaT where unknown
+    n_rows: int  # of the input
+    n_without_place: int  # rows of the input without coordinates, which are not among the points
     uri: str
-    sha256: str
-    by_zone: bool = False
-    synthetic: bool = False
+    sha256: str  # of the input's file, or of the files' hashes if there are several
+    by_zone: bool = False  # the points are centroids of taxi zones
+    synthetic: bool = False  # the trips were generated
 
     def __len__(self) -> int:
         """Return the number of points."""
@@ -69,25 +48,9 @@ class Points:
 
 
 def read(uri: str, end: End = "pickup", *, weight_column: str | None = None, zones_uri: str | None = None) -> Points:
-    """Read the points of a URI, a glob or a folder.
+    """Read one end of the trips at a URI, a glob or a folder: canonical, or any table with latitudes and longitudes.
 
-    Parameters
-    ----------
-    uri : str
-        Canonical trips, or any Parquet or CSV with latitude and longitude columns.
-    end : {"pickup", "dropoff"}
-        Which end of the trips.
-    weight_column : str, optional
-        Column of weights.
-    zones_uri : str, optional
-        The lake's zones.parquet, whose centroids are used for trips that have zones instead of coordinates.
-
-    Raises
-    ------
-    DataError
-        If there is no file or no point, or a coordinate is not a number or out of range.
-    ConfigError
-        If the weight column is unknown.
+    `zones_uri` is the lake's zones.parquet, whose centroids are used for trips that have zones instead of coordinates.
     """
     files = [_read_file(file, end, weight_column) for file in tables.expand(uri)]
     table = pa.concat_tables([file.table for file in files])
@@ -129,7 +92,7 @@ def _read_file(uri: str, end: End, weight: str | None) -> _File:
 
 
 def is_synthetic(schema: pa.Schema) -> bool:
-    """Say whether a file of this schema holds generated trips."""
+    """Return whether a file of this schema holds generated trips."""
     return (schema.metadata or {}).get(b"cabstand.synthetic") == b"true"
 
 
@@ -137,7 +100,7 @@ def understood_time(name: str | None, schema: pa.Schema, uri: str) -> str | None
     """Return the name of the column of times; None, with a warning, if it holds something else."""
     if name is None or pa.types.is_timestamp(schema.field(name).type):
         return name
-    _log.warning("%s: the times in %s are in an unknown format; no shares by hour", uri, name)
+    _log.warning("%s: unrecognised time format in %s; hourly shares are omitted", uri, name)
     return None
 
 
@@ -168,15 +131,7 @@ def _locate_zones(table: pa.Table, zones_uri: str | None, uri: str) -> pa.Table:
 
 
 def check_latlon(latlon: NDArray[np.float64], row: NDArray[np.int64], uri: str) -> None:
-    """Raise a DataError at the first coordinate that is not finite or out of range.
-
-    Parameters
-    ----------
-    latlon : ndarray of float64, shape (n, 2)
-        Degrees.
-    row : ndarray of int64, shape (n,)
-        Index of each row, for the error.
-    """
+    """Raise a DataError at the first coordinate (n, 2; degrees) not finite or out of range; it names the `row` (n,)."""
     for wrong, what in (
         (~np.isfinite(latlon).all(axis=1), "a coordinate is NaN or infinite"),
         (np.abs(latlon[:, 0]) > 90, "a latitude is beyond 90 degrees"),

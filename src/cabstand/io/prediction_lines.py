@@ -16,28 +16,18 @@ Record = dict[str, Any]
 
 
 class PredictedRows(NamedTuple):
-    """The predicted rows of one request.
+    """The predicted rows of one request."""
 
-    Attributes
-    ----------
-    request_id, at, problem, version, role, key, latency_ms, trace_id
-        What they share; both ids are hex, the time is ISO 8601 in UTC.
-    rows : sequence of (int, dict)
-        Each row's index in its request, and its features.
-    answers : sequence of dict
-        Their answers, in the same order.
-    """
-
-    request_id: str
-    at: str
+    request_id: str  # hex
+    at: str  # ISO 8601 in UTC
     problem: str
     version: str
     role: str
     key: str
     latency_ms: float
-    trace_id: str
-    rows: Sequence[tuple[int, Record]]
-    answers: Sequence[Record]
+    trace_id: str  # hex
+    rows: Sequence[tuple[int, Record]]  # each row's index in its request, and its features
+    answers: Sequence[Record]  # in the same order
 
     def records(self) -> list[Record]:
         """Return one record for each row, with the names of `COLUMNS`, in their order."""

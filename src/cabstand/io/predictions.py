@@ -37,15 +37,10 @@ SELECT {", ".join(f"json_extract(value, '$.{name}')" for name in COLUMNS)} FROM 
 
 
 class PredictionFiles:
-    """Both logs in one folder.
+    """Both logs in one folder: `predictions.db`, and one `<date>.jsonl` a day (UTC).
 
-    Parameters
-    ----------
-    folder : path
-        Holds `predictions.db` and one `<date>.jsonl` a day (UTC).
-    keep_open : bool
-        Whether the database stays open between calls of `append`, which must all come from one thread, until `close`.
-        Opening and closing it costs as much as a thousand rows.
+    With `keep_open` the database stays open between calls of `append`, which must all come from one thread, until
+    `close`: opening and closing it costs as much as a thousand rows.
     """
 
     def __init__(self, folder: Path, *, keep_open: bool = False) -> None:
@@ -55,13 +50,7 @@ class PredictionFiles:
         self._written: os.stat_result | None = None
 
     def append(self, records: Sequence[Record]) -> None:
-        """Write predicted rows to both.
-
-        Raises
-        ------
-        StorageError
-            If the disk refuses, for example because it is full; then none of the rows is in SQLite.
-        """
+        """Write predicted rows to both; if the disk refuses, for example because it is full, none is in SQLite."""
         by_day: dict[str, list[bytes]] = {}
         for record in records:
             by_day.setdefault(record["at"][:10], []).append(line(record))

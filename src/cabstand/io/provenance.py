@@ -48,18 +48,6 @@ def sha256_file(path: Path) -> str:
 
 
 def run_key(job: str, inputs: Mapping[str, str], params: Mapping[str, Any], code: str | None = None) -> str:
-    """Return the key of a result: same job, input hashes, parameters and code, same key.
-
-    Parameters
-    ----------
-    job : str
-        Name of the job, with which the key begins.
-    inputs : mapping of str to str
-        SHA-256 by name of the input.
-    params : mapping
-        What the result depends on; JSON-able.
-    code : str, optional
-        Version of the code; by default `code_version`.
-    """
+    """Return the key of a result: same job, input hashes (by name), parameters and code version, same key."""
     text = json.dumps([job, dict(inputs), dict(params), code or code_version()], sort_keys=True, default=str)
     return f"{job}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

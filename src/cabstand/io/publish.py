@@ -1,4 +1,4 @@
-"""Output folders that appear whole or not at all.
+"""Output folders that appear complete or not at all.
 
 On a disk the files are written into a hidden folder beside the target, which then takes the target's name. In S3, which
 has no folders, they are uploaded with the manifest last, and a reader trusts what a manifest names.
@@ -6,12 +6,10 @@ has no folders, they are uploaded with the manifest last, and a reader trusts wh
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,17 +19,10 @@ from cabstand.errors import ConfigError, DataError, StorageError
 from cabstand.io import disk, storage
 
 MANIFEST = "manifest.json"
-_STAGE = ".part-"
 
 
 def manifest(uri: str, schema_version: int, name: str = MANIFEST) -> dict[str, Any] | None:
-    """Return the manifest of a published folder, or None where there is none.
-
-    Raises
-    ------
-    DataError
-        If it is not a manifest, or has a newer schema version.
-    """
+    """Return the manifest of a published folder, or None where there is none; a DataError if it cannot be used."""
     where = storage.join(uri, name)
     if not storage.exists(where):
         return None
@@ -49,19 +40,8 @@ def manifest(uri: str, schema_version: int, name: str = MANIFEST) -> dict[str, A
 def folder(uri: str, name: str = MANIFEST) -> Iterator[Path]:
     """Yield an empty local folder, and publish its content at `uri` when the block ends without an error.
 
-    Parameters
-    ----------
-    uri : str
-        The folder to publish, a path or an S3 prefix.
-    name : str
-        The file that marks the folder as whole: it appears last, and a folder without it is never replaced.
-
-    Raises
-    ------
-    ConfigError
-        If there is a folder that was not published by this function.
-    StorageError
-        If the folder cannot be written.
+    The file `name` marks the folder as complete: it appears last, and a folder without it is never replaced (a
+    ConfigError).
     """
     with _errors(uri):
         block = _to_s3(uri, name) if storage.is_s3(uri) else _to_disk(disk.to_path(uri), name)
@@ -78,18 +58,21 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def _to_disk(target: Path, name: str) -> Iterator[Path]:
     if target.exists() and not (target / name).is_file() and any(target.iterdir()):
         raise ConfigError("exists and was not made by cabstand", where=target, hint="choose another folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target.parent)
-    stage, lock = _stage(target.parent)
-    try:
-        yield stage
-        for path in stage.rglob("*"):
+    with disk.hidden_folder(target.parent) as stage:
+        new = stage / "new"
+        new.mkdir()
+        yield new
+        for path in new.rglob("*"):
             disk.sync(path)
-        _swap(stage, target, name)
+        with suppress(FileNotFoundError):
+            # A folder cannot be renamed over a full one. Between the two renames there is none, never a part of one.
+            target.rename(stage / "old")
+        try:
+            new.rename(target)
+        except OSError:
+            if not (target / name).is_file():  # else another process published the same meanwhile
+                raise
         disk.sync(target.parent)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        os.close(lock)
 
 
 @contextmanager
@@ -101,43 +84,6 @@ def _to_s3(uri: str, name: str) -> Iterator[Path]:
         for path in sorted(files, key=lambda path: path.name == name):
             with storage.staged(storage.join(uri, path.relative_to(stage).as_posix())) as copy:
                 shutil.copyfile(path, copy)
-
-
-def _stage(parent: Path) -> tuple[Path, int]:
-    """Create a hidden folder, locked while this process lives: `_sweep` removes only unlocked ones."""
-    while True:
-        path = parent / f"{_STAGE}{uuid.uuid4().hex}"
-        path.mkdir()
-        lock = os.open(path, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.is_dir():  # another process may have swept it before the lock
-            return path, lock
-        os.close(lock)
-
-
-def _sweep(parent: Path) -> None:
-    """Remove the hidden folders of killed processes."""
-    for path in parent.glob(f"{_STAGE}*"):
-        with suppress(OSError):
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path, ignore_errors=True)
-            finally:
-                os.close(lock)
-
-
-def _swap(stage: Path, target: Path, name: str) -> None:
-    old = target.parent / f"{_STAGE}{uuid.uuid4().hex}"
-    with suppress(FileNotFoundError):
-        # A folder cannot be renamed over a full one. Between the two renames there is none, never a part of one.
-        target.rename(old)
-    try:
-        stage.rename(target)
-    except OSError:
-        if not (target / name).is_file():  # else another process published the same meanwhile
-            raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -19,13 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def register(settings: Settings, problem: str, version: str, run_id: str) -> str:
-    """Return the registry's number of a bundle's version, registered if it is not yet.
-
-    Raises
-    ------
-    RegistryError
-        If MLflow does not answer or refuses.
-    """
+    """Return the registry's number of a bundle's version, registered if it is not yet."""
     if (number := _numbers(settings, problem).get(version)) is not None:
         return number
     store = tracking.client(settings)
@@ -51,11 +45,6 @@ def set_aliases(settings: Settings, pointer: Pointer) -> None:
     """Make the aliases match the pointer.
 
     A version that the registry does not know gets no alias: it was trained without tracking.
-
-    Raises
-    ------
-    RegistryError
-        If MLflow does not answer or refuses.
     """
     known = _numbers(settings, pointer.problem)
     wanted = {alias: getattr(pointer, alias) for alias in ALIASES}
@@ -94,18 +83,9 @@ def close_stale(settings: Settings, key: str) -> None:
 
 
 def save_onnx(folder: Path, model: bytes, example: Any, outputs: Mapping[str, Any]) -> None:
-    """Write an ONNX file as an MLflow model, with signature, input example and requirements.
+    """Write an ONNX file as an MLflow model, with signature, input example and requirements, to a new folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Output folder; it must not exist.
-    model : bytes
-        The ONNX file.
-    example : float32 array (n, k)
-        Rows of features.
-    outputs : mapping of str to array
-        The model's answers to them.
+    `example` are rows of features, float32 (n, k), and `outputs` the model's answers to them.
     """
     tracking.set_defaults()
     import mlflow.onnx

@@ -1,4 +1,4 @@
-"""Objects in S3; call it through `cabstand.io.storage`.
+"""Objects in S3. Use it through `cabstand.io.storage`.
 
 The SDK's own `AWS_ENDPOINT_URL` points it at an emulator.
 """
@@ -29,14 +29,14 @@ def etag(uri: str) -> str | None:
     with _errors(uri):
         try:
             return str(client().head_object(Bucket=bucket, Key=key)["ETag"])
-        except _client_error() as error:
+        except client().exceptions.ClientError as error:
             if _status(error) == 404:
                 return None
             raise
 
 
 def exists(uri: str) -> bool:
-    """Say whether there is an object (not a prefix) at `uri`."""
+    """Return whether there is an object (not a prefix) at `uri`."""
     return etag(uri) is not None
 
 
@@ -54,7 +54,7 @@ def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple
     with _errors(uri):
         try:
             answer = client().get_object(Bucket=bucket, Key=key, **condition)
-        except _client_error() as error:
+        except client().exceptions.ClientError as error:
             if _status(error) == 304:
                 return None
             raise
@@ -82,7 +82,7 @@ def put_if(uri: str, data: bytes, tag: str | None) -> str:
     with _errors(uri):
         try:
             return str(client().put_object(Bucket=bucket, Key=key, Body=data, **condition)["ETag"])
-        except _client_error() as error:
+        except client().exceptions.ClientError as error:
             # S3 answers 404 to If-Match on a deleted key, and 409 to a write that raced with ours.
             if _status(error) in {404, 409, 412} and error.response["Error"]["Code"] != "NoSuchBucket":
                 raise ConflictError("changed by another writer", where=uri, hint="read it again and retry") from error
@@ -140,22 +140,16 @@ def client() -> Any:
 @contextmanager
 def _errors(uri: str) -> Iterator[None]:
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except _client_error() as error:
+    except ClientError as error:
         details = error.response.get("Error", {})
         kind = AbsentError if details.get("Code") in {"NoSuchKey", "404"} else StorageError
         raise kind(f"S3 refused: {details.get('Message') or details.get('Code')}", where=uri) from error
     except (BotoCoreError, Boto3Error) as error:
         raise StorageError(f"S3 does not answer: {error}", where=uri) from error
-
-
-def _client_error() -> type[Any]:
-    from botocore.exceptions import ClientError
-
-    return ClientError  # type: ignore[no-any-return]
 
 
 def _status(error: Any) -> int:

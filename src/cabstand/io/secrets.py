@@ -13,17 +13,11 @@ PROPOSED = "CABSTAND_PROPOSED"  # staging label of a value that is written but n
 
 
 def read(arn: str) -> tuple[str, str] | None:
-    """Return the secret's current value and the id of its version, or None while it has none.
-
-    Raises
-    ------
-    StorageError
-        If Secrets Manager refuses or does not answer.
-    """
+    """Return the secret's current value and the id of its version, or None while it has none."""
     with _errors(arn):
         try:
             found = client().get_secret_value(SecretId=arn)
-        except _client_error() as error:
+        except client().exceptions.ClientError as error:
             reason = error.response.get("Error", {})
             if reason.get("Code") == "ResourceNotFoundException" and "staging label" in str(reason.get("Message")):
                 return None  # made by Terraform, and still empty
@@ -35,14 +29,8 @@ def put_if(arn: str, value: str, version: str | None) -> None:
     """Make `value` the secret's current value if `version` still is (None: if it has none).
 
     Secrets Manager has no conditional write, but it moves the label of the current version only away from the version
-    that the request names. The version before becomes the previous one.
-
-    Raises
-    ------
-    ConflictError
-        If another write came first.
-    StorageError
-        If Secrets Manager refuses or does not answer.
+    that the request names. The version before becomes the previous one. If another writer was faster, a ConflictError
+    is raised.
     """
     with _errors(arn):
         ours = client().put_secret_value(SecretId=arn, SecretString=value, VersionStages=[PROPOSED])
@@ -59,7 +47,7 @@ def move_label(arn: str, before: str, after: str) -> bool:
         client().update_secret_version_stage(
             SecretId=arn, VersionStage="AWSCURRENT", RemoveFromVersionId=before, MoveToVersionId=after
         )
-    except _client_error() as error:
+    except client().exceptions.ClientError as error:
         if error.response.get("Error", {}).get("Code") != "InvalidParameterException":
             raise
         # Moved by another writer, or by our own request, whose answer was lost.
@@ -69,21 +57,15 @@ def move_label(arn: str, before: str, after: str) -> bool:
 
 @contextmanager
 def _errors(arn: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except _client_error() as error:
+    except ClientError as error:
         code = error.response.get("Error", {}).get("Code")
         raise StorageError(f"Secrets Manager refused: {code}", where=arn) from error
     except BotoCoreError as error:
         raise StorageError(f"Secrets Manager does not answer: {type(error).__name__}", where=arn) from error
-
-
-def _client_error() -> type[Any]:
-    from botocore.exceptions import ClientError
-
-    return ClientError  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1)

@@ -23,21 +23,13 @@ class LocalCopy:
 
 
 def is_web(uri: str) -> bool:
-    """Say whether `uri` is an http or https address."""
+    """Return whether `uri` is an http or https address."""
     return uri.lower().startswith(("http://", "https://"))
 
 
 @contextmanager
 def local_copy(settings: Settings, uri: str, *, refresh: bool = False) -> Iterator[LocalCopy]:
-    """Give a local copy of the file at `uri` for as long as the block runs.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be fetched.
-    DataError
-        If there is no such file on this machine.
-    """
+    """Give a local copy of the file at `uri` for as long as the block runs."""
     if is_web(uri):
         policy = download.Policy(attempts=settings.download_attempts, timeout_s=settings.download_timeout_s)
         with log.progress(f"download {download.public(uri).rsplit('/', 1)[-1]}") as advance:

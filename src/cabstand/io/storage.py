@@ -1,13 +1,12 @@
 """Objects at a URI: `s3://bucket/key`, `file:///path` or a plain path.
 
-Writes are atomic: a file is written under a temporary name and renamed; an S3 PUT is atomic by itself.
+Writes are atomic: a file is written in a hidden folder and renamed; an S3 PUT is atomic by itself.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import ModuleType
 
 from cabstand.io import disk, s3
 
@@ -18,86 +17,60 @@ def join(base: str, *parts: str) -> str:
 
 
 def is_s3(uri: str) -> bool:
-    """Say whether `uri` names something in S3."""
+    """Return whether `uri` names something in S3."""
     return uri.startswith("s3://")
 
 
 def exists(uri: str) -> bool:
-    """Say whether there is an object (not a folder or prefix) at `uri`."""
-    return bool(_backend(uri).exists(uri))
+    """Return whether there is an object (not a folder or prefix) at `uri`."""
+    return s3.exists(uri) if is_s3(uri) else disk.exists(uri)
 
 
 def etag(uri: str) -> str | None:
     """Return the tag of the object's content, or None if there is no object."""
-    tag: str | None = _backend(uri).etag(uri)
-    return tag
+    return s3.etag(uri) if is_s3(uri) else disk.etag(uri)
 
 
 def read(uri: str, at_most: int | None = None) -> bytes:
-    """Return the object's bytes.
-
-    Raises
-    ------
-    AbsentError
-        If there is none.
-    StorageError
-        If it cannot be read.
-    DataError
-        If it is larger than `at_most` bytes; then nothing is read.
-    """
+    """Return the object's bytes; AbsentError if there is none, DataError if it is larger than `at_most` bytes."""
     return read_tagged(uri, at_most)[0]
 
 
 def read_tagged(uri: str, at_most: int | None = None) -> tuple[bytes, str]:
     """Return the object's bytes and their tag, for `put_if`."""
-    content: tuple[bytes, str] = _backend(uri).read_tagged(uri, at_most)
-    return content
+    return s3.read_tagged(uri, at_most) if is_s3(uri) else disk.read_tagged(uri, at_most)
 
 
 def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple[bytes, str] | None:
     """Return the object's bytes and tag, or None if it still has `tag`: one conditional request."""
-    changed: tuple[bytes, str] | None = _backend(uri).read_changed(uri, tag, at_most)
-    return changed
+    return s3.read_changed(uri, tag, at_most) if is_s3(uri) else disk.read_changed(uri, tag, at_most)
 
 
 def write(uri: str, data: bytes) -> None:
     """Write the object, replacing what is there."""
-    _backend(uri).write(uri, data)
+    (s3 if is_s3(uri) else disk).write(uri, data)
 
 
 def put_if(uri: str, data: bytes, tag: str | None) -> str:
-    """Write the object only if its content still has `tag` (None: only if absent), and return the new tag.
-
-    Raises
-    ------
-    ConflictError
-        If another writer was first.
-    """
-    return str(_backend(uri).put_if(uri, data, tag))
+    """Write the object if its content still has `tag` (None: if absent), and return the new tag; else ConflictError."""
+    return s3.put_if(uri, data, tag) if is_s3(uri) else disk.put_if(uri, data, tag)
 
 
 def delete(uri: str) -> None:
     """Remove the object, if there is one."""
-    _backend(uri).delete(uri)
+    (s3 if is_s3(uri) else disk).delete(uri)
 
 
 def list_under(prefix: str) -> list[str]:
     """Return the URIs of all complete objects below `prefix`, sorted."""
-    found: list[str] = _backend(prefix).list_under(prefix)
-    return found
+    return s3.list_under(prefix) if is_s3(prefix) else disk.list_under(prefix)
 
 
 def staged(uri: str) -> AbstractContextManager[Path]:
     """Give a local path to write to, and publish the file at `uri` when the block ends without an error."""
-    block: AbstractContextManager[Path] = _backend(uri).staged(uri)
-    return block
+    return s3.staged(uri) if is_s3(uri) else disk.staged(uri)
 
 
 def fetched(uri: str) -> AbstractContextManager[Path]:
     """Give a local path of the object's content while the block runs."""
-    block: AbstractContextManager[Path] = _backend(uri).fetched(uri)
-    return block
-
-
-def _backend(uri: str) -> ModuleType:
-    return s3 if is_s3(uri) else disk
+    return s3.fetched(uri) if is_s3(uri) else disk.fetched(uri)

@@ -24,13 +24,7 @@ Choose = Callable[[list[str]], Sequence[str]]
 
 
 def expand(uri: str) -> list[str]:
-    """Return the files that a URI, a glob or a folder names, sorted.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
+    """Return the files that a URI, a glob or a folder names, sorted; a DataError if there is none."""
     is_glob = any(sign in uri for sign in "*?[")
     if is_glob and storage.is_s3(uri):
         fixed = uri[: min(uri.find(sign) for sign in "*?[" if sign in uri)].rsplit("/", 1)[0]
@@ -47,15 +41,7 @@ def expand(uri: str) -> list[str]:
 
 
 def read(path: Path, uri: str, choose: Choose) -> pa.Table:
-    """Read some columns of a local file, called `uri` in errors.
-
-    `choose` takes the file's column names and returns those to read.
-
-    Raises
-    ------
-    DataError
-        If the file is empty, damaged, or neither Parquet nor CSV.
-    """
+    """Read some columns of a local file, called `uri` in errors: `choose` picks them from the file's column names."""
     with reading(uri):
         with path.open("rb") as handle:
             head = handle.read(len(PARQUET_MAGIC))

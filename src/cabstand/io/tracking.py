@@ -77,7 +77,7 @@ class Run:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         name = source.uri.rstrip("/").rsplit("/", 1)[-1][:500] or "data"
-        # MLflow keeps 36 characters of a digest; the tags hold the whole hash.
+        # MLflow keeps 36 characters of a digest; the tags hold the complete hash.
         dataset = Dataset(name, source.sha256[:32], "uri", source.uri)
         self._do("log_inputs", datasets=[DatasetInput(dataset, [InputTag("mlflow.data.context", "input")])])
         self.tags({"data.uri": source.uri, "data.sha256": source.sha256})
@@ -104,23 +104,7 @@ def run(
 ) -> Iterator[Run]:
     """Open a run for as long as the block lasts; it ends FINISHED, FAILED or (Ctrl-C) KILLED.
 
-    Parameters
-    ----------
-    settings : Settings
-        Names the store and the experiment.
-    name, params : str, mapping
-        Name and parameters of the run.
-    source : Source, optional
-        The data it reads.
-    parent : Run, optional
-        The run in which it is nested.
-    enabled : bool
-        False gives a run that logs nothing.
-
-    Raises
-    ------
-    RegistryError
-        If MLflow does not answer or refuses; the block does not begin then.
+    It logs nothing if it is not `enabled`. If MLflow does not answer or refuses, the block does not begin.
     """
     if not enabled or (parent is not None and parent.id is None):
         yield Run()

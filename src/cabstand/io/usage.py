@@ -19,22 +19,12 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Usage:
-    """What a piece of work used.
-
-    Attributes
-    ----------
-    cpu_s : float
-        CPU time of this process, its threads, and its children that have ended.
-    peak_rss_mb : float
-        Peak memory of this process meanwhile, in MiB: interpreter, libraries and input included.
-    working_mb : float
-        Peak memory above what was held before the work began, in MiB.
-    """
+    """What a piece of work used; times in seconds, memory in MiB."""
 
     wall_s: float
-    cpu_s: float
-    peak_rss_mb: float
-    working_mb: float
+    cpu_s: float  # of this process, its threads, and its children that have ended
+    peak_rss_mb: float  # of this process meanwhile: interpreter, libraries and input included
+    working_mb: float  # peak above what was held before the work began
 
 
 def measure(work: Callable[[], T]) -> tuple[T, Usage]:

@@ -36,15 +36,7 @@ _CODE = {name: code for code, name in enumerate(REASONS, start=1)}
 
 @dataclass(frozen=True)
 class TripBounds:
-    """Bounds of what counts as a trip.
-
-    Attributes
-    ----------
-    south, north, west, east : float
-        Area that coordinates must lie in, degrees; by default about 150 km around Manhattan.
-    max_duration_h, max_distance_km, max_speed_kmh : float
-        Longest, farthest and fastest trip accepted.
-    """
+    """Bounds of what counts as a trip: an area in degrees, about 150 km around Manhattan, and the most extreme ride."""
 
     south: float = 39.5
     north: float = 42.5
@@ -57,21 +49,11 @@ class TripBounds:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a row must satisfy to count as a trip.
+    """What a row must satisfy to count as a trip."""
 
-    Attributes
-    ----------
-    needed : tuple of str
-        Columns in which a null is an error; the others are not checked.
-    month : str
-        YYYY-MM in which the pickup must lie.
-    refuse_duplicates : bool
-        Whether a row that equals an earlier one is quarantined.
-    """
-
-    needed: tuple[str, ...]
-    month: str
-    refuse_duplicates: bool
+    needed: tuple[str, ...]  # columns in which a null is an error; the others are not checked
+    month: str  # YYYY-MM in which the pickup must lie
+    refuse_duplicates: bool  # a row that equals an earlier one is quarantined
     bounds: TripBounds = TripBounds()
 
 

@@ -25,11 +25,6 @@ def to_canonical(raw: pa.RecordBatch, era: Era, rows: npt.NDArray[np.int64]) -> 
     """Return `raw` in the canonical schema, and which rows hold a value that could not be read, bool (n,).
 
     `rows` (n,) are the rows' indices in the source.
-
-    Raises
-    ------
-    DataError
-        If a column is of a type that no era uses.
     """
     unreadable = np.zeros(raw.num_rows, bool)
     columns: list[pa.Array] = []

@@ -59,35 +59,17 @@ _OFFICIAL = {
 
 @dataclass(frozen=True)
 class Era:
-    """How one file's columns map to the canonical ones.
+    """How one file's columns map to the canonical ones."""
 
-    Attributes
-    ----------
-    name : str
-        `coordinates` or `zones`: how the file says where a trip began.
-    columns : dict of str to str
-        Canonical name to the source's own name.
-    needed : tuple of str
-        Canonical columns in which a null is an error.
-    ignored, unknown : tuple of str
-        Source columns left out: documented ones, and ones never heard of.
-    """
-
-    name: str
-    columns: dict[str, str]
-    needed: tuple[str, ...]
-    ignored: tuple[str, ...]
-    unknown: tuple[str, ...]
+    name: str  # `COORDINATES` or `ZONES`
+    columns: dict[str, str]  # canonical name to the source's own name
+    needed: tuple[str, ...]  # canonical columns in which a null is an error
+    ignored: tuple[str, ...]  # documented source columns that are left out
+    unknown: tuple[str, ...]  # source columns that are left out because no era has them
 
 
 def detect(names: Sequence[str], dataset: str) -> Era:
-    """Return the era of a file of one of `DATASETS` from its column names.
-
-    Raises
-    ------
-    DataError
-        If a required column is missing or occurs twice; the message names it.
-    """
+    """Return the era of a file of one of `DATASETS` from its column names."""
     found = _match(names)
     era = _era_of(found)
     needed = needed_columns(dataset, era)
@@ -113,7 +95,7 @@ def surplus(index: int) -> str:
 
 
 def is_surplus(name: str) -> bool:
-    """Say whether `name` was made by `surplus`."""
+    """Return whether `name` was made by `surplus`."""
     return name.startswith("(unnamed ")
 
 

@@ -45,14 +45,8 @@ def write_month(
 ) -> Balance:
     """Write every row of `batches`, in order, to the trips or to the quarantine, both Parquet (zstd).
 
-    `facts` are recorded in both files' metadata, and `advance` is called with the number of rows done.
-
-    Raises
-    ------
-    DataError
-        If no row is left.
-    TaskError
-        If the written files do not hold every row between them: a fault of this program.
+    `facts` are recorded in both files' metadata, and `advance` is called with the number of rows done. A DataError is
+    raised if no row is left, a TaskError if the written files do not hold every row between them.
     """
     rows_in = rows_out = 0
     with Seen(Path(tempfile.gettempdir())) as seen, _writer(quarantine_path, QUARANTINE, facts) as writer:

@@ -20,18 +20,10 @@ RATIO_FROM = 64 * 2**20  # bytes; a file that unpacks to less is not checked for
 
 @dataclass(frozen=True)
 class Limits:
-    """How large one file may be.
+    """How large one file may be."""
 
-    Attributes
-    ----------
-    max_rows : int
-        The largest month the TLC has published holds 16 million yellow trips.
-    max_ratio : float
-        Unpacked bytes per byte of the file, checked once 64 MiB are unpacked; trips reach 10.
-    """
-
-    max_rows: int = 200_000_000
-    max_ratio: float = 200.0
+    max_rows: int = 200_000_000  # the largest month the TLC has published holds 16 million yellow trips
+    max_ratio: float = 200.0  # unpacked bytes per byte of the file, checked from `RATIO_FROM` on; trips reach 10
 
     def check_rows(self, n_rows: int) -> None:
         """Raise a DataError if `n_rows` are too many."""
@@ -45,25 +37,15 @@ class Limits:
 
 
 class RawBatch(NamedTuple):
-    """Rows with the source's own columns and types.
-
-    Attributes
-    ----------
-    columns : pyarrow.RecordBatch
-        n rows.
-    rows : ndarray of int64, shape (n,)
-        Their indices in the source.
-    malformed : list of (int, str)
-        Index and text of each line that could not be split into columns.
-    """
+    """Rows with the source's own columns and types."""
 
     columns: pa.RecordBatch
-    rows: npt.NDArray[np.int64]
-    malformed: list[tuple[int, str]]
+    rows: npt.NDArray[np.int64]  # their indices in the source
+    malformed: list[tuple[int, str]]  # index and text of each line that could not be split into columns
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Say whether values of this type are strings."""
+    """Return whether values of this type are strings."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 

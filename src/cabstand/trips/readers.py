@@ -25,52 +25,28 @@ BATCH_ROWS = 131_072
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows in the canonical schema.
+    """Rows in the canonical schema."""
 
-    Attributes
-    ----------
-    trips : pyarrow.RecordBatch
-        n rows in the canonical schema; `row` rises.
-    unreadable : ndarray of bool, shape (n,)
-        Rows in which some value could not be read.
-    malformed : sequence of (int, str)
-        Index and text of each line that could not be split into columns.
-    """
-
-    trips: pa.RecordBatch
-    unreadable: npt.NDArray[np.bool_]
-    malformed: Sequence[tuple[int, str]] = ()
+    trips: pa.RecordBatch  # n rows; `row` rises
+    unreadable: npt.NDArray[np.bool_]  # (n,), rows in which some value could not be read
+    malformed: Sequence[tuple[int, str]] = ()  # index and text of each line that could not be split into columns
 
     @property
     def n_source_rows(self) -> int:
-        """Rows of the source that this batch stands for."""
+        """Rows of the source in this batch."""
         return int(self.trips.num_rows) + len(self.malformed)
 
 
 @dataclass(frozen=True)
 class Source:
-    """An open file of trip records.
+    """An open file of trip records."""
 
-    Attributes
-    ----------
-    name : str
-        What to call it in errors.
-    era : Era
-        How its columns map to the canonical ones.
-    """
-
-    name: str
+    name: str  # for errors
     era: eras.Era
     file: CsvFile | ParquetFile
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
-        """Yield the rows in order, about `size` at a time.
-
-        Raises
-        ------
-        DataError
-            If the file turns out to be truncated or corrupt.
-        """
+        """Yield the rows in order, about `size` at a time."""
         with reading(self.name):
             for raw in self.file.batches(list(self.era.columns.values()), size):
                 trips, unreadable = to_canonical(raw.columns, self.era, raw.rows)
@@ -80,21 +56,7 @@ class Source:
 def open_trips(path: Path, dataset: str, *, name: str = "", limits: Limits | None = None) -> Source:
     """Open a Parquet, CSV or gzipped CSV file of trip records; its content, not its name, decides which.
 
-    Parameters
-    ----------
-    path : Path
-        A file on this machine.
-    dataset : str
-        `yellow`, `green` or `uber`.
-    name : str
-        What to call it in errors; the path by default.
-    limits : Limits, optional
-        How large it may be.
-
-    Raises
-    ------
-    DataError
-        If it is of another type, empty, truncated, too large, or lacks a required column.
+    `dataset` is one of `eras.DATASETS`, and `name` what errors call the file, by default its path.
     """
     name = name or str(path)
     with reading(name):

@@ -1,4 +1,4 @@
-"""Read a CSV file, plain or gzipped, in batches of text; lines that cannot be split into columns are returned whole."""
+"""Read a CSV file, plain or gzipped, in batches of text; lines that cannot be split into columns stay text."""
 
 from __future__ import annotations
 
@@ -25,13 +25,7 @@ _BYTES_PER_ROW = 80  # an estimate that turns a number of rows into a block size
 
 
 class CsvFile:
-    """A CSV file of trip records with a header line.
-
-    Raises
-    ------
-    DataError
-        If it has no header or no row.
-    """
+    """A CSV file of trip records; a DataError if it has no header or no row."""
 
     n_rows: int | None = None  # only reading to the end tells
 

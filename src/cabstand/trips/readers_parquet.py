@@ -27,13 +27,7 @@ _READ_KINDS = (
 
 
 class ParquetFile:
-    """A Parquet file of trip records.
-
-    Raises
-    ------
-    DataError
-        If it declares no rows, or more than the limit.
-    """
+    """A Parquet file of trip records; a DataError if it declares no rows, or more than the limit."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path, self._limits = path, limits

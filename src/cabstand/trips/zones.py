@@ -41,21 +41,11 @@ DECIMALS = 5
 
 @dataclass(frozen=True)
 class ZoneSet:
-    """Zones with their outlines.
+    """Zones with their outlines."""
 
-    Attributes
-    ----------
-    table : pyarrow.Table
-        Schema `ZONES`, one row per LocationID, rising.
-    geojson : dict
-        A FeatureCollection of the zones that have a shape.
-    report : dict
-        `duplicate_ids` (ID to number of shapes), `ids_without_shape`, `ids_without_name`.
-    """
-
-    table: pa.Table
-    geojson: dict[str, Any]
-    report: dict[str, Any] = field(default_factory=dict)
+    table: pa.Table  # schema `ZONES`, one row per LocationID, rising
+    geojson: dict[str, Any]  # a FeatureCollection of the zones that have a shape
+    report: dict[str, Any] = field(default_factory=dict)  # LocationIDs without shape or name, or with several shapes
     synthetic: bool = False
 
 
@@ -78,13 +68,7 @@ class Centroids:
 
 
 def convert(shapes: Path, lookup: Path) -> ZoneSet:
-    """Return the zones of `taxi_zones.zip`, a shapefile in EPSG:2263 (US survey feet), and `taxi_zone_lookup.csv`.
-
-    Raises
-    ------
-    DataError
-        If either cannot be read as such.
-    """
+    """Return the zones of `taxi_zones.zip`, a shapefile in EPSG:2263 (US survey feet), and `taxi_zone_lookup.csv`."""
     names = read_lookup(lookup)
     outlines, counts = _read_shapes(shapes)
     rows, features = [], []
@@ -106,13 +90,7 @@ def convert(shapes: Path, lookup: Path) -> ZoneSet:
 
 
 def read_lookup(path: Path) -> dict[int, tuple[str, str]]:
-    """Return zone and borough of each LocationID; the text `N/A` is kept.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, or an ID is not a number or occurs twice.
-    """
+    """Return zone and borough of each LocationID; the text `N/A` is kept."""
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
         found = {int(row["LocationID"]): (row["Zone"], row["Borough"]) for row in rows}
@@ -172,9 +150,9 @@ def _to_degrees(feet: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.column_stack(_transformer().transform(feet[:, 0], feet[:, 1]))
 
 
-@cache
+@cache  # creating it takes 20 ms
 def _transformer() -> Any:
-    """Return the transformer from US survey feet to longitude and latitude; creating it takes 20 ms."""
+    """Return the transformer from US survey feet to longitude and latitude."""
     from pyproj import Transformer
 
     return Transformer.from_crs("EPSG:2263", "EPSG:4326", always_xy=True)

@@ -21,37 +21,29 @@ _X_PER_DEGREE = METRES_PER_DEGREE * math.cos(math.radians(ORIGIN_LAT))
 
 
 class Region(NamedTuple):
-    """A rectangle of the street grid, in metres.
-
-    `share` is that of the trips that begin at no rank, `block_u` and `block_v` the distance from street to street and
-    from avenue to avenue, `zones_u` and `zones_v` the number of zones along either side.
-    """
+    """A rectangle of the street grid, in metres."""
 
     name: str
     u0: float
     u1: float
     v0: float
     v1: float
-    share: float
-    block_u: float
-    block_v: float
-    zones_u: int
+    share: float  # of the trips that begin at no rank
+    block_u: float  # from street to street
+    block_v: float  # from avenue to avenue
+    zones_u: int  # number of zones along either side
     zones_v: int
 
 
 class Rank(NamedTuple):
-    """A taxi rank, in metres.
-
-    `weight` is its share of the trips that begin at any rank, before all are scaled to 1, `spread_m` the standard
-    deviation of its pickups along either axis, `profile` its busy hours: `office`, `night` or `airport`.
-    """
+    """A taxi rank, in metres."""
 
     name: str
     u: float
     v: float
-    weight: float
-    spread_m: float
-    profile: str
+    weight: float  # share of the trips that begin at any rank, before all are scaled to 1
+    spread_m: float  # standard deviation of its pickups along either axis
+    profile: str  # its busy hours: `office`, `night` or `airport`
 
 
 class Positions(NamedTuple):

@@ -32,40 +32,19 @@ MIN_SAMPLES_SHARE = 5e-4
 
 @dataclass(frozen=True)
 class Plan:
-    """What to generate.
-
-    Attributes
-    ----------
-    trips : int
-        Number of rows.
-    era : str
-        `coordinates` or `zones`.
-    month : str
-        YYYY-MM.
-    decimals : int
-        Decimals of coordinates; 5 is about a metre, Uber's 4 about ten.
-    bad_share : float
-        Share of rows to spoil for the quarantine.
-    slowdown : float
-        Drift: factor on durations.
-    hotspot_shift_m : float
-        Drift: metres that every hotspot moves along its avenue.
-    hour_shift : int
-        Drift: hours by which the city's day moves.
-    airport_factor : float
-        Drift: factor on the weight of the airports.
-    """
+    """What to generate."""
 
     trips: int
     seed: int = 0
     era: str = COORDINATES
     month: str = "2024-01"
-    decimals: int = 5
-    bad_share: float = 0.0
-    slowdown: float = 1.0
-    hotspot_shift_m: float = 0.0
-    hour_shift: int = 0
-    airport_factor: float = 1.0
+    decimals: int = 5  # of coordinates: 5 is about a metre, Uber's 4 about ten
+    bad_share: float = 0.0  # share of rows to spoil for the quarantine
+    # Drift:
+    slowdown: float = 1.0  # factor on durations
+    hotspot_shift_m: float = 0.0  # metres that every hotspot moves along its avenue
+    hour_shift: int = 0  # hours by which the city's day moves
+    airport_factor: float = 1.0  # factor on the weight of the airports
 
 
 class Planted:
