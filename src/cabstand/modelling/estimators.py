@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from cabstand.modelling.problem import Candidate, FloatArray
 
-FOREST_COST = 50 * 11.0  # number of trees, and the depth of one of 2,000 leaves
+FOREST_COST = 50 * 11.0  # the number of trees times the depth of one of 2,000 leaves
 
 
 def imputed(*steps: Any) -> Any:
@@ -65,12 +65,8 @@ class RootBoosting(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     The mean of a skewed target, such as a ride's duration, is raised by its long tail; the median, which has the least
     absolute error, misses that tail. The squared mean of the root lies between the two, and takes one set of trees
     where a blend of mean and median takes two. Being below the mean, it is scaled by the ratio of the two (the smearing
-    of Duan, JASA 1983, as a factor).
-
-    Parameters
-    ----------
-    boosting : HistGradientBoostingRegressor
-        Of the root. A tree takes some 30 ns per row to serve: few large ones are cheaper than many small ones.
+    of Duan, JASA 1983, as a factor). A tree takes some 30 ns per row to serve: few large ones are cheaper than many
+    small ones.
     """
 
     def __init__(self, boosting: Any) -> None:
