@@ -178,21 +178,16 @@ def rounded_down(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _repaired_converter() -> Iterator[None]:
     """Make skl2onnx pass `nodes_missing_value_tracks_true` as the int that the format requires."""
     from skl2onnx.common import tree_ensemble
-    from skl2onnx.operator_converters import gradient_boosting, random_forest
 
     original = tree_ensemble.add_node
 
-    def add_node(*args: Any, **kwargs: Any) -> Any:
-        original(*args, **kwargs)
-        attributes = args[0] if args else kwargs["attr_pairs"]
-        flags = attributes["nodes_missing_value_tracks_true"]
+    def add_node(attr_pairs: Any, *args: Any, **kwargs: Any) -> None:
+        original(attr_pairs, *args, **kwargs)
+        flags = attr_pairs["nodes_missing_value_tracks_true"]
         flags[-1] = int(flags[-1])
 
-    modules = [m for m in (tree_ensemble, gradient_boosting, random_forest) if hasattr(m, "add_node")]
-    for module in modules:
-        module.add_node = add_node
+    tree_ensemble.add_node = add_node
     try:
         yield
     finally:
-        for module in modules:
-            module.add_node = original
+        tree_ensemble.add_node = original
