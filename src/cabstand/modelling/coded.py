@@ -97,7 +97,5 @@ class CodedRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(found + self._numbers(X) @ self.weights_)
 
     def _numbers(self, matrix: npt.NDArray[Any]) -> FloatArray:
-        if not self.numeric:
-            return np.empty((len(matrix), 0))
         centred = matrix[:, list(self.numeric)].astype(np.float64) - self.mean_
         return np.asarray(np.nan_to_num(centred, copy=False, nan=0.0) / self.scale_)

@@ -44,11 +44,6 @@ def engine_name(row: Json) -> str:
     return f"{row['engine']} x{row['n_workers']}" if row["n_workers"] > 1 else str(row["engine"])
 
 
-def measured(comparison: Json) -> list[Json]:
-    """Return the comparison's rows that were measured."""
-    return [row for row in comparison["table"] if row["status"] == "measured"]
-
-
 def commands(content: Content) -> list[str]:
     """Return the commands that reproduce each part."""
     found = [_command("cluster", content.clustering, ("eps_m", "min_samples", "engine"))]
