@@ -49,13 +49,11 @@ def boosting_candidates() -> list[Candidate]:
     """Return gradient boosting of the target's mean and of its root."""
     mean: dict[str, Any] = {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31}
     root: dict[str, Any] = {"max_iter": 20, "learning_rate": 0.35, "max_leaf_nodes": 255, "min_samples_leaf": 40}
-
-    def root_boosting(seed: int) -> RootBoosting:
-        return RootBoosting(boosting(seed, **root, l2_regularization=10.0))
+    regularised = root | {"l2_regularization": 10.0}
 
     return [
         Candidate("hist-gradient-boosting", lambda seed: boosting(seed, **mean), mean, 200 * 5.0),
-        Candidate("root-boosting", root_boosting, root, 20 * 8.0),
+        Candidate("root-boosting", lambda seed: RootBoosting(boosting(seed, **regularised)), root, 20 * 8.0),
     ]
 
 

@@ -12,8 +12,6 @@ from cabstand.modelling.bundle import MAX_BYTES, OPERATORS
 from cabstand.modelling.fit import Model
 from cabstand.modelling.problem import FeatureMatrix
 
-IR_VERSION = 8
-
 
 def to_onnx(model: Model, n_features: int) -> bytes:
     """Return one file: input "features" float32 (n, k), outputs as `Model.answer` names them.
@@ -28,7 +26,7 @@ def to_onnx(model: Model, n_features: int) -> bytes:
     exported = helper.make_model(
         to_graph(model, n_features),
         opset_imports=[helper.make_opsetid(*opset) for opset in OPSETS.items()],
-        ir_version=IR_VERSION,
+        ir_version=8,
         producer_name="cabstand",
     )
     checker.check_model(exported)

@@ -108,8 +108,7 @@ def train(problem: Problem, examples: Examples, seed: int) -> Trained:
     check(problem, examples, "training")
     earlier, later = split(examples, 0.2, seed)
     check(problem, earlier, "training")
-    learned = problem.learn(earlier) if problem.learn else {}
-    assets = {**examples.assets, **learned}
+    assets = {**examples.assets, **(problem.learn(earlier) if problem.learn else {})}
     known = _Rows(_cross_fitted(problem, earlier, seed), earlier.target)
     unseen = _Rows(problem.matrix(later.columns, assets), later.target)
     # Gradient boosting cannot bin a feature that no training row has (without zones in the lake, say), and never splits
