@@ -91,7 +91,7 @@ def test_an_array_that_lies_about_its_size_is_refused(monkeypatch: pytest.Monkey
     with pytest.raises(DataError, match="does not match"):
         bundle.unpack_arrays(lying.getvalue())
     monkeypatch.setattr(bundle, "MAX_BYTES", 16)
-    with pytest.raises(DataError, match="too much"):
+    with pytest.raises(DataError, match="too large"):
         bundle.unpack_arrays(packed)
     objects = np.array([object()])
     with pytest.raises(ValueError, match="Object arrays"):

@@ -16,7 +16,7 @@ from cabstand.jobs.promotion import deciding, judging
 from cabstand.jobs.publishing.hotspots import INDEX
 from cabstand.modelling import catalog
 from cabstand.modelling.pointer import state
-from cabstand.report import plain_pages
+from cabstand.report import pages
 from cabstand.settings import Settings
 
 Results = dict[str, dict[str, Any]]
@@ -53,7 +53,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     for name, step in STEPS.items():
         journal.run(name, partial(step, settings, params, journal.results))
     page = storage.join(folder, "run.html")
-    storage.write(page, plain_pages.run(journal.content).encode())
+    storage.write(page, pages.run(journal.content).encode())
     done = journal.results
     return {
         "run_key": key,

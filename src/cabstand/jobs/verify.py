@@ -16,7 +16,7 @@ from cabstand import log
 from cabstand.errors import CabstandError, ConfigError
 from cabstand.io import provenance, storage
 from cabstand.modelling import reference
-from cabstand.report import plain_pages
+from cabstand.report import pages
 from cabstand.settings import Settings
 
 Expected = Mapping[str, tuple[float, float]]  # value and tolerance by figure
@@ -95,7 +95,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     }
     evidence_uri, page_uri = storage.join(out, "evidence.json"), storage.join(out, "evidence.html")
     storage.write(evidence_uri, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    storage.write(page_uri, plain_pages.evidence(content).encode())
+    storage.write(page_uri, pages.evidence(content).encode())
     return {
         "passed": summary["pass"],
         "failed": summary["fail"],

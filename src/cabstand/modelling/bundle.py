@@ -54,56 +54,26 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known about a bundle; immutable once published.
-
-    Attributes
-    ----------
-    problem, version, task, candidate : str
-        The problem, the bundle's version, the task, and the name of the chosen candidate.
-    fields : tuple of Field
-        Schema of the request.
-    feature_version, feature_names : int, tuple of str
-        Version and columns of the feature matrix; those of the loaded problem must be the same.
-    outputs : tuple of str
-        The model's outputs: `point` (and `low`, `high`) or `label` and `probability`.
-    target : mapping
-        name, unit, description, classes.
-    tolerance : float
-        Largest accepted difference between the predictions of the estimator and of the model file.
-    files : mapping of str to File
-        Every file besides the manifest.
-    metrics : mapping of str to float
-        Figures on the holdout.
-    interval : mapping
-        `coverage` (nominal), `below` and `above` (conformal constants, already in the model); may be empty.
-    data, training : mapping
-        uri and sha256 of the input; seed, spans, holdout, importance and parameters.
-    run_id : str
-        The MLflow run.
-    libraries : mapping of str to str
-        Versions that made it.
-    created : str
-        UTC, ISO 8601.
-    """
+    """What is known about a bundle; immutable once published."""
 
     problem: str
     version: str
     task: str
-    candidate: str
+    candidate: str  # the chosen one
     fields: tuple[Field, ...]
-    feature_version: int
+    feature_version: int  # this and the names must equal those of the loaded problem
     feature_names: tuple[str, ...]
-    outputs: tuple[str, ...]
-    target: Mapping[str, Any]
-    tolerance: float
-    files: Mapping[str, File]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    interval: Mapping[str, float] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    run_id: str = ""
-    libraries: Mapping[str, str] = field(default_factory=dict)
-    created: str = ""
+    outputs: tuple[str, ...]  # `point` (and `low`, `high`), or `label` and `probability`
+    target: Mapping[str, Any]  # name, unit, description, classes
+    tolerance: float  # largest accepted difference between the predictions of the estimator and of the model file
+    files: Mapping[str, File]  # all but the manifest
+    metrics: Mapping[str, float] = field(default_factory=dict)  # on the holdout
+    interval: Mapping[str, float] = field(default_factory=dict)  # nominal `coverage`; `below`, `above`: see `interval`
+    data: Mapping[str, Any] = field(default_factory=dict)  # uri and sha256 of the input
+    training: Mapping[str, Any] = field(default_factory=dict)  # seed, spans, holdout, importance, parameters
+    run_id: str = ""  # of MLflow
+    libraries: Mapping[str, str] = field(default_factory=dict)  # their versions
+    created: str = ""  # UTC, ISO 8601
     schema_version: int = MANIFEST_SCHEMA
 
     @property
@@ -118,13 +88,7 @@ class Manifest:
 
 
 def parse_manifest(data: bytes, where: str = MANIFEST) -> Manifest:
-    """Return the manifest in `data`.
-
-    Raises
-    ------
-    DataError
-        If it is not JSON, lacks a part, or is of a schema that this version does not read.
-    """
+    """Return the manifest in `data`, or raise a DataError."""
     content = read_json(data, MANIFEST_SCHEMA, where, kind="manifest")
     try:
         content.pop("n_features", None)
@@ -152,13 +116,7 @@ def _check(manifest: Manifest, where: str) -> None:
 
 
 def check_file(manifest: Manifest, name: str, data: bytes) -> bytes:
-    """Return `data` if it is what the manifest says of `name`.
-
-    Raises
-    ------
-    DataError
-        If size or SHA-256 differ, or the manifest does not name the file.
-    """
+    """Return `data` if it has the size and SHA-256 that the manifest gives for `name`; otherwise raise a DataError."""
     where = f"{manifest.problem} {manifest.version} {name}"
     if name not in manifest.files:
         raise DataError("not in the manifest", where=where)
@@ -188,17 +146,11 @@ def pack_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 
 
 def unpack_arrays(data: bytes, where: str = ASSETS) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of an npz, declared sizes checked before anything is unpacked, nothing unpickled.
-
-    Raises
-    ------
-    DataError
-        If it is not an npz, or says it is larger than a bundle's file may be.
-    """
+    """Return the arrays of an npz, or raise a DataError; checks declared sizes before unpacking, unpickles nothing."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(one.file_size for one in archive.infolist()) > MAX_BYTES:
-                raise DataError("unpacks to too much", where=where, hint=f"the limit is {MAX_BYTES >> 20} MiB")
+                raise DataError("too large when unpacked", where=where, hint=f"the limit is {MAX_BYTES >> 20} MiB")
             return {one.filename.removesuffix(".npy"): _member(archive.read(one)) for one in archive.infolist()}
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"not an npz: {error}", where=where) from error
@@ -216,13 +168,7 @@ def _member(data: bytes) -> npt.NDArray[Any]:
 
 
 def read_json(data: bytes, newest: int, where: str, *, kind: str, hint: str | None = None) -> dict[str, Any]:
-    """Return a JSON object of a schema version from 1 to `newest`.
-
-    Raises
-    ------
-    DataError
-        If it is not one; the error says that it is not a `kind`, with `hint`, or names its schema version.
-    """
+    """Return a JSON object of a schema version from 1 to `newest`; otherwise raise a DataError."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -230,6 +176,6 @@ def read_json(data: bytes, newest: int, where: str, *, kind: str, hint: str | No
     if not isinstance(content, dict):
         raise DataError(f"not a {kind}: not a JSON object", where=where, hint=hint)
     version = content.get("schema_version")
-    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= newest:
+    if type(version) is not int or not 1 <= version <= newest:
         raise DataError(f"schema version {version!r}; this version of cabstand reads 1 to {newest}", where=where)
     return content

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
+import pkgutil
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,13 +27,7 @@ def names() -> list[str]:
 
 
 def find(spec: str) -> Problem:
-    """Return the problem that `spec` names: a built-in problem, an entry point, or PROBLEM in a Python file's path.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, or the file does not define PROBLEM.
-    """
+    """Return the problem that `spec` names: a built-in one, an entry point, or the PROBLEM of a Python file."""
     try:
         found = _load(spec)
     except ConfigError:
@@ -49,8 +43,7 @@ def _load(spec: str) -> object:
     if spec.endswith(".py"):
         return getattr(_module(Path(spec)), "PROBLEM", None)
     if spec in BUILT_IN:
-        module, _, name = BUILT_IN[spec].partition(":")
-        return getattr(importlib.import_module(module), name)
+        return pkgutil.resolve_name(BUILT_IN[spec])
     for point in entry_points(group=GROUP):
         if point.name == spec:
             return point.load()

@@ -1,8 +1,7 @@
 """Linear regression on categorical codes, one-hot without the one-hot matrix.
 
 The normal equations of one-hot blocks are counts: block i times block j is the contingency table of their codes, and a
-block times a numeric column is that column summed by code. `numpy.bincount` gives both, so 3.3 million rows need
-neither a dict per row nor a sparse matrix.
+block times a numeric column is that column summed by code. `numpy.bincount` gives both.
 """
 
 from __future__ import annotations
@@ -25,14 +24,10 @@ def gram(blocks: list[Codes], sizes: list[int], numeric: FloatArray) -> FloatArr
         for j in range(i, len(blocks)):
             table = np.bincount(rows * sizes[j] + blocks[j], minlength=n_rows * sizes[j]).reshape(n_rows, sizes[j])
             found[parts[i] : parts[i + 1], parts[j] : parts[j + 1]] = table
-        found[parts[i] : parts[i + 1], parts[-2] :] = _sums(rows, n_rows, numeric)
+        for j, column in enumerate(numeric.T, start=parts[-2]):
+            found[parts[i] : parts[i + 1], j] = np.bincount(rows, weights=column, minlength=n_rows)
     found[parts[-2] :, parts[-2] :] = numeric.T @ numeric
     return np.asarray(np.triu(found) + np.triu(found, 1).T)
-
-
-def _sums(codes: Codes, n: int, numeric: FloatArray) -> FloatArray:
-    columns = [np.bincount(codes, weights=column, minlength=n) for column in numeric.T]
-    return np.stack(columns, axis=1) if columns else np.zeros((n, 0))
 
 
 def solve(a: FloatArray, b: FloatArray, penalty: float) -> FloatArray:
@@ -53,18 +48,9 @@ def fit_one_hot(
 ) -> tuple[FloatArray, float]:
     """Return coefficients and intercept of least squares (or ridge) on one-hot blocks and numeric columns.
 
-    The same as `LinearRegression` on `DictVectorizer` output, which centres the columns and solves for least norm.
-
-    Parameters
-    ----------
-    blocks : list of int64 array (n,)
-        Codes; block i has codes 0 to `sizes[i]` - 1.
-    numeric : float64 array (n, m), optional
-
-    Returns
-    -------
-    float64 array (sum of sizes + m,), float
-        Coefficients of all codes (0 for absent ones) and of the numeric columns; intercept.
+    Block i holds codes (n,) from 0 to `sizes[i]` - 1; `numeric` is float64 (n, m). The coefficients are those of all
+    codes (0 for absent ones), then of the numeric columns. The same as `LinearRegression` on `DictVectorizer` output,
+    which centres the columns and solves for least norm.
     """
     if numeric is None:
         numeric = np.empty((len(target), 0))
@@ -79,16 +65,10 @@ def fit_one_hot(
 
 
 class CodedRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Least squares (alpha 0) or ridge on one-hot coded and numeric columns.
+    """Least squares (alpha 0) or ridge on one-hot coded and numeric columns, given by their numbers.
 
-    Parameters
-    ----------
-    coded : tuple of int
-        Columns whose integer part is a category; a category not seen in training adds nothing.
-    numeric : tuple of int
-        Numeric columns, standardised; NaN counts as the mean.
-    alpha : float
-        Ridge penalty.
+    The integer part of a coded column is a category; one not seen in training adds nothing. Numeric columns are
+    standardised; NaN counts as the mean.
     """
 
     def __init__(self, coded: tuple[int, ...] = (), numeric: tuple[int, ...] = (), alpha: float = 0.0) -> None:
@@ -117,7 +97,5 @@ class CodedRidge(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(found + self._numbers(X) @ self.weights_)
 
     def _numbers(self, matrix: npt.NDArray[Any]) -> FloatArray:
-        if not self.numeric:
-            return np.empty((len(matrix), 0))
         centred = matrix[:, list(self.numeric)].astype(np.float64) - self.mean_
         return np.asarray(np.nan_to_num(centred, copy=False, nan=0.0) / self.scale_)

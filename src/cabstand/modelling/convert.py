@@ -9,19 +9,18 @@ models that answer wrongly: refused.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnx import GraphProto, ModelProto, TensorProto, compose, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, compose, helper, numpy_helper
 
 from cabstand.errors import ConfigError
 from cabstand.modelling.coded import CodedRidge
 from cabstand.modelling.estimators import RootBoosting
 from cabstand.modelling.fit import Model
-from cabstand.modelling.graph import Graph
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}
 
@@ -178,21 +177,59 @@ def rounded_down(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _repaired_converter() -> Iterator[None]:
     """Make skl2onnx pass `nodes_missing_value_tracks_true` as the int that the format requires."""
     from skl2onnx.common import tree_ensemble
-    from skl2onnx.operator_converters import gradient_boosting, random_forest
 
     original = tree_ensemble.add_node
 
-    def add_node(*args: Any, **kwargs: Any) -> Any:
-        original(*args, **kwargs)
-        attributes = args[0] if args else kwargs["attr_pairs"]
-        flags = attributes["nodes_missing_value_tracks_true"]
+    def add_node(attr_pairs: Any, *args: Any, **kwargs: Any) -> None:
+        original(attr_pairs, *args, **kwargs)
+        flags = attr_pairs["nodes_missing_value_tracks_true"]
         flags[-1] = int(flags[-1])
 
-    modules = [m for m in (tree_ensemble, gradient_boosting, random_forest) if hasattr(m, "add_node")]
-    for module in modules:
-        module.add_node = add_node
+    tree_ensemble.add_node = add_node
     try:
         yield
     finally:
-        for module in modules:
-            module.add_node = original
+        tree_ensemble.add_node = original
+
+
+class Graph:
+    """An ONNX graph under construction, with one input: "features", float32 (n, k)."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def add(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(self, name: str, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
+        """Add a constant and return its name."""
+        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def take(self, exported: ModelProto) -> str:
+        """Add all of an exported estimator and return the name of its output."""
+        self.nodes += exported.graph.node
+        self.constants += exported.graph.initializer
+        return str(exported.graph.output[0].name)
+
+    def column(self, exported: ModelProto, name: str) -> str:
+        """Add all of an exported estimator, and return the name of its output as one column."""
+        raw = self.take(exported)
+        if len(exported.graph.output[0].type.tensor_type.shape.dim) == 2:
+            return raw
+        return self.add("Reshape", [raw, self.constant(f"{name}/shape", [-1, 1], np.int64)], name)
+
+    def finish(
+        self, outputs: Sequence[str], n_features: int, shape: Sequence[int | None] | None = (None, 1)
+    ) -> GraphProto:
+        """Return the graph with these outputs, float32 of this shape."""
+        return helper.make_graph(
+            self.nodes,
+            "cabstand",
+            [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, n_features])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in outputs],
+            self.constants,
+        )

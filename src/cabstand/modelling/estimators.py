@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from cabstand.modelling.problem import Candidate, FloatArray
 
-FOREST_COST = 50 * 11.0  # number of trees, and the depth of one of 2,000 leaves
+FOREST_COST = 50 * 11.0  # the number of trees times the depth of one of 2,000 leaves
 
 
 def imputed(*steps: Any) -> Any:
@@ -49,13 +49,11 @@ def boosting_candidates() -> list[Candidate]:
     """Return gradient boosting of the target's mean and of its root."""
     mean: dict[str, Any] = {"max_iter": 200, "learning_rate": 0.1, "max_leaf_nodes": 31}
     root: dict[str, Any] = {"max_iter": 20, "learning_rate": 0.35, "max_leaf_nodes": 255, "min_samples_leaf": 40}
-
-    def root_boosting(seed: int) -> RootBoosting:
-        return RootBoosting(boosting(seed, **root, l2_regularization=10.0))
+    regularised = root | {"l2_regularization": 10.0}
 
     return [
         Candidate("hist-gradient-boosting", lambda seed: boosting(seed, **mean), mean, 200 * 5.0),
-        Candidate("root-boosting", root_boosting, root, 20 * 8.0),
+        Candidate("root-boosting", lambda seed: RootBoosting(boosting(seed, **regularised)), root, 20 * 8.0),
     ]
 
 
@@ -65,12 +63,8 @@ class RootBoosting(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     The mean of a skewed target, such as a ride's duration, is raised by its long tail; the median, which has the least
     absolute error, misses that tail. The squared mean of the root lies between the two, and takes one set of trees
     where a blend of mean and median takes two. Being below the mean, it is scaled by the ratio of the two (the smearing
-    of Duan, JASA 1983, as a factor).
-
-    Parameters
-    ----------
-    boosting : HistGradientBoostingRegressor
-        Of the root. A tree takes some 30 ns per row to serve: few large ones are cheaper than many small ones.
+    of Duan, JASA 1983, as a factor). A tree takes some 30 ns per row to serve: few large ones are cheaper than many
+    small ones.
     """
 
     def __init__(self, boosting: Any) -> None:

@@ -56,7 +56,7 @@ class Field:
         if self.optional and self.kind != "number":
             raise ConfigError("only a number may be optional", where=f"field {self.name}")
         if self.kind == "category" and not self.choices:
-            raise ConfigError("a category needs its choices", where=f"field {self.name}")
+            raise ConfigError("a category requires choices", where=f"field {self.name}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the field as a manifest holds it."""
@@ -71,10 +71,7 @@ class Field:
     def column(self, values: Sequence[Any]) -> npt.NDArray[Any]:
         """Return a request's values as the array that feature functions read (float64, int64, str or datetime64[s]).
 
-        Raises
-        ------
-        DataError
-            If a value is missing, of another kind or out of bounds; the message names the first such row.
+        Raises DataError, naming the first row whose value is missing, of another kind or out of bounds.
         """
         found = [self._value(value, row) for row, value in enumerate(values)]
         return np.asarray(found, dtype=KINDS[self.kind])
@@ -115,10 +112,7 @@ class Field:
 def columns_of(fields: Sequence[Field], rows: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
     """Return rows as the columns that feature functions read.
 
-    Raises
-    ------
-    DataError
-        If a row has an unknown field, lacks one or holds a value out of bounds.
+    Raises DataError if a row has an unknown field, lacks one or holds a value out of bounds.
     """
     known = {one.name for one in fields}
     for number, row in enumerate(rows):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -25,23 +26,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Model:
-    """Fitted estimators in memory.
-
-    Attributes
-    ----------
-    candidate : str
-        Name of the chosen candidate.
-    point : estimator
-    interval : Interval or None
-        None where the problem predicts a point alone.
-    minimum : float or None
-        Lower bound of predictions.
-    """
+    """Fitted estimators in memory."""
 
     candidate: str
-    point: Any
+    point: Any  # an estimator
     interval: interval.Interval | None = None
-    minimum: float | None = None
+    minimum: float | None = None  # lower bound of predictions
 
     def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs by name for features (n, k), as the exported file must give them."""
@@ -60,20 +50,11 @@ class Model:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training returns.
-
-    Attributes
-    ----------
-    model : Model
-    assets : mapping
-        What the feature function needs, learned arrays included.
-    table : list of dict
-        One row per candidate: `candidate`, its metrics on the validation rows, `chosen`.
-    """
+    """What training returns."""
 
     model: Model
-    assets: Assets
-    table: list[dict[str, Any]]
+    assets: Assets  # learned arrays included
+    table: list[dict[str, Any]]  # one row per candidate: `candidate`, its metrics on the validation rows, `chosen`
 
 
 def split(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:
@@ -96,7 +77,7 @@ def check(problem: Problem, examples: Examples, role: str) -> None:
     if len(examples) < least:
         raise DataError(f"{len(examples)} rows are too few", where=where, hint=f"at least {least} are needed")
     if not np.isfinite(examples.target.astype(np.float64)).all():
-        raise DataError("the target has gaps", where=where)
+        raise DataError("the target has missing values", where=where)
     if role == "holdout":
         return
     if len(np.unique(examples.target[:100_000])) < 2:
@@ -105,7 +86,8 @@ def check(problem: Problem, examples: Examples, role: str) -> None:
         raise DataError("every field is the same in every row", where=where, hint="there is nothing to learn from")
 
 
-def one_thread() -> AbstractContextManager[Any]:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """Limit BLAS and OpenMP to one thread while the block runs.
 
     OpenMP's threads spin while they wait. Beside other work on the machine, two of them took 30 times as long as one
@@ -113,25 +95,20 @@ def one_thread() -> AbstractContextManager[Any]:
     """
     from threadpoolctl import threadpool_limits
 
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
+    with threadpool_limits(1):
+        yield
 
 
+@one_thread()
 def train(problem: Problem, examples: Examples, seed: int) -> Trained:
     """Choose the best candidate on later rows, fit it to all rows, and fit its interval.
 
     `examples` must not include the holdout. The same rows, seed and library versions give the same model.
     """
-    with one_thread():
-        return _train(problem, examples, seed)
-
-
-def _train(problem: Problem, examples: Examples, seed: int) -> Trained:
     check(problem, examples, "training")
     earlier, later = split(examples, 0.2, seed)
     check(problem, earlier, "training")
-    learned = problem.learn(earlier) if problem.learn else {}
-    assets = dict(examples.assets) | dict(learned)
+    assets = {**examples.assets, **(problem.learn(earlier) if problem.learn else {})}
     known = _Rows(_cross_fitted(problem, earlier, seed), earlier.target)
     unseen = _Rows(problem.matrix(later.columns, assets), later.target)
     # Gradient boosting cannot bin a feature that no training row has (without zones in the lake, say), and never splits
@@ -173,7 +150,7 @@ def _cross_fitted(problem: Problem, examples: Examples, seed: int) -> FeatureMat
     found = np.empty((len(examples), len(problem.feature_names)), dtype=np.float32)
     for number in range(N_FOLDS):
         held_out = fold == number
-        assets = dict(examples.assets) | dict(problem.learn(examples.take(~held_out)))
+        assets = {**examples.assets, **problem.learn(examples.take(~held_out))}
         found[held_out] = problem.matrix(examples.take(held_out).columns, assets)
     return found
 

@@ -21,51 +21,27 @@ MAX_GROUPS = 5_000
 
 @dataclass(frozen=True)
 class GateLimits:
-    """What a challenger must achieve.
+    """What a challenger must achieve."""
 
-    Attributes
-    ----------
-    min_gain : float
-        Smallest relative gain: (champion's loss - challenger's) / champion's.
-    confidence : float
-        One-sided confidence that the gain is above zero.
-    max_segment_loss : float
-        Largest relative loss in any segment of at least `min_segment_rows` rows.
-    resamples : int
-        Number of bootstrap samples.
-    """
-
-    min_gain: float = 0.005
-    confidence: float = 0.95
-    max_segment_loss: float = 0.1
+    min_gain: float = 0.005  # relative: (champion's loss - challenger's) / champion's
+    confidence: float = 0.95  # that the gain is above zero, one-sided
+    max_segment_loss: float = 0.1  # relative, in any segment of at least `min_segment_rows`
     min_segment_rows: int = 200
-    resamples: int = 2_000
+    resamples: int = 2_000  # bootstrap samples
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate found.
-
-    Attributes
-    ----------
-    reason : str
-        One sentence with the deciding numbers.
-    champion_loss, challenger_loss, gain, gain_low : float
-        Mean losses; relative gain and its lower confidence bound.
-    worst_segment : dict or None
-        Segment in which the challenger loses most: `segment`, `value`, `n`, `loss` (relative).
-    n : int
-        Number of rows.
-    """
+    """What the gate found."""
 
     passed: bool
-    reason: str
-    champion_loss: float
+    reason: str  # one sentence with the deciding numbers
+    champion_loss: float  # mean of the rows
     challenger_loss: float
-    gain: float
-    gain_low: float
-    worst_segment: dict[str, Any] | None
-    n: int
+    gain: float  # relative
+    gain_low: float  # its lower confidence bound
+    worst_segment: dict[str, Any] | None  # where the challenger loses most: `segment`, `value`, `n`, relative `loss`
+    n: int  # rows
 
 
 def judge(

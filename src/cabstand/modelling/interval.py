@@ -22,21 +22,11 @@ SMALLEST = 1e-3  # smallest predicted error, as a share of the mean error
 
 @dataclass(frozen=True)
 class Interval:
-    """From `point - below * error` to `point + above * error`.
+    """From `point - below * error` to `point + above * error`."""
 
-    Attributes
-    ----------
-    error : estimator
-        Predicts the absolute error of a row's point, in the target's unit.
-    least : float
-        Lower bound of the predicted error.
-    below, above : float
-        Numbers of errors, 0 or more.
-    """
-
-    error: Any
-    least: float
-    below: float
+    error: Any  # estimator of the absolute error of a row's point, in the target's unit
+    least: float  # lower bound of the predicted error
+    below: float  # 0 or more
     above: float
 
     def around(self, point: FloatArray, matrix: FeatureMatrix) -> tuple[FloatArray, FloatArray]:
@@ -46,17 +36,10 @@ class Interval:
 
 
 def fit(matrix: FeatureMatrix, point: FloatArray, truth: FloatArray, coverage: float, seed: int) -> Interval:
-    """Return the interval that covers `coverage` of such rows.
+    """Return the interval that covers a share `coverage` of such outcomes; half of the rest is on each side.
 
-    Parameters
-    ----------
-    matrix, point, truth
-        Features (n, k), predictions and outcomes (n,) of rows that the point's model has not seen. The error is learned
-        from one half and the constants from the other.
-    coverage : float
-        Nominal share of outcomes in the interval; half of the rest is on each side.
-    seed : int
-        Seed of the halves and the trees.
+    Features (n, k), predictions and outcomes (n,) are of rows that the point's model has not seen. The error is learned
+    from one random half of them and the constants from the other.
     """
     order = np.random.default_rng(seed).permutation(len(truth))
     half, other = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])

@@ -22,33 +22,17 @@ POINTER = "pointer.json"
 
 @dataclass(frozen=True)
 class Pointer:
-    """What serves for one problem.
-
-    Attributes
-    ----------
-    sequence : int
-        1 for the first, one more with each write.
-    champion : str
-        Version that answers all other requests.
-    challenger : str or None
-        Version that answers `share` of the requests.
-    share : float
-        0 to 1.
-    previous : str or None
-        The champion before this one, to which a rollback returns.
-    who, when, why : str
-        Author, UTC time and reason of the write.
-    """
+    """What serves for one problem."""
 
     problem: str
-    sequence: int
+    sequence: int  # 1 for the first, one more with each write
     write_id: str
-    champion: str
-    challenger: str | None = None
-    share: float = 0.0
-    previous: str | None = None
+    champion: str  # version that answers all requests but the challenger's
+    challenger: str | None = None  # version that answers `share` of the requests
+    share: float = 0.0  # 0 to 1
+    previous: str | None = None  # the champion to which a rollback returns
     who: str = ""
-    when: str = ""
+    when: str = ""  # UTC
     why: str = ""
     schema_version: int = POINTER_SCHEMA
 
@@ -65,19 +49,13 @@ class Pointer:
         return replace(self, challenger=version, share=share)
 
     def rolled_back(self, version: str | None = None) -> Pointer:
-        """Return the pointer with `version` (by default the previous champion) as champion again.
-
-        Raises
-        ------
-        DataError
-            If there is no other version to return to.
-        """
+        """Return the pointer with `version` (by default the previous champion) as champion again."""
         target = version or self.previous
         if target is None:
             raise DataError("no previous champion to return to", where=self.problem, hint="name one with --to")
         if target == self.champion:
             raise DataError(f"{target} is the champion already", where=self.problem)
-        return replace(self, champion=target, previous=self.champion, challenger=None, share=0.0)
+        return self.promoted(target)
 
     def stamped(self, sequence: int, *, who: str, when: str, why: str) -> Pointer:
         """Return the pointer to write: next in sequence, with a new write id."""
@@ -96,13 +74,7 @@ def state(pointer: Pointer | None) -> dict[str, Any]:
 
 
 def parse_pointer(data: bytes, where: str = POINTER) -> Pointer:
-    """Return the pointer in `data`.
-
-    Raises
-    ------
-    DataError
-        If it is not JSON, lacks a part, holds an impossible value, or is of an unknown schema version.
-    """
+    """Return the pointer in `data`, or raise a DataError."""
     content = read_json(data, POINTER_SCHEMA, where, kind="pointer", hint=REPAIR)
     try:
         found = Pointer(**content)
@@ -122,8 +94,8 @@ def _fault(values: Mapping[str, Any]) -> str | None:
         if version is not None and not (isinstance(version, str) and VERSION.fullmatch(version)):
             return f"bad {name} {str(version)[:70]!r}"
     sequence, share = values["sequence"], values["share"]
-    if isinstance(sequence, bool) or not isinstance(sequence, int) or sequence < 1:
+    if type(sequence) is not int or sequence < 1:
         return f"bad sequence {sequence!r}"
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+    if type(share) not in {int, float} or not 0 <= share <= 1:
         return f"bad share {share!r}"
     return "a share without a challenger" if share > 0 and values["challenger"] is None else None

@@ -9,35 +9,25 @@ import numpy.typing as npt
 
 from cabstand.errors import DataError
 from cabstand.modelling.bundle import ASSETS, MODEL, Manifest, check_file, unpack_arrays
-from cabstand.modelling.problem import Columns, FeatureMatrix, Problem
+from cabstand.modelling.problem import Assets, Columns, FeatureMatrix, Problem
 
 
 class Predictor:
-    """A bundle's model, checked and ready.
+    """A bundle's model, ready to predict with the problem's feature function.
 
-    Parameters
-    ----------
-    problem : Problem
-        Whose feature function is used; it must have the manifest's feature version.
-    manifest : Manifest
-    files : mapping of str to bytes
-        At least model.onnx, and assets.npz where the manifest names it.
-
-    Raises
-    ------
-    DataError
-        If a file does not match the manifest, or the problem's features do not.
+    `files` holds model.onnx, and assets.npz where the manifest names it. Raises DataError if a file or the problem's
+    features do not match the manifest.
     """
 
     def __init__(self, problem: Problem, manifest: Manifest, files: Mapping[str, bytes]) -> None:
         check_same_features(problem, manifest)
         self.problem = problem
         self.manifest = manifest
-        self.assets: dict[str, npt.NDArray[Any]] = {}
+        self.assets: Assets = {}
         if ASSETS in manifest.files:
             self.assets = unpack_arrays(check_file(manifest, ASSETS, files[ASSETS]))
         if problem.prepare is not None:
-            self.assets = dict(problem.prepare(self.assets))
+            self.assets = problem.prepare(self.assets)
         where = f"{manifest.problem} {manifest.version} {MODEL}"
         model = check_file(manifest, MODEL, files[MODEL])
         self._outputs = list(manifest.outputs)
@@ -60,7 +50,7 @@ def check_same_features(problem: Problem, manifest: Manifest) -> None:
     """Raise a DataError unless the problem makes the features that the bundle's model was trained on."""
     where = f"{manifest.problem} {manifest.version}"
     if problem.name != manifest.problem:
-        raise DataError(f"a bundle of {manifest.problem}, not of {problem.name}", where=where)
+        raise DataError(f"bundle is for {manifest.problem}, not {problem.name}", where=where)
     ours = (problem.feature_version, problem.feature_names, problem.outputs)
     theirs = (manifest.feature_version, manifest.feature_names, manifest.outputs)
     if ours != theirs:

@@ -156,9 +156,9 @@ class Problem:
         if not NAME.fullmatch(self.name):
             raise ConfigError("a problem's name is lower-case words joined by hyphens", where=self.name)
         if len({one.name for one in self.fields}) != len(self.fields):
-            raise ConfigError("two fields of one name", where=f"problem {self.name}")
+            raise ConfigError("two fields have the same name", where=f"problem {self.name}")
         if self.task == "classification" and len(self.target.classes) < 2:
-            raise ConfigError("a classification needs its classes", where=f"problem {self.name}")
+            raise ConfigError("classification requires classes", where=f"problem {self.name}")
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -33,34 +33,18 @@ ZONES = ("PULocationID", "DOLocationID")
 
 @dataclass(frozen=True)
 class LinearFigures:
-    """Figures of one-hot least squares on a trip file.
+    """Figures of one-hot least squares on a trip file."""
 
-    Attributes
-    ----------
-    rows, kept, columns : int
-        Rows in the file, rows of 1 to 60 minutes, distinct one-hot columns.
-    intercept, rmse : float
-        Of the least-norm fit to the same rows, in minutes.
-    artifact_bytes : int
-        Size of intercept and coefficients as float64 in a NumPy file.
-    """
-
-    rows: int
-    kept: int
-    columns: int
-    intercept: float
-    rmse: float
-    artifact_bytes: int
+    rows: int  # in the file
+    kept: int  # of 1 to 60 minutes
+    columns: int  # distinct one-hot ones
+    intercept: float  # minutes, of the least-norm fit
+    rmse: float  # minutes, on the same rows
+    artifact_bytes: int  # intercept and coefficients as float64 in a NumPy file
 
 
 def linear(path: Path) -> LinearFigures:
-    """Return the figures of least squares on both LocationIDs, one-hot, of a TLC file.
-
-    Raises
-    ------
-    DataError
-        If it is not Parquet, lacks a column or holds no ride of 1 to 60 minutes.
-    """
+    """Return the figures of least squares on both LocationIDs, one-hot, of a TLC file."""
     rides = _read(path, ZONES)
     pickup, dropoff = (rides.table[name].to_numpy().astype(np.int64) for name in ZONES)
     sizes = [int(pickup.max()) + 1, int(dropoff.max()) + 1]
@@ -74,13 +58,7 @@ def linear(path: Path) -> LinearFigures:
 
 
 def forest(path: Path) -> dict[str, float]:
-    """Return R2 and MAE (min) of a random forest on a TLC file, by `FOREST_PROTOCOL`.
-
-    Raises
-    ------
-    DataError
-        If it is not Parquet, lacks a column or holds no ride of 1 to 60 minutes.
-    """
+    """Return R2 and MAE (min) of a random forest on a TLC file, by `FOREST_PROTOCOL`."""
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.metrics import mean_absolute_error, r2_score
     from sklearn.model_selection import train_test_split

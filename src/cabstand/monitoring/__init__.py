@@ -1,1 +1,1 @@
-"""Drift measures and the decision policy; pure."""
+"""Reserved for drift monitoring (planned)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -14,25 +14,12 @@ TABLE_HOTSPOTS = 25
 
 @dataclass(frozen=True)
 class Content:
-    """Published results.
+    """Published results."""
 
-    Attributes
-    ----------
-    clustering : mapping
-        Manifest of the hotspots.
-    hotspots : sequence of mapping
-        Properties of each hotspot's GeoJSON feature, the heaviest first.
-    zones : mapping, optional
-        GeoJSON of the zones' outlines.
-    months : sequence of mapping
-        Manifests of the ingested months that were clustered.
-    comparison, sweep : mapping, optional
-    """
-
-    clustering: Json
-    hotspots: Sequence[Json]
-    zones: Json | None = None
-    months: Sequence[Json] = field(default_factory=tuple)
+    clustering: Json  # manifest of the hotspots
+    hotspots: Sequence[Json]  # properties of their GeoJSON features, the heaviest first
+    zones: Json | None = None  # GeoJSON of their outlines
+    months: Sequence[Json] = ()  # manifests of the ingested months that were clustered
     comparison: Json | None = None
     sweep: Json | None = None
 
@@ -55,11 +42,6 @@ def name_of(spot: Json) -> str:
 def engine_name(row: Json) -> str:
     """Return an engine's name, with its number of workers if it has several."""
     return f"{row['engine']} x{row['n_workers']}" if row["n_workers"] > 1 else str(row["engine"])
-
-
-def measured(comparison: Json) -> list[Json]:
-    """Return the comparison's rows that were measured."""
-    return [row for row in comparison["table"] if row["status"] == "measured"]
 
 
 def commands(content: Content) -> list[str]:

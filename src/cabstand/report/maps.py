@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import altair as alt
-import pandas as pd
 
 from cabstand.report.content import MAP_HOTSPOTS, Content, name_of
 
@@ -24,10 +23,9 @@ def page_data(content: Content) -> dict[str, Any]:
 
 def picture(content: Content) -> alt.LayerChart:
     """Draw outlines and hotspots, the area of a mark proportional to its pickups."""
-    columns = {"lat": "lat", "lon": "lon", "size": "pickups"}
-    spots = pd.DataFrame(content.hotspots[:PICTURE_HOTSPOTS], columns=list(columns)).rename(columns=columns)
+    spots = [{"lat": one["lat"], "lon": one["lon"], "pickups": one["size"]} for one in content.hotspots]
     marks = (
-        alt.Chart(spots)
+        alt.Chart(alt.Data(values=spots[:PICTURE_HOTSPOTS]))
         .mark_circle(opacity=0.65, color="#e8590c")
         .encode(
             longitude="lon:Q",

@@ -1,19 +1,23 @@
-"""Render the report as one self-contained page, for any browser, without a server or network."""
+"""Render self-contained HTML pages: the report, the evidence of `cabstand verify`, and a pipeline's run."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cabstand.report import maps, pictures
 from cabstand.report.content import TABLE_HOTSPOTS, Content, commands, engine_name, name_of
 from cabstand.report.figures import Figure
-from cabstand.report.plain_pages import environment
 
 
 def render(content: Content, figures: list[Figure], *, made_at: str, version: str) -> str:
-    """Return the page; `made_at` and `version` are shown in its footer."""
-    templates = environment()
+    """Return the report; `made_at` and `version` are shown in its footer."""
+    templates = _templates()
     templates.filters |= {"number": _number, "share": "{:.1%}".format, "hotspot": name_of, "engine": engine_name}
     return templates.get_template("report.html.j2").render(
         content=content,
@@ -26,6 +30,29 @@ def render(content: Content, figures: list[Figure], *, made_at: str, version: st
         made_at=made_at,
         version=version,
     )  # fmt: skip
+
+
+def evidence(content: Mapping[str, Any]) -> str:
+    """Return the evidence as one self-contained HTML page."""
+    protocols = sorted({one["protocol"] for one in content["checks"] if one["protocol"]})
+    return _templates().get_template("evidence.html.j2").render(protocols=protocols, **content)
+
+
+def run(manifest: Mapping[str, Any]) -> str:
+    """Return a run's manifest as one self-contained HTML page: its steps, their times and results."""
+    return _templates().get_template("run.html.j2").render(**manifest)
+
+
+def _templates() -> Environment:
+    made = Environment(
+        loader=PackageLoader("cabstand.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["json"] = partial(json.dumps, indent=1)
+    return made
 
 
 def _embedded(figure: Figure) -> dict[str, str]:

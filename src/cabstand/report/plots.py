@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import altair as alt
-import pandas as pd
 
-from cabstand.report.content import Content, Json, engine_name, measured, name_of
+from cabstand.report.content import Content, Json, engine_name, name_of
 
 SCALE = "viridis"
 WIDTH = 640
@@ -22,7 +21,7 @@ def hours(content: Content, top: int = 15) -> alt.Chart:
         for hour, share in enumerate(spot["hours"])
     ]
     return (
-        alt.Chart(_frame(cells, ("hotspot", "hour", "share")))
+        alt.Chart(alt.Data(values=cells))
         .mark_rect()
         .encode(
             x=alt.X("hour:O", title="hour of the day", axis=alt.Axis(labelAngle=0)),
@@ -35,8 +34,8 @@ def hours(content: Content, top: int = 15) -> alt.Chart:
 
 def speedup(comparison: Json) -> alt.LayerChart:
     """Draw each engine's speed-up over the baseline with its 95 % interval."""
-    rows = _engines(comparison, "n_points", "speedup", "speedup_low", "speedup_high").dropna(subset="speedup")
-    base = alt.Chart(rows).encode(
+    rows = [row for row in _engines(comparison) if row["speedup"] is not None]
+    base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("n_points:O", title="points", axis=alt.Axis(format=",", labelAngle=0)),
         xOffset=alt.XOffset("name:N"),
         color=_engine_colour(),
@@ -53,7 +52,7 @@ def speedup(comparison: Json) -> alt.LayerChart:
 def times(comparison: Json) -> alt.Chart:
     """Draw the CPU seconds of each engine by number of points."""
     return (
-        alt.Chart(_engines(comparison, "n_points", "cpu_s"))
+        alt.Chart(alt.Data(values=_engines(comparison)))
         .mark_line(point=True)
         .encode(
             x=alt.X("n_points:Q", scale=alt.Scale(type="log"), title="points", axis=alt.Axis(format="~s")),
@@ -67,7 +66,7 @@ def times(comparison: Json) -> alt.Chart:
 def memory(comparison: Json) -> alt.Chart:
     """Draw the memory that each engine used besides its input, mean of the trials."""
     return (
-        alt.Chart(_engines(comparison, "n_points", "working_mb"))
+        alt.Chart(alt.Data(values=_engines(comparison)))
         .mark_bar()
         .encode(
             x=alt.X("n_points:O", title="points", axis=alt.Axis(format=",", labelAngle=0)),
@@ -81,7 +80,7 @@ def memory(comparison: Json) -> alt.Chart:
 
 def sweep(result: Json) -> alt.LayerChart:
     """Draw how many clusters each pair of parameters finds."""
-    base = alt.Chart(_frame(result["table"], ("eps_m", "min_samples", "n_clusters", "noise_share"))).encode(
+    base = alt.Chart(alt.Data(values=result["table"])).encode(
         x=alt.X("eps_m:O", title="eps, m", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("min_samples:O", title="min_samples", sort="descending"),
     )
@@ -106,11 +105,11 @@ def k_distance(result: Json) -> alt.LayerChart:
         "distance_m:Q", scale=alt.Scale(type="log"), title=f"distance to neighbour {result['k_distance']['k']}, m"
     )
     line = (
-        alt.Chart(_frame(points, ("share", "distance_m")))
+        alt.Chart(alt.Data(values=points))
         .mark_line()
         .encode(x=alt.X("share:Q", axis=alt.Axis(format="%"), title="share of the points sampled"), y=y)
     )
-    rule = alt.Chart(_frame([{"distance_m": suggested}], ("distance_m",))).mark_rule(strokeDash=[4, 4]).encode(y=y)
+    rule = alt.Chart(alt.Data(values=[{"distance_m": suggested}])).mark_rule(strokeDash=[4, 4]).encode(y=y)
     return alt.layer(line, rule).properties(width=WIDTH - 160, height=220)
 
 
@@ -118,10 +117,6 @@ def _engine_colour() -> alt.Color:
     return alt.Color("name:N", title="engine", scale=alt.Scale(scheme="tableau10"))
 
 
-def _engines(comparison: Json, *columns: str) -> pd.DataFrame:
+def _engines(comparison: Json) -> list[dict[str, Any]]:
     """Return the measured rows with the engine's name."""
-    return _frame([{**row, "name": engine_name(row)} for row in measured(comparison)], ("name", *columns))
-
-
-def _frame(rows: Any, columns: tuple[str, ...]) -> pd.DataFrame:
-    return pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))
+    return [{**row, "name": engine_name(row)} for row in comparison["table"] if row["status"] == "measured"]

@@ -19,21 +19,10 @@ LONGEST_KM = 200.0
 
 
 def load(paths: Sequence[Path], extras: Mapping[str, Path], *, distance: bool = False) -> Examples:
-    """Return rides of 1 to 60 minutes (inclusive) between known zones.
+    """Return rides of 1 to 60 minutes (inclusive) between known zones, from Parquet files of canonical trips.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Canonical trips, Parquet.
-    extras : mapping of str to Path
-        `zones`: the zone table (LocationID, borough, lat, lon); without it, features from centroids are NaN.
-    distance : bool
-        Whether to read distance_km too, and keep only rides of 0 to 200 km.
-
-    Raises
-    ------
-    DataError
-        If a file is not Parquet, a column is missing, or no ride is left.
+    `extras` may have `zones`, the zone table (LocationID, borough, lat, lon); without it, features from centroids are
+    NaN. With `distance`, distance_km is read too, and only rides of 0 to 200 km are kept.
     """
     if not paths:
         raise DataError("no input", hint="--input takes canonical trips, as `cabstand ingest` writes them")

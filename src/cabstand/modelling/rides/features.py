@@ -33,20 +33,10 @@ FEATURES = (
 
 
 def features(columns: Columns, assets: Assets) -> FeatureMatrix:
-    """Return the features of rides.
+    """Return the features of rides, float32 (n, 13), as `FEATURES` names them; NaN where a zone has no centroid.
 
-    Parameters
-    ----------
-    columns : mapping
-        pickup_zone, dropoff_zone int64 (n,); pickup_at datetime64[s] (n,).
-    assets : mapping
-        zone_lat, zone_lon float64 (266,) degrees, NaN where unknown; pair_min float32 (266, 266) minutes; or what
-        `prepare` makes of these.
-
-    Returns
-    -------
-    float32 array (n, 13)
-        Columns as `FEATURES` names them; hour is fractional, weekday 0 is Monday; NaN where a zone has no centroid.
+    Columns: pickup_zone, dropoff_zone int64 (n,); pickup_at datetime64[s] (n,). Assets: zone_lat, zone_lon float64
+    (266,) degrees, NaN where unknown; pair_min float32 (266, 266) minutes; or what `prepare` makes of these.
     """
     pickup = columns["pickup_zone"].astype(np.int64, copy=False)
     dropoff = columns["dropoff_zone"].astype(np.int64, copy=False)
