@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
 
 from cabstand import __version__
 from cabstand.api import errors, openapi
@@ -18,6 +20,14 @@ from cabstand.api.service import Service
 from cabstand.settings import Settings
 
 CORS_HEADERS = ["authorization", "content-type", "traceparent", "x-api-key", "x-routing-key"]
+
+
+class PlainRoute(APIRoute):
+    """A route whose function takes the request and returns the response, without FastAPI's solving of dependencies."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the function itself."""
+        return self.endpoint
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,8 +47,10 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # a redirect would be built from the Host header
         lifespan=_lifespan,
         exception_handlers=dict.fromkeys(errors.HANDLED, errors.handle),
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own; the guard records ours
     )
     app.state.service = service
+    app.router.route_class = PlainRoute
     for routes in (predict, hotspots, system):
         routes.register(app, service)
     app.openapi = partial(openapi.document, app, service.store)  # type: ignore[method-assign]

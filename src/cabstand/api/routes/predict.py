@@ -71,8 +71,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.one_row(ANY_ROW) | {"parameters": PARAMETERS},
     )
     async def predict(request: Request) -> Response:
-        body = await request.body()
-        return _one(service, request.state.call, _model(store, request, body), body)
+        return _one(service, request, _model(store, request))
 
     @app.post(
         PREDICT + BATCH,
@@ -82,8 +81,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.many_rows(ANY_ROW) | {"parameters": PARAMETERS},
     )
     async def predict_batch(request: Request) -> Response:
-        body = await request.body()
-        return _many(service, request.state.call, _model(store, request, body), body)
+        return _many(service, request, _model(store, request))
 
 
 def _add_hotspots(app: FastAPI, service: Service) -> None:
@@ -97,7 +95,7 @@ def _add_hotspots(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.one_row(hotspots.POINT.json_schema()),
     )
     async def nearest(request: Request) -> Response:
-        return _one(service, request.state.call, _hotspots(store), await request.body())
+        return _one(service, request, _hotspots(store))
 
     @app.post(
         NEAREST + BATCH,
@@ -107,13 +105,14 @@ def _add_hotspots(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.many_rows(hotspots.POINT.json_schema()),
     )
     async def nearest_batch(request: Request) -> Response:
-        return _many(service, request.state.call, _hotspots(store), await request.body())
+        return _many(service, request, _hotspots(store))
 
 
-def _model(store: ModelStore, request: Request, body: bytes) -> Chosen:
+def _model(store: ModelStore, request: Request) -> Chosen:
     problem = request.path_params["problem"]
     routing_key = request.headers.get("x-routing-key")
-    model, role = store.find(problem).choose(body if routing_key is None else routing_key.encode("latin-1"))
+    key = request.state.call.body if routing_key is None else routing_key.encode("latin-1")
+    model, role = store.find(problem).choose(key)
     return Chosen(problem, model.version, role, model.schema, model.answer)
 
 
@@ -122,17 +121,19 @@ def _hotspots(store: ModelStore) -> Chosen:
     return Chosen(hotspots.NAME, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
 
 
-def _one(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
+def _one(service: Service, request: Request, chosen: Chosen) -> Response:
+    call: Call = request.state.call
     call.problem = chosen.problem
-    row = chosen.schema.one(body)
+    row = chosen.schema.one(call.body)
     answers = chosen.answer([row])
     _record(service, call, chosen, [(0, row)], answers)
     return json_response(_heading(call, chosen) | {"answer": answers[0]})
 
 
-def _many(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
+def _many(service: Service, request: Request, chosen: Chosen) -> Response:
+    call: Call = request.state.call
     call.problem = chosen.problem
-    good, bad = chosen.schema.many(body)
+    good, bad = chosen.schema.many(call.body)
     answers = chosen.answer([row for _, row in good])
     _record(service, call, chosen, good, answers)
     in_order: list[Answer | None] = [None] * (len(good) + len(bad))
