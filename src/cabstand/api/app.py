@@ -31,13 +31,7 @@ class PlainRoute(APIRoute):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; its models are loaded when its lifespan begins, or by `app.state.service.store.refresh`.
-
-    Parameters
-    ----------
-    settings : Settings
-        The settings in force.
-    """
+    """Return the application; its lifespan loads the models, as does `app.state.service.store.refresh`."""
     service = services.build(settings)
     app = FastAPI(
         title="cabstand",

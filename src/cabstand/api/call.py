@@ -16,40 +16,20 @@ _stock_ms = 0
 
 @dataclass(slots=True)
 class Call:
-    """One request; the guard keeps it at `request.state.call`.
+    """One request; the guard keeps it at `request.state.call`."""
 
-    Attributes
-    ----------
-    request_id, trace_id, span_id : str
-        Hex; the trace id is the caller's if the request carried one (W3C trace context).
-    started : float
-        `time.perf_counter()` at arrival.
-    body : bytes
-        Of a POST, read by the guard.
-    key : str
-        Id of the API key, `-` without one.
-    route : str
-        The route's template, from a bounded set.
-    problem, version : str
-        Of the model that answered.
-    status, n_rows : int
-        HTTP status, and number of predicted rows.
-    span : object
-        The OpenTelemetry span, where there is tracing.
-    """
-
-    request_id: str
-    trace_id: str
+    request_id: str  # this and the next two in hex
+    trace_id: str  # the caller's if the request carried one (W3C trace context)
     span_id: str
     started: float = field(default_factory=time.perf_counter)
-    body: bytes = b""
-    key: str = "-"
-    route: str = "other"
+    body: bytes = b""  # of a POST, read by the guard
+    key: str = "-"  # id of the API key
+    route: str = "other"  # the route's template, so from a bounded set
     problem: str = ""
-    version: str = ""
+    version: str = ""  # of the model that answered
     status: int = 0
-    n_rows: int = 0
-    span: Any = None
+    n_rows: int = 0  # predicted
+    span: Any = None  # OpenTelemetry's, where there is tracing
 
     def elapsed_s(self) -> float:
         """Return the seconds since arrival."""

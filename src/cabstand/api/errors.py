@@ -35,20 +35,9 @@ HTTP_PROBLEMS = {404: ("not-found", "no such address"), 405: ("method-not-allowe
 
 
 class ApiError(Exception):
-    """An error that is answered with a problem.
+    """An error that is answered with a problem, whose `type` ends with `code`.
 
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    code : str
-        Short name, the last part of the problem's `type`.
-    detail : str
-        What the caller should know.
-    errors : list, optional
-        One entry for each wrong field: `pointer` (JSON pointer into the body) or `parameter`, and `detail`.
-    headers : mapping, optional
-        Additional response headers.
+    Each of `errors` has a `detail`, and a `pointer` (JSON pointer into the body) or the name of a `parameter`.
     """
 
     def __init__(

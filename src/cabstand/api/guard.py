@@ -36,41 +36,17 @@ CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancest
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What the guard holds requests to.
-
-    Attributes
-    ----------
-    keys_required : bool
-        Whether routes that are not public need an API key.
-    max_body_bytes : int
-        Largest request body.
-    timeout_s : float or None
-        Longest time that a body may take to arrive; None leaves that to the gateway.
-    rate_per_s : float
-        Requests a second of one key; 0 leaves that to the gateway.
-    burst : int
-        Requests of one key at once.
-    """
+    """What the guard holds requests to; a limit of None or 0 is left to the gateway."""
 
     keys_required: bool
     max_body_bytes: int
-    timeout_s: float | None
-    rate_per_s: float
-    burst: int
+    timeout_s: float | None  # for a body to arrive
+    rate_per_s: float  # of one key
+    burst: int  # requests of one key at once
 
 
 class Guard:
-    """The middleware.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What is guarded.
-    limits : RequestLimits
-        What requests are held to.
-    service : Service
-        Keys, metrics and logs.
-    """
+    """The middleware."""
 
     def __init__(self, app: ASGIApp, *, limits: RequestLimits, service: Service) -> None:
         self._app = app

@@ -23,13 +23,7 @@ NOT_A_BOX = "write west,south,east,north in degrees, smaller first"
 
 
 def champion(store: ModelStore) -> tuple[Model, CoreIndex]:
-    """Return the champion that has hotspots, of the first such problem by name, and its index.
-
-    Raises
-    ------
-    ApiError
-        503 while nothing is loaded, 404 if no bundle in force has hotspots.
-    """
+    """Return the champion that has hotspots, of the first problem by name, and its index; a 404 if none has."""
     store.require_ready()
     for _, served in sorted(store.served.items()):
         if served.champion.hotspots is not None:
@@ -50,16 +44,10 @@ def nearest(index: CoreIndex, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 class Summary:
-    """One row a hotspot, sorted by its id.
+    """The h hotspots of an index, sorted by id.
 
-    Attributes
-    ----------
-    ids, n_core : int arrays (h,)
-        Cluster, and number of its distinct core points.
-    lat, lon : float arrays (h,)
-        Mean of its core points, degrees.
-    boxes : float array (h, 4)
-        West, south, east, north.
+    `ids` and `n_core` (distinct core points) are int (h,); `lat` and `lon`, the mean of the core points, are float (h,)
+    in degrees; `boxes` is float (h, 4): west, south, east, north.
     """
 
     def __init__(self, index: CoreIndex) -> None:
@@ -104,13 +92,7 @@ def summary(index: CoreIndex) -> Summary:
 
 
 def parse_box(text: str) -> Box:
-    """Return `west,south,east,north` in degrees.
-
-    Raises
-    ------
-    ValueError
-        If it is not that.
-    """
+    """Return `west,south,east,north` in degrees, or raise a ValueError."""
     try:
         west, south, east, north = map(float, text.split(","))
     except ValueError:

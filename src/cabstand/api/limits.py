@@ -10,17 +10,7 @@ MAX_CALLERS = 10_000
 
 
 class RateLimit:
-    """Token buckets by caller.
-
-    Parameters
-    ----------
-    rate_per_s : float
-        Tokens added each second; 0 switches the limit off.
-    burst : int
-        Tokens a bucket holds.
-    clock : callable, optional
-        Seconds, monotonic.
-    """
+    """Token buckets by caller; a rate of 0 switches the limit off."""
 
     def __init__(self, rate_per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate_per_s

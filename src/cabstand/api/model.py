@@ -22,21 +22,10 @@ Answer = dict[str, Any]
 
 
 class Model:
-    """A bundle that is ready to answer.
+    """A bundle that is ready to answer; `read` returns the bytes of a file of the bundle by its name.
 
-    Parameters
-    ----------
-    problem : Problem
-        Whose feature function is used.
-    manifest : Manifest
-        The bundle's.
-    read : callable
-        Returns the bytes of a file of the bundle by its name.
-
-    Raises
-    ------
-    DataError
-        If a file is not what the manifest says, is not one that cabstand writes, or does not answer its own example.
+    Raises a DataError if a file is not what the manifest says, or not one that cabstand writes, or if the bundle does
+    not answer its own example.
     """
 
     def __init__(self, problem: Problem, manifest: Manifest, read: Callable[[str], bytes]) -> None:

@@ -38,13 +38,7 @@ COORDINATES = (
 
 
 class RowSchema:
-    """The valid rows of a request.
-
-    Parameters
-    ----------
-    fields : sequence of Field
-        The request's fields.
-    """
+    """The valid rows of a request."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = tuple(fields)
@@ -59,13 +53,7 @@ class RowSchema:
         self._loose = SchemaValidator(_body(core_schema.list_schema(min_length=1, max_length=MAX_ROWS)))
 
     def one(self, body: bytes) -> Row:
-        """Return the row of a body.
-
-        Raises
-        ------
-        ApiError
-            400 if it is not JSON, 422 with one entry a wrong field.
-        """
+        """Return the row of a body, or raise a 400 (not JSON) or 422 with an entry for each wrong field."""
         try:
             row: Row = self._row.validate_json(body)
         except ValidationError as error:
@@ -73,13 +61,7 @@ class RowSchema:
         return row
 
     def many(self, body: bytes) -> tuple[list[tuple[int, Row]], list[RowError]]:
-        """Return the good rows of a batch with their index, and an entry for each bad one.
-
-        Raises
-        ------
-        ApiError
-            If the body is not a batch, or no row of it is good.
-        """
+        """Return the good rows of a batch with their index, and an entry for each bad one; a 422 if none is good."""
         try:
             return list(enumerate(self._rows.validate_json(body)["rows"])), []
         except ValidationError as error:

@@ -23,20 +23,7 @@ GARBAGE_AFTER = 20_000
 
 
 def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
-    """Serve until SIGINT or SIGTERM, then finish what has begun.
-
-    Parameters
-    ----------
-    settings : Settings
-        The settings in force.
-    host, port : str, int
-        Where to listen; port 0 takes a free one.
-
-    Raises
-    ------
-    TaskError
-        If the address is taken or not this machine's.
-    """
+    """Serve until SIGINT or SIGTERM, then finish what has begun; port 0 takes a free one."""
     app = create_app(settings)
     # Requests leave hardly a cycle: collect garbage seldom, and never among what stays for good.
     gc.freeze()

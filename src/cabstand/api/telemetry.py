@@ -61,17 +61,7 @@ def request_record(call: Call, method: str, latency_s: float, at: float) -> Reco
 
 
 class Threaded:
-    """Telemetry by a thread: predictions to files (if there are any), request lines to a stream.
-
-    Parameters
-    ----------
-    files : PredictionFiles or None
-        The prediction log; None keeps none.
-    stream : text file, optional
-        Where request lines go; None writes none.
-    retention_days : int
-        What is older is deleted, every hour.
-    """
+    """Telemetry by a thread: predictions to files, request lines to a stream; None of either leaves them out."""
 
     def __init__(self, files: PredictionFiles | None, stream: TextIO | None, retention_days: int) -> None:
         self.dropped = 0
@@ -151,13 +141,6 @@ class Immediate:
     """Telemetry of a Lambda function: lines on stdout before the answer, as it may be frozen right after.
 
     CloudWatch reads the metrics from the request's line (embedded metric format), so no call is made for them.
-
-    Parameters
-    ----------
-    stream : text file, optional
-        Where lines go; by default stdout.
-    gauges : callable, optional
-        Returns further metrics of each request's line.
     """
 
     def __init__(self, stream: TextIO | None = None, gauges: Callable[[], dict[str, float]] = dict) -> None:
