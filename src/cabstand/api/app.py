@@ -48,7 +48,18 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (predict, hotspots, system):
         routes.register(app, service)
     app.openapi = partial(openapi.document, app, service.store)  # type: ignore[method-assign]
-    app.add_middleware(Guard, limits=_limits(settings), service=service)
+    app.add_middleware(
+        Guard,
+        service=service,
+        limits=RequestLimits(
+            keys_required=settings.api_keys_required,
+            max_body_bytes=settings.api_max_body_bytes,
+            # In Lambda the gateway waits for slow clients and limits rates; a rate in memory would be one copy's alone.
+            timeout_s=None if settings.on_lambda else settings.api_timeout_s,
+            rate_per_s=0.0 if settings.on_lambda else settings.api_rate_per_s,
+            burst=settings.api_burst,
+        ),
+    )
     if origins := services.listed(settings.api_cors_origins):  # added last, it answers preflight requests without a key
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=CORS_HEADERS
@@ -62,14 +73,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.store.start()
     yield
     service.close()
-
-
-def _limits(settings: Settings) -> RequestLimits:
-    # In Lambda the gateway waits for slow clients and limits rates; a rate in memory would be one copy's alone.
-    return RequestLimits(
-        keys_required=settings.api_keys_required,
-        max_body_bytes=settings.api_max_body_bytes,
-        timeout_s=None if settings.on_lambda else settings.api_timeout_s,
-        rate_per_s=0.0 if settings.on_lambda else settings.api_rate_per_s,
-        burst=settings.api_burst,
-    )

@@ -71,23 +71,17 @@ class ApiError(Exception):
         return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-def translate(error: Exception) -> ApiError:
-    """Return the problem that answers an exception."""
+def respond(error: Exception, call: Call) -> Response:
+    """Return the problem that answers an exception, and log the exception if it is not the caller's fault."""
     if isinstance(error, ApiError):
-        return error
+        return error.response(call.request_id)
     if isinstance(error, HTTPException):
         code, detail = HTTP_PROBLEMS.get(error.status_code, ("error", "the request was refused"))
-        return ApiError(error.status_code, code, detail, headers=error.headers)
+        return ApiError(error.status_code, code, detail, headers=error.headers).response(call.request_id)
     status, code, detail = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    return ApiError(status, code, error.what if isinstance(error, DataError) else detail)
-
-
-def respond(error: Exception, call: Call) -> Response:
-    """Return the response to an exception, and log the exception if it is not the caller's fault."""
-    problem = translate(error)
-    if problem is not error and problem.status >= 500:
+    if status >= 500:
         _report(error, call)
-    return problem.response(call.request_id)
+    return ApiError(status, code, error.what if isinstance(error, DataError) else detail).response(call.request_id)
 
 
 async def handle(request: Request, error: Exception) -> Response:

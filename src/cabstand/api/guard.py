@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
@@ -16,13 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cabstand.api import call as calls
 from cabstand.api.call import Call
 from cabstand.api.errors import ApiError, respond
-from cabstand.api.limits import RateLimit
 from cabstand.api.service import Service
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 METRICS_PATH = "/metrics"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_HEADERS_BYTES = 32_768
+MAX_CALLERS = 10_000  # whose rates are remembered
 ARRIVED = "cabstand.arrived"  # ASGI extension of a request whose body is here, so that no timer is set for it
 SECURITY_HEADERS = [
     (b"strict-transport-security", b"max-age=31536000"),
@@ -45,6 +48,29 @@ class RequestLimits:
     burst: int  # requests of one key at once
 
 
+class RateLimit:
+    """Token buckets by caller; a rate of 0 switches the limit off."""
+
+    def __init__(self, rate_per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate_per_s
+        self._burst = float(burst)
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, caller: str) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
+        if not self._rate:
+            return 0.0
+        now = self._clock()
+        tokens, at = self._buckets.pop(caller, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - at) * self._rate)
+        missing = max(0.0, 1.0 - tokens)
+        self._buckets[caller] = (tokens if missing else tokens - 1.0, now)
+        if len(self._buckets) > MAX_CALLERS:
+            self._buckets.popitem(last=False)
+        return missing / self._rate
+
+
 class Guard:
     """The middleware."""
 
@@ -64,7 +90,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        call = self._begin(headers.get(b"traceparent"))
+        traceparent = headers.get(b"traceparent")
+        call = calls.begin(traceparent)
+        if self._service.tracing is not None:
+            self._service.tracing.begin(call, traceparent)
+        self._service.store.tick()
         scope.setdefault("state", {})["call"] = call
         answer = _Answer(send, call)
         try:
@@ -78,13 +108,6 @@ class Guard:
                 await response(scope, receive, answer)
         finally:
             self._finish(scope, call)
-
-    def _begin(self, traceparent: bytes | None) -> Call:
-        call = calls.begin(traceparent)
-        if self._service.tracing is not None:
-            self._service.tracing.begin(call, traceparent)
-        self._service.store.tick()
-        return call
 
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], call: Call) -> None:
         if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS_BYTES:

@@ -11,14 +11,16 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pydantic_core import to_json
 
 from cabstand.api.call import Call
 from cabstand.errors import CabstandError
 from cabstand.io.prediction_lines import PredictedRows, Record, line
-from cabstand.io.predictions import PredictionFiles
+
+if TYPE_CHECKING:
+    from cabstand.io.predictions import PredictionFiles
 
 logger = logging.getLogger(__name__)
 
@@ -106,35 +108,31 @@ class Threaded:
             self._files.close()
 
     def _drain(self) -> None:
-        with self._lock:
-            requests, predictions = self._requests.copy(), self._predictions.copy()
-            self._requests.clear()
-            self._predictions.clear()
-        if requests:
-            self._attempt(lambda: self._write(requests), len(requests))
-        if predictions:
-            self._attempt(lambda: self._store(predictions), len(predictions))
+        for queue, write in ((self._requests, self._write), (self._predictions, self._store)):
+            with self._lock:
+                records = queue.copy()
+                queue.clear()
+            try:
+                write(records)
+            except (CabstandError, OSError, ValueError) as error:  # ValueError: the stream was closed under us
+                if not self.dropped:
+                    logger.error("log not written: %s", error)
+                with self._lock:
+                    self.dropped += len(records)
 
     def _write(self, requests: list[Record]) -> None:
-        assert self._stream is not None
+        if self._stream is None or not requests:
+            return
         self._stream.write("".join(f"{to_json(one).decode()}\n" for one in requests))
         self._stream.flush()
 
     def _store(self, predictions: list[Record]) -> None:
-        assert self._files is not None
+        if self._files is None or not predictions:
+            return
         self._files.append(predictions)
         if time.monotonic() - self._retained_at > RETAIN_EVERY_S:
             self._retained_at = time.monotonic()
             self._files.retain(self._retention_days, datetime.now(UTC))
-
-    def _attempt(self, write: Callable[[], None], size: int) -> None:
-        try:
-            write()
-        except (CabstandError, OSError, ValueError) as error:  # ValueError: the stream was closed under us
-            if not self.dropped:
-                logger.error("log not written: %s", error)
-            with self._lock:
-                self.dropped += size
 
 
 class Immediate:

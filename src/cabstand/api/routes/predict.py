@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from fastapi import FastAPI, Request, Response
 
-from cabstand.api import hotspots, openapi
+from cabstand.api import openapi
 from cabstand.api.call import Call
 from cabstand.api.model import Answer
 from cabstand.api.openapi import BATCH, PREDICT
 from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, Predictions, json_response
+from cabstand.api.routes import hotspots
 from cabstand.api.schemas import Row, RowSchema
 from cabstand.api.service import Service
 from cabstand.api.store import ModelStore
@@ -126,8 +127,7 @@ def _one(service: Service, request: Request, chosen: Chosen) -> Response:
     call.problem = chosen.problem
     row = chosen.schema.one(call.body)
     answers = chosen.answer([row])
-    _record(service, call, chosen, [(0, row)], answers)
-    return json_response(_heading(call, chosen) | {"answer": answers[0]})
+    return json_response(_record(service, call, chosen, [(0, row)], answers) | {"answer": answers[0]})
 
 
 def _many(service: Service, request: Request, chosen: Chosen) -> Response:
@@ -135,15 +135,17 @@ def _many(service: Service, request: Request, chosen: Chosen) -> Response:
     call.problem = chosen.problem
     good, bad = chosen.schema.many(call.body)
     answers = chosen.answer([row for _, row in good])
-    _record(service, call, chosen, good, answers)
+    heading = _record(service, call, chosen, good, answers)
     in_order: list[Answer | None] = [None] * (len(good) + len(bad))
     for (index, _), answer in zip(good, answers, strict=True):
         in_order[index] = answer
-    return json_response(_heading(call, chosen) | {"answers": in_order, "errors": bad})
+    return json_response(heading | {"answers": in_order, "errors": bad})
 
 
-def _record(service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, Row]], answers: list[Answer]) -> None:
-    """Count the predicted rows and log them."""
+def _record(
+    service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, Row]], answers: list[Answer]
+) -> dict[str, object]:
+    """Count the predicted rows, log them, and return what every answer begins with."""
     problem, version, role = chosen[:3]
     call.version, call.n_rows = version, len(rows)
     labels = (("problem", problem), ("version", version), ("role", role))
@@ -151,9 +153,4 @@ def _record(service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, 
     at, latency_ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
     shared = (call.request_id, at, problem, version, role, call.key, latency_ms, call.trace_id)
     service.telemetry.predicted(PredictedRows(*shared, rows, answers))
-
-
-def _heading(call: Call, chosen: Chosen) -> dict[str, object]:
-    """Return what every answer begins with."""
-    problem, version, role = chosen[:3]
     return {"problem": problem, "version": version, "role": role, "request_id": call.request_id}
