@@ -79,8 +79,10 @@ def respond(error: Exception, call: Call) -> Response:
         code, detail = HTTP_PROBLEMS.get(error.status_code, ("error", "the request was refused"))
         return ApiError(error.status_code, code, detail, headers=error.headers).response(call.request_id)
     status, code, detail = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    if status >= 500:
-        _report(error, call)
+    if status >= 500:  # the error's class and place; never its text, which may quote the request
+        frames = [f"{at.filename}:{at.lineno} {at.name}" for at in traceback.extract_tb(error.__traceback__)]
+        extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
+        logger.error("request failed: %s", type(error).__name__, extra=extra)
     return ApiError(status, code, error.what if isinstance(error, DataError) else detail).response(call.request_id)
 
 
@@ -90,10 +92,3 @@ async def handle(request: Request, error: Exception) -> Response:
 
 
 HANDLED: tuple[type[Exception], ...] = (ApiError, CabstandError, HTTPException)
-
-
-def _report(error: Exception, call: Call) -> None:
-    """Log an error's class and place; never its text, which may quote the request."""
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
-    logger.error("request failed: %s", type(error).__name__, extra=extra)

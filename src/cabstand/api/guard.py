@@ -22,7 +22,6 @@ from cabstand.api.errors import ApiError, respond
 from cabstand.api.service import Service
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
-METRICS_PATH = "/metrics"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_HEADERS_BYTES = 32_768
 MAX_CALLERS = 10_000  # whose rates are remembered
@@ -117,7 +116,7 @@ class Guard:
             call.route = path
             return
         if self._limits.keys_required:
-            scope_wanted = "metrics" if path == METRICS_PATH else "predict"
+            scope_wanted = "metrics" if path == "/metrics" else "predict"
             call.key = await self._service.keyring.authenticate(headers, scope_wanted)
         caller = call.key if call.key != "-" else str((scope.get("client") or "-")[0])
         if wait_s := self._rate.wait_s(caller):

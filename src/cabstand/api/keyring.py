@@ -31,7 +31,8 @@ class Keyring:
 
     async def authenticate(self, headers: Mapping[bytes, bytes], scope: str) -> str:
         """Return the id of the key that a request presents, or raise a 401 or 403."""
-        presented = headers.get(b"x-api-key") or _bearer(headers.get(b"authorization", b""))
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        presented = headers.get(b"x-api-key") or (token.strip() if scheme.lower() == b"bearer" else b"")
         if not presented:
             raise _unauthorized("send an API key as `x-api-key`, or as `authorization: Bearer`")
         if self.stale():
@@ -69,11 +70,6 @@ class Keyring:
         if known is None or not same or known.revoked_at is not None:
             return None
         return known if known.expires_at is None or known.valid(datetime.now(UTC)) else None
-
-
-def _bearer(value: bytes) -> bytes:
-    scheme, _, token = value.partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _unauthorized(detail: str) -> ApiError:

@@ -67,7 +67,12 @@ class RowSchema:
         except ValidationError as error:
             found = self._each(body, error)
         if not found[0]:
-            raise ApiError(422, "invalid-request", "no row of the batch is valid", errors=_flat(found[1]))
+            errors = [
+                {"pointer": f"/rows/{one['row']}{entry['pointer']}", "detail": entry["detail"]}
+                for one in found[1]
+                for entry in one["errors"]
+            ]
+            raise ApiError(422, "invalid-request", "no row of the batch is valid", errors=errors[:MAX_ERRORS])
         return found
 
     def columns(self, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
@@ -162,15 +167,6 @@ def _entries(error: ValidationError) -> list[dict[str, str]]:
         }
         for entry in _listed(error)[:MAX_ERRORS]
     ]
-
-
-def _flat(bad: list[RowError]) -> list[dict[str, str]]:
-    entries = [
-        {"pointer": f"/rows/{one['row']}{entry['pointer']}", "detail": entry["detail"]}
-        for one in bad
-        for entry in one["errors"]
-    ]
-    return entries[:MAX_ERRORS]
 
 
 def _pointer(location: Sequence[str | int]) -> str:

@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 MAX_PENDING = 20_000
 # A thread that writes takes the interpreter's lock from the one that answers, so it writes seldom.
 PAUSE_S = 0.25
-RETAIN_EVERY_S = 3600.0
 # The metrics in the line of a Lambda function's request, in CloudWatch's units.
 UNITS = {
     "Requests": "Count",
@@ -130,7 +129,7 @@ class Threaded:
         if self._files is None or not predictions:
             return
         self._files.append(predictions)
-        if time.monotonic() - self._retained_at > RETAIN_EVERY_S:
+        if time.monotonic() - self._retained_at > 3600:
             self._retained_at = time.monotonic()
             self._files.retain(self._retention_days, datetime.now(UTC))
 
@@ -171,17 +170,14 @@ class Immediate:
             "_aws": {"Timestamp": int(at * 1000), "CloudWatchMetrics": [self._directive]},
         }
         predictions, self._held = self._held, []
-        self._write(b"".join([*map(line, predictions), to_json(request), b"\n"]).decode())
-
-    def close(self) -> None:
-        """Nothing is pending."""
-
-    def _write(self, text: str) -> None:
         try:
-            self._stream.write(text)
+            self._stream.write(b"".join([*map(line, predictions), to_json(request), b"\n"]).decode())
             self._stream.flush()
         except (OSError, ValueError):
             self.dropped += 1
+
+    def close(self) -> None:
+        """Nothing is pending."""
 
 
 Telemetry = Threaded | Immediate

@@ -25,7 +25,6 @@ NAME = "hotspots"
 POINT = RowSchema(COORDINATES)
 DECIMALS = 6
 NOT_A_BOX = "write west,south,east,north in degrees, smaller first"
-MAX_NAME = 40  # characters shown of a parameter's name that the caller made up
 _NUMBER = "-?[0-9]{1,3}(\\.[0-9]{1,12})?"
 _BOX = {
     "type": "string",
@@ -93,8 +92,8 @@ def _page(query: Mapping[str, str]) -> Page:
     try:
         return Page.model_validate(dict(query))
     except ValidationError as error:
-        errors = [
-            {"parameter": str(one["loc"][0])[:MAX_NAME], "detail": one["msg"].removeprefix("Value error, ")}
+        errors = [  # a name that the caller made up may be long
+            {"parameter": str(one["loc"][0])[:40], "detail": one["msg"].removeprefix("Value error, ")}
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         ]
     detail = f"{errors[0]['parameter']}: {errors[0]['detail']}"

@@ -19,8 +19,6 @@ from cabstand.api.responses import Health, Json, Models, Ready, Root, ServedProb
 from cabstand.api.service import Service
 from cabstand.api.store import Served
 
-LINKS = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
-
 
 def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
@@ -28,7 +26,8 @@ def register(app: FastAPI, service: Service) -> None:
 
     @app.get("/", tags=["service"], summary="Name, version and links", responses=openapi.answer(Root))
     async def root(_: Request) -> Response:
-        return json_response(Root(name="cabstand", version=__version__, links=LINKS))
+        links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
+        return json_response(Root(name="cabstand", version=__version__, links=links))
 
     @app.get("/healthz", tags=["service"], summary="Alive", responses=openapi.answer(Health))
     async def healthz(_: Request) -> Response:
