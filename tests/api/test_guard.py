@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from cabstand.api.guard import RateLimit
 from cabstand.api.keyring import Keyring
-from cabstand.api.limits import RateLimit
 from cabstand.errors import StorageError
 from cabstand.io import keys
 from cabstand.settings import Settings

@@ -35,20 +35,9 @@ HTTP_PROBLEMS = {404: ("not-found", "no such address"), 405: ("method-not-allowe
 
 
 class ApiError(Exception):
-    """An error that is answered with a problem.
+    """An error that is answered with a problem, whose `type` ends with `code`.
 
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    code : str
-        Short name, the last part of the problem's `type`.
-    detail : str
-        What the caller should know.
-    errors : list, optional
-        One entry for each wrong field: `pointer` (JSON pointer into the body) or `parameter`, and `detail`.
-    headers : mapping, optional
-        Additional response headers.
+    Each of `errors` has a `detail`, and a `pointer` (JSON pointer into the body) or the name of a `parameter`.
     """
 
     def __init__(
@@ -82,23 +71,19 @@ class ApiError(Exception):
         return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-def translate(error: Exception) -> ApiError:
-    """Return the problem that answers an exception."""
+def respond(error: Exception, call: Call) -> Response:
+    """Return the problem that answers an exception, and log the exception if it is not the caller's fault."""
     if isinstance(error, ApiError):
-        return error
+        return error.response(call.request_id)
     if isinstance(error, HTTPException):
         code, detail = HTTP_PROBLEMS.get(error.status_code, ("error", "the request was refused"))
-        return ApiError(error.status_code, code, detail, headers=error.headers)
+        return ApiError(error.status_code, code, detail, headers=error.headers).response(call.request_id)
     status, code, detail = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    return ApiError(status, code, error.what if isinstance(error, DataError) else detail)
-
-
-def respond(error: Exception, call: Call) -> Response:
-    """Return the response to an exception, and log the exception if it is not the caller's fault."""
-    problem = translate(error)
-    if problem is not error and problem.status >= 500:
-        _report(error, call)
-    return problem.response(call.request_id)
+    if status >= 500:  # the error's class and place; never its text, which may quote the request
+        frames = [f"{at.filename}:{at.lineno} {at.name}" for at in traceback.extract_tb(error.__traceback__)]
+        extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
+        logger.error("request failed: %s", type(error).__name__, extra=extra)
+    return ApiError(status, code, error.what if isinstance(error, DataError) else detail).response(call.request_id)
 
 
 async def handle(request: Request, error: Exception) -> Response:
@@ -107,10 +92,3 @@ async def handle(request: Request, error: Exception) -> Response:
 
 
 HANDLED: tuple[type[Exception], ...] = (ApiError, CabstandError, HTTPException)
-
-
-def _report(error: Exception, call: Call) -> None:
-    """Log an error's class and place; never its text, which may quote the request."""
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
-    logger.error("request failed: %s", type(error).__name__, extra=extra)

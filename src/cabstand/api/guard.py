@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
@@ -16,13 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cabstand.api import call as calls
 from cabstand.api.call import Call
 from cabstand.api.errors import ApiError, respond
-from cabstand.api.limits import RateLimit
 from cabstand.api.service import Service
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
-METRICS_PATH = "/metrics"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 MAX_HEADERS_BYTES = 32_768
+MAX_CALLERS = 10_000  # whose rates are remembered
+ARRIVED = "cabstand.arrived"  # ASGI extension of a request whose body is here, so that no timer is set for it
 SECURITY_HEADERS = [
     (b"strict-transport-security", b"max-age=31536000"),
     (b"x-content-type-options", b"nosniff"),
@@ -35,41 +38,40 @@ CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancest
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What the guard holds requests to.
-
-    Attributes
-    ----------
-    keys_required : bool
-        Whether routes that are not public need an API key.
-    max_body_bytes : int
-        Largest request body.
-    timeout_s : float or None
-        Longest time that a body may take to arrive; None leaves that to the gateway.
-    rate_per_s : float
-        Requests a second of one key; 0 leaves that to the gateway.
-    burst : int
-        Requests of one key at once.
-    """
+    """What the guard holds requests to; a limit of None or 0 is left to the gateway."""
 
     keys_required: bool
     max_body_bytes: int
-    timeout_s: float | None
-    rate_per_s: float
-    burst: int
+    timeout_s: float | None  # for a body to arrive
+    rate_per_s: float  # of one key
+    burst: int  # requests of one key at once
+
+
+class RateLimit:
+    """Token buckets by caller; a rate of 0 switches the limit off."""
+
+    def __init__(self, rate_per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate_per_s
+        self._burst = float(burst)
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, caller: str) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
+        if not self._rate:
+            return 0.0
+        now = self._clock()
+        tokens, at = self._buckets.pop(caller, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - at) * self._rate)
+        missing = max(0.0, 1.0 - tokens)
+        self._buckets[caller] = (tokens if missing else tokens - 1.0, now)
+        if len(self._buckets) > MAX_CALLERS:
+            self._buckets.popitem(last=False)
+        return missing / self._rate
 
 
 class Guard:
-    """The middleware.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What is guarded.
-    limits : RequestLimits
-        What requests are held to.
-    service : Service
-        Keys, metrics and logs.
-    """
+    """The middleware."""
 
     def __init__(self, app: ASGIApp, *, limits: RequestLimits, service: Service) -> None:
         self._app = app
@@ -87,13 +89,17 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        call = self._begin(headers.get(b"traceparent"))
+        traceparent = headers.get(b"traceparent")
+        call = calls.begin(traceparent)
+        if self._service.tracing is not None:
+            self._service.tracing.begin(call, traceparent)
+        self._service.store.tick()
         scope.setdefault("state", {})["call"] = call
         answer = _Answer(send, call)
         try:
             await self._admit(scope, headers, call)
             if scope["method"] == "POST":
-                receive = _replay(await self._body(headers, receive))
+                call.body = await self._body(scope, headers, receive)
             await self._app(scope, receive, answer)
         except Exception as error:
             response = respond(error, call)
@@ -101,13 +107,6 @@ class Guard:
                 await response(scope, receive, answer)
         finally:
             self._finish(scope, call)
-
-    def _begin(self, traceparent: bytes | None) -> Call:
-        call = calls.begin(traceparent)
-        if self._service.tracing is not None:
-            self._service.tracing.begin(call, traceparent)
-        self._service.store.tick()
-        return call
 
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], call: Call) -> None:
         if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS_BYTES:
@@ -117,18 +116,20 @@ class Guard:
             call.route = path
             return
         if self._limits.keys_required:
-            scope_wanted = "metrics" if path == METRICS_PATH else "predict"
+            scope_wanted = "metrics" if path == "/metrics" else "predict"
             call.key = await self._service.keyring.authenticate(headers, scope_wanted)
         caller = call.key if call.key != "-" else str((scope.get("client") or "-")[0])
         if wait_s := self._rate.wait_s(caller):
             after = {"retry-after": str(math.ceil(wait_s))}
             raise ApiError(429, "too-many-requests", "this key's rate is used up", headers=after)
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         limit = self._limits.max_body_bytes
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or len(declared) > 18 or int(declared) > limit:
             raise _too_large(limit)
+        if ARRIVED in scope.get("extensions", ()):
+            return await _read(receive, limit)
         try:
             async with asyncio.timeout(self._limits.timeout_s):
                 return await _read(receive, limit)
@@ -184,15 +185,6 @@ async def _read(receive: Receive, limit: int) -> bytes:
             raise _too_large(limit)
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def _replay(body: bytes) -> Receive:
-    """Return what gives a route the body that has been read."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
 
 
 def _too_large(limit: int) -> ApiError:

@@ -20,15 +20,7 @@ _NOBODY = digest("nobody")
 
 
 class Keyring:
-    """The keys in force.
-
-    Parameters
-    ----------
-    load : callable
-        Returns the stored keys; when it fails, the last ones stay in force.
-    refresh_s : float
-        Age at which they are read again before the next request is checked.
-    """
+    """The keys in force; those older than `refresh_s` are read again before the next request is checked."""
 
     def __init__(self, load: Callable[[], list[ApiKey]], refresh_s: float) -> None:
         self._load = load
@@ -38,14 +30,9 @@ class Keyring:
         self._lock = threading.Lock()
 
     async def authenticate(self, headers: Mapping[bytes, bytes], scope: str) -> str:
-        """Return the id of the key that a request presents.
-
-        Raises
-        ------
-        ApiError
-            401 without a valid key, 403 if the key lacks the scope.
-        """
-        presented = headers.get(b"x-api-key") or _bearer(headers.get(b"authorization", b""))
+        """Return the id of the key that a request presents, or raise a 401 or 403."""
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        presented = headers.get(b"x-api-key") or (token.strip() if scheme.lower() == b"bearer" else b"")
         if not presented:
             raise _unauthorized("send an API key as `x-api-key`, or as `authorization: Bearer`")
         if self.stale():
@@ -83,11 +70,6 @@ class Keyring:
         if known is None or not same or known.revoked_at is not None:
             return None
         return known if known.expires_at is None or known.valid(datetime.now(UTC)) else None
-
-
-def _bearer(value: bytes) -> bytes:
-    scheme, _, token = value.partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _unauthorized(detail: str) -> ApiError:

@@ -22,21 +22,10 @@ Answer = dict[str, Any]
 
 
 class Model:
-    """A bundle that is ready to answer.
+    """A bundle that is ready to answer; `read` returns the bytes of a file of the bundle by its name.
 
-    Parameters
-    ----------
-    problem : Problem
-        Whose feature function is used.
-    manifest : Manifest
-        The bundle's.
-    read : callable
-        Returns the bytes of a file of the bundle by its name.
-
-    Raises
-    ------
-    DataError
-        If a file is not what the manifest says, is not one that cabstand writes, or does not answer its own example.
+    Raises a DataError if a file is not what the manifest says, or not one that cabstand writes, or if the bundle does
+    not answer its own example.
     """
 
     def __init__(self, problem: Problem, manifest: Manifest, read: Callable[[str], bytes]) -> None:
@@ -44,7 +33,8 @@ class Model:
         onnx_check.check(files[MODEL], f"{manifest.problem} {manifest.version} {MODEL}")
         self.manifest = manifest
         self.schema = RowSchema(manifest.fields)
-        self.hotspots = _hotspots(manifest, read)
+        has_hotspots = HOTSPOTS in manifest.files
+        self.hotspots = CoreIndex.load(check_file(manifest, HOTSPOTS, read(HOTSPOTS))) if has_hotspots else None
         self._predictor = Predictor(problem, manifest, files)
         self._name = str(manifest.target["name"])
         self._names = [self._name if name == "point" else name for name in manifest.outputs]
@@ -109,12 +99,6 @@ def _rounded(values: NDArray[Any]) -> list[float]:
         return [round(values.item(), DECIMALS)]
     rounded: list[float] = np.round(values.astype(float), DECIMALS).tolist()
     return rounded
-
-
-def _hotspots(manifest: Manifest, read: Callable[[str], bytes]) -> CoreIndex | None:
-    if HOTSPOTS not in manifest.files:
-        return None
-    return CoreIndex.load(check_file(manifest, HOTSPOTS, read(HOTSPOTS)))
 
 
 def _moment(text: str) -> datetime:

@@ -29,13 +29,7 @@ _LISTS = re.compile(
 
 
 def check(model: bytes, where: str = "model.onnx") -> None:
-    """Raise unless a model holds only what our own models can hold.
-
-    Raises
-    ------
-    DataError
-        If it is not ONNX, too large, names an operator outside the list, another file, a function or a subgraph.
-    """
+    """Raise a DataError unless a model holds only what our own models can hold."""
     if len(model) > MAX_BYTES:
         raise DataError(f"{len(model):,} bytes, more than the {MAX_BYTES:,} allowed", where=where)
     try:

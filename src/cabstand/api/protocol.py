@@ -11,6 +11,8 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from cabstand.api.guard import ARRIVED
+
 HEAD_S = 5.0
 SEND_S = 15.0
 MAX_HEAD_BYTES = 32_768
@@ -46,8 +48,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Wait for nothing more of this request."""
+        """Wait for nothing more of this request, and tell the guard that it need not either."""
         self._wait(None)
+        self.scope["extensions"] = {ARRIVED: {}}
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:

@@ -6,7 +6,7 @@ and NaN, infinity or 1e400 fail like any other number out of bounds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,7 @@ COORDINATES = (
 
 
 class RowSchema:
-    """The valid rows of a request.
-
-    Parameters
-    ----------
-    fields : sequence of Field
-        The request's fields.
-    """
+    """The valid rows of a request."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = tuple(fields)
@@ -59,13 +53,7 @@ class RowSchema:
         self._loose = SchemaValidator(_body(core_schema.list_schema(min_length=1, max_length=MAX_ROWS)))
 
     def one(self, body: bytes) -> Row:
-        """Return the row of a body.
-
-        Raises
-        ------
-        ApiError
-            400 if it is not JSON, 422 with one entry a wrong field.
-        """
+        """Return the row of a body, or raise a 400 (not JSON) or 422 with an entry for each wrong field."""
         try:
             row: Row = self._row.validate_json(body)
         except ValidationError as error:
@@ -73,24 +61,24 @@ class RowSchema:
         return row
 
     def many(self, body: bytes) -> tuple[list[tuple[int, Row]], list[RowError]]:
-        """Return the good rows of a batch with their index, and an entry for each bad one.
-
-        Raises
-        ------
-        ApiError
-            If the body is not a batch, or no row of it is good.
-        """
+        """Return the good rows of a batch with their index, and an entry for each bad one; a 422 if none is good."""
         try:
             return list(enumerate(self._rows.validate_json(body)["rows"])), []
         except ValidationError as error:
             found = self._each(body, error)
         if not found[0]:
-            raise ApiError(422, "invalid-request", "no row of the batch is valid", errors=_flat(found[1]))
+            errors = [
+                {"pointer": f"/rows/{one['row']}{entry['pointer']}", "detail": entry["detail"]}
+                for one in found[1]
+                for entry in one["errors"]
+            ]
+            raise ApiError(422, "invalid-request", "no row of the batch is valid", errors=errors[:MAX_ERRORS])
         return found
 
     def columns(self, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         """Return valid rows as the columns that feature functions read, (n,) each."""
-        return {name: np.array([_filled(row.get(name)) for row in rows], kind) for name, kind in self._columns}
+        # None, an optional number that was left out, becomes NaN.
+        return {name: np.array([row.get(name) for row in rows], kind) for name, kind in self._columns}
 
     def json_schema(self) -> dict[str, Any]:
         """Return the row as OpenAPI 3.1 describes it."""
@@ -129,39 +117,20 @@ def refusal(error: ValidationError) -> ApiError:
 
 
 def _value(one: Field) -> core_schema.CoreSchema:
-    return _BY_KIND[one.kind](one)
-
-
-def _number(one: Field) -> core_schema.CoreSchema:
+    if one.kind == "timestamp":
+        return core_schema.str_schema(strict=True, pattern=TIMESTAMP)
+    if one.kind == "category":
+        return core_schema.literal_schema(list(one.choices or ()))
+    if one.kind == "integer":
+        low, high = _whole(one)
+        return core_schema.int_schema(strict=True, ge=low, le=high)
     number = core_schema.float_schema(strict=True, allow_inf_nan=False, ge=one.minimum, le=one.maximum)
     return core_schema.nullable_schema(number) if one.optional else number
-
-
-def _integer(one: Field) -> core_schema.CoreSchema:
-    low, high = _whole(one)
-    return core_schema.int_schema(strict=True, ge=low, le=high)
 
 
 def _whole(one: Field) -> tuple[int, int]:
     low = -(2**53) if one.minimum is None else int(one.minimum)
     return low, 2**53 if one.maximum is None else int(one.maximum)
-
-
-def _category(one: Field) -> core_schema.CoreSchema:
-    return core_schema.literal_schema(list(one.choices or ()))
-
-
-def _timestamp(one: Field) -> core_schema.CoreSchema:
-    del one
-    return core_schema.str_schema(strict=True, pattern=TIMESTAMP)
-
-
-_BY_KIND: dict[str, Callable[[Field], core_schema.CoreSchema]] = {
-    "number": _number,
-    "integer": _integer,
-    "category": _category,
-    "timestamp": _timestamp,
-}
 
 
 def _body(rows: core_schema.CoreSchema) -> core_schema.CoreSchema:
@@ -184,10 +153,6 @@ def _describe(one: Field) -> dict[str, Any]:
     return schema | ({"examples": [one.example]} if one.example is not None else {})
 
 
-def _filled(value: Any) -> Any:
-    return np.nan if value is None else value  # an optional number that was left out
-
-
 def _listed(error: ValidationError) -> list[Any]:
     if error.error_count() > 10_000:  # a list of them would cost more than the whole request
         raise ApiError(422, "invalid-request", f"{error.error_count()} invalid values")
@@ -195,20 +160,13 @@ def _listed(error: ValidationError) -> list[Any]:
 
 
 def _entries(error: ValidationError) -> list[dict[str, str]]:
-    return [{"pointer": _pointer(entry["loc"]), "detail": _detail(entry)} for entry in _listed(error)[:MAX_ERRORS]]
-
-
-def _detail(entry: Any) -> str:
-    return NOT_A_TIME if entry["type"] == "string_pattern_mismatch" else str(entry["msg"])
-
-
-def _flat(bad: list[RowError]) -> list[dict[str, str]]:
-    entries = [
-        {"pointer": f"/rows/{one['row']}{entry['pointer']}", "detail": entry["detail"]}
-        for one in bad
-        for entry in one["errors"]
+    return [
+        {
+            "pointer": _pointer(entry["loc"]),
+            "detail": NOT_A_TIME if entry["type"] == "string_pattern_mismatch" else str(entry["msg"]),
+        }
+        for entry in _listed(error)[:MAX_ERRORS]
     ]
-    return entries[:MAX_ERRORS]
 
 
 def _pointer(location: Sequence[str | int]) -> str:

@@ -16,31 +16,13 @@ from cabstand.api.protocol import HEAD_S, LimitedProtocol
 from cabstand.errors import TaskError
 from cabstand.settings import Settings
 
-MAX_CONNECTIONS = 1_024
-DRAIN_S = 20
-KEEP_ALIVE_S = 10
-GARBAGE_AFTER = 20_000
-
 
 def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
-    """Serve until SIGINT or SIGTERM, then finish what has begun.
-
-    Parameters
-    ----------
-    settings : Settings
-        The settings in force.
-    host, port : str, int
-        Where to listen; port 0 takes a free one.
-
-    Raises
-    ------
-    TaskError
-        If the address is taken or not this machine's.
-    """
+    """Serve until SIGINT or SIGTERM, then finish what has begun; port 0 takes a free one."""
     app = create_app(settings)
     # Requests leave hardly a cycle: collect garbage seldom, and never among what stays for good.
     gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER, 50, 20)
+    gc.set_threshold(20_000, 50, 20)
     listener = _listen(host, port)
     # The guard answers a slow client with a 408; the connection is closed a while after.
     limited = type("Limited", (LimitedProtocol,), {"body_s": settings.api_timeout_s + HEAD_S})
@@ -52,9 +34,9 @@ def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
-        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=20,
+        limit_concurrency=1_024,
     )
     with listener:
         _Server(config).run(sockets=[listener])

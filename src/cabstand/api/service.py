@@ -12,7 +12,6 @@ from cabstand.api.metrics import Metrics
 from cabstand.api.store import REFUSED, ModelStore
 from cabstand.api.telemetry import Immediate, Telemetry, Threaded
 from cabstand.io import keys
-from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +45,12 @@ def build(settings: Settings) -> Service:
     metrics.gauge(
         "cabstand_log_dropped", "Log lines and predictions that were dropped.", lambda: {(): telemetry.dropped}
     )
-    return Service(metrics, store, keyring, telemetry, _tracing(settings))
+    tracing = None
+    if settings.otlp_endpoint:
+        from cabstand.api.tracing import Tracing
+
+        tracing = Tracing(settings.otlp_endpoint, at_once=settings.on_lambda)
+    return Service(metrics, store, keyring, telemetry, tracing)
 
 
 def listed(text: str) -> list[str]:
@@ -54,18 +58,12 @@ def listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _tracing(settings: Settings) -> Tracing | None:
-    if not settings.otlp_endpoint:
-        return None
-    from cabstand.api.tracing import Tracing
-
-    return Tracing(settings.otlp_endpoint, at_once=settings.on_lambda)
-
-
 def _telemetry(settings: Settings, store: ModelStore, metrics: Metrics) -> Telemetry:
     kind = settings.prediction_log
     if kind == "stdout" or (kind == "auto" and settings.on_lambda):
         return Immediate(gauges=_bundle_gauges(store, metrics))
+    from cabstand.io.predictions import PredictionFiles  # a function does without SQLite
+
     files = PredictionFiles(settings.home / "predictions", keep_open=True) if kind != "off" else None
     quiet = settings.log_level.upper() not in {"DEBUG", "INFO"}
     return Threaded(files, None if quiet else sys.stderr, settings.prediction_retention_days)

@@ -51,23 +51,10 @@ class Served:
 
 
 class ModelStore:
-    """The models in force.
+    """The models in force: `served`, by problem, is replaced and never changed.
 
-    Parameters
-    ----------
-    artifacts : str
-        URI of the store of bundles and pointers.
-    problems : sequence of str
-        Names or files of the problems served; none serves every problem that has a pointer.
-    refresh_s : float
-        Shortest time between two refreshes.
-    metrics : Metrics
-        Counts refused bundles, and refreshes at which the store did not answer.
-
-    Attributes
-    ----------
-    served : dict of str to Served
-        What serves now, by problem; replaced, never changed.
+    `artifacts` is the URI of the store of bundles and pointers. `problems` are names or files; none stands for every
+    problem that has a pointer. `refresh_s` is the shortest time between two refreshes.
     """
 
     def __init__(self, artifacts: str, problems: Sequence[str], refresh_s: float, metrics: Metrics) -> None:
@@ -89,13 +76,7 @@ class ModelStore:
         metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
 
     def find(self, problem: str) -> Served:
-        """Return what serves a problem.
-
-        Raises
-        ------
-        ApiError
-            404 for a problem that is not served, 503 while nothing is loaded.
-        """
+        """Return what serves a problem; a 404 if nothing does, a 503 while nothing is loaded."""
         served = self.served.get(problem)
         if served is None:
             self.require_ready()

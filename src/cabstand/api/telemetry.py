@@ -11,21 +11,22 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pydantic_core import to_json
 
 from cabstand.api.call import Call
 from cabstand.errors import CabstandError
 from cabstand.io.prediction_lines import PredictedRows, Record, line
-from cabstand.io.predictions import PredictionFiles
+
+if TYPE_CHECKING:
+    from cabstand.io.predictions import PredictionFiles
 
 logger = logging.getLogger(__name__)
 
 MAX_PENDING = 20_000
 # A thread that writes takes the interpreter's lock from the one that answers, so it writes seldom.
 PAUSE_S = 0.25
-RETAIN_EVERY_S = 3600.0
 # The metrics in the line of a Lambda function's request, in CloudWatch's units.
 UNITS = {
     "Requests": "Count",
@@ -61,17 +62,7 @@ def request_record(call: Call, method: str, latency_s: float, at: float) -> Reco
 
 
 class Threaded:
-    """Telemetry by a thread: predictions to files (if there are any), request lines to a stream.
-
-    Parameters
-    ----------
-    files : PredictionFiles or None
-        The prediction log; None keeps none.
-    stream : text file, optional
-        Where request lines go; None writes none.
-    retention_days : int
-        What is older is deleted, every hour.
-    """
+    """Telemetry by a thread: predictions to files, request lines to a stream; None of either leaves them out."""
 
     def __init__(self, files: PredictionFiles | None, stream: TextIO | None, retention_days: int) -> None:
         self.dropped = 0
@@ -116,48 +107,37 @@ class Threaded:
             self._files.close()
 
     def _drain(self) -> None:
-        with self._lock:
-            requests, predictions = self._requests.copy(), self._predictions.copy()
-            self._requests.clear()
-            self._predictions.clear()
-        if requests:
-            self._attempt(lambda: self._write(requests), len(requests))
-        if predictions:
-            self._attempt(lambda: self._store(predictions), len(predictions))
+        for queue, write in ((self._requests, self._write), (self._predictions, self._store)):
+            with self._lock:
+                records = queue.copy()
+                queue.clear()
+            try:
+                write(records)
+            except (CabstandError, OSError, ValueError) as error:  # ValueError: the stream was closed under us
+                if not self.dropped:
+                    logger.error("log not written: %s", error)
+                with self._lock:
+                    self.dropped += len(records)
 
     def _write(self, requests: list[Record]) -> None:
-        assert self._stream is not None
+        if self._stream is None or not requests:
+            return
         self._stream.write("".join(f"{to_json(one).decode()}\n" for one in requests))
         self._stream.flush()
 
     def _store(self, predictions: list[Record]) -> None:
-        assert self._files is not None
+        if self._files is None or not predictions:
+            return
         self._files.append(predictions)
-        if time.monotonic() - self._retained_at > RETAIN_EVERY_S:
+        if time.monotonic() - self._retained_at > 3600:
             self._retained_at = time.monotonic()
             self._files.retain(self._retention_days, datetime.now(UTC))
-
-    def _attempt(self, write: Callable[[], None], size: int) -> None:
-        try:
-            write()
-        except (CabstandError, OSError, ValueError) as error:  # ValueError: the stream was closed under us
-            if not self.dropped:
-                logger.error("log not written: %s", error)
-            with self._lock:
-                self.dropped += size
 
 
 class Immediate:
     """Telemetry of a Lambda function: lines on stdout before the answer, as it may be frozen right after.
 
     CloudWatch reads the metrics from the request's line (embedded metric format), so no call is made for them.
-
-    Parameters
-    ----------
-    stream : text file, optional
-        Where lines go; by default stdout.
-    gauges : callable, optional
-        Returns further metrics of each request's line.
     """
 
     def __init__(self, stream: TextIO | None = None, gauges: Callable[[], dict[str, float]] = dict) -> None:
@@ -190,17 +170,14 @@ class Immediate:
             "_aws": {"Timestamp": int(at * 1000), "CloudWatchMetrics": [self._directive]},
         }
         predictions, self._held = self._held, []
-        self._write(b"".join([*map(line, predictions), to_json(request), b"\n"]).decode())
-
-    def close(self) -> None:
-        """Nothing is pending."""
-
-    def _write(self, text: str) -> None:
         try:
-            self._stream.write(text)
+            self._stream.write(b"".join([*map(line, predictions), to_json(request), b"\n"]).decode())
             self._stream.flush()
         except (OSError, ValueError):
             self.dropped += 1
+
+    def close(self) -> None:
+        """Nothing is pending."""
 
 
 Telemetry = Threaded | Immediate

@@ -10,19 +10,9 @@ from cabstand.errors import ConfigError
 
 
 class Tracing:
-    """One span for each request, sent to a collector (OTLP over HTTP).
+    """One span for each request, sent to a collector (OTLP over HTTP) whose address has no `/v1/traces` yet.
 
-    Parameters
-    ----------
-    endpoint : str
-        The collector's address, without `/v1/traces`.
-    at_once : bool
-        Send each span before the answer leaves: for a process that may be frozen right after.
-
-    Raises
-    ------
-    ConfigError
-        If OpenTelemetry is not installed.
+    `at_once` sends each span before the answer leaves: for a process that may be frozen right after.
     """
 
     def __init__(self, endpoint: str, *, at_once: bool) -> None:

@@ -13,6 +13,9 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
 
 from cabstand.errors import StorageError
 from cabstand.io.locked_files import append_whole, aside, is_at, locked, replace_lines
@@ -28,12 +31,10 @@ CREATE INDEX IF NOT EXISTS predictions_by_time ON predictions (problem, at);
 """
 
 
-# One statement for any number of lines: one for each row would release the interpreter's lock and wait for it again,
-# which a server under load keeps busy.
-_INSERT = f"""
-INSERT INTO predictions ({", ".join(COLUMNS)})
-SELECT {", ".join(f"json_extract(value, '$.{name}')" for name in COLUMNS)} FROM json_each(?)
-"""  # noqa: S608
+# Many rows a statement: one each would release the interpreter's lock and wait for it again, which a server under load
+# keeps busy. SQLite takes 32,766 values a statement.
+_ROWS_A_STATEMENT = 2_000
+_ROW = f"({', '.join('?' * len(COLUMNS))})"
 
 
 class PredictionFiles:
@@ -55,7 +56,7 @@ class PredictionFiles:
         for record in records:
             by_day.setdefault(record["at"][:10], []).append(line(record))
         with self._errors():
-            self._insert([*chain.from_iterable(by_day.values())])
+            self._insert(records)
             for day, lines in by_day.items():
                 with locked(self.folder / f"{day}.jsonl", "ab") as file:
                     append_whole(file, b"".join(lines))
@@ -109,11 +110,14 @@ class PredictionFiles:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # removes it from a running service's journal too
             return deleted.rowcount
 
-    def _insert(self, lines: Sequence[bytes]) -> None:
+    def _insert(self, records: Sequence[Record]) -> None:
         done = False
         try:
             with self._open() as connection:
-                connection.execute(_INSERT, (f"[{b','.join(lines).decode()}]",))
+                for first in range(0, len(records), _ROWS_A_STATEMENT):
+                    values = [_values(record) for record in records[first : first + _ROWS_A_STATEMENT]]
+                    insert = f"INSERT INTO predictions VALUES {', '.join([_ROW] * len(values))}"  # noqa: S608
+                    connection.execute(insert, [*chain.from_iterable(values)])
             done = True
         finally:
             if not (done and self._keep_open):
@@ -156,3 +160,8 @@ class PredictionFiles:
             yield
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"prediction log: {error}", where=self.folder) from error
+
+
+def _values(record: Record) -> list[Any]:
+    *plain, features, answer = (record[name] for name in COLUMNS)
+    return [*plain, *(to_json(one, inf_nan_mode="null").decode() for one in (features, answer))]

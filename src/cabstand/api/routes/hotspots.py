@@ -1,19 +1,30 @@
-"""`GET /v1/hotspots`: the hotspots in force as GeoJSON, by box and page."""
+"""Hotspots as answers: `GET /v1/hotspots`, all of them as GeoJSON by box and page, and the one near a point."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import FastAPI, Request, Response
+from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from cabstand.api import hotspots, openapi
+from cabstand.api import openapi
 from cabstand.api.errors import MAX_ERRORS, ApiError
+from cabstand.api.model import Model
 from cabstand.api.responses import GeoJson, Hotspots
+from cabstand.api.schemas import COORDINATES, Row, RowSchema
 from cabstand.api.service import Service
+from cabstand.api.store import ModelStore
+from cabstand.clustering.core_index import CoreIndex
 
-MAX_NAME = 40  # characters shown of a parameter's name that the caller made up
+Box = tuple[float, float, float, float]
+NAME = "hotspots"
+POINT = RowSchema(COORDINATES)
+DECIMALS = 6
+NOT_A_BOX = "write west,south,east,north in degrees, smaller first"
 _NUMBER = "-?[0-9]{1,3}(\\.[0-9]{1,12})?"
 _BOX = {
     "type": "string",
@@ -22,12 +33,23 @@ _BOX = {
 }
 
 
+def parse_box(text: str) -> Box:
+    """Return `west,south,east,north` in degrees, or raise a ValueError."""
+    try:
+        west, south, east, north = map(float, text.split(","))
+    except ValueError:
+        raise ValueError(NOT_A_BOX) from None
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        raise ValueError(NOT_A_BOX)
+    return west, south, east, north
+
+
 class Page(BaseModel):
     """The query of a page of hotspots."""
 
     model_config = ConfigDict(extra="forbid")
 
-    bbox: Annotated[Any, AfterValidator(hotspots.parse_box), WithJsonSchema(_BOX)] = Field(
+    bbox: Annotated[Any, AfterValidator(parse_box), WithJsonSchema(_BOX)] = Field(
         None, description="west,south,east,north in degrees."
     )
     after: int = Field(-1, ge=-1, le=2**31 - 1, description="Id of the last hotspot of the page before.")
@@ -53,15 +75,15 @@ def register(app: FastAPI, service: Service) -> None:
     )
     async def page(request: Request) -> Response:
         asked = _page(request.query_params)
-        model, index = hotspots.champion(service.store)
-        summary = hotspots.summary(index)
-        rows, more = summary.page(asked.bbox, asked.after, asked.limit)
+        model, index = champion(service.store)
+        found = summary(index)
+        rows, more = found.page(asked.bbox, asked.after, asked.limit)
         return GeoJson(
             {
                 "type": "FeatureCollection",
                 "version": model.version,
-                "features": [summary.feature(row) for row in rows],
-                "next": int(summary.ids[rows[-1]]) if more else None,
+                "features": [found.feature(row) for row in rows],
+                "next": int(found.ids[rows[-1]]) if more else None,
             }
         )
 
@@ -70,9 +92,78 @@ def _page(query: Mapping[str, str]) -> Page:
     try:
         return Page.model_validate(dict(query))
     except ValidationError as error:
-        errors = [
-            {"parameter": str(one["loc"][0])[:MAX_NAME], "detail": one["msg"].removeprefix("Value error, ")}
+        errors = [  # a name that the caller made up may be long
+            {"parameter": str(one["loc"][0])[:40], "detail": one["msg"].removeprefix("Value error, ")}
             for one in error.errors(include_url=False, include_context=False, include_input=False)
         ]
     detail = f"{errors[0]['parameter']}: {errors[0]['detail']}"
     raise ApiError(422, "invalid-request", detail, errors=errors[:MAX_ERRORS])
+
+
+def champion(store: ModelStore) -> tuple[Model, CoreIndex]:
+    """Return the champion that has hotspots, of the first problem by name, and its index; a 404 if none has."""
+    store.require_ready()
+    for _, served in sorted(store.served.items()):
+        if served.champion.hotspots is not None:
+            return served.champion, served.champion.hotspots
+    raise ApiError(404, "no-hotspots", "no bundle in force has hotspots")
+
+
+def nearest(index: CoreIndex, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return for each point its hotspot and the metres to the nearest core point of that, or null for both."""
+    points = np.array([(row["lat"], row["lon"]) for row in rows], float)
+    clusters, metres = index.query(points)
+    return [
+        {"hotspot": cluster, "distance_m": round(distance, 3)}
+        if cluster >= 0
+        else {"hotspot": None, "distance_m": None}
+        for cluster, distance in zip(clusters.tolist(), metres.tolist(), strict=True)
+    ]
+
+
+class Summary:
+    """The h hotspots of an index, sorted by id.
+
+    `ids` and `n_core` (distinct core points) are int (h,); `lat` and `lon`, the mean of the core points, are float (h,)
+    in degrees; `boxes` is float (h, 4): west, south, east, north.
+    """
+
+    def __init__(self, index: CoreIndex) -> None:
+        order = np.argsort(index.clusters, kind="stable")
+        points, clusters = index.points[order], index.clusters[order]
+        self.ids, starts, self.n_core = np.unique(clusters, return_index=True, return_counts=True)
+        if not len(self.ids):
+            self.lat = self.lon = np.empty(0)
+            self.boxes: NDArray[np.float64] = np.empty((0, 4))
+            return
+        low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+        means = np.add.reduceat(points, starts) / self.n_core[:, None]
+        self.lat, self.lon = means.T
+        self.boxes = np.column_stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]])
+
+    def page(self, box: Box | None, after: int, limit: int) -> tuple[list[int], bool]:
+        """Return the rows of this summary whose hotspots touch `box`, and whether more follow."""
+        wanted = self.ids > after
+        if box is not None:
+            west, south, east, north = box
+            wanted &= (self.boxes[:, 0] <= east) & (self.boxes[:, 2] >= west)
+            wanted &= (self.boxes[:, 1] <= north) & (self.boxes[:, 3] >= south)
+        found = np.flatnonzero(wanted)[: limit + 1].tolist()
+        return found[:limit], len(found) > limit
+
+    def feature(self, row: int) -> dict[str, Any]:
+        """Return one hotspot as a GeoJSON feature."""
+        centre = [round(float(self.lon[row]), DECIMALS), round(float(self.lat[row]), DECIMALS)]
+        return {
+            "type": "Feature",
+            "id": int(self.ids[row]),
+            "bbox": np.round(self.boxes[row], DECIMALS).tolist(),
+            "geometry": {"type": "Point", "coordinates": centre},
+            "properties": {"hotspot": int(self.ids[row]), "n_core_points": int(self.n_core[row])},
+        }
+
+
+@lru_cache(maxsize=2)
+def summary(index: CoreIndex) -> Summary:
+    """Return the summary of an index, made when first asked for."""
+    return Summary(index)

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from fastapi import FastAPI, Request, Response
 
-from cabstand.api import hotspots, openapi
+from cabstand.api import openapi
 from cabstand.api.call import Call
 from cabstand.api.model import Answer
 from cabstand.api.openapi import BATCH, PREDICT
 from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, Predictions, json_response
+from cabstand.api.routes import hotspots
 from cabstand.api.schemas import Row, RowSchema
 from cabstand.api.service import Service
 from cabstand.api.store import ModelStore
@@ -71,8 +72,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.one_row(ANY_ROW) | {"parameters": PARAMETERS},
     )
     async def predict(request: Request) -> Response:
-        body = await request.body()
-        return _one(service, request.state.call, _model(store, request, body), body)
+        return _one(service, request, _model(store, request))
 
     @app.post(
         PREDICT + BATCH,
@@ -82,8 +82,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.many_rows(ANY_ROW) | {"parameters": PARAMETERS},
     )
     async def predict_batch(request: Request) -> Response:
-        body = await request.body()
-        return _many(service, request.state.call, _model(store, request, body), body)
+        return _many(service, request, _model(store, request))
 
 
 def _add_hotspots(app: FastAPI, service: Service) -> None:
@@ -97,7 +96,7 @@ def _add_hotspots(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.one_row(hotspots.POINT.json_schema()),
     )
     async def nearest(request: Request) -> Response:
-        return _one(service, request.state.call, _hotspots(store), await request.body())
+        return _one(service, request, _hotspots(store))
 
     @app.post(
         NEAREST + BATCH,
@@ -107,13 +106,14 @@ def _add_hotspots(app: FastAPI, service: Service) -> None:
         openapi_extra=openapi.many_rows(hotspots.POINT.json_schema()),
     )
     async def nearest_batch(request: Request) -> Response:
-        return _many(service, request.state.call, _hotspots(store), await request.body())
+        return _many(service, request, _hotspots(store))
 
 
-def _model(store: ModelStore, request: Request, body: bytes) -> Chosen:
+def _model(store: ModelStore, request: Request) -> Chosen:
     problem = request.path_params["problem"]
     routing_key = request.headers.get("x-routing-key")
-    model, role = store.find(problem).choose(body if routing_key is None else routing_key.encode("latin-1"))
+    key = request.state.call.body if routing_key is None else routing_key.encode("latin-1")
+    model, role = store.find(problem).choose(key)
     return Chosen(problem, model.version, role, model.schema, model.answer)
 
 
@@ -122,27 +122,30 @@ def _hotspots(store: ModelStore) -> Chosen:
     return Chosen(hotspots.NAME, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
 
 
-def _one(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
+def _one(service: Service, request: Request, chosen: Chosen) -> Response:
+    call: Call = request.state.call
     call.problem = chosen.problem
-    row = chosen.schema.one(body)
+    row = chosen.schema.one(call.body)
     answers = chosen.answer([row])
-    _record(service, call, chosen, [(0, row)], answers)
-    return json_response(_heading(call, chosen) | {"answer": answers[0]})
+    return json_response(_record(service, call, chosen, [(0, row)], answers) | {"answer": answers[0]})
 
 
-def _many(service: Service, call: Call, chosen: Chosen, body: bytes) -> Response:
+def _many(service: Service, request: Request, chosen: Chosen) -> Response:
+    call: Call = request.state.call
     call.problem = chosen.problem
-    good, bad = chosen.schema.many(body)
+    good, bad = chosen.schema.many(call.body)
     answers = chosen.answer([row for _, row in good])
-    _record(service, call, chosen, good, answers)
+    heading = _record(service, call, chosen, good, answers)
     in_order: list[Answer | None] = [None] * (len(good) + len(bad))
     for (index, _), answer in zip(good, answers, strict=True):
         in_order[index] = answer
-    return json_response(_heading(call, chosen) | {"answers": in_order, "errors": bad})
+    return json_response(heading | {"answers": in_order, "errors": bad})
 
 
-def _record(service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, Row]], answers: list[Answer]) -> None:
-    """Count the predicted rows and log them."""
+def _record(
+    service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, Row]], answers: list[Answer]
+) -> dict[str, object]:
+    """Count the predicted rows, log them, and return what every answer begins with."""
     problem, version, role = chosen[:3]
     call.version, call.n_rows = version, len(rows)
     labels = (("problem", problem), ("version", version), ("role", role))
@@ -150,9 +153,4 @@ def _record(service: Service, call: Call, chosen: Chosen, rows: list[tuple[int, 
     at, latency_ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
     shared = (call.request_id, at, problem, version, role, call.key, latency_ms, call.trace_id)
     service.telemetry.predicted(PredictedRows(*shared, rows, answers))
-
-
-def _heading(call: Call, chosen: Chosen) -> dict[str, object]:
-    """Return what every answer begins with."""
-    problem, version, role = chosen[:3]
     return {"problem": problem, "version": version, "role": role, "request_id": call.request_id}

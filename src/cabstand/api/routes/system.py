@@ -8,7 +8,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from cabstand import __version__
@@ -19,23 +19,22 @@ from cabstand.api.responses import Health, Json, Models, Ready, Root, ServedProb
 from cabstand.api.service import Service
 from cabstand.api.store import Served
 
-LINKS = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
-
 
 def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
     store = service.store
 
     @app.get("/", tags=["service"], summary="Name, version and links", responses=openapi.answer(Root))
-    async def root() -> Response:
-        return json_response(Root(name="cabstand", version=__version__, links=LINKS))
+    async def root(_: Request) -> Response:
+        links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
+        return json_response(Root(name="cabstand", version=__version__, links=links))
 
     @app.get("/healthz", tags=["service"], summary="Alive", responses=openapi.answer(Health))
-    async def healthz() -> Response:
+    async def healthz(_: Request) -> Response:
         return json_response(Health(status="alive"))
 
     @app.get("/readyz", tags=["service"], summary="Ready to answer", responses=openapi.answer(Ready, 503))
-    async def readyz() -> Response:
+    async def readyz(_: Request) -> Response:
         store.require_ready()
         versions = {name: one.champion.version for name, one in store.served.items()}
         return json_response(Ready(status="ready", versions=versions))
@@ -47,19 +46,19 @@ def register(app: FastAPI, service: Service) -> None:
         response_class=PlainTextResponse,
         responses={200: {"description": "Prometheus text."}, "default": openapi.PROBLEM},
     )
-    async def metrics() -> Response:
+    async def metrics(_: Request) -> Response:
         return Response(service.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @app.get("/v1/models", tags=["models"], summary="What serves", responses=openapi.answer(Models))
-    async def models() -> Response:
+    async def models(_: Request) -> Response:
         return json_response(Models(models=[_problem(one) for _, one in sorted(store.served.items())]))
 
     @app.get("/openapi.json", include_in_schema=False)
-    async def document() -> Response:
+    async def document(_: Request) -> Response:
         return json_response(app.openapi())
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
+    async def docs(_: Request) -> HTMLResponse:
         page, policy = docs_page()
         return HTMLResponse(page, headers={CONTENT_POLICY[0].decode(): policy})
 
