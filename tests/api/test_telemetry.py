@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,13 +82,40 @@ def test_a_full_disk_drops_counts_and_recovers(tmp_path: Path, caplog: pytest.Lo
     assert len(list(files.read())) == 3
 
 
-def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telemetry, "PAUSE_S", 60.0)
-    log = Threaded(PredictionFiles(tmp_path), None, 30)
+class HeldFiles(PredictionFiles):
+    """Files that wait to be released before they write."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.waiting, self.released = threading.Event(), threading.Event()
+
+    def append(self, records: Sequence[Record]) -> None:
+        self.waiting.set()
+        assert self.released.wait(30)
+        super().append(records)
+
+
+def test_the_queue_is_bounded_and_the_rest_is_written(tmp_path: Path) -> None:
+    files = HeldFiles(tmp_path)
+    log = Threaded(files, None, 30)
+    log.predicted(prediction())
+    assert files.waiting.wait(30)
     for _ in range(telemetry.MAX_PENDING // 1000 + 5):
         log.predicted(prediction(1000))
     assert log.dropped == 5000
-    monkeypatch.undo()
+    files.released.set()
+    log.close()
+    assert len(list(files.read())) == telemetry.MAX_PENDING + 1
+
+
+def test_a_queue_that_is_half_full_is_written_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "PAUSE_S", 60.0)
+    files = HeldFiles(tmp_path)
+    log = Threaded(files, None, 30)
+    for _ in range(telemetry.MAX_PENDING // 2000 + 1):
+        log.predicted(prediction(1000))
+    assert files.waiting.wait(30)
+    files.released.set()
     log.close()
 
 
