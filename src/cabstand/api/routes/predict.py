@@ -133,13 +133,13 @@ def _one(service: Service, request: Request, chosen: Chosen) -> Response:
 def _many(service: Service, request: Request, chosen: Chosen) -> Response:
     call: Call = request.state.call
     call.problem = chosen.problem
-    good, bad = chosen.schema.many(call.body)
-    answers = chosen.answer([row for _, row in good])
-    heading = _record(service, call, chosen, good, answers)
-    in_order: list[Answer | None] = [None] * (len(good) + len(bad))
-    for (index, _), answer in zip(good, answers, strict=True):
+    batch = chosen.schema.many(call.body)
+    answers = chosen.answer([row for _, row in batch.good])
+    heading = _record(service, call, chosen, batch.good, answers)
+    in_order: list[Answer | None] = [None] * batch.n_rows
+    for (index, _), answer in zip(batch.good, answers, strict=True):
         in_order[index] = answer
-    return json_response(heading | {"answers": in_order, "errors": bad})
+    return json_response(heading | {"answers": in_order, "errors": batch.errors})
 
 
 def _record(
