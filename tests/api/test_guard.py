@@ -50,6 +50,19 @@ def test_public_routes(client: TestClient, path: str) -> None:
     assert "evil.example" not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_health_without_a_body(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
+def test_a_refusal_of_a_head_request_has_no_body(client: TestClient) -> None:
+    answer = client.head("/v1/models")
+    assert (answer.status_code, answer.content) == (401, b"")
+
+
 def test_a_key_by_either_header(client: TestClient, home: tuple[Path, str]) -> None:
     assert client.get("/v1/models", headers={"x-api-key": home[1]}).status_code == 200
     assert client.get("/v1/models", headers={"authorization": f"Bearer {home[1]}"}).status_code == 200

@@ -95,7 +95,7 @@ class Guard:
             self._service.tracing.begin(call, traceparent)
         self._service.store.tick()
         scope.setdefault("state", {})["call"] = call
-        answer = _Answer(send, call)
+        answer = _Answer(send, call, has_body=scope["method"] != "HEAD")
         try:
             await self._admit(scope, headers, call)
             if scope["method"] == "POST":
@@ -153,11 +153,12 @@ class Guard:
 class _Answer:
     """Sends an answer with the headers that every answer carries."""
 
-    __slots__ = ("_call", "_send", "begun")
+    __slots__ = ("_call", "_has_body", "_send", "begun")
 
-    def __init__(self, send: Send, call: Call) -> None:
+    def __init__(self, send: Send, call: Call, *, has_body: bool) -> None:
         self._send = send
         self._call = call
+        self._has_body = has_body
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -171,6 +172,8 @@ class _Answer:
                 (b"traceparent", self._call.traceparent().encode()),
             ]
             message["headers"] = [*headers, *SECURITY_HEADERS, *policy, *ids]
+        elif not self._has_body:
+            message["body"] = b""
         await self._send(message)
 
 
