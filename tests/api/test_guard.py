@@ -203,6 +203,29 @@ def test_an_exception_tells_the_caller_nothing_and_the_log_no_text(
     assert "4711" not in json.dumps(record.__dict__, default=str)
 
 
+def test_what_is_refused_is_counted_under_its_route(home: tuple[Path, str]) -> None:
+    client = client_of(Settings(home=home[0], api_max_body_bytes=2048, api_rate_per_s=0.1, api_burst=3))
+    key = {"x-api-key": home[1]}
+    for path in (PREDICT, "/v1/x/predict", "/v1/y/predict"):
+        client.post(path, json=ROW)
+    client.put(PREDICT, json=ROW)
+    client.get("/v1/models", headers={"x": "y" * 40_000})
+    client.post(f"{PREDICT}/batch", content=b" " * 2049, headers=key)
+    client.get("/nothing")
+    for _ in range(3):
+        client.get("/v1/models", headers=key)
+
+    def n(route: str, status: int) -> float:
+        labels = (("route", route), ("status", str(status)))
+        return float(service_of(client).metrics.value("cabstand_requests_total", labels))
+
+    assert n("/v1/{problem}/predict", 401) == 4
+    assert n("/v1/models", 431) == 1
+    assert n("/v1/{problem}/predict/batch", 413) == 1
+    assert (n("/v1/models", 200), n("/v1/models", 429)) == (2, 1)
+    assert n("other", 401) == 1
+
+
 def test_client_s_metrics_have_bounded_labels(client: TestClient, home: tuple[Path, str]) -> None:
     for i in range(30):
         client.get(f"/random/{i}", headers={"x-api-key": home[1]})

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cabstand.api import call as calls
@@ -139,8 +140,8 @@ class Guard:
 
     def _finish(self, scope: Scope, call: Call) -> None:
         seconds = call.elapsed_s()
-        if call.route == "other" and (route := scope.get("route")) is not None:
-            call.route = route.path
+        if call.route == "other":
+            call.route = _route(scope)
         labels = (("route", call.route), ("status", str(call.status)))
         self._service.metrics.add("cabstand_requests_total", labels)
         self._service.metrics.observe("cabstand_request_seconds", (("route", call.route),), seconds)
@@ -175,6 +176,14 @@ class _Answer:
         elif not self._has_body:
             message["body"] = b""
         await self._send(message)
+
+
+def _route(scope: Scope) -> str:
+    """Return the template of the route that a request asked for, though the guard or the router refused it."""
+    if (found := scope.get("route")) is not None:
+        return str(found.path)
+    matching = (route.path for route in scope["app"].routes if route.matches(scope)[0] != Match.NONE)
+    return next(matching, "other")
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
