@@ -95,11 +95,16 @@ def add(settings: Settings, key: ApiKey) -> None:
 
 
 def revoke(settings: Settings, name: str, now: datetime) -> list[str]:
-    """Revoke every valid key of that name or id, and return their ids; a ConfigError if there is none."""
-    found = [key.id for key in load(settings) if name in {key.id, key.name} and key.revoked_at is None]
+    """Revoke the key of that id or name, and return its id; a ConfigError if there is none, or several of the name."""
+    stored = load(settings)
+    unrevoked = [key for key in stored if key.revoked_at is None]
+    found = [key.id for key in unrevoked if key.id == name] or [key.id for key in unrevoked if key.name == name]
     if not found:
-        known = ", ".join(sorted({key.name for key in load(settings)})) or "none"
+        known = ", ".join(sorted({key.name for key in stored})) or "none"
         raise ConfigError(f"no valid key is named {name}", where=location(settings), hint=f"known: {known}")
+    if len(found) > 1:
+        hint = f"give the id of one: {', '.join(found)}"
+        raise ConfigError(f"{len(found)} keys are named {name}", where=location(settings), hint=hint)
     at = now.astimezone(UTC).isoformat()
     _change(settings, lambda keys: [replace(key, revoked_at=at) if key.id in found else key for key in keys])
     return found
