@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from bundles import point
 from cabstand.api.guard import RateLimit
 from cabstand.api.keyring import Keyring
 from cabstand.errors import StorageError
@@ -224,6 +226,39 @@ def test_what_is_refused_is_counted_under_its_route(home: tuple[Path, str]) -> N
     assert n("/v1/{problem}/predict/batch", 413) == 1
     assert (n("/v1/models", 200), n("/v1/models", 429)) == (2, 1)
     assert n("other", 401) == 1
+
+
+def counters(client: TestClient, key: str) -> dict[str, float]:
+    """The counters at /metrics."""
+    text = client.get("/metrics", headers={"x-api-key": key}).text
+    lines = [line.rpartition(" ") for line in text.splitlines() if re.match(r"\w+_total\b", line)]
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_counters_begin_at_0(home: tuple[Path, str]) -> None:
+    """So that `increase()` sees the first error, refusal and prediction."""
+    settings = Settings(home=home[0])
+    client = client_of(settings, make_key(settings))
+    before = counters(client, home[1])
+    for path, row in ((PREDICT, ROW), ("/v1/hotspots/nearest", {"lat": 40.7527, "lon": -73.9772}), (PREDICT, {})):
+        client.post(path, json=row)
+    client.get("/nothing")
+    client.get("/v1/models", headers={"x-api-key": "x"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service_of(client).store, "find", lambda _: 1 / 0)
+        client.post(f"{PREDICT}/batch", json={"rows": [ROW]})
+    point(home[0] / "artifacts", "iris", champion="nothing")
+    service_of(client).store.refresh()
+    point(home[0] / "artifacts", "iris")
+    after = counters(client, home[1])
+    known = {name for name in after if not name.startswith("cabstand_requests_total")}
+    assert known <= set(before)
+    assert {before[name] for name in known} == {0}
+    changed = {name.partition("{")[0]: after[name] for name in known if after[name]}
+    assert set(changed) == {"cabstand_request_errors_total", "cabstand_predictions_total",
+                            "cabstand_bundle_refused_total"}  # fmt: skip
+    assert after['cabstand_request_errors_total{route="/v1/{problem}/predict/batch",class="5xx"}'] == 1
+    assert after['cabstand_request_errors_total{route="/v1/models",class="4xx"}'] == 1
 
 
 def test_client_s_metrics_have_bounded_labels(client: TestClient, home: tuple[Path, str]) -> None:

@@ -29,6 +29,13 @@ RETRY_S = 5.0
 MAX_JSON_BYTES = 16 << 20  # of a pointer or manifest
 REFUSED = "cabstand_bundle_refused_total"
 UNREAD = "cabstand_store_unread_total"
+PREDICTED = "cabstand_predictions_total"
+HOTSPOTS = "hotspots"  # the problem of answers from a bundle's hotspots
+
+
+def labels_of(problem: str, version: str, role: str) -> Labels:
+    """Return the labels of a bundle in metrics."""
+    return ("problem", problem), ("version", version), ("role", role)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,15 @@ class Served:
     tag: str
     champion: Model
     challenger: Model | None = None
+
+    def series(self) -> list[Labels]:
+        """Return the labels of its predictions."""
+        found = [(self.problem.name, self.champion.version, "champion")]
+        if self.challenger is not None:
+            found.append((self.problem.name, self.challenger.version, "challenger"))
+        if self.champion.hotspots is not None:
+            found.append((HOTSPOTS, self.champion.version, "champion"))
+        return [labels_of(*one) for one in found]
 
     def choose(self, request_key: bytes) -> tuple[Model, str]:
         """Return the model for a request, and its role; one key gets the same model as long as the pointer stays."""
@@ -72,6 +88,7 @@ class ModelStore:
         self._idle.set()
         metrics.declare(REFUSED, "counter", "Bundles or pointers that were refused while the old one served on.")
         metrics.declare(UNREAD, "counter", "Looks at a store of bundles that could not be read.")
+        metrics.declare(PREDICTED, "counter", "Predicted rows by problem, version and role.")
         metrics.gauge("cabstand_bundle_age_seconds", "Age of the champion's bundle.", self.ages)
         metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
 
@@ -131,7 +148,7 @@ class ModelStore:
 
     def _versions(self) -> dict[Labels, float]:
         return {
-            (("problem", name), ("version", model.version), ("role", role)): 1.0
+            labels_of(name, model.version, role): 1.0
             for name, one in self.served.items()
             for role, model in (("champion", one.champion), ("challenger", one.challenger))
             if model is not None
@@ -157,12 +174,14 @@ class ModelStore:
         try:
             problem = catalog.find(spec)
             name = problem.name
+            self._metrics.start(REFUSED, [(("problem", name),)])
             before = self.served.get(name)
             uri = storage.join(self._artifacts, name, POINTER)
             found = storage.read_changed(uri, before.tag if before else None, MAX_JSON_BYTES)
             if found is not None:
                 after = self._load(problem, parse_pointer(found[0], uri), found[1], before)
                 self.served = self.served | {name: after}
+                self._metrics.start(PREDICTED, after.series())
                 logger.info("serving %s: champion %s", name, after.champion.version)
         except AbsentError as error:  # named by a pointer, and not there
             self._refuse(name, error)

@@ -21,7 +21,6 @@ from cabstand.api.store import ModelStore
 from cabstand.clustering.core_index import CoreIndex
 
 Box = tuple[float, float, float, float]
-NAME = "hotspots"
 POINT = RowSchema(COORDINATES)
 DECIMALS = 6
 NOT_A_BOX = "write west,south,east,north in degrees, smaller first"

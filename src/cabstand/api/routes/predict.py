@@ -20,7 +20,7 @@ from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, 
 from cabstand.api.routes import hotspots
 from cabstand.api.schemas import Row, RowSchema
 from cabstand.api.service import Service
-from cabstand.api.store import ModelStore
+from cabstand.api.store import HOTSPOTS, PREDICTED, ModelStore, labels_of
 from cabstand.api.telemetry import iso
 from cabstand.io.prediction_lines import PredictedRows
 
@@ -56,7 +56,6 @@ class Chosen(NamedTuple):
 
 def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
-    service.metrics.declare("cabstand_predictions_total", "counter", "Predicted rows by problem, version and role.")
     _add_models(app, service)
     _add_hotspots(app, service)
 
@@ -119,7 +118,7 @@ def _model(store: ModelStore, request: Request) -> Chosen:
 
 def _hotspots(store: ModelStore) -> Chosen:
     model, index = hotspots.champion(store)
-    return Chosen(hotspots.NAME, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
+    return Chosen(HOTSPOTS, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
 
 
 def _one(service: Service, request: Request, chosen: Chosen) -> Response:
@@ -148,8 +147,7 @@ def _record(
     """Count the predicted rows, log them, and return what every answer begins with."""
     problem, version, role = chosen[:3]
     call.version, call.n_rows = version, len(rows)
-    labels = (("problem", problem), ("version", version), ("role", role))
-    service.metrics.add("cabstand_predictions_total", labels, len(rows))
+    service.metrics.add(PREDICTED, labels_of(problem, version, role), len(rows))
     at, latency_ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
     shared = (call.request_id, at, problem, version, role, call.key, latency_ms, call.trace_id)
     service.telemetry.predicted(PredictedRows(*shared, rows, answers))
