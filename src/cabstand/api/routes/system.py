@@ -40,7 +40,7 @@ def register(app: FastAPI, service: Service) -> None:
     async def readyz(_: Request) -> Response:
         store.require_ready()
         versions = {name: one.champion.version for name, one in store.served.items()}
-        return json_response(Ready(status="ready", versions=versions))
+        return json_response(Ready(status="ready", versions=versions, faults=store.faults))
 
     @app.get(
         "/metrics",
