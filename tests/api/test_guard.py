@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from bundles import point
 from cabstand.api.guard import RateLimit
 from cabstand.api.keyring import Keyring
 from cabstand.errors import StorageError
@@ -48,6 +50,19 @@ def test_public_routes(client: TestClient, path: str) -> None:
     answer = client.get(path, headers={"host": "evil.example"})
     assert answer.status_code == 200
     assert "evil.example" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_health_without_a_body(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
+def test_a_refusal_of_a_head_request_has_no_body(client: TestClient) -> None:
+    answer = client.head("/v1/models")
+    assert (answer.status_code, answer.content) == (401, b"")
 
 
 def test_a_key_by_either_header(client: TestClient, home: tuple[Path, str]) -> None:
@@ -188,6 +203,62 @@ def test_an_exception_tells_the_caller_nothing_and_the_log_no_text(
     assert record.__dict__["request_id"] == answer.json()["request_id"]
     assert any("test_guard.py" in frame for frame in record.__dict__["frames"])
     assert "4711" not in json.dumps(record.__dict__, default=str)
+
+
+def test_what_is_refused_is_counted_under_its_route(home: tuple[Path, str]) -> None:
+    client = client_of(Settings(home=home[0], api_max_body_bytes=2048, api_rate_per_s=0.1, api_burst=3))
+    key = {"x-api-key": home[1]}
+    for path in (PREDICT, "/v1/x/predict", "/v1/y/predict"):
+        client.post(path, json=ROW)
+    client.put(PREDICT, json=ROW)
+    client.get("/v1/models", headers={"x": "y" * 40_000})
+    client.post(f"{PREDICT}/batch", content=b" " * 2049, headers=key)
+    client.get("/nothing")
+    for _ in range(3):
+        client.get("/v1/models", headers=key)
+
+    def n(route: str, status: int) -> float:
+        labels = (("route", route), ("status", str(status)))
+        return float(service_of(client).metrics.value("cabstand_requests_total", labels))
+
+    assert n("/v1/{problem}/predict", 401) == 4
+    assert n("/v1/models", 431) == 1
+    assert n("/v1/{problem}/predict/batch", 413) == 1
+    assert (n("/v1/models", 200), n("/v1/models", 429)) == (2, 1)
+    assert n("other", 401) == 1
+
+
+def counters(client: TestClient, key: str) -> dict[str, float]:
+    """The counters at /metrics."""
+    text = client.get("/metrics", headers={"x-api-key": key}).text
+    lines = [line.rpartition(" ") for line in text.splitlines() if re.match(r"\w+_total\b", line)]
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_counters_begin_at_0(home: tuple[Path, str]) -> None:
+    """So that `increase()` sees the first error, refusal and prediction."""
+    settings = Settings(home=home[0])
+    client = client_of(settings, make_key(settings))
+    before = counters(client, home[1])
+    for path, row in ((PREDICT, ROW), ("/v1/hotspots/nearest", {"lat": 40.7527, "lon": -73.9772}), (PREDICT, {})):
+        client.post(path, json=row)
+    client.get("/nothing")
+    client.get("/v1/models", headers={"x-api-key": "x"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service_of(client).store, "find", lambda _: 1 / 0)
+        client.post(f"{PREDICT}/batch", json={"rows": [ROW]})
+    point(home[0] / "artifacts", "iris", champion="nothing")
+    service_of(client).store.refresh()
+    point(home[0] / "artifacts", "iris")
+    after = counters(client, home[1])
+    known = {name for name in after if not name.startswith("cabstand_requests_total")}
+    assert known <= set(before)
+    assert {before[name] for name in known} == {0}
+    changed = {name.partition("{")[0]: after[name] for name in known if after[name]}
+    assert set(changed) == {"cabstand_request_errors_total", "cabstand_predictions_total",
+                            "cabstand_bundle_refused_total"}  # fmt: skip
+    assert after['cabstand_request_errors_total{route="/v1/{problem}/predict/batch",class="5xx"}'] == 1
+    assert after['cabstand_request_errors_total{route="/v1/models",class="4xx"}'] == 1
 
 
 def test_client_s_metrics_have_bounded_labels(client: TestClient, home: tuple[Path, str]) -> None:

@@ -7,7 +7,9 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
+import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -214,6 +216,32 @@ def test_a_full_disk_under_the_log(tmp_path: Path) -> None:
         assert all(json.loads(text)["event"] == "prediction" for text in lines)
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_port_0_prints_the_port_it_got(tmp_path: Path, host: str, shown: str) -> None:
+    command = [sys.executable, "-m", "cabstand", "serve", "--no-keys", "--host", host, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        try:
+            line = process.stderr.readline()
+            found = re.match(rf"serving on (http://{re.escape(shown)}:([1-9]\d*)), documentation at /docs", line)
+            if host == "::1" and "cannot listen" in line:
+                pytest.skip("this machine has no IPv6")
+            assert found, line
+            deadline = time.monotonic() + 10
+            while True:  # bound, and listening a moment later
+                try:
+                    assert get(f"{found[1]}/healthz")[0] == 200
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            head = urllib.request.Request(f"{found[1]}/healthz", method="HEAD")
+            with urllib.request.urlopen(head, timeout=5) as answer:
+                assert (answer.status, answer.read()) == (200, b"")
+        finally:
+            process.terminate()
 
 
 def test_without_bundles_it_starts_and_recovers(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from bundles import linear_model, point, small_bundle
 from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Metrics
 from cabstand.api.store import REFUSED, UNREAD, ModelStore
+from cabstand.errors import StorageError
 from cabstand.io import s3, storage
 from cabstand.modelling import bundle, catalog
 from cabstand.settings import Settings
@@ -193,7 +194,7 @@ def test_what_is_wrong_is_refused_and_the_old_one_serves_on(
     assert champion(store) == "v1"
     assert store.find("trip-duration").champion.answer([ROW])
     assert metrics.value(REFUSED, (("problem", "trip-duration"),)) == 1
-    assert "refused" in caplog.text
+    assert "the old one serves on" in caplog.text
     # Mended, it serves.
     small_bundle(artifacts, version="v4")
     (artifacts / "trip-duration" / "pointer.json").unlink(missing_ok=True)
@@ -322,6 +323,59 @@ def test_not_ready_then_ready(tmp_path: Path) -> None:
     service_of(client).store.refresh()
     assert client.get("/readyz").json()["versions"] == {"trip-duration": "v1"}
     assert client.get("/v1/hotspots").status_code == 404  # this bundle has none
+
+
+@pytest.mark.parametrize("problems", ["", "trip-duration"])
+@pytest.mark.parametrize("gone", ["pointer.json", "trip-duration", "artifacts"])
+def test_what_was_deleted_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture, problems: str, gone: str) -> None:
+    artifacts = tmp_path / "artifacts"
+    small_bundle(artifacts)
+    point(artifacts)
+    client = client_of(Settings(home=tmp_path, api_problems=problems, api_keys_required=False))
+    store = service_of(client).store
+    assert client.get("/readyz").json()["faults"] == {}
+    deleted = {"pointer.json": artifacts / "trip-duration" / gone, "trip-duration": artifacts / gone}
+    deleted.get(gone, artifacts).rename(tmp_path / "away")
+    store.refresh()
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["versions"] == {"trip-duration": "v1"}
+    assert ready.json()["faults"] == {"trip-duration": "its pointer is gone"}
+    assert "trip-duration: its pointer is gone, the old one serves on" in caplog.text
+    assert client.post(PREDICT, json=ROW).status_code == 200
+    (tmp_path / "away").rename(deleted.get(gone, artifacts))
+    store.refresh()
+    assert client.get("/readyz").json()["faults"] == {}
+
+
+def test_a_refused_bundle_is_said(artifacts: Path) -> None:
+    store = store_of(artifacts)
+    store.refresh()
+    point(artifacts, champion="nothing")
+    store.refresh()
+    assert store.faults == {"trip-duration": "its pointer or bundle was refused"}
+
+
+def test_a_store_that_cannot_be_listed_is_said(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(artifacts)
+    store.refresh()
+
+    def fail(_: str) -> list[str]:
+        raise StorageError("down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "list_under", fail)
+        store.refresh()
+    assert store.faults == {"trip-duration": "its store could not be read"}
+    store.refresh()
+    assert store.faults == {}
+
+
+def test_an_empty_store_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = store_of(tmp_path / "artifacts")
+    store.refresh()
+    store.refresh()
+    assert caplog.text.count(f"no pointer below {tmp_path / 'artifacts'}") == 1
 
 
 def test_from_s3_through_an_outage(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

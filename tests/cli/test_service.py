@@ -59,6 +59,8 @@ def test_keys_are_made_listed_and_revoked(say: Say) -> None:
     listed = say("keys", "list")[1]
     assert [one["name"] for one in listed["keys"]] == ["ann", "ann"]
     assert made["key"] not in json.dumps(listed)
+    refused(say("keys", "revoke", "ann"), "2 keys are named ann", "give the id", made["id"], second["id"])
+    assert [one["valid"] for one in say("keys", "list")[1]["keys"]] == [True, True]
     assert say("keys", "revoke", made["id"])[1]["revoked"] == [made["id"]]  # by id, where two have one name
     assert [one["valid"] for one in say("keys", "list")[1]["keys"]] == [False, True]
     assert say("keys", "revoke", "ann")[1]["revoked"] == [second["id"]]

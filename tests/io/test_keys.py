@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cabstand.api.keyring import Keyring
 from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
 from cabstand.io import keys, secrets
 from cabstand.local.emulator import patches
@@ -49,12 +50,46 @@ def test_names(name: str) -> None:
         keys.make(name, keys.SCOPES, NOW)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"schema_version": 2, "keys": []}', '{"schema_version":1,"keys":[{}]}']
-)
-def test_what_is_not_a_key_file(text: str) -> None:
+ENTRY = {"id": "0a1b2c3d", "name": "ann", "sha256": "0" * 64, "scopes": ["predict"], "created_at": NOW.isoformat()}
+NOT_A_KEY_FILE = {
+    "empty": b"",
+    "a list": b"[]",
+    "an empty object": b"{}",
+    "another version": b'{"schema_version": 2, "keys": []}',
+    "no text": b"\xff\xfe\xfa",
+    "cut short": b'{"schema_version": 1, "keys": [{',
+    "too deep": b'{"a":' * 100_000,
+    "an empty entry": b'{"schema_version": 1, "keys": [{}]}',
+} | {
+    f"{name} is {value!r}": json.dumps({"schema_version": 1, "keys": [ENTRY | {name: value}]}).encode()
+    for name, value in [("id", 7), ("id", []), ("sha256", None), ("scopes", "predict"), ("scopes", 1),
+                        ("expires_at", 1.5), ("expires_at", "soon"), ("revoked_at", "2023-03-01"), ("other", 1)]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NOT_A_KEY_FILE)
+def test_what_is_not_a_key_file(kind: str) -> None:
     with pytest.raises(DataError):
-        keys.parse(text, "x")
+        keys.parse(NOT_A_KEY_FILE[kind], "x")
+
+
+@pytest.mark.parametrize("kind", NOT_A_KEY_FILE)
+def test_a_bad_key_file_leaves_the_last_keys_in_force(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(home=tmp_path)
+    plain, kept = keys.make("ann", keys.SCOPES, datetime.now(UTC))
+    keys.add(settings, kept)
+    ring = Keyring(lambda: keys.load(settings), refresh_s=0.0)
+    ring.refresh()
+    good = (tmp_path / "keys.json").read_bytes()
+    (tmp_path / "keys.json").write_bytes(NOT_A_KEY_FILE[kind])
+    ring.refresh()
+    assert ring.find(plain) == kept
+    assert "not read, the last ones stay in force" in caplog.text
+    (tmp_path / "keys.json").write_bytes(good)
+    ring.refresh()
+    assert ring.find(plain) == kept
 
 
 def test_the_first_format_is_read_for_ever() -> None:
@@ -86,6 +121,14 @@ def test_in_secrets_manager(secret: str) -> None:
     assert json.loads(client.get_secret_value(SecretId=arn)["SecretString"])["schema_version"] == 1
     with pytest.raises(StorageError, match="refused"):
         secrets.read(arn.replace("keys-", "other-"))
+
+
+def test_a_binary_secret_holds_no_keys(secret: str) -> None:
+    import boto3
+
+    boto3.client("secretsmanager").put_secret_value(SecretId=secret, SecretBinary=b"\xff")
+    with pytest.raises(DataError):
+        keys.load(Settings(api_keys_secret=secret))
 
 
 def test_a_label_that_another_moved(secret: str) -> None:

@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         Guard,
         service=service,
+        routes=dict.fromkeys(route.path for route in app.routes if isinstance(route, APIRoute)),
         limits=RequestLimits(
             keys_required=settings.api_keys_required,
             max_body_bytes=settings.api_max_body_bytes,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
 from cabstand.api.call import Call
@@ -21,7 +22,8 @@ from cabstand.errors import CabstandError, DataError, RegistryError, StorageErro
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-MAX_ERRORS = 100
+MAX_ERRORS = 100  # of one row, query or refused batch
+MAX_ERRORS_BYTES = 65_536  # of an answer, as JSON
 
 # The first of an exception's classes that is listed decides: status, code, detail.
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
@@ -53,7 +55,7 @@ class ApiError(Exception):
         self.status = status
         self.code = code
         self.detail = detail
-        self.errors = errors
+        self.errors = None if errors is None else fitting(errors[:MAX_ERRORS])
         self.headers = headers
 
     def response(self, request_id: str) -> Response:
@@ -71,6 +73,17 @@ class ApiError(Exception):
         return Response(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
+def fitting(errors: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first errors, as many as fit into an answer; the rest is not even computed."""
+    kept, room = [], MAX_ERRORS_BYTES
+    for one in errors:
+        room -= len(to_json(one)) + 1
+        if room < 0:
+            break
+        kept.append(one)
+    return kept
+
+
 def respond(error: Exception, call: Call) -> Response:
     """Return the problem that answers an exception, and log the exception if it is not the caller's fault."""
     if isinstance(error, ApiError):
@@ -83,7 +96,7 @@ def respond(error: Exception, call: Call) -> Response:
         frames = [f"{at.filename}:{at.lineno} {at.name}" for at in traceback.extract_tb(error.__traceback__)]
         extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
         logger.error("request failed: %s", type(error).__name__, extra=extra)
-    return ApiError(status, code, error.what if isinstance(error, DataError) else detail).response(call.request_id)
+    return ApiError(status, code, detail).response(call.request_id)
 
 
 async def handle(request: Request, error: Exception) -> Response:

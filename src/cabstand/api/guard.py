@@ -10,15 +10,17 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cabstand.api import call as calls
 from cabstand.api.call import Call
 from cabstand.api.errors import ApiError, respond
+from cabstand.api.metrics import Labels
 from cabstand.api.service import Service
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
@@ -33,6 +35,9 @@ SECURITY_HEADERS = [
     (b"cache-control", b"no-store"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+REQUESTS = "cabstand_requests_total"
+ERRORS = "cabstand_request_errors_total"
+SECONDS = "cabstand_request_seconds"
 CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
@@ -73,15 +78,15 @@ class RateLimit:
 class Guard:
     """The middleware."""
 
-    def __init__(self, app: ASGIApp, *, limits: RequestLimits, service: Service) -> None:
+    def __init__(self, app: ASGIApp, *, limits: RequestLimits, service: Service, routes: Iterable[str]) -> None:
         self._app = app
         self._limits = limits
         self._rate = RateLimit(limits.rate_per_s, limits.burst)
         self._service = service
-        service.metrics.declare("cabstand_requests_total", "counter", "Requests by route and status.")
-        service.metrics.declare(
-            "cabstand_request_seconds", "histogram", "Time from arrival until the answer is written."
-        )
+        service.metrics.declare(REQUESTS, "counter", "Requests by route and status.")
+        service.metrics.declare(ERRORS, "counter", "Requests that failed, by route and class of status.")
+        service.metrics.start(ERRORS, [_failed(route, status) for route in (*routes, "other") for status in (400, 500)])
+        service.metrics.declare(SECONDS, "histogram", "Time from arrival until the answer is written.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; anything else, such as the lifespan, passes through."""
@@ -95,7 +100,7 @@ class Guard:
             self._service.tracing.begin(call, traceparent)
         self._service.store.tick()
         scope.setdefault("state", {})["call"] = call
-        answer = _Answer(send, call)
+        answer = _Answer(send, call, has_body=scope["method"] != "HEAD")
         try:
             await self._admit(scope, headers, call)
             if scope["method"] == "POST":
@@ -139,11 +144,12 @@ class Guard:
 
     def _finish(self, scope: Scope, call: Call) -> None:
         seconds = call.elapsed_s()
-        if call.route == "other" and (route := scope.get("route")) is not None:
-            call.route = route.path
-        labels = (("route", call.route), ("status", str(call.status)))
-        self._service.metrics.add("cabstand_requests_total", labels)
-        self._service.metrics.observe("cabstand_request_seconds", (("route", call.route),), seconds)
+        if call.route == "other":
+            call.route = _route(scope)
+        self._service.metrics.add(REQUESTS, (("route", call.route), ("status", str(call.status))))
+        if call.status >= 400:
+            self._service.metrics.add(ERRORS, _failed(call.route, call.status))
+        self._service.metrics.observe(SECONDS, (("route", call.route),), seconds)
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._service.telemetry.answered(call, method, seconds)
         if self._service.tracing is not None:
@@ -153,11 +159,12 @@ class Guard:
 class _Answer:
     """Sends an answer with the headers that every answer carries."""
 
-    __slots__ = ("_call", "_send", "begun")
+    __slots__ = ("_call", "_has_body", "_send", "begun")
 
-    def __init__(self, send: Send, call: Call) -> None:
+    def __init__(self, send: Send, call: Call, *, has_body: bool) -> None:
         self._send = send
         self._call = call
+        self._has_body = has_body
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -171,7 +178,21 @@ class _Answer:
                 (b"traceparent", self._call.traceparent().encode()),
             ]
             message["headers"] = [*headers, *SECURITY_HEADERS, *policy, *ids]
+        elif not self._has_body:
+            message["body"] = b""
         await self._send(message)
+
+
+def _failed(route: str, status: int) -> Labels:
+    return ("route", route), ("class", f"{status // 100}xx")
+
+
+def _route(scope: Scope) -> str:
+    """Return the template of the route that a request asked for, though the guard or the router refused it."""
+    if (found := scope.get("route")) is not None:
+        return str(found.path)
+    matching = (route.path for route in scope["app"].routes if route.matches(scope)[0] != Match.NONE)
+    return next(matching, "other")
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -30,6 +30,11 @@ class Metrics:
         key = (name, labels)
         with self._lock:
             self._counts[key] = self._counts.get(key, 0.0) + amount
+
+    def start(self, name: str, series: Iterable[Labels]) -> None:
+        """Let series of a counter begin at 0: Prometheus sees no increase in one whose first value is above that."""
+        for labels in series:
+            self.add(name, labels, 0.0)
 
     def observe(self, name: str, labels: Labels, seconds: float) -> None:
         """Put one measurement into a histogram."""

@@ -111,10 +111,13 @@ class Health(Body):
 
 
 class Ready(Body):
-    """Every bundle is loaded."""
+    """Something is served."""
 
     status: Literal["ready"]
     versions: dict[str, str]
+    faults: dict[str, str] = Field(
+        description="By problem, why its last refresh failed; its version above serves on, if there is one."
+    )
 
 
 class ServedProblem(Body):

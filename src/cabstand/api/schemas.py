@@ -6,19 +6,28 @@ and NaN, infinity or 1e400 fail like any other number out of bounds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from cabstand.api.errors import MAX_ERRORS, ApiError
+from cabstand.api.errors import MAX_ERRORS, ApiError, fitting
 from cabstand.modelling.fields import KINDS, Field
 
 MAX_ROWS = 1_000
+MAX_DETAIL = 200  # characters: a category may have many choices
 Row = dict[str, Any]
 RowError = dict[str, Any]
+
+
+class Batch(NamedTuple):
+    """The rows of a batch: how many, the good ones with their index, and the errors of the bad ones that fit."""
+
+    n_rows: int
+    good: list[tuple[int, Row]]
+    errors: list[RowError]
 
 
 def _timestamp_pattern() -> str:
@@ -42,38 +51,43 @@ class RowSchema:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = tuple(fields)
+        self._names = [one.name for one in fields]
         self._columns = [(one.name, np.dtype(KINDS[one.kind])) for one in fields]
+        self._max_values = 2 * MAX_ROWS * (1 + sum(1 + max(map(_n_values, one.choices or [""])) for one in fields))
         row = core_schema.typed_dict_schema(
             {one.name: core_schema.typed_dict_field(_value(one), required=not one.optional) for one in fields},
             extra_behavior="forbid",
         )
-        rows = core_schema.list_schema(row, min_length=1, max_length=MAX_ROWS)
+        rows = core_schema.list_schema(row, min_length=1, max_length=MAX_ROWS, fail_fast=True)
         self._row = SchemaValidator(row)
         self._rows = SchemaValidator(_body(rows))
-        self._loose = SchemaValidator(_body(core_schema.list_schema(min_length=1, max_length=MAX_ROWS)))
+        self._any_rows = SchemaValidator(_body(core_schema.list_schema(min_length=1, max_length=MAX_ROWS)))
 
     def one(self, body: bytes) -> Row:
         """Return the row of a body, or raise a 400 (not JSON) or 422 with an entry for each wrong field."""
+        self._require_plausible(body)
         try:
             row: Row = self._row.validate_json(body)
         except ValidationError as error:
-            raise refusal(error) from None
+            raise refusal(error, self._names) from None
         return row
 
-    def many(self, body: bytes) -> tuple[list[tuple[int, Row]], list[RowError]]:
-        """Return the good rows of a batch with their index, and an entry for each bad one; a 422 if none is good."""
+    def many(self, body: bytes) -> Batch:
+        """Return a batch's rows, or raise a 400 (not JSON) or 422 (no row is valid)."""
+        self._require_plausible(body)
         try:
-            return list(enumerate(self._rows.validate_json(body)["rows"])), []
+            rows = self._rows.validate_json(body)["rows"]
+            return Batch(len(rows), list(enumerate(rows)), [])
         except ValidationError as error:
-            found = self._each(body, error)
-        if not found[0]:
+            batch = self._each(body, error)
+        if not batch.good:
             errors = [
                 {"pointer": f"/rows/{one['row']}{entry['pointer']}", "detail": entry["detail"]}
-                for one in found[1]
+                for one in batch.errors
                 for entry in one["errors"]
             ]
-            raise ApiError(422, "invalid-request", "no row of the batch is valid", errors=errors[:MAX_ERRORS])
-        return found
+            raise ApiError(422, "invalid-request", "no row of the batch is valid", errors=errors)
+        return batch
 
     def columns(self, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         """Return valid rows as the columns that feature functions read, (n,) each."""
@@ -94,26 +108,32 @@ class RowSchema:
         """Return a row made of the fields' examples."""
         return {one.name: one.example for one in self.fields if one.example is not None}
 
-    def _each(self, body: bytes, first: ValidationError) -> tuple[list[tuple[int, Row]], list[RowError]]:
+    def _require_plausible(self, body: bytes) -> None:
+        """Refuse a body with more values than any valid batch could have, which would take long to parse."""
+        if _n_values(body) > self._max_values:
+            raise ApiError(422, "invalid-request", f"the body has more values than {MAX_ROWS:,} rows can have")
+
+    def _each(self, body: bytes, first: ValidationError) -> Batch:
         try:
-            raw = self._loose.validate_json(body)["rows"]
+            rows = self._any_rows.validate_json(body)["rows"]
         except ValidationError as error:
-            raise refusal(error) from first
+            raise refusal(error, ["rows"]) from first
         good: list[tuple[int, Row]] = []
-        bad: list[RowError] = []
-        for index, row in enumerate(raw):
+        bad: list[tuple[int, ValidationError]] = []
+        for index, row in enumerate(rows):
             try:
                 good.append((index, self._row.validate_python(row)))
             except ValidationError as error:
-                bad.append({"row": index, "errors": _entries(error)})
-        return good, bad
+                bad.append((index, error))
+        errors = ({"row": index, "errors": _entries(error, self._names)} for index, error in bad)
+        return Batch(len(rows), good, fitting(errors))
 
 
-def refusal(error: ValidationError) -> ApiError:
+def refusal(error: ValidationError, known: Sequence[str]) -> ApiError:
     """Return the problem that stands for a body that is not valid, without any of its content."""
     if any(entry["type"] == "json_invalid" for entry in _listed(error)):
         return ApiError(400, "invalid-json", "the body is not valid JSON")
-    return ApiError(422, "invalid-request", f"{error.error_count()} invalid value(s)", errors=_entries(error))
+    return ApiError(422, "invalid-request", f"{error.error_count()} invalid value(s)", errors=_entries(error, known))
 
 
 def _value(one: Field) -> core_schema.CoreSchema:
@@ -153,22 +173,30 @@ def _describe(one: Field) -> dict[str, Any]:
     return schema | ({"examples": [one.example]} if one.example is not None else {})
 
 
+def _n_values(text: str | bytes) -> int:
+    """Return the number of values and containers in JSON, or more: marks within strings are counted too."""
+    data = text.encode() if isinstance(text, str) else text
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
 def _listed(error: ValidationError) -> list[Any]:
     if error.error_count() > 10_000:  # a list of them would cost more than the whole request
         raise ApiError(422, "invalid-request", f"{error.error_count()} invalid values")
     return error.errors(include_url=False, include_context=False, include_input=False)
 
 
-def _entries(error: ValidationError) -> list[dict[str, str]]:
-    return [
-        {
-            "pointer": _pointer(entry["loc"]),
-            "detail": NOT_A_TIME if entry["type"] == "string_pattern_mismatch" else str(entry["msg"]),
-        }
-        for entry in _listed(error)[:MAX_ERRORS]
-    ]
+def _entries(error: ValidationError, known: Sequence[str]) -> list[dict[str, str]]:
+    """Return what is wrong; an unknown field's name is the caller's text, so that its entry points to its object."""
+    entries: dict[tuple[str, str], None] = {}
+    for entry in _listed(error):
+        location, detail = entry["loc"], entry["msg"]
+        if entry["type"] == "extra_forbidden":
+            location, detail = location[:-1], f"Unknown field; known: {', '.join(known)}"
+        elif entry["type"] == "string_pattern_mismatch":
+            detail = NOT_A_TIME
+        entries[_pointer(location), detail[:MAX_DETAIL]] = None
+    return [{"pointer": pointer, "detail": detail} for pointer, detail in entries][:MAX_ERRORS]
 
 
-def _pointer(location: Sequence[str | int]) -> str:
-    # A name that the caller made up may be long.
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:100] for part in location)
+def _pointer(location: Iterable[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,13 +17,14 @@ from cabstand.errors import TaskError
 from cabstand.settings import Settings
 
 
-def serve(settings: Settings, host: str, port: int) -> dict[str, Any]:
-    """Serve until SIGINT or SIGTERM, then finish what has begun; port 0 takes a free one."""
+def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> dict[str, Any]:
+    """Serve until SIGINT or SIGTERM, then finish what has begun; `announce` is called with the URL."""
     app = create_app(settings)
     # Requests leave hardly a cycle: collect garbage seldom, and never among what stays for good.
     gc.freeze()
     gc.set_threshold(20_000, 50, 20)
     listener = _listen(host, port)
+    announce(f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}")
     # The guard answers a slow client with a 408; the connection is closed a while after.
     limited = type("Limited", (LimitedProtocol,), {"body_s": settings.api_timeout_s + HEAD_S})
     config = uvicorn.Config(

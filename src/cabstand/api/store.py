@@ -27,8 +27,18 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 5.0
 MAX_JSON_BYTES = 16 << 20  # of a pointer or manifest
+POINTER_GONE = "its pointer is gone"
+BUNDLE_REFUSED = "its pointer or bundle was refused"
+STORE_UNREAD = "its store could not be read"
 REFUSED = "cabstand_bundle_refused_total"
 UNREAD = "cabstand_store_unread_total"
+PREDICTED = "cabstand_predictions_total"
+HOTSPOTS = "hotspots"  # the problem of answers from a bundle's hotspots
+
+
+def labels_of(problem: str, version: str, role: str) -> Labels:
+    """Return the labels of a bundle in metrics."""
+    return ("problem", problem), ("version", version), ("role", role)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,15 @@ class Served:
     tag: str
     champion: Model
     challenger: Model | None = None
+
+    def series(self) -> list[Labels]:
+        """Return the labels of its predictions."""
+        found = [(self.problem.name, self.champion.version, "champion")]
+        if self.challenger is not None:
+            found.append((self.problem.name, self.challenger.version, "challenger"))
+        if self.champion.hotspots is not None:
+            found.append((HOTSPOTS, self.champion.version, "champion"))
+        return [labels_of(*one) for one in found]
 
     def choose(self, request_key: bytes) -> tuple[Model, str]:
         """Return the model for a request, and its role; one key gets the same model as long as the pointer stays."""
@@ -53,12 +72,15 @@ class Served:
 class ModelStore:
     """The models in force: `served`, by problem, is replaced and never changed.
 
+    So is `faults`: why a problem's last refresh failed; what it served before that, it serves still.
+
     `artifacts` is the URI of the store of bundles and pointers. `problems` are names or files; none stands for every
     problem that has a pointer. `refresh_s` is the shortest time between two refreshes.
     """
 
     def __init__(self, artifacts: str, problems: Sequence[str], refresh_s: float, metrics: Metrics) -> None:
         self.served: dict[str, Served] = {}
+        self.faults: dict[str, str] = {}
         self._artifacts = artifacts
         self._problems = tuple(problems)
         self._refresh_s = refresh_s
@@ -72,6 +94,7 @@ class ModelStore:
         self._idle.set()
         metrics.declare(REFUSED, "counter", "Bundles or pointers that were refused while the old one served on.")
         metrics.declare(UNREAD, "counter", "Looks at a store of bundles that could not be read.")
+        metrics.declare(PREDICTED, "counter", "Predicted rows by problem, version and role.")
         metrics.gauge("cabstand_bundle_age_seconds", "Age of the champion's bundle.", self.ages)
         metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
 
@@ -113,10 +136,15 @@ class ModelStore:
         with self._refreshing:
             self._refreshed_at = time.time()
             try:
-                lacking = [spec for spec in self._specs() if not self._follow(spec)]
+                specs = self._specs()
+                if not (specs or self._lacking):  # said once
+                    logger.warning("no pointer below %s, so nothing is served", self._artifacts)
+                lacking = [spec for spec in specs if not self._follow(spec)]
                 self._lacking = bool(lacking) or not self.served
             except (CabstandError, OSError) as error:
                 self._lacking = not self.served
+                for name in self.served:
+                    self._fault(name, STORE_UNREAD)
                 self._unread(error)
             finally:
                 self._complete = True
@@ -131,7 +159,7 @@ class ModelStore:
 
     def _versions(self) -> dict[Labels, float]:
         return {
-            (("problem", name), ("version", model.version), ("role", role)): 1.0
+            labels_of(name, model.version, role): 1.0
             for name, one in self.served.items()
             for role, model in (("champion", one.champion), ("challenger", one.challenger))
             if model is not None
@@ -149,7 +177,8 @@ class ModelStore:
             return self._problems
         depth = len(storage.join(self._artifacts, "x").split("/"))
         found = [uri.split("/") for uri in storage.list_under(self._artifacts) if uri.endswith(f"/{POINTER}")]
-        return [parts[-2] for parts in found if len(parts) == depth + 1]
+        listed = [parts[-2] for parts in found if len(parts) == depth + 1]
+        return sorted({*listed, *self.served})  # a served problem whose pointer was deleted is missed, not forgotten
 
     def _follow(self, spec: str) -> bool:
         """Load what a problem's pointer names, if that is new and valid; return whether the problem is served."""
@@ -157,29 +186,39 @@ class ModelStore:
         try:
             problem = catalog.find(spec)
             name = problem.name
+            self._metrics.start(REFUSED, [(("problem", name),)])
             before = self.served.get(name)
             uri = storage.join(self._artifacts, name, POINTER)
             found = storage.read_changed(uri, before.tag if before else None, MAX_JSON_BYTES)
             if found is not None:
                 after = self._load(problem, parse_pointer(found[0], uri), found[1], before)
                 self.served = self.served | {name: after}
+                self._metrics.start(PREDICTED, after.series())
                 logger.info("serving %s: champion %s", name, after.champion.version)
-        except AbsentError as error:  # named by a pointer, and not there
-            self._refuse(name, error)
+            self._fault(name, "")
+        except AbsentError as error:  # the pointer, or what it names
+            self._refuse(name, error, POINTER_GONE if str(error.where).endswith(f"/{POINTER}") else BUNDLE_REFUSED)
         except StorageError as error:
+            self._fault(name, STORE_UNREAD)
             self._unread(error)
         except Exception as error:  # whatever a bundle provokes, this thread must go on
-            self._refuse(name, error)
+            self._refuse(name, error, BUNDLE_REFUSED)
         return name in self.served
+
+    def _fault(self, name: str, why: str) -> None:
+        others = {known: reason for known, reason in self.faults.items() if known != name}
+        self.faults = others | {name: why} if why else others
 
     def _unread(self, error: Exception) -> None:
         self._metrics.add(UNREAD)
         logger.warning("store of bundles not read: %s", error)
 
-    def _refuse(self, name: str, error: Exception) -> None:
+    def _refuse(self, name: str, error: Exception, why: str) -> None:
+        self._fault(name, why)
         reason = error if isinstance(error, CabstandError) else type(error).__name__
         self._metrics.add(REFUSED, (("problem", name),))
-        logger.warning("refused, the old one serves on: %s", reason, extra={"problem": name})
+        outcome = "the old one serves on" if name in self.served else "nothing serves"
+        logger.warning("%s: %s, %s: %s", name, why, outcome, reason, extra={"problem": name})
 
     def _load(self, problem: Problem, pointer: Pointer, tag: str, before: Served | None) -> Served:
         if pointer.problem != problem.name:

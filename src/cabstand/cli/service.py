@@ -36,8 +36,7 @@ def serve(
 
     if settings.api_keys_required and not keys.load(settings):
         typer.echo("no API key yet: create one with `cabstand keys create NAME`", err=True)
-    typer.echo(f"serving on http://{host}:{port}, documentation at /docs; stop with Ctrl-C", err=True)
-    emit(run(settings, host, port))
+    emit(run(settings, host, port, _announce))
 
 
 @keys.command("create")
@@ -104,6 +103,10 @@ def delete(
 ) -> None:
     """Delete the logged rows of one request."""
     _run_predictions(action="delete", source=source, request_id=request_id)
+
+
+def _announce(url: str) -> None:
+    typer.echo(f"serving on {url}, documentation at /docs; stop with Ctrl-C", err=True)
 
 
 def _run_keys(**params: Any) -> None:

@@ -60,7 +60,7 @@ def make(name: str, scopes: tuple[str, ...], now: datetime, expires_at: datetime
     return key, ApiKey(identity, name, digest(key), scopes, now.astimezone(UTC).isoformat(), until)
 
 
-def parse(text: str, where: str) -> list[ApiKey]:
+def parse(text: str | bytes, where: str) -> list[ApiKey]:
     """Return the keys of a key file."""
     try:
         content = json.loads(text)
@@ -70,7 +70,7 @@ def parse(text: str, where: str) -> list[ApiKey]:
                 where=where,
             )
         return [_read(entry) for entry in content["keys"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # ValueError: bytes that are no text, too
         raise DataError("not a key file", where=where, hint="make one with `cabstand keys create`") from error
 
 
@@ -95,11 +95,16 @@ def add(settings: Settings, key: ApiKey) -> None:
 
 
 def revoke(settings: Settings, name: str, now: datetime) -> list[str]:
-    """Revoke every valid key of that name or id, and return their ids; a ConfigError if there is none."""
-    found = [key.id for key in load(settings) if name in {key.id, key.name} and key.revoked_at is None]
+    """Revoke the key of that id or name, and return its id; a ConfigError if there is none, or several of the name."""
+    stored = load(settings)
+    unrevoked = [key for key in stored if key.revoked_at is None]
+    found = [key.id for key in unrevoked if key.id == name] or [key.id for key in unrevoked if key.name == name]
     if not found:
-        known = ", ".join(sorted({key.name for key in load(settings)})) or "none"
+        known = ", ".join(sorted({key.name for key in stored})) or "none"
         raise ConfigError(f"no valid key is named {name}", where=location(settings), hint=f"known: {known}")
+    if len(found) > 1:
+        hint = f"give the id of one: {', '.join(found)}"
+        raise ConfigError(f"{len(found)} keys are named {name}", where=location(settings), hint=hint)
     at = now.astimezone(UTC).isoformat()
     _change(settings, lambda keys: [replace(key, revoked_at=at) if key.id in found else key for key in keys])
     return found
@@ -125,17 +130,19 @@ def _change(settings: Settings, change: Any) -> None:
 def _read_tagged(settings: Settings) -> tuple[list[ApiKey], str | None]:
     """Return the keys, and the tag that a conditional write compares."""
     where = location(settings)
+    found: tuple[str | bytes, str] | None
     if settings.api_keys_secret:
         found = secrets.read(where)
     elif storage.exists(where):
-        content, tag = storage.read_tagged(where)
-        found = content.decode(), tag
+        found = storage.read_tagged(where)
     else:
         found = None
     return (parse(found[0], where), found[1]) if found else ([], None)
 
 
 def _read(entry: dict[str, Any]) -> ApiKey:
+    if not all(isinstance(entry[name], str) for name in ("id", "name", "sha256")) or isinstance(entry["scopes"], str):
+        raise ValueError("not the entry of a key")
     key = ApiKey(**{**entry, "scopes": tuple(entry["scopes"])})
     for moment in (key.created_at, key.expires_at, key.revoked_at):
         if moment is not None and datetime.fromisoformat(moment).tzinfo is None:

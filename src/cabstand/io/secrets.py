@@ -13,7 +13,7 @@ PROPOSED = "CABSTAND_PROPOSED"  # staging label of a value that is written but n
 
 
 def read(arn: str) -> tuple[str, str] | None:
-    """Return the secret's current value and the id of its version, or None while it has none."""
+    """Return the secret's current text (empty if it is binary) and the id of its version, or None while it has none."""
     with _errors(arn):
         try:
             found = client().get_secret_value(SecretId=arn)
@@ -22,7 +22,7 @@ def read(arn: str) -> tuple[str, str] | None:
             if reason.get("Code") == "ResourceNotFoundException" and "staging label" in str(reason.get("Message")):
                 return None  # made by Terraform, and still empty
             raise
-    return str(found["SecretString"]), str(found["VersionId"])
+    return str(found.get("SecretString", "")), str(found["VersionId"])
 
 
 def put_if(arn: str, value: str, version: str | None) -> None:

@@ -65,7 +65,7 @@ def _batches(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
             versions.add(batch["version"])
     return {
         "n_rows": len(rows),
-        "n_wrong": len(errors),
+        "n_wrong": answers.count(None),
         "versions": sorted(versions),
         "answers": answers,
         "errors": errors,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from cabstand.api import openapi
-from cabstand.api.errors import MAX_ERRORS, ApiError
+from cabstand.api.errors import ApiError
 from cabstand.api.model import Model
 from cabstand.api.responses import GeoJson, Hotspots
 from cabstand.api.schemas import COORDINATES, Row, RowSchema
@@ -21,7 +21,6 @@ from cabstand.api.store import ModelStore
 from cabstand.clustering.core_index import CoreIndex
 
 Box = tuple[float, float, float, float]
-NAME = "hotspots"
 POINT = RowSchema(COORDINATES)
 DECIMALS = 6
 NOT_A_BOX = "write west,south,east,north in degrees, smaller first"
@@ -92,12 +91,16 @@ def _page(query: Mapping[str, str]) -> Page:
     try:
         return Page.model_validate(dict(query))
     except ValidationError as error:
-        errors = [  # a name that the caller made up may be long
-            {"parameter": str(one["loc"][0])[:40], "detail": one["msg"].removeprefix("Value error, ")}
-            for one in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-    detail = f"{errors[0]['parameter']}: {errors[0]['detail']}"
-    raise ApiError(422, "invalid-request", detail, errors=errors[:MAX_ERRORS])
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = [
+        {"parameter": str(one["loc"][0]), "detail": one["msg"].removeprefix("Value error, ")}
+        for one in found
+        if one["type"] != "extra_forbidden"
+    ]
+    if len(errors) < len(found):  # its name is the caller's text, which no answer repeats
+        errors.append({"detail": f"unknown parameter; known: {', '.join(Page.model_fields)}"})
+    detail = ": ".join(errors[0].values())
+    raise ApiError(422, "invalid-request", detail, errors=errors)
 
 
 def champion(store: ModelStore) -> tuple[Model, CoreIndex]:

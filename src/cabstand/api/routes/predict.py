@@ -20,7 +20,7 @@ from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, 
 from cabstand.api.routes import hotspots
 from cabstand.api.schemas import Row, RowSchema
 from cabstand.api.service import Service
-from cabstand.api.store import ModelStore
+from cabstand.api.store import HOTSPOTS, PREDICTED, ModelStore, labels_of
 from cabstand.api.telemetry import iso
 from cabstand.io.prediction_lines import PredictedRows
 
@@ -56,7 +56,6 @@ class Chosen(NamedTuple):
 
 def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
-    service.metrics.declare("cabstand_predictions_total", "counter", "Predicted rows by problem, version and role.")
     _add_models(app, service)
     _add_hotspots(app, service)
 
@@ -119,7 +118,7 @@ def _model(store: ModelStore, request: Request) -> Chosen:
 
 def _hotspots(store: ModelStore) -> Chosen:
     model, index = hotspots.champion(store)
-    return Chosen(hotspots.NAME, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
+    return Chosen(HOTSPOTS, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
 
 
 def _one(service: Service, request: Request, chosen: Chosen) -> Response:
@@ -133,13 +132,13 @@ def _one(service: Service, request: Request, chosen: Chosen) -> Response:
 def _many(service: Service, request: Request, chosen: Chosen) -> Response:
     call: Call = request.state.call
     call.problem = chosen.problem
-    good, bad = chosen.schema.many(call.body)
-    answers = chosen.answer([row for _, row in good])
-    heading = _record(service, call, chosen, good, answers)
-    in_order: list[Answer | None] = [None] * (len(good) + len(bad))
-    for (index, _), answer in zip(good, answers, strict=True):
+    batch = chosen.schema.many(call.body)
+    answers = chosen.answer([row for _, row in batch.good])
+    heading = _record(service, call, chosen, batch.good, answers)
+    in_order: list[Answer | None] = [None] * batch.n_rows
+    for (index, _), answer in zip(batch.good, answers, strict=True):
         in_order[index] = answer
-    return json_response(heading | {"answers": in_order, "errors": bad})
+    return json_response(heading | {"answers": in_order, "errors": batch.errors})
 
 
 def _record(
@@ -148,8 +147,7 @@ def _record(
     """Count the predicted rows, log them, and return what every answer begins with."""
     problem, version, role = chosen[:3]
     call.version, call.n_rows = version, len(rows)
-    labels = (("problem", problem), ("version", version), ("role", role))
-    service.metrics.add("cabstand_predictions_total", labels, len(rows))
+    service.metrics.add(PREDICTED, labels_of(problem, version, role), len(rows))
     at, latency_ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
     shared = (call.request_id, at, problem, version, role, call.key, latency_ms, call.trace_id)
     service.telemetry.predicted(PredictedRows(*shared, rows, answers))

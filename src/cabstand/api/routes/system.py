@@ -24,20 +24,23 @@ def register(app: FastAPI, service: Service) -> None:
     """Add the routes to the application."""
     store = service.store
 
+    @app.head("/", include_in_schema=False)
     @app.get("/", tags=["service"], summary="Name, version and links", responses=openapi.answer(Root))
     async def root(_: Request) -> Response:
         links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
         return json_response(Root(name="cabstand", version=__version__, links=links))
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["service"], summary="Alive", responses=openapi.answer(Health))
     async def healthz(_: Request) -> Response:
         return json_response(Health(status="alive"))
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", tags=["service"], summary="Ready to answer", responses=openapi.answer(Ready, 503))
     async def readyz(_: Request) -> Response:
         store.require_ready()
         versions = {name: one.champion.version for name, one in store.served.items()}
-        return json_response(Ready(status="ready", versions=versions))
+        return json_response(Ready(status="ready", versions=versions, faults=store.faults))
 
     @app.get(
         "/metrics",
