@@ -40,6 +40,18 @@ def test_help_is_quick_to_load() -> None:
     assert not loaded & set(HEAVY)
 
 
+@pytest.mark.parametrize("library", ["typer", "pydantic", "pydantic_settings"])
+def test_without_its_extra_the_command_line_names_it(library: str) -> None:
+    script = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["cabstand"]
+    module, _, function = script.partition(":")
+    code = f"import sys; sys.modules[{library!r}] = None; from {module} import {function} as main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "demo"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert "the extra `batch`" in line
+    assert library in line
+
+
 def test_the_wheel_carries_the_package_and_nothing_else(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", tmp_path, ROOT],
