@@ -11,7 +11,8 @@ HEAD = """# Settings
 
 A setting comes from the command line, else from its environment variable, else from `cabstand.toml` (or the file that
 `CABSTAND_CONFIG` names), where its name is in lower case and has no prefix. `cabstand config show` prints the current
-values and their sources. `make docs` generates this page.
+values and their sources. Commands warn of an unknown variable that begins with `CABSTAND_` and suggest the closest.
+`make docs` generates this page.
 
 | environment variable | default | description |
 |---|---|---|

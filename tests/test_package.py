@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,6 +43,64 @@ def test_the_estimator_loads_nothing_of_the_platform() -> None:
 def test_help_is_quick_to_load() -> None:
     loaded = modules_after("import cabstand.cli")
     assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("library", ["typer", "pydantic", "pydantic_settings"])
+def test_without_its_extra_the_command_line_names_it(library: str) -> None:
+    script = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["cabstand"]
+    module, _, function = script.partition(":")
+    code = f"import sys; sys.modules[{library!r}] = None; from {module} import {function} as main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "demo"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    assert "the extra `batch`" in line
+    assert library in line
+
+
+def imported(folder: Path) -> dict[str, Path]:
+    """Return the top-level names that the modules below a folder import, each with one of the modules."""
+    found = {}
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0]: file for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found[node.module.partition(".")[0]] = file
+    return found
+
+
+def installed_with(extra: str) -> set[str]:
+    """Return the distributions that an extra installs, with what those need themselves."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    waiting, found = [*project["dependencies"], f"cabstand[{extra}]"], set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        if requirement.name == "cabstand":
+            waiting += [line for name in requirement.extras for line in extras[name]]
+        elif canonicalize_name(requirement.name) not in found:
+            found.add(canonicalize_name(requirement.name))
+            waiting += metadata.requires(requirement.name) or []
+    return found
+
+
+def test_the_batch_extra_has_all_that_commands_import() -> None:
+    """`local` is for tests, and traces have an extra of their own."""
+    shipped = installed_with("batch")
+    distributions = metadata.packages_distributions()
+    for name, file in imported(ROOT / "src" / "cabstand").items():
+        own = name == "cabstand" or name in sys.stdlib_module_names
+        if own or name == "opentelemetry" or "local" in file.relative_to(ROOT).parts:
+            continue
+        assert shipped & {canonicalize_name(one) for one in distributions[name]}, f"{file} imports {name}"
+
+
+def test_the_readme_says_whom_each_extra_serves() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = re.findall(r"^\| `([a-z]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(name for name in named if name in extras) == sorted(extras)
 
 
 def test_the_wheel_carries_the_package_and_nothing_else(tmp_path: Path) -> None:

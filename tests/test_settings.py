@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from cabstand import settings
 from cabstand.errors import ConfigError
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def test_every_setting_is_documented() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text()
+    page = (ROOT / "docs" / "settings.md").read_text()
     for name, field in settings.Settings.model_fields.items():
         assert field.description, f"{name} has no description"
         assert f"`{settings.environment_names(name)[0]}`" in page, f"{name} is not in docs/settings.md (make docs)"
@@ -34,6 +37,34 @@ def test_mlflow_own_name_is_honoured_and_masked(monkeypatch: pytest.MonkeyPatch)
     found = settings.load()
     assert found.tracking_uri == "http://user:hidden@127.0.0.1:5000"
     assert "hidden" not in str(settings.explain(found))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("CABSTAND_LAEK", "did you mean CABSTAND_LAKE?"),
+        ("CABSTAND_GATE_CONFIDENC", "did you mean CABSTAND_GATE_CONFIDENCE?"),
+        ("cabstand_api_refresh", "did you mean CABSTAND_API_REFRESH_S?"),
+        ("CABSTAND_ZZZ", "see `cabstand config show`"),
+    ],
+)
+def test_a_misspelt_variable_is_named_with_the_closest(name: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("cabstand_log_level", "debug")  # pydantic reads names in either case
+    assert settings.unknown_variables() == []
+    monkeypatch.setenv(name, "x")
+    assert settings.unknown_variables() == [f"{name} is not a setting and has no effect ({hint})"]
+
+
+def test_every_variable_that_the_repository_sets_or_reads_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [ROOT / "Makefile", ROOT / ".ci" / "run"]
+    for folder in ("infra", "containers", "scripts", ".github", "lambdas"):
+        files += [file for file in (ROOT / folder).rglob("*") if file.is_file() and ".terraform" not in file.parts]
+    text = "".join(file.read_text(errors="replace") for file in files)
+    named = {name for name in re.findall(r"\bCABSTAND_[A-Z_]+", text) if not name.endswith("_")}
+    assert {"CABSTAND_LAKE", "CABSTAND_METRICS_NAMESPACE", "CABSTAND_ECS_CLUSTER"} <= named
+    for name in named:
+        monkeypatch.setenv(name, "x")
+    assert settings.unknown_variables() == []
 
 
 @pytest.mark.parametrize("text", ["lakee = 'x'", "lake = [", "log_level = 'loud'"])

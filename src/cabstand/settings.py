@@ -6,6 +6,7 @@ A value comes from the command line, else from the environment variable `CABSTAN
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from dataclasses import dataclass
@@ -18,6 +19,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from cabstand.errors import ConfigError
 
 PREFIX = "CABSTAND_"
+
+# Variables that are no settings: read by the tests, by scripts, and by the tracking server's own scripts.
+OTHER_VARIABLES = (
+    "CABSTAND_CONFIG",
+    "CABSTAND_SHARED",
+    "CABSTAND_PLAIN_PIP",
+    "CABSTAND_ROOT",
+    "CABSTAND_METRICS_NAMESPACE",
+)
 
 
 def config_file() -> Path:
@@ -209,6 +219,19 @@ def environment_names(name: str) -> list[str]:
     if isinstance(alias, AliasChoices):
         return [str(choice) for choice in alias.choices]
     return [f"{PREFIX}{name.upper()}"]
+
+
+def unknown_variables() -> list[str]:
+    """Return one line for each environment variable that begins with `CABSTAND_` and sets nothing."""
+    known = [name for setting in Settings.model_fields for name in environment_names(setting)]
+    known = [name for name in (*known, *OTHER_VARIABLES) if name.startswith(PREFIX)]
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return [f"{name} is not a setting and has no effect ({_closest(name, known)})" for name in unknown]
+
+
+def _closest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+    return f"did you mean {near[0]}?" if near else "see `cabstand config show`"
 
 
 def _source(name: str, in_file: dict[str, Any]) -> str:

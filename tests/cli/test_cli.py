@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from cabstand import cli
+from cabstand import __version__, cli
 from cabstand.errors import DataError, suggest
 from conftest import Run
 
@@ -54,6 +56,33 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     walk(typer.main.get_command(cli.app), ["cabstand"])
     assert cli.run(["--help"]) == 0
     assert "config" in capsys.readouterr().out
+
+
+def test_help_groups_commands_and_ends_with_the_account(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    titles = re.findall(r"─ ([A-Z][A-Za-z ]+) ─", capsys.readouterr().out)
+    assert titles == ["Options", *cli.PANELS]
+    assert titles[-1] == "The AWS account"
+
+
+@pytest.mark.parametrize("group", [[], ["models"], ["keys"], ["predictions"], ["config"]], ids=" ".join)
+def test_lists_of_commands_are_not_cut_at_80_columns(group: list[str]) -> None:
+    shown = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(cli.app, [*group, "--help"]).stdout
+    assert "Usage: " in shown
+    assert not [line for line in shown.splitlines() if "…" in line or len(line) > 80]
+
+
+def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"cabstand {__version__}\n"
+
+
+def test_a_misspelt_variable_is_warned_of_once(cabstand: Run) -> None:
+    done = cabstand("config", "show", "--json", CABSTAND_GATE_MIN_GIAN="0.1", CABSTAND_HOME="home")
+    assert done.returncode == 0
+    [line] = done.stderr.splitlines()
+    assert "CABSTAND_GATE_MIN_GIAN" in line
+    assert "did you mean CABSTAND_GATE_MIN_GAIN?" in line
 
 
 def test_suggest() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -48,6 +50,19 @@ for module in pkgutil.iter_modules(kernels.__path__):
             print(module.name, name)
 """
 
+TWO_KERNELS = """
+from cabstand.clustering.kernels.jit import kernel
+
+def one(n):
+    return n + 1
+
+def two(n):
+    return n + 2
+
+kernel(one)(1)
+kernel(two)(1)
+"""
+
 
 def python(code: str, *folders: Path) -> str:
     """Run code in a process of its own that looks for compiled kernels in these folders alone."""
@@ -72,6 +87,23 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     answer, compiled = fit(folder)
     assert compiled > 20
     return folder, answer
+
+
+def test_a_terminal_is_told_once_that_kernels_compile(tmp_path: Path) -> None:
+    code = ONLY + TWO_KERNELS
+    environment = os.environ | {"ONLY": str(tmp_path)}
+    terminal, stderr = pty.openpty()
+    try:
+        for said in (True, False):  # the second process finds them stored
+            subprocess.run([sys.executable, "-c", code], check=True, env=environment, stderr=stderr)
+            shown = os.read(terminal, 4096).decode() if select.select([terminal], [], [], 0)[0] else ""
+            assert shown.count("compiling") == said
+    finally:
+        os.close(terminal)
+        os.close(stderr)
+    environment["ONLY"] = str(tmp_path / "new")
+    piped = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
+    assert not piped.stderr
 
 
 def test_a_second_process_compiles_nothing(warmed: tuple[Path, int]) -> None:

@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+import bundles
 from cabstand.errors import ConfigError, DataError
+from cabstand.io import storage
 from cabstand.io.journal import Journal
-from cabstand.jobs import pipeline
+from cabstand.jobs import pipeline, promote
+from cabstand.jobs.promotion import deciding, judging, records
+from cabstand.modelling import catalog
 from cabstand.settings import load
 
 FAST = """
@@ -93,12 +97,52 @@ def test_killed_at_each_step_it_ends_in_the_same_state(tmp_path: Path) -> None:
     assert run(tmp_path / "killed", problem, -1) == 0
     assert state(tmp_path / "killed") == state(tmp_path / "whole")
     [place] = (tmp_path / "killed" / "lake" / "runs").iterdir()
+    [record] = map(json.loads, (path.read_text() for path in tmp_path.glob("killed/artifacts/*/decisions/*.json")))
+    written = json.loads((tmp_path / "killed" / "artifacts" / "trip-duration-fast" / "pointer.json").read_text())
+    assert record["decision"] == "promoted"
+    assert {name: record[name] for name in ("write_id", "champion", "sequence")}.items() <= written.items()
     manifest = json.loads((place / "manifest.json").read_text())
     assert {name: step["attempts"] for name, step in manifest["steps"].items()} == dict.fromkeys(
         ("ingest", "cluster", "train", "gate", "publish", "report"), 2
     )
     events = [json.loads(line)["event"] for line in (place / "audit.jsonl").read_text().splitlines()]
     assert events.count("done") == len(pipeline.STEPS)
+
+
+def test_what_is_published_is_recorded_once_and_as_it_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, params = load(), pipeline.Params("synth", ("2024-01",), track=False)
+    training = bundles.holdout(settings.artifacts_uri)
+    for version, bias in {"v1": 10.35, "v2": 10.2, "v3": 10.0}.items():
+        bundles.small_bundle(settings.artifacts_uri, "housing", version, bias=bias, training=training)
+
+    def gate(version: str) -> dict[str, Any]:
+        judged = judging.judge(settings, catalog.find("housing"), version)
+        return {"gate": deciding.result(judged, judged.verdict.passed, judged.pointer)}
+
+    def publish(done: dict[str, Any]) -> dict[str, Any]:
+        return pipeline.STEPS["publish"](settings, params, done)
+
+    def records_of(version: str) -> list[tuple[str, str, int]]:
+        uris = storage.list_under(storage.join(settings.artifacts_uri, "housing", "decisions"))
+        found = [json.loads(storage.read(uri)) for uri in uris]
+        return [(one["decision"], one["champion"], one["sequence"]) for one in found if one["version"] == version]
+
+    def killed(*args: object) -> str:
+        raise KeyboardInterrupt
+
+    first, late = gate("v1"), gate("v2")
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "write_change", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(first)
+    for _ in range(2):
+        assert publish(first)["decision"] == "promoted"
+    assert records_of("v1") == [("promoted", "v1", 1)]
+    assert publish(late)["decision"] == "refused"
+    assert records_of("v2") == [("refused", "v1", 1)]
+    promote.run(settings, promote.Params("housing", "v3", share=0.1, track=False))
+    assert publish(first)["record_uri"] is None  # resumed after a rival changed the pointer
+    assert (records_of("v1"), records_of("v3")) == ([("promoted", "v1", 1)], [("promoted", "v1", 2)])
 
 
 def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from cabstand.errors import CabstandError, ConflictError, DataError, RegistryErr
 from cabstand.io import bundles as store
 from cabstand.io import pointer, registry, storage, tracking
 from cabstand.jobs import models_inspect, models_list, promote, rollback
+from cabstand.jobs.promotion import records
 from cabstand.modelling.pointer import Pointer, state
 from cabstand.settings import Settings, load
 
@@ -47,6 +48,13 @@ def champion(settings: Settings) -> str | None:
     return current.champion if current else None
 
 
+def changes(settings: Settings) -> list[dict[str, Any]]:
+    """Return the audit records of the pointer's changes, oldest first."""
+    uris = storage.list_under(storage.join(settings.artifacts_uri, PROBLEM, "decisions"))
+    found = [json.loads(storage.read(uri)) for uri in uris]
+    return sorted((one for one in found if one["decision"] != "refused"), key=lambda one: one["sequence"])
+
+
 def test_first_better_equal_worse_and_back(place: Settings) -> None:
     first = go(place, "v1")
     assert first["decision"] == "promoted"
@@ -60,8 +68,78 @@ def test_first_better_equal_worse_and_back(place: Settings) -> None:
         told = json.loads(storage.read(refused["record_uri"]))
         assert told["verdict"]["challenger_loss"] == refused["verdict"]["challenger_loss"]
     back = rollback.run(place, rollback.Params(PROBLEM, track=False))
-    assert (back["champion"], back["previous"]) == ("v1", "v2")
+    assert (back["champion"], back["previous"], back["rolled_back_from"]) == ("v1", None, "v2")
     assert rollback.run(place, rollback.Params(PROBLEM, to="v5", track=False))["champion"] == "v5"
+
+
+def test_every_change_leaves_one_record_that_agrees(place: Settings) -> None:
+    go(place, "v1")
+    go(place, "v2", share=0.2)
+    go(place, "v2", who="ann", why="better")
+    go(place, "v4")
+    rollback.run(place, rollback.Params(PROBLEM, who="bob", why="slow answers", track=False))
+    rollback.run(place, rollback.Params(PROBLEM, to="v5", track=False))
+    written = changes(place)
+    names = ("decision", "champion", "challenger", "share", "previous", "sequence")
+    assert [tuple(one[name] for name in names) for one in written] == [
+        ("promoted", "v1", None, 0, None, 1),
+        ("promoted", "v1", "v2", 0.2, None, 2),
+        ("promoted", "v2", None, 0, "v1", 3),
+        ("rolled back", "v1", None, 0, None, 4),
+        ("rolled back", "v5", None, 0, None, 5),
+    ]
+    assert [(one["who"], one["why"]) for one in written[2:4]] == [("ann", "better"), ("bob", "slow answers")]
+    assert (written[3]["rolled_back_from"], written[3]["version"]) == ("v2", "v1")
+    current, _ = pointer.read(place.artifacts_uri, PROBLEM)
+    assert current is not None
+    assert (written[-1]["write_id"], written[-1]["when"]) == (current.write_id, current.when)
+
+
+def test_a_second_rollback_does_not_bring_the_bad_version_back(
+    place: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go(place, "v1")
+    go(place, "v2")
+    words = ["rollback", "--problem", PROBLEM, "--no-track"]
+    assert cli.run(words) == 0
+    capsys.readouterr()
+    assert cli.run(words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "`cabstand models list`" in line
+    assert "--to" in line
+    assert champion(place) == "v1"
+    assert len(changes(place)) == 3
+    assert cli.run([*words, "--to", "v2"]) == 0
+    assert champion(place) == "v2"
+
+
+@pytest.mark.parametrize("undo", [False, True], ids=["promotion", "rollback"])
+def test_a_record_that_a_kill_prevented_is_written_before_the_next_change(
+    undo: bool, place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change() -> None:
+        if undo:
+            rollback.run(place, rollback.Params(PROBLEM, why="slow", track=False))
+        else:
+            go(place, "v2", why="better")
+
+    def killed(*args: object) -> str:
+        raise KeyboardInterrupt
+
+    go(place, "v1")
+    if undo:
+        go(place, "v3")
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "write_change", killed)
+        with pytest.raises(KeyboardInterrupt):
+            change()
+    missing = changes(place)[-1]["sequence"] + 1
+    go(place, "v5")
+    assert [one["sequence"] for one in changes(place)] == list(range(1, missing + 2))
+    [late] = [one for one in changes(place) if one["sequence"] == missing]
+    expected = ("rolled back", "v1", None, "slow") if undo else ("promoted", "v2", "v1", "better")
+    assert (late["decision"], late["champion"], late["previous"], late["why"]) == expected
+    assert late["reconstructed"]
 
 
 def test_a_refusal_is_an_answer(place: Settings, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,8 +185,9 @@ def test_a_pointer_to_nothing_is_told_and_rolled_back(place: Settings) -> None:
     with pytest.raises(DataError, match="no such bundle"):
         models_inspect.run(place, models_inspect.Params(PROBLEM))
     assert rollback.run(place, rollback.Params(PROBLEM, track=False))["champion"] == "v1"
-    with pytest.raises(DataError, match="no such bundle"):
-        rollback.run(place, rollback.Params(PROBLEM, track=False))
+    for to, what in (("", "--to"), ("gone", "no version")):
+        with pytest.raises(CabstandError, match=what):
+            rollback.run(place, rollback.Params(PROBLEM, to=to, track=False))
     assert champion(place) == "v1"
 
 
@@ -240,7 +319,7 @@ def test_aliases_follow_and_heal(place: Settings, monkeypatch: pytest.MonkeyPatc
     assert listed["aliases"] == "in step"
     assert registry.aliases(place, PROBLEM) == {"champion": "v2", "previous": "v1"}
     rollback.run(place, rollback.Params(PROBLEM))
-    assert registry.aliases(place, PROBLEM) == {"champion": "v1", "previous": "v2"}
+    assert registry.aliases(place, PROBLEM) == {"champion": "v1"}
     refused = go(place, "v4", track=True)
     client = tracking.client(place)
     runs = client.search_runs([tracking.experiment_id(place)], "tags.`gate.passed` = 'False'")
@@ -259,14 +338,14 @@ class Serving(RuleBasedStateMachine):
             bundles.small_bundle(self.settings.artifacts_uri, PROBLEM, version, bias=bias, training=training)
         self.champion: str | None = None
         self.previous: str | None = None
-        self.sequence = 0
+        self.champions: list[str] = []
 
     def teardown(self) -> None:
         self.folder.cleanup()
 
     def _moved(self, version: str) -> None:
         self.champion, self.previous = version, self.champion
-        self.sequence += 1
+        self.champions.append(version)
 
     @rule(version=st.sampled_from(sorted(BIAS)))
     def promote(self, version: str) -> None:
@@ -302,6 +381,7 @@ class Serving(RuleBasedStateMachine):
         assert target is not None
         rollback.run(self.settings, rollback.Params(PROBLEM, track=False))
         self._moved(target)
+        self.previous = None
 
     @invariant()
     def the_pointer_is_valid_and_as_expected(self) -> None:
@@ -310,8 +390,14 @@ class Serving(RuleBasedStateMachine):
         assert (found["champion"], found["previous"], found["sequence"]) == (
             self.champion,
             self.previous,
-            self.sequence,
+            len(self.champions),
         )
+
+    @invariant()
+    def every_change_but_a_crashed_last_is_on_record(self) -> None:
+        found = [(one["sequence"], one["champion"]) for one in changes(self.settings)]
+        expected = list(enumerate(self.champions, start=1))
+        assert found in (expected, expected[:-1])
 
 
 TestServing = Serving.TestCase

@@ -104,7 +104,10 @@ def test_a_pointer_goes_on_and_back() -> None:
     second = start.promoted("v2")
     assert (second.champion, second.previous) == ("v2", "v1")
     back = second.challenged("v3", 0.2).rolled_back()
-    assert (back.champion, back.previous, back.challenger, back.share) == ("v1", "v2", None, 0)
+    assert (back.champion, back.previous, back.challenger, back.share) == ("v1", None, None, 0)
+    with pytest.raises(DataError, match="--to"):
+        back.rolled_back()
+    assert back.rolled_back("v2").champion == "v2"
     with pytest.raises(DataError, match="no previous"):
         start.rolled_back()
     with pytest.raises(DataError, match="already"):

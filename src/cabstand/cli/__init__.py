@@ -13,8 +13,20 @@ from typing import Annotated
 
 import typer
 
+from cabstand import __version__
 from cabstand.cli import account, clustering, data, job_log, models, report, service, system
 from cabstand.errors import CabstandError
+
+# The panels of `cabstand --help`, in this order.
+PANELS = {
+    "Demo and report": report,
+    "Trips": data,
+    "Hotspots": clustering,
+    "Models": models,
+    "Predictions": service,
+    "This installation": system,
+    "The AWS account": account,
+}
 
 app = typer.Typer(
     name="cabstand",
@@ -24,14 +36,26 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cabstand {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     del debug  # `run` looks for it in the arguments, so that it also covers errors in parsing them
+    del version  # its callback has already handled it
 
 
-for _group in (account, clustering, data, models, report, service, system):
+for _panel, _group in PANELS.items():
+    for _command in (*_group.app.registered_commands, *_group.app.registered_groups):
+        _command.rich_help_panel = _panel
     app.add_typer(_group.app)
 
 

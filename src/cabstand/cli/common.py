@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,11 +11,15 @@ import typer
 
 from cabstand import log, settings
 
+_log = logging.getLogger(__name__)
+
 
 def load_settings(**overrides: Any) -> settings.Settings:
-    """Return the settings in force and configure logging; an override of `None` counts as not given."""
+    """Return the settings in force, configure logging and warn of unknown variables; `None` overrides nothing."""
     effective = settings.load(**overrides)
     log.configure(effective.log_level, json_lines=effective.log_json)
+    for line in settings.unknown_variables():
+        _log.warning(line)
     return effective
 
 

@@ -71,7 +71,7 @@ def rollback(
     track: Track = True,
     dry_run: DryRun = False,
 ) -> None:
-    """Return to the previous champion (or --to)."""
+    """Return to the previous champion (or --to). A second rollback needs --to."""
     settings = load_settings(artifacts=artifacts)
     from cabstand.jobs.rollback import Params, run
 

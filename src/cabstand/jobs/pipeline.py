@@ -122,12 +122,11 @@ def _gate(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
     judged = judging.judge(settings, catalog.find(params.problem), done["train"]["model_version"])
     if params.track:
         deciding.log_verdict(settings, judged)
-    result = deciding.result(judged, judged.verdict.passed, judged.pointer)
-    return result | {"record_uri": deciding.write_record(settings, judged, result)}
+    return deciding.result(judged, judged.verdict.passed, judged.pointer)
 
 
 def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
-    """Write the pointer as the gate decided, unless a run that was killed has written it already."""
+    """Write the pointer as the gate decided, unless a killed run has written it already, and record the outcome."""
     gated = done["gate"]
     decision, reason, version = gated["decision"], gated["reason"], gated["version"]
     current, _ = pointer.read(settings.artifacts_uri, gated["problem"])
@@ -138,7 +137,12 @@ def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any
         if not written:
             decision, reason = "refused", LATE
     aliases = registry.try_set_aliases(settings, current) if params.track else None
-    return {"decision": decision, "reason": reason, **state(current), "aliases": aliases}
+    outcome = {"decision": decision, "reason": reason, **state(current)}
+    uri = None
+    if decision == "refused" or outcome["sequence"] == gated["sequence"] + 1:
+        uri = deciding.write_record(settings, gated | outcome, current, gated["sequence"])
+    # Else the pointer has changed since a killed run wrote it: the promotion was put on record before that change.
+    return outcome | {"aliases": aliases, "record_uri": uri}
 
 
 def _report(settings: Settings, _: Params, done: Results) -> dict[str, Any]:

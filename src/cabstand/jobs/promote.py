@@ -43,10 +43,9 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         if current is not None:
             registry.set_aliases(settings, current)
         deciding.log_verdict(settings, judged)
-    promoted, reason = verdict.passed, verdict.reason
+    promoted, reason, sequence = verdict.passed, verdict.reason, state(current)["sequence"]
     if promoted:
         why = params.why or f"gate: {reason}"
-        sequence = state(current)["sequence"]
         promoted, current = deciding.write_pointer(
             settings, judged.problem, judged.version, sequence, share=params.share, who=params.who, why=why
         )
@@ -54,4 +53,4 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     result = deciding.result(judged, promoted, current, reason)
     # The aliases first: they must follow the pointer even if the record cannot be written.
     aliases = {"aliases": registry.try_set_aliases(settings, current)} if params.track else {}
-    return result | {"record_uri": deciding.write_record(settings, judged, result)} | aliases
+    return result | {"record_uri": deciding.write_record(settings, result, current, sequence)} | aliases

@@ -7,6 +7,7 @@ from typing import Any
 
 from cabstand.errors import DataError
 from cabstand.io import bundles, pointer, registry
+from cabstand.jobs.promotion import records
 from cabstand.modelling import catalog
 from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
@@ -36,6 +37,16 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     bundles.read_files(artifacts, manifest, manifest.files)
     if params.dry_run:
         return {"dry_run": True, "problem": problem, **state(new)}
+    records.complete(settings, current)
     written = pointer.write(artifacts, new, current, tag, who=params.who, why=params.why or "rollback")
+    result = {
+        "problem": problem,
+        "decision": records.ROLLED_BACK,
+        "reason": written.why,
+        "version": written.champion,
+        **state(written),
+        "rolled_back_from": current.champion,
+    }
+    # The aliases first: they must follow the pointer even if the record cannot be written.
     aliases = registry.try_set_aliases(settings, written) if params.track else None
-    return {"problem": problem, "decision": "rolled back", **state(written), "aliases": aliases}
+    return result | {"record_uri": records.write_change(settings, written, result), "aliases": aliases}

@@ -30,7 +30,7 @@ class Pointer:
     champion: str  # version that answers all requests but the challenger's
     challenger: str | None = None  # version that answers `share` of the requests
     share: float = 0.0  # 0 to 1
-    previous: str | None = None  # the champion to which a rollback returns
+    previous: str | None = None  # the champion to which a rollback returns; None after a rollback
     who: str = ""
     when: str = ""  # UTC
     why: str = ""
@@ -49,13 +49,17 @@ class Pointer:
         return replace(self, challenger=version, share=share)
 
     def rolled_back(self, version: str | None = None) -> Pointer:
-        """Return the pointer with `version` (by default the previous champion) as champion again."""
+        """Return the pointer with `version` (by default the previous champion) as champion again.
+
+        It has no previous champion: a second rollback must not bring back the version that the first one removed.
+        """
         target = version or self.previous
         if target is None:
-            raise DataError("no previous champion to return to", where=self.problem, hint="name one with --to")
+            hint = "name a version of `cabstand models list` with --to"
+            raise DataError("no previous champion to return to", where=self.problem, hint=hint)
         if target == self.champion:
             raise DataError(f"{target} is the champion already", where=self.problem)
-        return self.promoted(target)
+        return replace(self.promoted(target), previous=None)
 
     def stamped(self, sequence: int, *, who: str, when: str, why: str) -> Pointer:
         """Return the pointer to write: next in sequence, with a new write id."""

@@ -14,6 +14,7 @@ import pickle
 import sys
 import uuid
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,14 @@ def write(name: str, value: Any) -> Path | None:
     return None
 
 
+@cache
+def announce() -> None:
+    """Say once, if stderr is a terminal, that kernels are being compiled: the first call seems to hang meanwhile."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write("compiling the clustering kernels, once on this machine (about 15 s)\n")
+        sys.stderr.flush()
+
+
 class KernelCache(_Cache):
     """The compiled versions of one kernel, as numba asks for them."""
 
@@ -95,7 +104,10 @@ class KernelCache(_Cache):
         """Load a version for argument types, or None."""
         target_context.refresh()
         stored = read(self._name(sig, target_context.codegen())) if self._enabled else None
-        return None if stored is None else CompileResult._rebuild(target_context, *stored)
+        if stored is None:
+            announce()
+            return None
+        return CompileResult._rebuild(target_context, *stored)
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store a compiled version, if that is possible."""

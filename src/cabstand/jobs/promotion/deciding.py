@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
-from cabstand.errors import ConflictError, StorageError
-from cabstand.io import pointer, storage, tracking
+from cabstand.errors import ConflictError
+from cabstand.io import pointer, tracking
+from cabstand.jobs.promotion import records
 from cabstand.jobs.promotion.judging import Judged
 from cabstand.modelling.pointer import Pointer, first, state
 from cabstand.settings import Settings
@@ -21,7 +20,8 @@ def write_pointer(
     """Make a version champion, or challenger with a share of the requests, unless the pointer has changed.
 
     `judged_at` is the `sequence` of the pointer that the version was judged against, 0 where there was none; without a
-    champion any `share` makes it champion. Returns whether it was written, and the pointer as it is now.
+    champion any `share` makes it champion. If the last change has no audit record, that is written first.
+    Returns whether the pointer was written, and the pointer as it is now.
     """
     artifacts = settings.artifacts_uri
     current, tag = pointer.read(artifacts, problem)
@@ -31,6 +31,7 @@ def write_pointer(
         new = first(problem, version)
     else:
         new = current.challenged(version, share) if share else current.promoted(version)
+    records.complete(settings, current)
     try:
         return True, pointer.write(artifacts, new, current, tag, who=who, why=why)
     except ConflictError:
@@ -41,7 +42,7 @@ def result(judged: Judged, promoted: bool, current: Pointer | None, reason: str 
     """Return a decision as results and audit records show it; `reason` is the verdict's unless given."""
     return {
         "problem": judged.problem,
-        "decision": "promoted" if promoted else "refused",
+        "decision": records.PROMOTED if promoted else records.REFUSED,
         "reason": reason or judged.verdict.reason,
         "version": judged.version,
         **state(current),
@@ -67,18 +68,11 @@ def log_verdict(settings: Settings, judged: Judged) -> None:
         run.table("verdict.json", asdict(verdict))
 
 
-def write_record(settings: Settings, judged: Judged, decided: Mapping[str, Any]) -> str:
-    """Write the audit record of a decision beside the bundles, and return its URI.
+def write_record(settings: Settings, decided: Mapping[str, Any], current: Pointer | None, judged_at: int) -> str:
+    """Write the audit record of a decision, which left the pointer as it is in `current`, and return its URI.
 
     If that fails, the decision stands, and the StorageError says so.
     """
-    now = datetime.now(UTC)
-    name = f"{state(judged.pointer)['sequence']:06d}-{judged.version}-{now:%Y%m%dT%H%M%S%f}.json"
-    uri = storage.join(settings.artifacts_uri, judged.problem, "decisions", name)
-    content = {"schema_version": 1, "when": now.isoformat(), **decided}
-    try:
-        storage.write(uri, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    except StorageError as error:
-        what = f"{judged.version} is {decided['decision']}, but the record of it cannot be written: {error.what}"
-        raise StorageError(what, where=uri) from error
-    return uri
+    if decided["decision"] == records.PROMOTED and current is not None:
+        return records.write_change(settings, current, decided)
+    return records.write_refusal(settings, judged_at, decided)

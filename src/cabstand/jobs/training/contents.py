@@ -176,4 +176,4 @@ def _installed(name: str) -> str:
     try:
         return installed(name)
     except PackageNotFoundError as error:
-        raise ConfigError(f"{name} is not installed", hint="pip install '.[train]'") from error
+        raise ConfigError(f"{name} is not installed", hint="pip install '.[batch]'") from error
