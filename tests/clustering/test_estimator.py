@@ -48,6 +48,64 @@ def test_polars_speaks_the_same_protocol() -> None:
     assert list(model.feature_names_in_) == ["lat", "lon"]
 
 
+LONGITUDE_FIRST = [
+    ("lon", "lat"),
+    ("lng", "lat"),
+    ("long", "lat"),
+    ("longitude", "latitude"),
+    ("Longitude", "Latitude"),
+    ("x", "y"),
+    ("X", "Y"),
+    ("coord_x", "coord_y"),
+    ("x1", "y1"),
+    ("start_lng", "start_lat"),
+    ("startLng", "startLat"),
+    ("startlon", "startlat"),
+    ("end_lng", "end_lat"),
+    ("pickup_longitude", "pickup_latitude"),
+    ("Start_Lon", "Start_Lat"),
+    ("dropoff_lon", "dropoff_lat"),
+    ("Pickup Centroid Longitude", "Pickup Centroid Latitude"),
+    ("lon_deg", "lat_deg"),
+    ("lng", "place"),
+    ("place", "latitude"),
+]
+
+
+@pytest.mark.parametrize("maker", ["pandas.DataFrame", "polars.DataFrame", "pyarrow.table"])
+@pytest.mark.parametrize("names", LONGITUDE_FIRST)
+def test_tables_with_longitude_first_are_refused(names: tuple[str, str], maker: str) -> None:
+    module, _, function = maker.partition(".")
+    table = getattr(pytest.importorskip(module), function)(dict(zip(names, TOWN.T[::-1], strict=True)))
+    fitted = GeoDBSCAN().fit(TOWN)
+    for call in (GeoDBSCAN().fit, GeoDBSCAN().fit_predict, fitted.predict):
+        with pytest.raises(ValueError, match=f"columns {names[0]}, {names[1]}: longitude comes first") as error:
+            call(table)
+        assert "\n" not in str(error.value)
+    GeoDBSCAN(metric="euclidean").fit(table)  # the order makes no difference in the plane
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *[(second, first) for first, second in LONGITUDE_FIRST if "place" not in (first, second)],
+        ("x0", "x1"),
+        ("x", "z"),
+        ("col0", "col1"),
+        ("platform", "belong"),
+        ("flat", "balloon"),
+    ],
+)
+def test_other_column_names_are_accepted(names: tuple[str, str]) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame(TOWN, columns=list(names))
+    model = GeoDBSCAN().fit(table)
+    np.testing.assert_array_equal(model.labels_, GeoDBSCAN().fit_predict(TOWN))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(table[[names[1], names[0]]])
+
+
 def test_clone_parameters_and_repr() -> None:
     model = GeoDBSCAN(eps_m=75, min_samples=4, metric="euclidean", n_jobs=2)
     copy = clone(model)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering.columns import is_longitude_first
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.engines import available_cores
@@ -85,7 +86,7 @@ class GeoDBSCAN:
         ----------
         X : array_like or table, shape (n, 2)
             Latitude and longitude in degrees, or x and y in metres: an array, a list, or a table of pandas, polars or
-            pyarrow.
+            pyarrow. A table of degrees whose column names put longitude first is refused.
         y : None
             Ignored; present for scikit-learn's API.
         sample_weight : array_like, shape (n,), or float, optional
@@ -99,10 +100,12 @@ class GeoDBSCAN:
         Raises
         ------
         ValueError
-            If a parameter, point or weight is not valid; the message is one line that names it.
+            If a parameter, point, weight or order of columns is not valid; the message is one line that names it.
         TypeError
             If `X` is sparse or not numeric.
         """
+        names = column_names(X)
+        _check_order(names, self.metric)
         points = read_only(as_points(X))
         weight = as_weight(sample_weight, len(points))
         n_threads = _threads(self.n_jobs)
@@ -115,7 +118,7 @@ class GeoDBSCAN:
         # Built by the first `predict`, into a list because scikit-learn forbids `predict` to set attributes.
         self._index: list[CoreIndex] = []
         self.n_features_in_ = 2
-        self._remember_names(X)
+        self._remember_names(names)
         self.labels_ = found.labels
         self.core_sample_indices_, self.components_ = core_points(points, found.core, n_threads)
         return self
@@ -153,7 +156,7 @@ class GeoDBSCAN:
         sklearn.exceptions.NotFittedError
             Before :meth:`fit`; a `ValueError` where scikit-learn is not installed.
         ValueError
-            If a point is not finite, or the column names differ from those of the fit.
+            If a point is not finite, or the column names differ from those of the fit or put longitude first.
         """
         if not hasattr(self, "labels_"):
             raise _not_fitted(self)
@@ -199,8 +202,7 @@ class GeoDBSCAN:
         target = utils.TargetTags(required=False)
         return utils.Tags(estimator_type="clusterer", target_tags=target, input_tags=utils.InputTags())
 
-    def _remember_names(self, x: Any) -> None:
-        names = column_names(x)
+    def _remember_names(self, names: NDArray[np.object_] | None) -> None:
         if names is not None:
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
@@ -213,6 +215,15 @@ class GeoDBSCAN:
                 "The feature names should match those that were passed during fit: "
                 f"{', '.join(known)}, not {', '.join(names)}"
             )
+        _check_order(names, self.metric)
+
+
+def _check_order(names: NDArray[np.object_] | None, metric: str) -> None:
+    if names is not None and metric == "haversine" and is_longitude_first(list(names)):
+        shown = ", ".join(names)
+        raise ValueError(
+            f"columns {shown}: longitude comes first; pass latitude first, as in X[[{names[1]!r}, {names[0]!r}]]"
+        )
 
 
 def _parameters(kind: type) -> list[str]:
