@@ -136,6 +136,34 @@ def test_predict() -> None:
     np.testing.assert_array_equal(model.predict([[0.0, 0.0]]), [-1])
 
 
+@pytest.mark.parametrize("metric", ["haversine", "euclidean"])
+def test_predict_of_no_points(metric: str) -> None:
+    import pandas as pd
+
+    for points in (TOWN, [[0.0, 0.0], [9.0, 9.0]]):  # with clusters and without
+        model = GeoDBSCAN(min_samples=5, metric=metric).fit(points)
+        for batch in ([], (), np.empty((0, 2)), np.empty((0, 2), np.float32), pd.DataFrame({"lat": [], "lon": []})):
+            labels, distance_m = model.predict(batch, return_distance=True)
+            assert (labels.shape, labels.dtype) == ((0,), np.int32)
+            assert (distance_m.shape, distance_m.dtype) == ((0,), np.float64)
+
+
+def test_predict_of_points_beyond_the_poles_alone() -> None:
+    model = GeoDBSCAN(min_samples=5).fit(TOWN)
+    for n in (1, 5_000):  # one batch of the index and two
+        labels, distance_m = model.predict(np.full((n, 2), [90.5, -73.98]), return_distance=True)
+        assert (labels == -1).all()
+        assert np.isnan(distance_m).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_predict_names_the_first_row_that_is_not_finite(value: float) -> None:
+    model = GeoDBSCAN(min_samples=5).fit(TOWN)
+    for batch, row in (([[value, value]], 0), ([[40.75, -73.98], [40.75, value], [value, -73.98]], 1)):
+        with pytest.raises(ValueError, match=rf"^row {row}: a coordinate is NaN or infinite$"):
+            model.predict(batch)
+
+
 def test_predict_needs_fit() -> None:
     with pytest.raises(NotFittedError):
         GeoDBSCAN().predict(TOWN)

@@ -93,7 +93,8 @@ class CoreIndex:
         for first in range(0, len(queries), _BATCH):
             batch = queries[first : first + _BATCH]
             valid = first + np.flatnonzero(_is_valid(batch, self.metric))
-            cluster[valid], distance[valid] = self._query(queries[valid])
+            if len(valid):
+                cluster[valid], distance[valid] = self._query(queries[valid])
         return cluster, distance
 
     def save(self, file: str | Path | IO[bytes]) -> None:

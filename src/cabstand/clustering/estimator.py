@@ -140,14 +140,14 @@ class GeoDBSCAN:
         Parameters
         ----------
         X : array_like or table, shape (m, 2)
-            Points as in :meth:`fit`.
+            Points as in :meth:`fit`; there may be none.
         return_distance : bool, default False
             Whether to return the distance to that core point as well.
 
         Returns
         -------
         labels : ndarray of int32, shape (m,)
-            -1 where no core point is within `eps_m`.
+            -1 where no core point is within `eps_m`, as for a latitude beyond a pole.
         distance_m : ndarray of float64, shape (m,)
             Distance in metres to the nearest core point, NaN where none is within `eps_m`; only with `return_distance`.
 

@@ -9,10 +9,26 @@ from numpy.typing import NDArray
 
 
 def as_points(x: Any) -> NDArray[Any]:
-    """Read points from anything that NumPy can read or a table: float32 or float64, shape (n, 2).
+    """Read points from anything that NumPy can read or a table: float32 or float64, shape (n, 2), n at least 1.
 
     TypeError if they are a sparse matrix, ValueError if they are not two columns of numbers.
     """
+    points = _as_columns(x)
+    if not len(points):
+        raise ValueError(f"Found array with 0 sample(s) (shape={points.shape}) while a minimum of 1 is required.")
+    return points
+
+
+def as_finite_points(x: Any) -> NDArray[Any]:
+    """Read points that must be finite; there may be none. See :func:`as_points`."""
+    points = np.empty((0, 2)) if isinstance(x, (list, tuple)) and not x else _as_columns(x)
+    finite = np.isfinite(points).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"row {int(np.argmin(finite))}: a coordinate is NaN or infinite")
+    return points
+
+
+def _as_columns(x: Any) -> NDArray[Any]:
     if hasattr(x, "tocsr") or hasattr(x, "tocoo"):
         raise TypeError("sparse data was passed, but dense points are required; use X.toarray()")
     array = np.asarray(x)
@@ -29,14 +45,6 @@ def as_points(x: Any) -> NDArray[Any]:
     return array
 
 
-def as_finite_points(x: Any) -> NDArray[Any]:
-    """Read points that must be finite; see :func:`as_points`."""
-    points = as_points(x)
-    if not np.isfinite(points).all():
-        raise ValueError("Input X contains NaN or infinity")
-    return points
-
-
 def read_only(points: NDArray[Any]) -> NDArray[Any]:
     """Return a read-only view in C order (or a copy), so that a kernel is compiled only once for each type."""
     view = np.ascontiguousarray(points).view()
@@ -49,8 +57,6 @@ def _check_shape(array: NDArray[Any]) -> None:
         raise ValueError(
             f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: points have 2 columns"
         )
-    if array.shape[0] == 0:
-        raise ValueError(f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required.")
     if array.shape[1] != 2:
         wanted = "exactly 2 are" if array.shape[1] else "a minimum of 2 is"
         raise ValueError(f"Found array with {array.shape[1]} feature(s) (shape={array.shape}) while {wanted} required.")
