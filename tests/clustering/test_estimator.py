@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -169,13 +170,48 @@ def test_predict_needs_fit() -> None:
         GeoDBSCAN().predict(TOWN)
 
 
-@pytest.mark.parametrize(
-    ("change", "what"),
-    [({"eps_m": 0}, "eps"), ({"min_samples": 0}, "min_samples"), ({"metric": "cosine"}, "metric")],
-)
-def test_bad_parameters_are_value_errors(change: dict[str, object], what: str) -> None:
-    with pytest.raises(ValueError, match=what):
-        GeoDBSCAN(**change).fit(TOWN)  # type: ignore[arg-type]
+WRONG_NUMBERS = [
+    "2",
+    b"2",
+    [2],
+    {},
+    (2,),
+    np.array([2, 3]),
+    np.array([2.0]),
+    np.bool_(True),
+    True,
+    2j,
+    np.complex128(2),
+]
+WRONG = {
+    "eps_m": [*WRONG_NUMBERS, None, 0, -1, np.nan, np.inf, 10**400],
+    "min_samples": [*WRONG_NUMBERS, None, 0, -1, 1.0, 1.5, np.float64(3), np.nan],
+    "n_jobs": [*WRONG_NUMBERS, 0, 1.0, 1.5, np.float64(3), np.nan],
+    "metric": [None, 1, "cosine", b"haversine", ["haversine"], {}, np.array(["haversine", "euclidean"]), len],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_wrong_parameter_is_one_line_that_names_it(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name) as error:
+        GeoDBSCAN(**{name: value}).fit(TOWN)  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["2", "balanced", ["a"] * len(TOWN), [1.0], [None] * len(TOWN), object(), {}])
+def test_a_wrong_weight_is_one_line_that_names_it(value: object) -> None:
+    with pytest.raises(ValueError, match="sample_weight") as error:
+        GeoDBSCAN().fit(TOWN, sample_weight=value)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_of_any_type_are_parameters() -> None:
+    wanted = GeoDBSCAN(eps_m=50, min_samples=5).fit_predict(TOWN)
+    for eps_m in (50.0, np.float32(50), np.int16(50), Fraction(100, 2)):
+        for count in (np.int8(5), np.uint64(5)):
+            model = GeoDBSCAN(eps_m=eps_m, min_samples=count, n_jobs=np.int32(1))  # type: ignore[arg-type]
+            np.testing.assert_array_equal(model.fit_predict(TOWN), wanted)
+    assert (GeoDBSCAN(min_samples=10**30).fit_predict(TOWN) == -1).all()
 
 
 def test_latitude_beyond_the_pole() -> None:

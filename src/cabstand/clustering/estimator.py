@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering import parameters
 from cabstand.clustering.columns import is_longitude_first
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import dbscan
@@ -108,8 +109,8 @@ class GeoDBSCAN:
         _check_order(names, self.metric)
         points = read_only(as_points(X))
         weight = as_weight(sample_weight, len(points))
-        n_threads = _threads(self.n_jobs)
         try:
+            n_threads = _threads(self.n_jobs)
             found = dbscan(
                 points, self.eps_m, self.min_samples, metric=self.metric, sample_weight=weight, n_threads=n_threads
             )
@@ -232,9 +233,10 @@ def _parameters(kind: type) -> list[str]:
 
 def _threads(n_jobs: int | None) -> int:
     """Count threads as joblib does: -1 is all processors, -2 all but one."""
+    parameters.check_n_jobs(n_jobs)
     if n_jobs is None:
         return 1
-    if n_jobs >= 0:
+    if n_jobs > 0:
         return n_jobs
     return max(1, available_cores() + 1 + n_jobs)
 

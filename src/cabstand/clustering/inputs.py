@@ -80,7 +80,13 @@ def as_weight(sample_weight: Any, n_points: int) -> NDArray[np.float64] | None:
     """
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weight = np.asarray(sample_weight)
+        if weight.dtype.kind in "cSU":  # complex or text, which NumPy would convert
+            raise TypeError(f"not {weight.dtype}")
+        weight = weight.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight: weights must be numbers ({error})") from error
     if not weight.any():
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight if weight.ndim else np.full(n_points, float(weight))
