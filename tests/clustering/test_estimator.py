@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,12 @@ from cabstand import GeoDBSCAN
 from clustering.oracle import EARTH_RADIUS_M
 
 TOWN = np.random.default_rng(5).normal([40.75, -73.98], 0.003, (800, 2))
+
+
+def as_frame(points: np.ndarray, *names: str) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(points, columns=list(names))
 
 
 def test_two_line_change_from_scikit_learn() -> None:
@@ -98,9 +105,7 @@ def test_tables_with_longitude_first_are_refused(names: tuple[str, str], maker: 
     ],
 )
 def test_other_column_names_are_accepted(names: tuple[str, str]) -> None:
-    import pandas as pd
-
-    table = pd.DataFrame(TOWN, columns=list(names))
+    table = as_frame(TOWN, *names)
     model = GeoDBSCAN().fit(table)
     np.testing.assert_array_equal(model.labels_, GeoDBSCAN().fit_predict(TOWN))
     with pytest.raises(ValueError, match="feature names should match"):
@@ -135,6 +140,45 @@ def test_predict() -> None:
     assert np.isnan(distance_m[labels == -1]).all()
     assert (distance_m[labels >= 0] <= 60).all()
     np.testing.assert_array_equal(model.predict([[0.0, 0.0]]), [-1])
+
+
+CHANGES = [
+    {"eps_m": 1.0},
+    {"eps_m": 5_000},
+    {"eps_m": "far"},
+    {"metric": "euclidean"},
+    {"metric": None},
+    {"min_samples": 1},
+    {"n_jobs": "2"},
+    {"eps_m": 3.0, "metric": "euclidean", "min_samples": 0, "n_jobs": 0},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("first", ["predict before", "no predict before", "pickled"])
+def test_set_params_does_not_change_a_fitted_model(first: str, change: dict[str, object]) -> None:
+    points = np.concatenate([TOWN, TOWN + 0.0003, TOWN + 0.02])
+    wanted = GeoDBSCAN(eps_m=60, min_samples=8).fit(TOWN).predict(points, return_distance=True)
+    model = GeoDBSCAN(eps_m=60, min_samples=8).fit(TOWN)
+    if first == "predict before":
+        model.predict(points)
+    model.set_params(**change)
+    if first == "pickled":
+        model = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(model.predict(points, return_distance=True), wanted)
+    with pytest.raises(ValueError, match="longitude comes first"):
+        model.predict(as_frame(points[:, ::-1], "lon", "lat"))
+
+
+def test_a_fit_that_fails_leaves_the_fitted_model_as_it_was() -> None:
+    frame = as_frame(TOWN, "lat", "lon")
+    model = GeoDBSCAN(eps_m=60, min_samples=8).fit(frame)
+    wanted = model.predict(frame)
+    for change, points in (({"metric": "cosine"}, TOWN), ({"metric": "haversine"}, TOWN + 90), ({"n_jobs": 0}, TOWN)):
+        with pytest.raises(ValueError, match=r"metric|latitude|n_jobs"):
+            model.set_params(**change).fit(points)
+        np.testing.assert_array_equal(model.predict(frame), wanted)
+        assert list(model.feature_names_in_) == ["lat", "lon"]
 
 
 @pytest.mark.parametrize("metric", ["haversine", "euclidean"])

@@ -116,12 +116,13 @@ class GeoDBSCAN:
             )
         except CabstandError as error:
             raise ValueError(str(error)) from error
+        core_indices, components = core_points(points, found.core, n_threads)
         # Built by the first `predict`, into a list because scikit-learn forbids `predict` to set attributes.
         self._index: list[CoreIndex] = []
+        self._fitted_with = float(self.eps_m), self.metric  # `set_params` may change the parameters before `predict`
         self.n_features_in_ = 2
         self._remember_names(names)
-        self.labels_ = found.labels
-        self.core_sample_indices_, self.components_ = core_points(points, found.core, n_threads)
+        self.labels_, self.core_sample_indices_, self.components_ = found.labels, core_indices, components
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> NDArray[np.int32]:  # noqa: N803
@@ -133,7 +134,7 @@ class GeoDBSCAN:
         X: Any,  # noqa: N803
         return_distance: bool = False,
     ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Return the cluster of each point: that of the nearest core point within `eps_m`.
+        """Return the cluster of each point: that of the nearest core point within the `eps_m` of the fit.
 
         For the points of the fit this is their label, with one exception: a border point between two clusters gets the
         nearer one here and the lower-numbered one in :attr:`labels_`.
@@ -165,7 +166,8 @@ class GeoDBSCAN:
         points = as_finite_points(X)
         if not self._index:
             clusters = self.labels_[self.core_sample_indices_]
-            self._index.append(CoreIndex.build(self.components_, clusters, self.eps_m, metric=self.metric))
+            eps_m, metric = self._fitted_with
+            self._index.append(CoreIndex.build(self.components_, clusters, eps_m, metric=metric))
         labels, distance_m = self._index[0].query(points)
         return (labels, distance_m) if return_distance else labels
 
@@ -174,7 +176,7 @@ class GeoDBSCAN:
         return {name: getattr(self, name) for name in _parameters(type(self))}
 
     def set_params(self, **params: Any) -> GeoDBSCAN:
-        """Set parameters and return the estimator.
+        """Set parameters of the next fit and return the estimator; what is fitted stays as it is.
 
         Raises
         ------
@@ -216,7 +218,7 @@ class GeoDBSCAN:
                 "The feature names should match those that were passed during fit: "
                 f"{', '.join(known)}, not {', '.join(names)}"
             )
-        _check_order(names, self.metric)
+        _check_order(names, self._fitted_with[1])
 
 
 def _check_order(names: NDArray[np.object_] | None, metric: str) -> None:
