@@ -237,9 +237,10 @@ WRONG = {
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_wrong_parameter_is_one_line_that_names_it(name: str, value: object) -> None:
-    with pytest.raises(ValueError, match=name) as error:
-        GeoDBSCAN(**{name: value}).fit(TOWN)  # type: ignore[arg-type]
-    assert "\n" not in str(error.value)
+    for points in (TOWN, as_frame(TOWN, "lat", "lon")):
+        with pytest.raises(ValueError, match=name) as error:
+            GeoDBSCAN(**{name: value}).fit(points)  # type: ignore[arg-type]
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["2", "balanced", ["a"] * len(TOWN), [1.0], [None] * len(TOWN), object(), {}])

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering import parameters
-from cabstand.clustering.columns import is_longitude_first
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.engines import available_cores
-from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, column_names, read_only
+from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, check_names, column_names, read_only
 from cabstand.clustering.kernels.core_points import core_points
+from cabstand.clustering.metadata import MetadataConsumer
 from cabstand.errors import CabstandError
 
 
-class GeoDBSCAN:
+class GeoDBSCAN(MetadataConsumer):
     """Exact DBSCAN of points on the Earth, in metres.
 
     Every label equals that of ``sklearn.cluster.DBSCAN(eps=eps_m / 6371008.8, metric="haversine")`` on the same points
@@ -106,7 +106,7 @@ class GeoDBSCAN:
             If `X` is sparse or not numeric.
         """
         names = column_names(X)
-        _check_order(names, self.metric)
+        check_names(names, self.metric)
         points = read_only(as_points(X))
         weight = as_weight(sample_weight, len(points))
         try:
@@ -162,11 +162,11 @@ class GeoDBSCAN:
         """
         if not hasattr(self, "labels_"):
             raise _not_fitted(self)
-        self._check_names(X)
+        eps_m, metric = self._fitted_with
+        check_names(column_names(X), metric, getattr(self, "feature_names_in_", None))
         points = as_finite_points(X)
         if not self._index:
             clusters = self.labels_[self.core_sample_indices_]
-            eps_m, metric = self._fitted_with
             self._index.append(CoreIndex.build(self.components_, clusters, eps_m, metric=metric))
         labels, distance_m = self._index[0].query(points)
         return (labels, distance_m) if return_distance else labels
@@ -210,23 +210,6 @@ class GeoDBSCAN:
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-
-    def _check_names(self, x: Any) -> None:
-        names, known = column_names(x), getattr(self, "feature_names_in_", None)
-        if names is not None and known is not None and list(names) != list(known):
-            raise ValueError(
-                "The feature names should match those that were passed during fit: "
-                f"{', '.join(known)}, not {', '.join(names)}"
-            )
-        _check_order(names, self._fitted_with[1])
-
-
-def _check_order(names: NDArray[np.object_] | None, metric: str) -> None:
-    if names is not None and metric == "haversine" and is_longitude_first(list(names)):
-        shown = ", ".join(names)
-        raise ValueError(
-            f"columns {shown}: longitude comes first; pass latitude first, as in X[[{names[1]!r}, {names[0]!r}]]"
-        )
 
 
 def _parameters(kind: type) -> list[str]:

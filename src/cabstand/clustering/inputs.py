@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering.columns import is_longitude_first
+
 
 def as_points(x: Any) -> NDArray[Any]:
     """Read points from anything that NumPy can read or a table: float32 or float64, shape (n, 2), n at least 1.
@@ -71,6 +73,20 @@ def column_names(x: Any) -> NDArray[np.object_] | None:
         return None
     names = list(names)
     return np.array(names, object) if names and all(isinstance(name, str) for name in names) else None
+
+
+def check_names(names: NDArray[np.object_] | None, metric: object, fitted: NDArray[np.object_] | None = None) -> None:
+    """Raise ValueError if column names differ from those of the fit, or say that degrees are longitude first."""
+    if names is None:
+        return
+    shown = ", ".join(names)
+    if fitted is not None and list(names) != list(fitted):
+        raise ValueError(
+            f"The feature names should match those that were passed during fit: {', '.join(fitted)}, not {shown}"
+        )
+    if isinstance(metric, str) and metric == "haversine" and is_longitude_first(list(names)):
+        order = f"X[[{names[1]!r}, {names[0]!r}]]"
+        raise ValueError(f"columns {shown}: longitude comes first; pass latitude first, as in {order}")
 
 
 def as_weight(sample_weight: Any, n_points: int) -> NDArray[np.float64] | None:
