@@ -109,6 +109,17 @@ def test_places_that_are_nowhere_have_no_cluster() -> None:
     assert np.isnan(distance[:3]).all()
 
 
+@pytest.mark.parametrize("metric", metrics.METRICS)
+@pytest.mark.parametrize("n_cores", [0, 1, 100])
+@pytest.mark.parametrize("n", [0, 1, 5_000])
+def test_a_batch_without_any_valid_point_has_no_cluster(n: int, n_cores: int, metric: str) -> None:
+    index = CoreIndex.build(np.full((n_cores, 2), 40.0), np.zeros(n_cores), 50.0, metric=metric)
+    cluster, distance = index.query(np.full((n, 2), math.nan))
+    assert cluster.tolist() == [-1] * n
+    assert np.isnan(distance).all()
+    assert len(distance) == n
+
+
 def test_identical_places_are_kept_once() -> None:
     assert len(CoreIndex.build([(1, 2)] * 1000 + [(1, 3)], [5] * 500 + [3] * 501, 50.0)) == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +25,10 @@ _TIME = {
     "pickup": ("pickupat", *(f"{prefix}pickupdatetime" for prefix in _PREFIXES), "datetime"),
     "dropoff": ("dropoffat", *(f"{prefix}dropoffdatetime" for prefix in _PREFIXES)),
 }
+# Words of a name that say which coordinate it is, after these words are cut off its front.
+_LATITUDE_WORDS = {"lat", "lats", "latitude", "latitudes"}
+_LONGITUDE_WORDS = {"lon", "lons", "lng", "lngs", "long", "longs", "longitude", "longitudes"}
+_ENDS = re.compile(r"^(pickup|dropoff|start|end|begin|origin|destination|dest|from|to|geo|centroid)(?=l)")
 _ZONE = {"pickup": ("pickupzone", "pulocationid"), "dropoff": ("dropoffzone", "dolocationid")}
 
 
@@ -60,6 +65,27 @@ def choose(names: Sequence[str], end: End, *, weight: str | None = None, where: 
     if weight is not None and weight not in names:
         raise ConfigError(f"no column {weight!r}", where=where, hint=f"columns: {', '.join(names[:12])}")
     return Columns(latitude, longitude, _first(plain, _TIME[end]), zone, weight)
+
+
+def is_longitude_first(names: Sequence[str]) -> bool:
+    """Tell whether the names of two columns say that longitude comes before latitude, or x before y.
+
+    `lon` or `pickup_longitude` in front says so, and so does `lat` or `start_lat` behind; x and y only together.
+    """
+    if len(names) != 2:
+        return False
+    first, second = (_words(name) for name in names)
+    if first & _LATITUDE_WORDS and not second & _LATITUDE_WORDS:
+        return False
+    named = bool(first & _LONGITUDE_WORDS or second & _LATITUDE_WORDS)
+    return named or ("x" in first and "y" in second)
+
+
+def _words(name: str) -> set[str]:
+    """Split `startLng`, `pickup_longitude2` or `PickupLon` into lower-case words without digits behind them."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower()
+    words = [word.rstrip("0123456789") for word in re.split(r"[\W_]+", spaced)]
+    return {_ENDS.sub("", word) for word in words}
 
 
 def _plain(name: str) -> str:

@@ -5,7 +5,6 @@ The service uses this module without a compiler, so nothing here may import more
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
@@ -13,7 +12,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cabstand.clustering import metrics, npz
+from cabstand.clustering import metrics, npz, parameters
 from cabstand.clustering.point_tree import PointTree
 from cabstand.clustering.rows import group_rows
 from cabstand.clustering.z_order import z_codes
@@ -93,7 +92,8 @@ class CoreIndex:
         for first in range(0, len(queries), _BATCH):
             batch = queries[first : first + _BATCH]
             valid = first + np.flatnonzero(_is_valid(batch, self.metric))
-            cluster[valid], distance[valid] = self._query(queries[valid])
+            if len(valid):
+                cluster[valid], distance[valid] = self._query(queries[valid])
         return cluster, distance
 
     def save(self, file: str | Path | IO[bytes]) -> None:
@@ -128,7 +128,7 @@ class CoreIndex:
         try:
             _check(points, clusters, eps_m, name)
         except ConfigError as error:
-            raise DataError(error.what, where="hotspot index") from error
+            raise DataError(str(error), where="hotspot index") from error
         return cls(PointTree.build(points, clusters, name), eps_m)
 
     def _query(self, points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
@@ -177,9 +177,7 @@ def _is_valid(points: NDArray[np.float64], metric: str) -> NDArray[np.bool_]:
 
 
 def _check(points: NDArray[np.float64], clusters: NDArray[np.int32], eps_m: float, metric: str) -> None:
-    metrics.check(metric)
-    if not (math.isfinite(eps_m) and eps_m > 0):
-        raise ConfigError(f"eps_m must be a positive number, not {eps_m}")
+    parameters.check(eps_m, metric)
     if clusters.shape != (len(points),):
         raise DataError(f"{len(points)} core points and {clusters.shape} cluster ids", where="hotspot index")
     if not _is_valid(points, metric).all() or (clusters < 0).any():

@@ -6,21 +6,20 @@ core index, and a border point takes the lowest-numbered cluster that has a core
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cabstand.clustering import metrics
+from cabstand.clustering import parameters
 from cabstand.clustering.inputs import read_only
 from cabstand.clustering.kernels import bounds
 from cabstand.clustering.kernels.grid import make_grid
 from cabstand.clustering.kernels.pipeline import cluster
-from cabstand.errors import ConfigError, DataError
+from cabstand.errors import DataError
 
 MOST = 1e150  # largest coordinate whose square is a number
-SMALLEST_EPS_M = 1e-6  # float64 degrees resolve about 1e-9 m
+_MOST_SAMPLES = 1 << 62  # beyond any number of points, and what a kernel can still count
 
 
 class Clustering(NamedTuple):
@@ -69,12 +68,14 @@ def dbscan(
     ConfigError
         If a parameter is out of its range.
     """
-    _check_parameters(eps_m, min_samples, metric, n_threads)
+    parameters.check(eps_m, metric)
+    parameters.check_count("min_samples", min_samples)
+    parameters.check_count("n_threads", n_threads)
     xy = _check_points(points)
     weight = None if sample_weight is None else _check_weight(sample_weight, len(xy))
     if len(xy) == 0:
         return Clustering(np.empty(0, np.int32), np.empty(0, np.bool_), 0)
-    return _run(xy, float(eps_m), int(min_samples), metric, weight, int(n_threads))
+    return _run(xy, float(eps_m), min(int(min_samples), _MOST_SAMPLES), metric, weight, int(n_threads))
 
 
 def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: Any, n_threads: int) -> Clustering:
@@ -108,15 +109,6 @@ def _bad_point(xy: NDArray[Any], earth: bool) -> DataError:
         return DataError("a longitude is too large", where=f"row {int(np.abs(xy[:, 1]).argmax())}")
     what = f"latitude {xy[row, 0]:g} is beyond 90 degrees"
     return DataError(what, where=f"row {row}", hint="the columns are latitude, longitude")
-
-
-def _check_parameters(eps_m: Any, min_samples: Any, metric: str, n_threads: Any) -> None:
-    metrics.check(metric)
-    if not (isinstance(eps_m, (int, float, np.number)) and math.isfinite(eps_m) and eps_m >= SMALLEST_EPS_M):
-        raise ConfigError(f"eps must be a distance in metres above 0, not {eps_m!r}", where="eps_m")
-    for name, value in (("min_samples", min_samples), ("n_threads", n_threads)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ConfigError(f"{name} must be a whole number of 1 or more, not {value!r}", where=name)
 
 
 def _check_points(points: ArrayLike) -> NDArray[Any]:

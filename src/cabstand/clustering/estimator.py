@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering import parameters
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.engines import available_cores
-from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, column_names, read_only
+from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, check_names, column_names, read_only
 from cabstand.clustering.kernels.core_points import core_points
+from cabstand.clustering.metadata import MetadataConsumer
 from cabstand.errors import CabstandError
 
 
-class GeoDBSCAN:
+class GeoDBSCAN(MetadataConsumer):
     """Exact DBSCAN of points on the Earth, in metres.
 
     Every label equals that of ``sklearn.cluster.DBSCAN(eps=eps_m / 6371008.8, metric="haversine")`` on the same points
@@ -85,7 +87,7 @@ class GeoDBSCAN:
         ----------
         X : array_like or table, shape (n, 2)
             Latitude and longitude in degrees, or x and y in metres: an array, a list, or a table of pandas, polars or
-            pyarrow.
+            pyarrow. A table of degrees whose column names put longitude first is refused.
         y : None
             Ignored; present for scikit-learn's API.
         sample_weight : array_like, shape (n,), or float, optional
@@ -99,25 +101,28 @@ class GeoDBSCAN:
         Raises
         ------
         ValueError
-            If a parameter, point or weight is not valid; the message is one line that names it.
+            If a parameter, point, weight or order of columns is not valid; the message is one line that names it.
         TypeError
             If `X` is sparse or not numeric.
         """
+        names = column_names(X)
+        check_names(names, self.metric)
         points = read_only(as_points(X))
         weight = as_weight(sample_weight, len(points))
-        n_threads = _threads(self.n_jobs)
         try:
+            n_threads = _threads(self.n_jobs)
             found = dbscan(
                 points, self.eps_m, self.min_samples, metric=self.metric, sample_weight=weight, n_threads=n_threads
             )
         except CabstandError as error:
             raise ValueError(str(error)) from error
+        core_indices, components = core_points(points, found.core, n_threads)
         # Built by the first `predict`, into a list because scikit-learn forbids `predict` to set attributes.
         self._index: list[CoreIndex] = []
+        self._fitted_with = float(self.eps_m), self.metric  # `set_params` may change the parameters before `predict`
         self.n_features_in_ = 2
-        self._remember_names(X)
-        self.labels_ = found.labels
-        self.core_sample_indices_, self.components_ = core_points(points, found.core, n_threads)
+        self._remember_names(names)
+        self.labels_, self.core_sample_indices_, self.components_ = found.labels, core_indices, components
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> NDArray[np.int32]:  # noqa: N803
@@ -129,7 +134,7 @@ class GeoDBSCAN:
         X: Any,  # noqa: N803
         return_distance: bool = False,
     ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Return the cluster of each point: that of the nearest core point within `eps_m`.
+        """Return the cluster of each point: that of the nearest core point within the `eps_m` of the fit.
 
         For the points of the fit this is their label, with one exception: a border point between two clusters gets the
         nearer one here and the lower-numbered one in :attr:`labels_`.
@@ -137,14 +142,14 @@ class GeoDBSCAN:
         Parameters
         ----------
         X : array_like or table, shape (m, 2)
-            Points as in :meth:`fit`.
+            Points as in :meth:`fit`; there may be none.
         return_distance : bool, default False
             Whether to return the distance to that core point as well.
 
         Returns
         -------
         labels : ndarray of int32, shape (m,)
-            -1 where no core point is within `eps_m`.
+            -1 where no core point is within `eps_m`, as for a latitude beyond a pole.
         distance_m : ndarray of float64, shape (m,)
             Distance in metres to the nearest core point, NaN where none is within `eps_m`; only with `return_distance`.
 
@@ -153,15 +158,16 @@ class GeoDBSCAN:
         sklearn.exceptions.NotFittedError
             Before :meth:`fit`; a `ValueError` where scikit-learn is not installed.
         ValueError
-            If a point is not finite, or the column names differ from those of the fit.
+            If a point is not finite, or the column names differ from those of the fit or put longitude first.
         """
         if not hasattr(self, "labels_"):
             raise _not_fitted(self)
-        self._check_names(X)
+        eps_m, metric = self._fitted_with
+        check_names(column_names(X), metric, getattr(self, "feature_names_in_", None))
         points = as_finite_points(X)
         if not self._index:
             clusters = self.labels_[self.core_sample_indices_]
-            self._index.append(CoreIndex.build(self.components_, clusters, self.eps_m, metric=self.metric))
+            self._index.append(CoreIndex.build(self.components_, clusters, eps_m, metric=metric))
         labels, distance_m = self._index[0].query(points)
         return (labels, distance_m) if return_distance else labels
 
@@ -170,7 +176,7 @@ class GeoDBSCAN:
         return {name: getattr(self, name) for name in _parameters(type(self))}
 
     def set_params(self, **params: Any) -> GeoDBSCAN:
-        """Set parameters and return the estimator.
+        """Set parameters of the next fit and return the estimator; what is fitted stays as it is.
 
         Raises
         ------
@@ -199,20 +205,11 @@ class GeoDBSCAN:
         target = utils.TargetTags(required=False)
         return utils.Tags(estimator_type="clusterer", target_tags=target, input_tags=utils.InputTags())
 
-    def _remember_names(self, x: Any) -> None:
-        names = column_names(x)
+    def _remember_names(self, names: NDArray[np.object_] | None) -> None:
         if names is not None:
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-
-    def _check_names(self, x: Any) -> None:
-        names, known = column_names(x), getattr(self, "feature_names_in_", None)
-        if names is not None and known is not None and list(names) != list(known):
-            raise ValueError(
-                "The feature names should match those that were passed during fit: "
-                f"{', '.join(known)}, not {', '.join(names)}"
-            )
 
 
 def _parameters(kind: type) -> list[str]:
@@ -221,9 +218,10 @@ def _parameters(kind: type) -> list[str]:
 
 def _threads(n_jobs: int | None) -> int:
     """Count threads as joblib does: -1 is all processors, -2 all but one."""
+    parameters.check_n_jobs(n_jobs)
     if n_jobs is None:
         return 1
-    if n_jobs >= 0:
+    if n_jobs > 0:
         return n_jobs
     return max(1, available_cores() + 1 + n_jobs)
 

@@ -21,9 +21,9 @@ _MORE = 1 + 1e-9
 METRICS = ("haversine", "euclidean")
 
 
-def check(metric: str) -> None:
+def check(metric: object) -> None:
     """Raise ConfigError unless `metric` is one of METRICS."""
-    if metric not in METRICS:
+    if not isinstance(metric, str) or metric not in METRICS:
         raise ConfigError(f"unknown metric {metric!r}", hint=f"one of {', '.join(METRICS)}")
 
 
