@@ -39,7 +39,7 @@ def dbscan(
     sample_weight: ArrayLike | None = None,
     n_threads: int = 1,
 ) -> Clustering:
-    """Cluster points by density, exactly.
+    """Cluster points by density, exactly: return their labels, the core mask and the number of clusters.
 
     Parameters
     ----------
@@ -55,11 +55,6 @@ def dbscan(
         Weight of each point; zero and negative weights are allowed.
     n_threads : int
         Threads to use; the answer does not depend on it.
-
-    Returns
-    -------
-    Clustering
-        Labels, core mask and number of clusters.
 
     Raises
     ------
