@@ -132,13 +132,11 @@ class CoreIndex:
         return cls(PointTree.build(points, clusters, name), eps_m)
 
     def _query(self, points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        # Slightly more than eps, for the rounding of the conversion; the distance itself decides.
-        limit = metrics.to_reduced(self.eps_m, self.metric) * (1 + 1e-12)
-        cluster, reduced = self._tree.nearest(points, limit)
+        cluster, reduced = self._tree.nearest(points, metrics.reach(self.eps_m, self.metric))
         none = cluster < 0
         distance = metrics.to_distance(np.where(none, 0.0, reduced), self.metric)
-        none |= distance > self.eps_m
-        return np.where(none, np.int32(-1), cluster), np.where(none, np.nan, distance)
+        # A neighbour at exactly eps may be further by the rounding of its distance.
+        return cluster, np.where(none, np.nan, np.minimum(distance, self.eps_m))
 
 
 def write_parts(file: str | Path | IO[bytes], n_points: int, parts: Callable[[], Iterable[Part]], eps_m: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cabstand.clustering import parameters
+from cabstand.clustering import metrics, parameters
 from cabstand.clustering.inputs import read_only
 from cabstand.clustering.kernels import bounds
 from cabstand.clustering.kernels.grid import make_grid
@@ -80,17 +80,9 @@ def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: 
     if box is None or np.abs(box[:2]).max() > (90.0 if earth else MOST) or np.abs(box[2:]).max() > MOST:
         raise _bad_point(view, earth)
     if earth and (box[2] < -180 or box[3] > 180):
-        return _run(_turned(view), eps_m, min_samples, metric, weight, n_threads)
+        return _run(metrics.turned(view), eps_m, min_samples, metric, weight, n_threads)
     grid = make_grid(box, eps_m, spherical=earth)
     return Clustering(*cluster(view, grid, min_samples, weight, n_threads))
-
-
-def _turned(xy: NDArray[Any]) -> NDArray[np.float64]:
-    """Bring longitudes beyond 180 degrees back by whole turns; the others stay as they are, to the last bit."""
-    turned = xy.astype(np.float64)
-    beyond = np.abs(turned[:, 1]) > 180
-    turned[beyond, 1] = (turned[beyond, 1] + 180) % 360 - 180
-    return turned
 
 
 def _bad_point(xy: NDArray[Any], earth: bool) -> DataError:

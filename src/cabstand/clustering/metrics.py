@@ -6,6 +6,7 @@ A *reduced* distance grows with the distance and costs less: the haversine sin^2
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from cabstand.errors import ConfigError
 Floats = NDArray[np.float64]
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
+_DEGREE = math.pi / 180
 _HALF_DEGREE = math.pi / 360
 _SLACK = 1e-12  # degrees (0.1 micrometre): turning a longitude into -180..180 rounds
 _MORE = 1 + 1e-9
@@ -49,11 +51,45 @@ def to_distance(value: Floats, metric: str) -> Floats:
     return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(value))
 
 
-def to_reduced(distance: float, metric: str) -> float:
-    """Return the reduced distance of a distance (metres for haversine)."""
+class Reach(NamedTuple):
+    """Which reduced distances are within a distance: none but those between `sure` and `most` is in doubt."""
+
+    sure: float  # up to this they are
+    most: float  # beyond this they are not; between the two, `is_within` decides
+    sin2: float  # what `is_within` compares with
+
+
+def reach(distance: float, metric: str) -> Reach:
+    """Return the Reach of a distance (metres for haversine)."""
     if metric == "euclidean":
-        return distance * distance
-    return math.sin(min(distance / (2 * EARTH_RADIUS_M), math.pi / 2)) ** 2
+        return Reach(distance * distance, distance * distance, math.nan)
+    angle = distance / EARTH_RADIUS_M
+    sine = 2.0 if distance >= math.pi * EARTH_RADIUS_M else math.sin(0.5 * angle)
+    guard = 3e-14 / angle + 1e-12  # rounding of the coordinates, in two formulas, and of the arithmetic
+    return Reach(sine * sine * (1 - guard), min(sine * sine * (1 + guard), 1.0), sine * sine)
+
+
+def is_within(a: Floats, b: Floats, sin2: float) -> NDArray[np.bool_]:
+    """Decide for points in degrees, shapes (n, 2), as the compiled clustering and scikit-learn do, bit for bit.
+
+    The sines are the C library's, one at a time: NumPy's may differ from them in the last bit.
+    """
+    within = np.empty(len(a), np.bool_)
+    radians = np.hstack([turned(a), turned(b)]) * _DEGREE
+    for i, (lat, lon, other_lat, other_lon) in enumerate(radians.tolist()):
+        over_lat = math.sin(0.5 * (lat - other_lat))
+        over_lon = math.sin(0.5 * (lon - other_lon))
+        haversine = over_lat * over_lat + math.cos(lat) * math.cos(other_lat) * over_lon * over_lon
+        within[i] = haversine <= sin2
+    return within
+
+
+def turned(points: NDArray[np.floating[Any]]) -> Floats:
+    """Bring longitudes beyond 180 degrees back by whole turns; the others stay as they are, to the last bit."""
+    at = points.astype(np.float64)
+    beyond = np.abs(at[:, 1]) > 180
+    at[beyond, 1] = (at[beyond, 1] + 180) % 360 - 180
+    return at
 
 
 def distance_m(a: Floats, b: Floats) -> Floats:

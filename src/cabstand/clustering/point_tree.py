@@ -57,17 +57,18 @@ class PointTree:
         boxes = np.stack([ufunc.reduceat(at, starts[:-1]) for ufunc in (np.minimum, np.maximum)], axis=1)
         return cls(points, tags, metric, starts, codes[starts[:-1]], _levels(boxes, depth))
 
-    def nearest(self, queries: Floats, limit: float) -> tuple[NDArray[np.int32], Floats]:
+    def nearest(self, queries: Floats, reach: metrics.Reach) -> tuple[NDArray[np.int32], Floats]:
         """Return the tag of the nearest point to each of `queries`, finite, shape (m, 2), and its reduced distance.
 
-        They are -1 and infinity where no point is within `limit`, a reduced distance (see
-        `cabstand.clustering.metrics`).
+        They are -1 and infinity where no point is within `reach`. What is in doubt there is decided as in the
+        clustering, so that a point which the clustering finds near is found here, and no other.
         """
         tags = np.full(len(queries), -1, np.int32)
         reduced = np.full(len(queries), np.inf)
         if len(self.points):
             at = metrics.wrapped(queries, self.metric)
-            bound = np.minimum(self._first_bound(queries), limit)
+            bound = self._first_bound(queries)
+            bound[bound > reach.sure] = reach.most
             stack = [np.arange(len(queries))]
             while stack:
                 chosen = stack.pop()
@@ -75,7 +76,7 @@ class PointTree:
                 if pairs is None:  # too many at once
                     stack += np.array_split(chosen, 2)
                 else:
-                    self._search_leaves(queries, bound, pairs, tags, reduced)
+                    self._search_leaves(queries, reach, bound, pairs, tags, reduced)
         return tags, reduced
 
     def _first_bound(self, queries: Floats) -> Floats:
@@ -100,7 +101,13 @@ class PointTree:
         return chosen[owner[window]], node
 
     def _search_leaves(
-        self, queries: Floats, bound: Floats, pairs: tuple[Ints, Ints], tags: NDArray[np.int32], reduced: Floats
+        self,
+        queries: Floats,
+        reach: metrics.Reach,
+        bound: Floats,
+        pairs: tuple[Ints, Ints],
+        tags: NDArray[np.int32],
+        reduced: Floats,
     ) -> None:
         """Compare queries with every point of their open leaves; record the nearest, the lowest tag among equals."""
         step = MOST_PAIRS // (2 * LEAF_POINTS)
@@ -108,12 +115,20 @@ class PointTree:
             query, leaf = (part[first : first + step] for part in pairs)
             found, index = self._leaf_distances(queries[query], leaf)
             found[found > bound[query][:, None]] = np.inf
+            self._drop_far(queries[query], reach, found, index)
             heads = np.flatnonzero(np.diff(query, prepend=-1))  # pairs of one query are adjacent
             least = np.minimum.reduceat(found.min(axis=1), heads)
             per_pair = np.repeat(least, np.diff(heads, append=len(query)))
             is_best = (found == per_pair[:, None]) & np.isfinite(found)
             tag = np.minimum.reduceat(np.where(is_best, self.tags[index], _FAR).min(axis=1), heads)
             _keep_better(query[heads], least, tag, tags, reduced)
+
+    def _drop_far(self, queries: Floats, reach: metrics.Reach, found: Floats, index: Ints) -> None:
+        """Make infinite those reduced distances in doubt that are not within reach."""
+        row, column = np.nonzero((found > reach.sure) & (found <= reach.most))
+        if len(row):
+            far = ~metrics.is_within(queries[row], self.points[index[row, column]], reach.sin2)
+            found[row[far], column[far]] = np.inf
 
     def _leaf_distances(self, queries: Floats, leaf: Ints) -> tuple[Floats, Ints]:
         """Return reduced distances of each query to the points of its leaf, infinite in the padding, and the points."""
