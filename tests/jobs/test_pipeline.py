@@ -141,7 +141,11 @@ def test_what_is_published_is_recorded_once_and_as_it_happened(monkeypatch: pyte
     assert publish(late)["decision"] == "refused"
     assert records_of("v2") == [("refused", "v1", 1)]
     promote.run(settings, promote.Params("housing", "v3", share=0.1, track=False))
-    assert publish(first)["record_uri"] is None  # resumed after a rival changed the pointer
+    for _ in range(2):  # resumed after a rival changed the pointer: first a challenger, then a champion
+        resumed = publish(first)
+        assert (resumed["decision"], resumed["record_uri"]) == ("promoted", None)
+        rival = promote.run(settings, promote.Params("housing", "v2", track=False))
+    assert rival["champion"] == "v2"
     assert (records_of("v1"), records_of("v3")) == ([("promoted", "v1", 1)], [("promoted", "v1", 2)])
 
 

@@ -12,10 +12,10 @@ from cabstand.io import lake, pointer, provenance, registry, storage
 from cabstand.io import zones as lake_zones
 from cabstand.io.journal import Journal
 from cabstand.jobs import cluster, ingest, report, train, zones
-from cabstand.jobs.promotion import deciding, judging
+from cabstand.jobs.promotion import deciding, judging, records
 from cabstand.jobs.publishing.hotspots import INDEX
 from cabstand.modelling import catalog
-from cabstand.modelling.pointer import state
+from cabstand.modelling.pointer import Pointer, state
 from cabstand.report import pages
 from cabstand.settings import Settings
 
@@ -128,21 +128,28 @@ def _gate(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
 def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
     """Write the pointer as the gate decided, unless a killed run has written it already, and record the outcome."""
     gated = done["gate"]
-    decision, reason, version = gated["decision"], gated["reason"], gated["version"]
-    current, _ = pointer.read(settings.artifacts_uri, gated["problem"])
-    if decision == "promoted" and (current is None or current.champion != version):
-        written, current = deciding.write_pointer(
-            settings, gated["problem"], version, gated["sequence"], why=f"pipeline: {reason}"
-        )
+    problem, version, judged_at = gated["problem"], gated["version"], gated["sequence"]
+    decision, reason = gated["decision"], gated["reason"]
+    current, _ = pointer.read(settings.artifacts_uri, problem)
+    if decision == records.PROMOTED and not _is_published(settings, current, version, judged_at + 1):
+        why = f"pipeline: {reason}"
+        written, current = deciding.write_pointer(settings, problem, version, judged_at, why=why)
         if not written:
-            decision, reason = "refused", LATE
+            decision, reason = records.REFUSED, LATE
     aliases = registry.try_set_aliases(settings, current) if params.track else None
     outcome = {"decision": decision, "reason": reason, **state(current)}
     uri = None
-    if decision == "refused" or outcome["sequence"] == gated["sequence"] + 1:
-        uri = deciding.write_record(settings, gated | outcome, current, gated["sequence"])
+    if decision == records.REFUSED or outcome["sequence"] == judged_at + 1:
+        uri = deciding.write_record(settings, gated | outcome, current, judged_at)
     # Else the pointer has changed since a killed run wrote it: the promotion was put on record before that change.
     return outcome | {"aliases": aliases, "record_uri": uri}
+
+
+def _is_published(settings: Settings, current: Pointer | None, version: str, sequence: int) -> bool:
+    """Return whether a version is champion, or became so by the change that gave the pointer this `sequence`."""
+    if current is None or current.champion == version:
+        return current is not None
+    return records.find_change(settings, current.problem, sequence).get("version") == version
 
 
 def _report(settings: Settings, _: Params, done: Results) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +33,7 @@ def write_refusal(settings: Settings, judged_at: int, decided: Mapping[str, Any]
 
 def complete(settings: Settings, current: Pointer | None) -> None:
     """Write the record of the pointer's last change if the process that made the change died before it could."""
-    if current is None or any(_is_record_of(current, content) for content in _read_all(settings, current)):
+    if current is None or find_change(settings, current.problem, current.sequence):
         return
     returned = current.sequence > 1 and current.previous is None and current.challenger is None
     decided = {
@@ -48,18 +47,24 @@ def complete(settings: Settings, current: Pointer | None) -> None:
     write_change(settings, current, decided)
 
 
-def _is_record_of(current: Pointer, content: Mapping[str, Any]) -> bool:
-    return content.get("sequence") == current.sequence and content.get("decision") != REFUSED
-
-
-def _read_all(settings: Settings, current: Pointer) -> Iterator[dict[str, Any]]:
-    """Yield the records made since the change before the last, without those that are damaged."""
-    folder = storage.join(settings.artifacts_uri, current.problem, "decisions")
-    start = f"{current.sequence - 1:06d}-"
-    for uri in storage.list_under(folder):
+def find_change(settings: Settings, problem: str, sequence: int) -> dict[str, Any]:
+    """Return the record of the change that gave the pointer this `sequence`, or an empty dictionary."""
+    start = f"{sequence - 1:06d}-"
+    for uri in storage.list_under(storage.join(settings.artifacts_uri, problem, "decisions")):
         if uri.rpartition("/")[2].startswith(start):
-            with suppress(ValueError):
-                yield json.loads(storage.read(uri))
+            content = _read(uri)
+            if content.get("sequence") == sequence and content.get("decision") != REFUSED:
+                return content
+    return {}
+
+
+def _read(uri: str) -> dict[str, Any]:
+    """Return a record, empty if it is damaged."""
+    try:
+        content = json.loads(storage.read(uri))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _write(settings: Settings, judged_at: int, unique: str, decided: Mapping[str, Any]) -> str:
