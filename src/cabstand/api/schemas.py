@@ -1,7 +1,8 @@
 """Request bodies as a bundle declares them: a compiled validator and a JSON schema from the same fields.
 
-pydantic-core reads the bytes itself, so nothing is parsed twice, deep nesting and surrogates are refused while parsing,
-and NaN, infinity or 1e400 fail like any other number out of bounds.
+pydantic-core parses the bytes, which refuses deep nesting and surrogates, and validates what it parsed: NaN, infinity
+or 1e400 fail like any other number out of bounds. It does not validate the bytes directly, because each error would
+then hold a copy of the object it is in.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
 from cabstand.api.errors import MAX_ERRORS, ApiError, fitting
 from cabstand.modelling.fields import KINDS, Field
@@ -65,21 +66,21 @@ class RowSchema:
 
     def one(self, body: bytes) -> Row:
         """Return the row of a body, or raise a 400 (not JSON) or 422 with an entry for each wrong field."""
-        self._require_plausible(body)
+        content = self._parse(body)
         try:
-            row: Row = self._row.validate_json(body)
+            row: Row = self._row.validate_python(content)
         except ValidationError as error:
             raise refusal(error, self._names) from None
         return row
 
     def many(self, body: bytes) -> Batch:
         """Return a batch's rows, or raise a 400 (not JSON) or 422 (no row is valid)."""
-        self._require_plausible(body)
+        content = self._parse(body)
         try:
-            rows = self._rows.validate_json(body)["rows"]
+            rows = self._rows.validate_python(content)["rows"]
             return Batch(len(rows), list(enumerate(rows)), [])
         except ValidationError as error:
-            batch = self._each(body, error)
+            batch = self._each(content, error)
         if not batch.good:
             errors = [
                 {"pointer": f"/rows/{one['row']}{entry['pointer']}", "detail": entry["detail"]}
@@ -108,14 +109,18 @@ class RowSchema:
         """Return a row made of the fields' examples."""
         return {one.name: one.example for one in self.fields if one.example is not None}
 
-    def _require_plausible(self, body: bytes) -> None:
-        """Refuse a body with more values than any valid batch could have, which would take long to parse."""
+    def _parse(self, body: bytes) -> Any:
+        """Return a body's content; one with more values than any valid batch could have would take long to parse."""
         if _n_values(body) > self._max_values:
             raise ApiError(422, "invalid-request", f"the body has more values than {MAX_ROWS:,} rows can have")
-
-    def _each(self, body: bytes, first: ValidationError) -> Batch:
         try:
-            rows = self._any_rows.validate_json(body)["rows"]
+            return from_json(body)
+        except ValueError:
+            raise ApiError(400, "invalid-json", "the body is not valid JSON") from None
+
+    def _each(self, content: Any, first: ValidationError) -> Batch:
+        try:
+            rows = self._any_rows.validate_python(content)["rows"]
         except ValidationError as error:
             raise refusal(error, ["rows"]) from first
         good: list[tuple[int, Row]] = []
@@ -130,9 +135,7 @@ class RowSchema:
 
 
 def refusal(error: ValidationError, known: Sequence[str]) -> ApiError:
-    """Return the problem that stands for a body that is not valid, without any of its content."""
-    if any(entry["type"] == "json_invalid" for entry in _listed(error)):
-        return ApiError(400, "invalid-json", "the body is not valid JSON")
+    """Return the problem that stands for content that is not valid, without any of it."""
     return ApiError(422, "invalid-request", f"{error.error_count()} invalid value(s)", errors=_entries(error, known))
 
 
