@@ -16,7 +16,7 @@ from cabstand.clustering.core_index import CoreIndex, distinct_core_points
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.engines import Engine
 from cabstand.clustering.hotspots import summarise
-from cabstand.io import points, zones
+from cabstand.io import points, synthetic, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Source
 from cabstand.io.usage import Usage, measure
@@ -46,6 +46,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster and publish, unless the same result exists already."""
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     engines.check(params.eps_m, params.min_samples)
+    settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
@@ -78,12 +79,11 @@ def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Cl
 def _write(folder: Path, read: Points, clustering: Clustering, eps_m: float, outlines: Outlines | None) -> None:
     labels, core, _ = clustering
     found = summarise(read.latlon, labels, core, eps_m, weight=read.weight, at=read.at)
-    hotspots.write(folder, found, outlines, eps_m, {"source": read.uri, "synthetic": read.synthetic})
-    hotspots.write_parquet(geofiles.labels_table(read.row, labels, core), folder / hotspots.LABELS)
-    hotspots.write_parquet(
-        geofiles.cores_table(*distinct_core_points(read.latlon[core], labels[core])), folder / hotspots.CORES
-    )
-    CoreIndex.build(read.latlon[core], labels[core], eps_m).save(folder / hotspots.INDEX)
+    hotspots.write(folder, found, outlines, eps_m, read.uri, read.marks)
+    hotspots.write_parquet(geofiles.labels_table(read.row, labels, core), folder / hotspots.LABELS, read.marks)
+    cores = geofiles.cores_table(*distinct_core_points(read.latlon[core], labels[core]))
+    hotspots.write_parquet(cores, folder / hotspots.CORES, read.marks)
+    CoreIndex.build(read.latlon[core], labels[core], eps_m, marks=read.marks).save(folder / hotspots.INDEX)
 
 
 def _facts(read: Points, clustering: Clustering, usage: Usage) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from cabstand import log
 from cabstand.clustering import engines, kdistance, quality
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
-from cabstand.io import points, storage, tracking, zones
+from cabstand.io import points, storage, synthetic, tracking, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Run, Source
 from cabstand.io.usage import measure
@@ -48,6 +48,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster at each pair and publish the report, unless it exists already."""
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     grid = _grid(params)
+    settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
@@ -60,7 +61,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
                 rows.append(_row(read, params, engine, n_workers, eps_m, min_samples))
                 advance(1)
             curve = kdistance.k_distances(read.latlon, params.k, sample=params.sample, seed=params.seed)
-        table.write(output.folder, rows, KIND.schema_version)
+        table.write(output.folder, rows, KIND.schema_version, read.marks)
         report = _report(read, rows, curve, params.k)
         _log(settings, output.run, report)
         return report
@@ -118,7 +119,13 @@ def _report(read: Points, rows: list[dict[str, Any]], curve: np.ndarray[Any, Any
     scored = [row for row in rows if row["score"] is not None]
     best = max(scored, key=lambda row: row["score"]) if scored else None
     return {
-        "source": {"uri": read.uri, "sha256": read.sha256, "n_points": len(read), "synthetic": read.synthetic},
+        "source": {
+            "uri": read.uri,
+            "sha256": read.sha256,
+            "n_points": len(read),
+            "synthetic": read.synthetic,
+            "by_zone": read.by_zone,
+        },
         "table": rows,
         "k_distance": {
             "k": k,
@@ -144,6 +151,7 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
     return {name: report[name] for name in ("best", "table", "run_id", "run_key")} | {
         "n_points": report["source"]["n_points"],
         "synthetic": report["source"]["synthetic"],
+        "by_zone": report["source"].get("by_zone", False),
         "suggested_eps_m": report["k_distance"]["suggested_eps_m"],
         "report_uri": storage.join(uri, REPORT),
         "table_uri": storage.join(uri, table.PARQUET),

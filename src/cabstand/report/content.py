@@ -28,6 +28,11 @@ class Content:
         """Whether anything shown is synthetic."""
         return any(part["source"]["synthetic"] for part in (self.clustering, self.comparison, self.sweep) if part)
 
+    @property
+    def by_zone(self) -> bool:
+        """Whether the points clustered are centroids of zones."""
+        return bool(self.clustering["source"].get("by_zone"))
+
 
 def largest(features: Sequence[Json]) -> list[Json]:
     """Return the properties of GeoJSON features, the heaviest hotspot first."""

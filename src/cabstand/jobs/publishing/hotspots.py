@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cabstand.clustering import geofiles
 from cabstand.clustering.hotspots import Hotspots
+from cabstand.clustering.marks import BY_ZONE, EVERY, Marks, to_metadata
 from cabstand.clustering.zone_lookup import nearest_zones
 from cabstand.io import provenance, publish, storage
 from cabstand.io.tracking import Source
@@ -48,17 +51,22 @@ def request(
     return Request(source, parameters, inputs, planned, params.out, params.track, params.dry_run)
 
 
-def write(folder: Path, hotspots: Hotspots, outlines: Outlines | None, eps_m: float, source: dict[str, Any]) -> None:
+def write(folder: Path, hotspots: Hotspots, outlines: Outlines | None, eps_m: float, source: str, marks: Marks) -> None:
     """Write hotspots as GeoParquet and GeoJSON (with `source`), with zone names where the lake has zones."""
     names = nearest_zones(hotspots.centroid, outlines.geojson) if outlines else None
+    if BY_ZONE in marks:  # the extent of a cluster of centroids says nothing of where its pickups were
+        unknown = np.full(len(hotspots), np.nan)
+        hotspots = replace(hotspots, radius_m=unknown, area_km2=unknown, density_per_km2=unknown)
     table = geofiles.hotspots_table(hotspots, names, eps_m)
-    write_parquet(table, folder / HOTSPOTS)
-    (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, source)))
+    write_parquet(table, folder / HOTSPOTS, marks)
+    facts = {"source": source, **{name: name in marks for name in EVERY}}
+    (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, facts)))
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a table as every Parquet file of a clustering is written."""
-    pq.write_table(table, path, compression="zstd")
+def write_parquet(table: pa.Table, path: Path, marks: Marks) -> None:
+    """Write a table as every Parquet file of a clustering is written, with the marks of its points."""
+    marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **to_metadata(marks)})
+    pq.write_table(marked, path, compression="zstd")
 
 
 def complete(output: Output, facts: Manifest) -> Manifest:
@@ -82,6 +90,7 @@ def result(manifest: Manifest, uri: str, labels: str = LABELS) -> dict[str, Any]
     return {name: manifest[name] for name in _RESULT if name in manifest} | {
         "n_without_place": source["n_without_place"],
         "synthetic": source["synthetic"],
+        "by_zone": source["by_zone"],
         "labels_uri": storage.join(uri, labels),
         "hotspots_uri": storage.join(uri, HOTSPOTS),
         "geojson_uri": storage.join(uri, GEOJSON),
