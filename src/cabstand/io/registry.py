@@ -18,15 +18,16 @@ ALIASES = ("champion", "challenger", "previous")
 _log = logging.getLogger(__name__)
 
 
-def register(settings: Settings, problem: str, version: str, run_id: str) -> str:
-    """Return the registry's number of a bundle's version, registered if it is not yet."""
+def register(settings: Settings, problem: str, version: str, run_id: str, tags: Mapping[str, Any] | None = None) -> str:
+    """Return the registry's number of a bundle's version, registered with `tags` if it is not yet."""
     if (number := _numbers(settings, problem).get(version)) is not None:
         return number
+    marked = {BUNDLE: version} | {name: str(value) for name, value in (tags or {}).items()}
     store = tracking.client(settings)
     with tracking.errors(settings):
         _ensure_model(store, problem)
         source = f"{store.get_run(run_id).info.artifact_uri}/model"
-        created = store.create_model_version(problem, source, run_id=run_id, tags={BUNDLE: version})
+        created = store.create_model_version(problem, source, run_id=run_id, tags=marked)
     return str(created.version)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from cabstand import log
 from cabstand.io import bundles, provenance, registry, tracking
 from cabstand.io.tracking import Source
-from cabstand.jobs.training import contents, inputs, record
+from cabstand.jobs.training import contents, inputs, kind, record
 from cabstand.jobs.training.contents import Training
 from cabstand.jobs.training.inputs import Inputs
 from cabstand.modelling import catalog, fit
@@ -39,6 +39,7 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Train a problem's best candidate and publish it as a bundle, unless the same version exists already."""
     problem = catalog.find(params.problem)
+    settings, synthetic = kind.admit(settings, problem, (*params.input, *params.holdout), params.hotspots)
     with ExitStack() as stack:
         found = inputs.fetch(stack, settings.lake_uri, problem, params.input, params.holdout, params.hotspots)
         version = _version(problem, params, found)
@@ -46,10 +47,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         if params.dry_run:
             return {"dry_run": True, "problem": problem.name, "model_version": version, "would_write": uri}
         existing = bundles.read_whole(settings.artifacts_uri, problem.name, version)
-        manifest = existing or _make(settings, params, problem, found, version)
-    number = registry.register(settings, problem.name, version, manifest.run_id) if manifest.run_id else None
+        manifest = existing or _make(settings, params, problem, found, version, synthetic)
+    tags = {"data.synthetic": manifest.synthetic}
+    number = registry.register(settings, problem.name, version, manifest.run_id, tags) if manifest.run_id else None
     return {
         "problem": problem.name,
+        "synthetic": manifest.synthetic,
         "model_version": version,
         "registry_version": number,
         "candidate": manifest.candidate,
@@ -67,7 +70,9 @@ def _version(problem: Problem, params: Params, found: Inputs) -> str:
     return provenance.run_key("m", found.hashes, parameters)[:14]
 
 
-def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, version: str) -> Manifest:
+def _make(
+    settings: Settings, params: Params, problem: Problem, found: Inputs, version: str, synthetic: bool
+) -> Manifest:
     """Train, and publish the bundle."""
     import sklearn  # noqa: F401  (its OpenMP must be loaded before it can be limited)
 
@@ -81,7 +86,7 @@ def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, v
         fit.one_thread(),
         tracking.run(settings, f"train {problem.name}", parameters, source=source, enabled=params.track) as run,
     ):
-        run.tags({registry.KEY: version, registry.BUNDLE: version})
+        run.tags({registry.KEY: version, registry.BUNDLE: version, "data.synthetic": synthetic})
         with log.progress(f"training on {len(examples):,} rows"):
             trained = fit.train(problem, examples, params.seed)
         training = Training(problem, examples, holdout, trained, params.seed)
@@ -90,7 +95,8 @@ def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, v
             found.hotspots,
             version=version,
             run_id=run.id or "",
-            data={"uris": [*params.input], "holdout_uris": [*params.holdout], "sha256": found.hashes},
+            data={"uris": [*params.input], "holdout_uris": [*params.holdout], "sha256": found.hashes}
+            | {"synthetic": synthetic},
             holdout=_freeze(settings, problem, holdout, params.seed),
         )
         record.log(run, training, manifest, files)

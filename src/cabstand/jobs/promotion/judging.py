@@ -8,6 +8,7 @@ import numpy as np
 
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import bundles, pointer
+from cabstand.jobs.promotion import kind
 from cabstand.modelling import gate, measures
 from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.gate import GateLimits, Verdict
@@ -25,6 +26,7 @@ class Judged:
     verdict: Verdict
     pointer: Pointer | None  # names the champion it was judged against; None if that was the best constant
     holdout: str  # SHA-256 of the rows
+    synthetic: bool  # whether it was trained on synthetic data
 
 
 def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
@@ -33,18 +35,16 @@ def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
     current, _ = pointer.read(artifacts, problem.name)
     chosen = bundles.resolve(artifacts, problem.name, version) if version else _newest(artifacts, problem.name)
     manifest = bundles.read_manifest(artifacts, problem.name, chosen)
+    against = bundles.read_manifest(artifacts, problem.name, current.champion) if current else None
+    kind.require_same(settings, manifest, against)
     holdout = manifest.training.get("holdout", {}).get("sha256")
     if not holdout:
         raise DataError("names no frozen holdout", where=f"{problem.name} {chosen}", hint="train it again")
     rows = bundles.read_holdout(artifacts, problem.name, holdout)
     challenger = _losses(artifacts, problem, manifest, rows)
-    if current is None:
-        champion = _constant_losses(problem, manifest, rows)
-    else:
-        against = bundles.read_manifest(artifacts, problem.name, current.champion)
-        champion = _losses(artifacts, problem, against, rows)
+    champion = _losses(artifacts, problem, against, rows) if against else _constant_losses(problem, manifest, rows)
     verdict = gate.judge(champion, challenger, _limits(settings), segments=rows.segments, time=rows.time)
-    return Judged(problem.name, chosen, verdict, current, holdout)
+    return Judged(problem.name, chosen, verdict, current, holdout, manifest.synthetic)
 
 
 def _newest(artifacts: str, problem: str) -> str:
