@@ -59,7 +59,7 @@ def _write_parts(stream: IO[bytes], array: Stream, name: str) -> None:
 
 
 def read(
-    source: bytes | str | Path | IO[bytes],
+    source: bytes | str | Path,
     expected: Mapping[str, tuple[str, int]],
     max_bytes: int,
     optional: Mapping[str, tuple[str, int]] | None = None,
