@@ -42,6 +42,10 @@ def cluster(
     engine: Engine = "multicore",
     workers: Workers = None,
     weight_column: Weight = None,
+    max_spread_m: Annotated[
+        float | None,
+        typer.Option(help="Divide hotspots that spread further (root mean square) into their densest parts."),
+    ] = None,
     dropoffs: Dropoffs = False,
     scheduler: Scheduler = None,
     worker_memory_gib: WorkerMemory = None,
@@ -63,6 +67,7 @@ def cluster(
         n_workers=workers,
         end=_end(dropoffs),
         weight_column=weight_column,
+        max_spread_m=max_spread_m,
         out=out,
         track=track,
         dry_run=dry_run,
@@ -98,6 +103,10 @@ def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) 
     if params.weight_column is not None:
         raise ConfigError(
             "the dask engine does not support weights", where="weight-column", hint="use --engine multicore"
+        )
+    if params.max_spread_m is not None:
+        raise ConfigError(
+            "the dask engine does not divide hotspots", where="max-spread-m", hint="use --engine multicore"
         )
     distributed_params = distributed.Params(
         input=params.input,

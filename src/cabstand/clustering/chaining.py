@@ -7,7 +7,9 @@ the weight of all points. One such cluster of little weight, as the kerbs of an 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +89,24 @@ def largest_eps(
             share = float(each.weight.sum() / total) if total > 0 else 0.0
             best, low = Apart(radii[middle], found.n_clusters, share), middle + 1
     return best if best and best.n_clusters else None
+
+
+def sentence(found: Mapping[str, Any], *, divided: bool) -> str:
+    """Return what a reader should know of clusters that chain, and do about it.
+
+    `found` has the fields of `Chaining`, and as `suggested` those of `Apart` or None; `divided` says whether the
+    densest parts of the clusters are listed already.
+    """
+    what = (
+        f"clusters chain together: {found['share']:.1%} of the points are in hotspots with a radius over"
+        f" {found['radius_bound_m']:g} m ({found['n_clusters']:,} of them, up to {found['radius_m']:,.0f} m)"
+    )
+    other = found["suggested"]
+    if other is None:
+        return f"{what}; try a smaller --eps-m or a larger --min-samples"
+    less = f"{what}; --eps-m {other['eps_m']:g} keeps them apart"
+    figures = f"{other['n_clusters']:,} hotspots with {other['share']:.1%} of the points"
+    return f"{less} ({figures})" + ("" if divided else ", and --max-spread-m 150 lists their densest parts")
 
 
 def _radii(eps_m: float) -> list[float]:

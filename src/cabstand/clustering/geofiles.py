@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cabstand.clustering import geoparquet
+from cabstand.clustering.densest import Parts
 from cabstand.clustering.hotspots import Hotspots
 
 SCHEMA_VERSION = 1
@@ -41,9 +42,21 @@ def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float
     return table.replace_schema_metadata({"geo": geo, "schema_version": str(SCHEMA_VERSION), "eps_m": repr(eps_m)})
 
 
-def labels_table(row: NDArray[np.int64], labels: NDArray[np.int32], core: NDArray[np.bool_]) -> pa.Table:
-    """Return one row for each point, in input order."""
+def parts_table(described: Hotspots, parts: Parts, zones: Sequence[str] | None, eps_m: float) -> pa.Table:
+    """Return one row for each part of a hotspot: what `hotspots_table` has, and which hotspot it is a part of."""
+    table = hotspots_table(described, zones, eps_m)
+    for name, values in (("hotspot", parts.cluster), ("part_eps_m", parts.eps_m), ("spread_m", parts.spread_m)):
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def labels_table(
+    row: NDArray[np.int64], labels: NDArray[np.int32], core: NDArray[np.bool_], part: NDArray[np.int32] | None = None
+) -> pa.Table:
+    """Return one row for each point, in input order, with the `part` of its hotspot where there are parts."""
     table = pa.table({"row": pa.array(row), "label": pa.array(labels), "core": pa.array(core)})
+    if part is not None:
+        table = table.append_column("part", pa.array(part))
     return table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
 
 
