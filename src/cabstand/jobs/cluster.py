@@ -81,7 +81,14 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
     source = Source(read.uri, read.sha256)
     request = hotspots.request(
-        params, source, outlines, engine.name, n_workers, params.weight_column, planned={"n_points": len(read)}
+        params,
+        source,
+        outlines,
+        engine.name,
+        n_workers,
+        params.weight_column,
+        planned={"n_points": len(read)},
+        further={"max_spread_m": params.max_spread_m},
     )
     result = publish_once(settings, hotspots.KIND, request, compute, hotspots.result)
     chains.warn(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,12 @@ def request(
     weight_column: str | None = None,
     *,
     planned: dict[str, Any],
+    further: Mapping[str, Any] | None = None,
 ) -> Request:
-    """Return the request for a clustering, as the `Params` of `cluster` or `cluster_dask` ask for it."""
+    """Return the request for a clustering, as the `Params` of `cluster` or `cluster_dask` ask for it.
+
+    `further` are parameters that most clusterings do without: only those given are part of the run key.
+    """
     parameters = {
         "eps_m": float(params.eps_m),
         "min_samples": params.min_samples,
@@ -45,7 +50,7 @@ def request(
         "n_workers": n_workers,
         "end": params.end,
         "weight_column": weight_column,
-        "max_spread_m": getattr(params, "max_spread_m", None),
+        **{name: value for name, value in (further or {}).items() if value is not None},
     }
     inputs = {"zones": outlines.tag if outlines else ""}
     return Request(source, parameters, inputs, planned, params.out, params.track, params.dry_run)
