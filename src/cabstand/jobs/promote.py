@@ -35,7 +35,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     if not 0 <= params.share < 1:
         raise ConfigError(f"a share of {params.share} is out of range", where="--share", hint="from 0 to below 1")
-    judged = judging.judge(settings, catalog.find(params.problem), params.version)
+    judged = judging.judge(settings, catalog.find(params.problem), params.version, register=not params.dry_run)
     verdict, current = judged.verdict, judged.pointer
     if params.dry_run:
         return {"dry_run": True} | deciding.result(judged, verdict.passed, current)
