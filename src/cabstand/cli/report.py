@@ -34,7 +34,7 @@ def demo(
     seed: Seed = 1,
     repeats: Annotated[int, typer.Option(help="Trials per engine and size.")] = 5,
 ) -> None:
-    """Run the whole workflow on synthetic trips. Works in a home of its own, `<home>/synthetic`."""
+    """Run the whole workflow on synthetic trips. Sweeps, clusters, compares, trains and reports, in its own home."""
     settings = load_settings()
     from cabstand.io import synthetic
     from cabstand.jobs.demo import Params, run
