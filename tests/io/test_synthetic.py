@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cabstand.clustering import geofiles
+from cabstand.clustering.core_index import CoreIndex
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import storage, synthetic
 from cabstand.settings import Settings
@@ -58,6 +60,26 @@ def test_what_is_no_marked_table_is_real(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("lat,lon\n40.7,-74\n")
     (tmp_path / "b.parquet").write_bytes(b"PAR1 and no footer")
     assert not any(synthetic.of_table(str(tmp_path / name)) for name in ("a.csv", "b.parquet", "absent"))
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_geojson_of_hotspots_says_so_before_its_features(made: bool, tmp_path: Path) -> None:
+    collection = geofiles.feature_collection(
+        pa.table({"id": [0], "lon": [-74.0], "lat": [40.7], "geometry": [b""]}),
+        {"source": "x" * 500, "synthetic": made},
+    )
+    (tmp_path / "hotspots.geojson").write_text(json.dumps(collection))
+    assert synthetic.of_table(str(tmp_path / "hotspots.geojson")) is made
+
+
+@pytest.mark.parametrize("made", [True, False])
+@pytest.mark.parametrize("marked", [True, False])  # an earlier release left the mark to the manifest
+def test_an_index_of_hotspots(made: bool, marked: bool, tmp_path: Path) -> None:
+    found = frozenset({"synthetic"}) if made and marked else frozenset()
+    CoreIndex.build([[40.7, -74.0]], [0], 50.0, marks=found).save(tmp_path / "hotspots.npz")
+    if not marked:
+        (tmp_path / "manifest.json").write_text(json.dumps({"source": {"synthetic": made}}))
+    assert synthetic.of_index(str(tmp_path / "hotspots.npz")) is made
 
 
 def test_one_kind_in_one_run(tmp_path: Path) -> None:

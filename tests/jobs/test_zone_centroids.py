@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,7 @@ def test_the_page_says_it(era: str) -> None:
     page = Path(told["report_uri"]).read_text()
     assert told["by_zone"] is ("Zones, not places" in page) is (era == "zones")
     assert ('"radius_m": null' in page) is (era == "zones")
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page, re.DOTALL)
+    assert captions
+    assert all(("zone centroids" in caption) is (era == "zones") for caption in captions)
+    assert all("Synthetic trips." in caption for caption in captions)

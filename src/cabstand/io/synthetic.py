@@ -6,6 +6,7 @@ A file carries a mark. A lake holds one kind alone: that of its zones, else of i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from cabstand.settings import Settings
 from cabstand.trips.raw import PARQUET_MAGIC
 
 DATASET = "synth"  # how the names of synthetic data sets begin
+HEAD_BYTES = 4096
+_IN_GEOJSON = re.compile(rb'"synthetic"\s*:\s*true')  # before the features, as `cabstand cluster` writes it
 RESULTS = {"hotspots": "manifest.json", "comparisons": "comparison.json", "sweeps": "sweep.json"}
 
 
@@ -34,8 +37,9 @@ def of_table(uri: str) -> bool:
     """Return whether a table was made from synthetic data; of one that cannot be read, its reader tells."""
     try:
         with opened(uri) as source:
-            if source.read(len(PARQUET_MAGIC)) != PARQUET_MAGIC:
-                return False
+            head = source.read(HEAD_BYTES)
+            if not head.startswith(PARQUET_MAGIC):
+                return head.lstrip().startswith(b"{") and _IN_GEOJSON.search(head) is not None
             source.seek(0)
             with pq.ParquetFile(source) as file:
                 return of_schema(file.schema_arrow)

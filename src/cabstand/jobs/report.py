@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +39,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     target = params.out or str(settings.home / "reports" / provenance.run_key("report", {}, {"parts": parts}))
     if params.dry_run:
         return {"dry_run": True, "would_write": target, "parts": parts}
-    drawn = figures(content)
+    drawn = [replace(figure, caption=" ".join([figure.caption, *content.notes])) for figure in figures(content)]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with publish.folder(target, PAGE) as folder, log.progress("drawing", len(drawn) + 1) as advance:
         for figure in drawn:
