@@ -24,6 +24,7 @@ module "network" {
   name                     = local.name
   cidr_block               = var.vpc_cidr_block
   egress                   = var.egress
+  server_instance_type     = var.server_instance_type
   enable_flow_logs         = var.enable_flow_logs
   log_retention_days       = var.log_retention_days
   permissions_boundary_arn = local.boundary_arn

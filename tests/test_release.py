@@ -113,16 +113,22 @@ def test_wrong_arguments_print_the_usage(release: ModuleType, words: list[str], 
     assert "begin | check | undo" in capsys.readouterr().err
 
 
-def push(moto_server: str, folder: Path, tag: str) -> subprocess.CompletedProcess[str]:
-    """Run `scripts/push-images` with an engine that logs its arguments."""
+def push(
+    moto_server: str, folder: Path, tag: str, built: str = "amd64", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `scripts/push-images` with an engine that logs its arguments and builds for one architecture."""
     engine = folder / "engine"
-    engine.write_text(f'#!/bin/sh\ncat >/dev/null\necho "$@" >> {folder}/log\necho 1000000\n')
+    engine.write_text(
+        f'#!/bin/sh\ncat >/dev/null\necho "$@" >> {folder}/log\n'
+        f'case "$*" in *.Architecture*) echo {built} ;; *) echo 1000000 ;; esac\n'
+    )
     engine.chmod(0o755)
     env = os.environ | {
         "ENGINE": str(engine),
         "TAG": tag,
         "AWS_ENDPOINT_URL": moto_server,
         "BIN": str(Path(sys.executable).parent),
+        **more,
     }
     return subprocess.run(
         [ROOT / "scripts/push-images"], env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
@@ -146,10 +152,25 @@ def test_images_are_pushed_once(bucket: str, moto_server: str, tmp_path: Path) -
     registry = f"{aws.client('sts').get_caller_identity()['Account']}.dkr.ecr.us-east-1.amazonaws.com"
     assert log[-1] == f"push {registry}/cabstand/mlflow:abc"
     assert f"login --username AWS --password-stdin {registry}" in log
+    assert any(line.startswith("build --platform linux/amd64") for line in log), "for the tasks, not for this machine"
     ecr.put_image(repositoryName="cabstand/mlflow", imageManifest=manifest, imageTag="abc")
     (tmp_path / "log").unlink()
     assert push(moto_server, tmp_path, "abc").returncode == 0
     assert not (tmp_path / "log").exists()
+    aws.client.cache_clear()
+
+
+def test_an_image_for_another_processor_is_not_pushed(bucket: str, moto_server: str, tmp_path: Path) -> None:
+    aws.client.cache_clear()
+    ecr = aws.client("ecr")
+    known = {one["repositoryName"] for one in ecr.describe_repositories()["repositories"]}
+    for name in {"cabstand/batch", "cabstand/mlflow"} - known:
+        ecr.create_repository(repositoryName=name)
+    done = push(moto_server, tmp_path, "abd", PLATFORM="linux/arm64")
+    assert done.returncode == 1
+    assert "built for linux/amd64, not linux/arm64" in done.stderr
+    assert not any(line.startswith("push") for line in (tmp_path / "log").read_text().splitlines())
+    assert push(moto_server, tmp_path, "abd", built="arm64", PLATFORM="linux/arm64").returncode == 0
     aws.client.cache_clear()
 
 

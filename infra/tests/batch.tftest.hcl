@@ -5,7 +5,7 @@ mock_provider "aws" {
 variables {
   name                      = "cabstand-test"
   log_level                 = "INFO"
-  multicore_vcpu            = 8
+  multicore_vcpu            = 4
   capacity_provider         = "FARGATE_SPOT"
   schedules                 = {}
   worker_lifetime_minutes   = 120
@@ -114,4 +114,17 @@ run "a_schedule_of_too_many_retries_is_refused" {
   }
 
   expect_failures = [aws_scheduler_schedule.main["odd"]]
+}
+
+run "scheduled_tasks_fit_into_a_new_account" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  assert {
+    condition     = sum([for task in ["compare", "sweep", "pipeline"] : local.tasks[task].vcpu]) <= 6 && max([for task in values(local.tasks) : task.vcpu]...) <= 6
+    error_message = "a new account may use 6 Fargate vCPUs at once"
+  }
 }

@@ -53,6 +53,7 @@ resource "aws_instance" "server" {
     aws_s3_object.setup,
     aws_secretsmanager_secret_version.server,
     aws_secretsmanager_secret_version.tasks,
+    aws_iam_role_policy.server,
     aws_iam_role_policy_attachment.server,
   ]
 }
