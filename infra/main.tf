@@ -146,6 +146,7 @@ module "monitoring" {
   alarm_email        = var.alarm_email
   alarm_webhook_url  = var.alarm_webhook_url
   monthly_budget_usd = var.monthly_budget_usd
+  budget_by_tag      = var.budget_by_tag
   max_p99_latency_ms = var.max_p99_latency_ms
 }
 

@@ -116,6 +116,34 @@ run "a_schedule_of_too_many_retries_is_refused" {
   expect_failures = [aws_scheduler_schedule.main["odd"]]
 }
 
+run "dead_tasks_are_noticed" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    schedules = { one = { task = "compare", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
+  }
+
+  override_resource {
+    target          = aws_ecs_cluster.main
+    override_during = plan
+    values          = { arn = "arn:aws:ecs:us-east-1:123456789012:cluster/cabstand-test" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.dead_tasks.event_pattern).detail.clusterArn == ["arn:aws:ecs:us-east-1:123456789012:cluster/cabstand-test"]
+    error_message = "the rule must watch this cluster alone"
+  }
+
+  assert {
+    condition     = alltrue([for one in values(aws_scheduler_schedule.main) : one.target[0].ecs_parameters[0].propagate_tags == "TASK_DEFINITION"])
+    error_message = "the budget must see scheduled tasks"
+  }
+}
+
 run "scheduled_tasks_fit_into_a_new_account" {
   command = plan
 

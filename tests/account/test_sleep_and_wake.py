@@ -25,9 +25,29 @@ def states(aws: Aws) -> dict[str, str]:
         found[database["DBInstanceIdentifier"]] = database["DBInstanceStatus"]
     for schedule in aws("scheduler").list_schedules(GroupName="cabstand-dev")["Schedules"]:
         found[schedule["Name"].removeprefix("cabstand-dev-")] = schedule["State"]
+    for alarm in aws("cloudwatch").describe_alarms()["MetricAlarms"]:
+        found[alarm["AlarmName"]] = "LOUD" if alarm["ActionsEnabled"] else "QUIET"
     return found
 
 
+@pytest.fixture
+def alarm(aws: Aws) -> None:
+    """The alarm that rings when the server is silent."""
+    aws("cloudwatch").put_metric_alarm(
+        AlarmName="cabstand-dev-server-silent",
+        Namespace="cabstand/dev",
+        MetricName="MlflowHealthy",
+        Statistic="Minimum",
+        Threshold=1,
+        ComparisonOperator="LessThanThreshold",
+        Period=60,
+        EvaluationPeriods=2,
+        TreatMissingData="breaching",
+        ActionsEnabled=True,
+    )
+
+
+@pytest.mark.usefixtures("alarm")
 def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     before = states(aws)
     slept = sleep.run(Settings(), sleep.Params())
@@ -39,6 +59,7 @@ def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     asleep = states(aws)
     assert asleep == before | {
         server: "stopped", "server-db": "stopped", "compare": "DISABLED", "sweep": "DISABLED", "stay-asleep": "ENABLED",
+        "cabstand-dev-server-silent": "QUIET",
     }  # fmt: skip
     assert asleep[other] == "running"
     # A second sleep changes nothing, and remembers what was enabled.

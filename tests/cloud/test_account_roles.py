@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from typing import Any
+
 import pytest
 
 from access_cases import GRANTED, REFUSED
-from cloud_account import Account
+from cloud_account import ROOT, Account
 from policy_evaluation import is_allowed, mutants, policies, trusts
 from policy_rules import broken_rules
 
@@ -22,6 +25,16 @@ def test_granted(account: Account, role: str, action: str, resource: str, contex
     if resource == "the tasks' secret":  # its ARN ends in random letters
         resource = account.client("secretsmanager").describe_secret(SecretId="cabstand-dev/mlflow/tasks")["ARN"]
     assert is_allowed(policies(account.client("iam"), f"cabstand-{role}"), action, resource, context)
+
+
+IMPLIED = tomllib.loads((ROOT / "infra/implied_permissions.toml").read_text())["implied"]
+
+
+@pytest.mark.parametrize("case", IMPLIED, ids=lambda case: f"{case['role']} {case['call']} {case['action']}")
+def test_what_a_call_implies_is_granted(account: Account, case: dict[str, Any]) -> None:
+    resource = case["resource"].format(account="123456789012")
+    found = policies(account.client("iam"), f"cabstand-{case['role']}")
+    assert is_allowed(found, case["action"], resource, case.get("context"))
 
 
 # A Deny of something that no statement allows: a second safeguard.
