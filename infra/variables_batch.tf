@@ -1,5 +1,5 @@
 variable "batch_image_tag" {
-  description = "Tag of the batch image in its repository, where tags are immutable."
+  description = "Tag of the batch image in its repository, where tags are immutable. The value in a .tfvars file counts for the first apply; later ones keep the tag that runs, unless they get another (make deploy TAG=...)."
   type        = string
 
   validation {

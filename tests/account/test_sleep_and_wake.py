@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +74,24 @@ def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     again = wake.run(Settings(), sleep.Params())
     assert not again["instances_started"] + again["databases_started"] + again["schedules_enabled"]
     assert states(aws) == before
+
+
+def test_sleep_keeps_the_live_version_alone(aws: Aws, environment: dict[str, str]) -> None:
+    role = aws("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as packed:
+        packed.writestr("handler.py", "")
+    functions, name = aws("lambda"), "cabstand-dev-api"
+    functions.create_function(
+        FunctionName=name, Role=role, Runtime="python3.13", Handler="handler.x", Code={"ZipFile": code.getvalue()}
+    )
+    for number in range(3):
+        functions.update_function_configuration(FunctionName=name, Description=str(number))
+        functions.publish_version(FunctionName=name)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    sleep.run(Settings(), sleep.Params())
+    left = functions.list_versions_by_function(FunctionName=name)["Versions"]
+    assert [one["Version"] for one in left] == ["$LATEST", "2"]
 
 
 def test_the_rest_of_a_schedule_is_kept(aws: Aws, environment: dict[str, str]) -> None:
