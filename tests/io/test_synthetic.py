@@ -65,7 +65,7 @@ def test_what_is_no_marked_table_is_real(tmp_path: Path) -> None:
 @pytest.mark.parametrize("made", [True, False])
 def test_geojson_of_hotspots_says_so_before_its_features(made: bool, tmp_path: Path) -> None:
     collection = geofiles.feature_collection(
-        pa.table({"id": [0], "lon": [-74.0], "lat": [40.7], "geometry": [b""]}),
+        pa.table({"id": [0], "lon": [-74.0], "lat": [40.7], "geometry": [b""], "bbox": [None]}),
         {"source": "x" * 500, "synthetic": made},
     )
     (tmp_path / "hotspots.geojson").write_text(json.dumps(collection))
