@@ -138,13 +138,19 @@ def predict(
 @app.command()
 def verify(
     data: Annotated[str, typer.Option(help="Folder to search for trip files and housing.csv.gz.")] = "",
-    out: Annotated[str, typer.Option(help="Output folder; default: <home>/reports/evidence.")] = "",
+    month: Annotated[
+        list[str] | None, typer.Option(help="Trip file whose figures are computed, published or your own; repeatable.")
+    ] = None,
+    out: Annotated[str, typer.Option(help="Output folder; default: <home>/reports/evidence, or months.")] = "",
 ) -> None:
-    """Recompute the reference figures. Writes the evidence, and exits with 1 if a figure fails."""
+    """Recompute the reference figures. Writes the evidence, and exits with 1 if a figure fails.
+
+    With --month alone, it computes only that month's figures.
+    """
     settings = load_settings()
     from cabstand.jobs.verify import Params, run
 
-    result = run(settings, Params(data, out))
+    result = run(settings, Params(data, out, tuple(month or ())))
     emit(result)
     if result["failed"]:
         raise typer.Exit(1)
