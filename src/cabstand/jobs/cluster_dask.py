@@ -121,7 +121,8 @@ def _facts(outcome: Outcome, usage: Usage, source: Source) -> dict[str, Any]:
     """Return what the manifest says of the clustering."""
     return {
         "source": {
-            **asdict(source),
+            "uri": source.uri,
+            "sha256": source.sha256,
             "n_rows": outcome.n_rows,
             "n_without_place": outcome.n_rows - outcome.n_points,
             "by_zone": False,
