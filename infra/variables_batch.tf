@@ -86,13 +86,13 @@ variable "pipeline_newest_months" {
 }
 
 variable "pipeline_months" {
-  description = "Months that the pipeline trains on, YYYY-MM. Empty means the newest ones, so that each scheduled run does new work."
+  description = "Months that the pipeline trains on, YYYY-MM. Null means the newest ones, so that each scheduled run does new work."
   type        = list(string)
-  default     = []
+  default     = null
 
   validation {
-    condition     = alltrue([for month in var.pipeline_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
-    error_message = "pipeline_months must be months as YYYY-MM."
+    condition     = var.pipeline_months == null ? true : length(var.pipeline_months) > 0 && alltrue([for month in var.pipeline_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
+    error_message = "pipeline_months must hold at least one month as YYYY-MM, or be null."
   }
 }
 
@@ -104,11 +104,6 @@ variable "pipeline_holdout_months" {
   validation {
     condition     = alltrue([for month in var.pipeline_holdout_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
     error_message = "pipeline_holdout_months must be months as YYYY-MM."
-  }
-
-  validation {
-    condition     = length(var.pipeline_months) > 0 || length(var.pipeline_holdout_months) == 0
-    error_message = "pipeline_holdout_months requires pipeline_months."
   }
 }
 

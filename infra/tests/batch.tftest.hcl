@@ -103,6 +103,20 @@ run "a_pipeline_without_internet_fetches_nothing" {
   }
 }
 
+run "held_out_months_without_months_to_train_on_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    pipeline = { dataset = "green", months = [], holdout_months = ["2023-03"], newest_months = 3, fetch_months = true }
+  }
+
+  expect_failures = [aws_ecs_task_definition.main["pipeline"]]
+}
+
 run "named_months_are_read" {
   command = plan
 

@@ -158,7 +158,7 @@ run "every_variable_refuses_what_is_wrong" {
     clustering_input                 = "s3://elsewhere/x.parquet"
     pipeline_dataset                 = "purple"
     pipeline_newest_months           = 1
-    pipeline_months                  = ["2023-1"]
+    pipeline_months                  = []
     pipeline_holdout_months          = ["2023-13"]
     training_input                   = "../x.parquet"
     worker_lifetime_minutes          = 1

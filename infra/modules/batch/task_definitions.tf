@@ -58,6 +58,13 @@ resource "aws_ecs_task_definition" "main" {
       }
     }
   }])
+
+  lifecycle {
+    precondition {
+      condition     = each.key != "pipeline" || length(var.pipeline.months) > 0 || length(var.pipeline.holdout_months) == 0
+      error_message = "pipeline_holdout_months requires pipeline_months."
+    }
+  }
 }
 
 locals {

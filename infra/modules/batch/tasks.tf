@@ -9,7 +9,7 @@ locals {
     flatten([for month in var.pipeline.holdout_months : ["--holdout-month", month]]),
   )
   newest_months   = concat(["--newest", tostring(var.pipeline.newest_months)], var.pipeline.fetch_months ? [] : ["--no-fetch"])
-  pipeline_months = length(local.named_months) > 0 ? local.named_months : local.newest_months
+  pipeline_months = length(var.pipeline.months) > 0 ? local.named_months : local.newest_months
 
   tasks = {
     cluster-sequential = {
