@@ -37,7 +37,7 @@ class Centre(NamedTuple):
 
 
 @inlined
-def _exactly_near(centre, y, x, sin2):
+def exactly_near(centre, y, x, sin2):
     """Decide as scikit-learn's HaversineDistance does on ``numpy.radians`` of the same degrees."""
     a1 = centre.y * RADIANS
     a2 = y * RADIANS
@@ -52,7 +52,7 @@ def is_near(centre, y, x, metric):
     dy = y - centre.y
     dx = x - (centre.x + centre.shift)
     d = dy * dy + metric.k * dx * dx
-    return d <= metric.below or (d <= metric.above and _exactly_near(centre, y, x, metric.sin2))
+    return d <= metric.below or (d <= metric.above and exactly_near(centre, y, x, metric.sin2))
 
 
 @kernel
@@ -85,6 +85,14 @@ def cell_metric(grid, key, metric):
     """Return the Metric of a cell's row; `metric`, that of the cell before, if it is the same."""
     row = key >> grid.col_bits
     return metric if row == metric.row else row_metric(grid, row)
+
+
+@inlined
+def price(metric):
+    """Return about how many quick distances cost as much as deciding a pair with this metric."""
+    if metric.below < 0.0:
+        return 64
+    return 1 + np.int64(32.0 * (metric.above - metric.below) / (metric.above + metric.below + 1e-300))
 
 
 @kernel
@@ -126,10 +134,12 @@ def any_near(ys, xs, start, stop, centre, metric):
 def count_near(ys, xs, p, known, spans, metric, enough):
     """Count the neighbours of point `p` in `spans` and those `known`, until there are `enough` or cannot be any more.
 
-    Spans are those of :func:`cabstand.clustering.kernels.neighbour_cells.set_spans`.
+    Return also how many points were compared. Spans are those of
+    :func:`cabstand.clustering.kernels.neighbour_cells.set_spans`.
     """
     count = known
     s = 0
+    left = np.int64(0)
     while spans[s, 3] > 0 and count < enough and count + spans[s, 3] >= enough:
         start = spans[s, 0]
         stop = spans[s, 1]
@@ -138,8 +148,9 @@ def count_near(ys, xs, p, known, spans, metric, enough):
             end = min(start + CHUNK, stop)
             count += _count_chunk(ys, xs, start, end, centre, metric)
             start = end
+        left = stop - start
         s += 1
-    return count
+    return count, spans[0, 3] - spans[s, 3] - left
 
 
 @kernel
