@@ -100,6 +100,18 @@ def test_trees_decide_core_and_border_points(noted: list[str]) -> None:
     assert noted == ["find_core", "label_border"]
 
 
+def test_sums_of_tenths_do_not_depend_on_threads(noted: list[str]) -> None:
+    rng, n = np.random.default_rng(6), 30_000
+    points = np.round(rng.normal((40.75, -73.98), 0.0005, (n, 2)), 4)
+    weight = rng.integers(1, 4, n) * 0.1
+    for min_samples in (500, 1200):
+        one, two = (dbscan(points, 50.0, min_samples, sample_weight=weight, n_threads=n) for n in (1, 2))
+        np.testing.assert_array_equal(one.labels, two.labels)
+        np.testing.assert_array_equal(one.core, two.core)
+        assert 0.1 < one.core.mean() < 0.95
+    assert "find_core" in noted
+
+
 def test_an_ordinary_city_needs_no_trees(noted: list[str]) -> None:
     points = np.random.default_rng(2).normal((40.75, -73.98), 0.01, (60_000, 2))
     for min_samples in (10, 500):

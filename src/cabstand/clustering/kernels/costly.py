@@ -40,7 +40,7 @@ class Search(NamedTuple):
 @inlined
 def is_costly(cost, done, in_reach):
     """Tell whether trees would be better for a cell: `done` of its points have cost so much, with so many in reach."""
-    return cost > min(max(TREE_QUERY * (done + 1), TREE_GROWTH * in_reach), MOST_COST)
+    return cost > MOST_COST or (cost > TREE_GROWTH * in_reach and cost > TREE_QUERY * (done + 1))
 
 
 @kernel
