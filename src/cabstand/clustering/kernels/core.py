@@ -17,7 +17,7 @@ from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted,
 from cabstand.clustering.kernels.gather import Gathered
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.metric import cell_metric, count_near, price, row_metric, sum_near
+from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric, sum_near
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
 from cabstand.clustering.kernels.threads import Array, Workers, sliced
 
@@ -85,14 +85,13 @@ def find_core(grid, points, sparse, min_samples, flags, noted, at):
             continue
         set_spans(starts, sparse, i, spans)
         metric = cell_metric(grid, keys[cell], metric)
-        each = price(metric)
         own = starts[cell + 1] - starts[cell]
         found = cost = 0
         for p in range(starts[cell], starts[cell + 1]):
             count, compared = count_near(ys, xs, p, own, spans, metric, min_samples)
             flags[p] = count >= min_samples
             found += flags[p]
-            cost += compared * each
+            cost += compared * metric.price
             if is_costly(cost, p - starts[cell], total):
                 note_costly(noted, i)
                 break
@@ -135,7 +134,7 @@ def find_core_weighted(grid, points, weights, sparse, min_samples, flags, noted,
         set_spans(starts, sparse, i, spans)
         metric = cell_metric(grid, keys[cell], metric)
         n = starts[cell + 1] - starts[cell]
-        cost = n * spans[0, 3] * price(metric)
+        cost = n * spans[0, 3] * metric.price
         if is_costly(cost, n, spans[0, 3]):
             note_costly(noted, i)
             continue

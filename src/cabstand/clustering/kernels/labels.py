@@ -10,7 +10,7 @@ import numpy as np
 
 from cabstand.clustering.kernels import costly
 from cabstand.clustering.kernels.core import CellPoints
-from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted, note_costly, take_noted
+from cabstand.clustering.kernels.costly import MOST_COST, TREE_QUERY, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.instructions import (
@@ -21,7 +21,7 @@ from cabstand.clustering.kernels.instructions import (
     prefetch_write_lines,
 )
 from cabstand.clustering.kernels.jit import inlined, kernel
-from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, price, row_metric
+from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours
 from cabstand.clustering.kernels.threads import Array, Workers, sliced
 from cabstand.clustering.kernels.union_find import find
@@ -147,15 +147,14 @@ def mark_stripe(inputs, grid, points, cell_labels, sparse, marks, noted, at):
                 marks[rows[p]] = ~own
             continue
         metric = cell_metric(grid, keys[cell], metric)
-        each, in_reach = price(metric), _points_in_runs(starts, runs, i)
         cost = np.int64(0)
         for p in range(middle, starts[cell + 1]):
             position = np.float64(inputs[rows[p], 0]), np.float64(inputs[rows[p], 1])
             label, compared = _lowest_label(points, cell_labels, sparse, i, own, position, metric)
             if label >= 0:
                 marks[rows[p]] = ~label
-            cost += compared * each
-            if is_costly(cost, p - middle, in_reach):
+            cost += compared * metric.price
+            if cost > TREE_QUERY and is_costly(cost, p - middle, _points_in_runs(starts, runs, i)):
                 note_costly(noted, i)
                 break
         work += cost

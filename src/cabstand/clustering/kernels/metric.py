@@ -16,6 +16,7 @@ from cabstand.clustering.kernels.jit import inlined, kernel
 
 RADIANS = math.pi / 180.0
 CHUNK = 64
+EXACT_PRICE = 64
 
 
 class Metric(NamedTuple):
@@ -26,6 +27,7 @@ class Metric(NamedTuple):
     below: float  # quick squared distance up to which points are neighbours
     above: float  # and beyond which they are not
     sin2: float  # what the exact haversine is compared with
+    price: int  # about how many quick distances cost as much as deciding a pair
 
 
 class Centre(NamedTuple):
@@ -59,7 +61,7 @@ def is_near(centre, y, x, metric):
 def row_metric(grid, row):
     """Return the Metric for points of a row against those of the rows within reach."""
     if not grid.spherical:
-        return Metric(row, 1.0, grid.eps2, grid.eps2, grid.sin2)
+        return Metric(row, 1.0, grid.eps2, grid.eps2, grid.sin2, 1)
     height = 1.0 / grid.rows_per_unit
     y0 = grid.origin0 + row * height
     inner0 = max(y0, -90.0) * RADIANS
@@ -76,8 +78,9 @@ def row_metric(grid, row):
     guard = (most - least) / max(most + least, 1e-300) + (grid.eps2 * RADIANS * RADIANS + width * width) / 6
     guard += grid.rounding + 1e-12
     if guard > 0.5:  # beside a pole nothing is certain: decide every pair exactly
-        return Metric(row, k, -1.0, np.inf, grid.sin2)
-    return Metric(row, k, grid.eps2 / (1 + guard), grid.eps2 / (1 - guard), grid.sin2)
+        return Metric(row, k, -1.0, np.inf, grid.sin2, EXACT_PRICE)
+    price = 1 + np.int64(0.5 * EXACT_PRICE * guard)  # a share of the pairs is in doubt
+    return Metric(row, k, grid.eps2 / (1 + guard), grid.eps2 / (1 - guard), grid.sin2, price)
 
 
 @inlined
@@ -85,14 +88,6 @@ def cell_metric(grid, key, metric):
     """Return the Metric of a cell's row; `metric`, that of the cell before, if it is the same."""
     row = key >> grid.col_bits
     return metric if row == metric.row else row_metric(grid, row)
-
-
-@inlined
-def price(metric):
-    """Return about how many quick distances cost as much as deciding a pair with this metric."""
-    if metric.below < 0.0:
-        return 64
-    return 1 + np.int64(32.0 * (metric.above - metric.below) / (metric.above + metric.below + 1e-300))
 
 
 @kernel
