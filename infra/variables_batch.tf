@@ -1,5 +1,5 @@
 variable "batch_image_tag" {
-  description = "Tag of the batch image in its repository, where tags are immutable."
+  description = "Tag of the batch image in its repository, where tags are immutable. The value in a .tfvars file counts for the first apply; later ones keep the tag that runs, unless they get another (make deploy TAG=...)."
   type        = string
 
   validation {
@@ -20,9 +20,9 @@ variable "batch_architecture" {
 }
 
 variable "multicore_vcpu" {
-  description = "vCPUs of cluster-multicore, which gets 2 GiB of memory for each."
+  description = "vCPUs of cluster-multicore, which gets 2 GiB of memory for each. A new account's quota of 6 Fargate vCPUs is enough for 4."
   type        = number
-  default     = 8
+  default     = 4
 
   validation {
     condition     = contains([2, 4, 8, 16], var.multicore_vcpu)
@@ -74,25 +74,41 @@ variable "pipeline_dataset" {
   }
 }
 
-variable "pipeline_months" {
-  description = "Months that the pipeline trains on, YYYY-MM."
-  type        = list(string)
-  default     = ["2023-01", "2023-02"]
+variable "pipeline_newest_months" {
+  description = "How many of the newest complete months the pipeline reads; it trains on all but the last one, which it evaluates on. It ignores this if pipeline_months names months."
+  type        = number
+  default     = 3
 
   validation {
-    condition     = length(var.pipeline_months) > 0 && alltrue([for month in var.pipeline_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
-    error_message = "pipeline_months must hold at least one month as YYYY-MM."
+    condition     = var.pipeline_newest_months >= 2 && var.pipeline_newest_months <= 36 && floor(var.pipeline_newest_months) == var.pipeline_newest_months
+    error_message = "pipeline_newest_months must be a whole number from 2 to 36."
+  }
+}
+
+variable "pipeline_months" {
+  description = "Months that the pipeline trains on, YYYY-MM. Empty means the newest ones, so that each scheduled run does new work."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for month in var.pipeline_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
+    error_message = "pipeline_months must be months as YYYY-MM."
   }
 }
 
 variable "pipeline_holdout_months" {
-  description = "Later months that the pipeline evaluates on, YYYY-MM."
+  description = "Later months that the pipeline evaluates on, YYYY-MM; only together with pipeline_months."
   type        = list(string)
-  default     = ["2023-03"]
+  default     = []
 
   validation {
     condition     = alltrue([for month in var.pipeline_holdout_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
     error_message = "pipeline_holdout_months must be months as YYYY-MM."
+  }
+
+  validation {
+    condition     = length(var.pipeline_months) > 0 || length(var.pipeline_holdout_months) == 0
+    error_message = "pipeline_holdout_months requires pipeline_months."
   }
 }
 
@@ -125,8 +141,8 @@ variable "schedule_timezone" {
   default     = "America/New_York"
 
   validation {
-    condition     = can(regex("^([A-Z][A-Za-z_]+/[A-Za-z_/+-]+|UTC)$", var.schedule_timezone))
-    error_message = "schedule_timezone must be a name such as America/New_York, or UTC."
+    condition     = contains(local.time_zones, var.schedule_timezone)
+    error_message = "schedule_timezone must be a name in time_zones.txt, such as America/New_York or UTC."
   }
 }
 
@@ -145,12 +161,12 @@ variable "schedule_overrides" {
   }
 
   validation {
-    condition     = alltrue([for job in values(var.schedule_overrides) : job.expression == null || can(regex("^(cron|rate|at)\\(.+\\)$", job.expression))])
-    error_message = "Each expression of schedule_overrides must be cron(...), rate(...) or at(...)."
+    condition     = alltrue([for job in values(var.schedule_overrides) : job.expression == null || can(regex(local.schedule_pattern, job.expression))])
+    error_message = "Each expression of schedule_overrides must be as EventBridge Scheduler wants it: cron(minute hour day month weekday year) with ? for day or weekday, rate(5 minutes), or at(2026-12-31T23:59:00)."
   }
 
   validation {
-    condition     = alltrue([for job in values(var.schedule_overrides) : job.timezone == null || can(regex("^([A-Z][A-Za-z_]+/[A-Za-z_/+-]+|UTC)$", job.timezone))])
-    error_message = "Each timezone of schedule_overrides must be a name such as America/New_York, or UTC."
+    condition     = alltrue([for job in values(var.schedule_overrides) : job.timezone == null ? true : contains(local.time_zones, job.timezone)])
+    error_message = "Each timezone of schedule_overrides must be a name in time_zones.txt, such as America/New_York or UTC."
   }
 }

@@ -5,7 +5,7 @@ mock_provider "aws" {
 variables {
   name                      = "cabstand-test"
   log_level                 = "INFO"
-  multicore_vcpu            = 8
+  multicore_vcpu            = 4
   capacity_provider         = "FARGATE_SPOT"
   schedules                 = {}
   worker_lifetime_minutes   = 120
@@ -26,8 +26,10 @@ variables {
 
   pipeline = {
     dataset        = "green"
-    months         = ["2023-01", "2023-02"]
-    holdout_months = ["2023-03"]
+    months         = []
+    holdout_months = []
+    newest_months  = 4
+    fetch_months   = true
   }
 
   network = {
@@ -68,6 +70,53 @@ run "sizes_follow_multicore_vcpu" {
   assert {
     condition     = aws_ecs_task_definition.main["cluster-sequential"].cpu == "1024"
     error_message = "cluster-sequential has one vCPU"
+  }
+}
+
+run "the_pipeline_follows_the_calendar" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--newest", "4"]
+    error_message = "without named months, the pipeline reads the newest ones"
+  }
+}
+
+run "a_pipeline_without_internet_fetches_nothing" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    pipeline = { dataset = "yellow", months = [], holdout_months = [], newest_months = 2, fetch_months = false }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "yellow", "--newest", "2", "--no-fetch"]
+    error_message = "without internet, the pipeline takes the months in the lake"
+  }
+}
+
+run "named_months_are_read" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    pipeline = { dataset = "green", months = ["2023-01", "2023-02"], holdout_months = ["2023-03"], newest_months = 3, fetch_months = true }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--month", "2023-01", "--month", "2023-02", "--holdout-month", "2023-03"]
+    error_message = "named months take the place of the newest ones"
   }
 }
 
@@ -114,4 +163,45 @@ run "a_schedule_of_too_many_retries_is_refused" {
   }
 
   expect_failures = [aws_scheduler_schedule.main["odd"]]
+}
+
+run "dead_tasks_are_noticed" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    schedules = { one = { task = "compare", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
+  }
+
+  override_resource {
+    target          = aws_ecs_cluster.main
+    override_during = plan
+    values          = { arn = "arn:aws:ecs:us-east-1:123456789012:cluster/cabstand-test" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.dead_tasks.event_pattern).detail.clusterArn == ["arn:aws:ecs:us-east-1:123456789012:cluster/cabstand-test"]
+    error_message = "the rule must watch this cluster alone"
+  }
+
+  assert {
+    condition     = alltrue([for one in values(aws_scheduler_schedule.main) : one.target[0].ecs_parameters[0].propagate_tags == "TASK_DEFINITION"])
+    error_message = "the budget must see scheduled tasks"
+  }
+}
+
+run "scheduled_tasks_fit_into_a_new_account" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  assert {
+    condition     = sum([for task in ["compare", "sweep", "pipeline"] : local.tasks[task].vcpu]) <= 6 && max([for task in values(local.tasks) : task.vcpu]...) <= 6
+    error_message = "a new account may use 6 Fargate vCPUs at once"
+  }
 }

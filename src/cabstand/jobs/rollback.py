@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.errors import DataError
-from cabstand.io import bundles, pointer, registry
-from cabstand.jobs.promotion import records
+from cabstand.errors import DataError, StorageError
+from cabstand.io import bundles, pointer
+from cabstand.jobs.promotion import deciding, kind, records
 from cabstand.modelling import catalog
+from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
 
@@ -35,10 +36,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     new = current.rolled_back(bundles.resolve(artifacts, problem, params.to) if params.to else None)
     manifest = bundles.read_manifest(artifacts, problem, new.champion)
     bundles.read_files(artifacts, manifest, manifest.files)
+    kind.require_same(settings, manifest, _known(artifacts, problem, current.champion))
     if params.dry_run:
         return {"dry_run": True, "problem": problem, **state(new)}
     records.complete(settings, current)
-    written = pointer.write(artifacts, new, current, tag, who=params.who, why=params.why or "rollback")
+    written = pointer.write(artifacts, new, current, tag, who=params.who, why=params.why or records.ROLLBACK)
     result = {
         "problem": problem,
         "decision": records.ROLLED_BACK,
@@ -47,6 +49,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         **state(written),
         "rolled_back_from": current.champion,
     }
-    # The aliases first: they must follow the pointer even if the record cannot be written.
-    aliases = registry.try_set_aliases(settings, written) if params.track else None
-    return result | {"record_uri": records.write_change(settings, written, result), "aliases": aliases}
+    return result | deciding.settle(settings, result, written, current.sequence, track=params.track)
+
+
+def _known(artifacts: str, problem: str, version: str) -> Manifest | None:
+    """Return the manifest of a champion, which may be damaged or gone: that is a reason to roll back."""
+    try:
+        return bundles.read_manifest(artifacts, problem, version)
+    except (DataError, StorageError):
+        return None

@@ -15,7 +15,7 @@ def page_data(content: Content) -> dict[str, Any]:
     """Return what the page's script draws: the zones' outlines and the largest hotspots."""
     spots = [
         {name: spot[name] for name in ("lat", "lon", "size", "hours")}
-        | {"name": name_of(spot), "radius_m": round(spot["radius_m"])}
+        | {"name": name_of(spot), "radius_m": None if spot["radius_m"] is None else round(spot["radius_m"])}
         for spot in content.hotspots[:MAP_HOTSPOTS]
     ]
     return {"zones": _outlines(content), "hotspots": spots}

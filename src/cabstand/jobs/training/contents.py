@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cabstand.clustering.marks import Marks, marks, to_metadata
 from cabstand.errors import ConfigError
 from cabstand.modelling import bundle, export, fit, measures
+from cabstand.modelling import holdout as holdouts
 from cabstand.modelling.coded import CodedRidge
 from cabstand.modelling.predictor import open_session
 from cabstand.modelling.problem import Examples, FeatureMatrix, Problem
@@ -57,12 +59,13 @@ def build(
 ) -> tuple[bundle.Manifest, dict[str, bytes]]:
     """Return the manifest and the files of a bundle.
 
-    `hotspots` is a hotspots.npz, `data` the URIs and hashes of the input, `holdout` hash, rows and span of the frozen
-    holdout. A model whose ONNX export does not answer as the estimator does is refused with a DataError.
+    `hotspots` is a hotspots.npz, `data` the URIs and hashes of the input and whether it is synthetic, `holdout` hash,
+    rows and span of the frozen holdout. A model whose ONNX export does not answer as the estimator does is refused with
+    a DataError.
     """
     problem = training.problem
     model, metrics, tolerance = _export(training)
-    files = _files(training, model, hotspots)
+    files = _files(training, model, hotspots, marks(synthetic=bool(data.get("synthetic"))))
     manifest = bundle.Manifest(
         problem=problem.name,
         target=asdict(problem.target),
@@ -82,8 +85,8 @@ def build(
     return manifest, files
 
 
-def _files(training: Training, model: bytes, hotspots: Path | None) -> dict[str, bytes]:
-    files = {bundle.MODEL: model, bundle.REFERENCE: _reference(training)}
+def _files(training: Training, model: bytes, hotspots: Path | None, marked: Marks) -> dict[str, bytes]:
+    files = {bundle.MODEL: model, bundle.REFERENCE: _reference(training, marked)}
     if hotspots:
         files[bundle.HOTSPOTS] = hotspots.read_bytes()
     if training.trained.assets:
@@ -103,13 +106,6 @@ def _export(training: Training) -> tuple[bytes, dict[str, float], float]:
     return model, measures.summarise(problem.task, target, answer) | {"parity": parity}, tolerance
 
 
-def span(examples: Examples) -> list[str] | None:
-    """Return the first and last instant of rows that have a time."""
-    if examples.time is None or not len(examples):
-        return None
-    return [str(examples.time.min()), str(examples.time.max())]
-
-
 def _interval(training: Training) -> dict[str, float]:
     coverage, around = training.problem.coverage, training.trained.model.interval
     if coverage is None or around is None:
@@ -125,13 +121,13 @@ def _facts(training: Training) -> dict[str, Any]:
         "rows": len(examples),
         "source": dict(examples.facts),
         "constant": _constant(problem, examples),
-        "span": span(examples),
+        "span": holdouts.span(examples),
         "importance": fit.importance(trained.model, problem, training.holdout, trained.assets, training.seed),
         **_coefficients(trained.model),
     }
 
 
-def _reference(training: Training) -> bytes:
+def _reference(training: Training, marked: Marks) -> bytes:
     """Return a sample of the training rows as Parquet: request fields, `target`, `prediction` (and `low`, `high`)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -150,7 +146,7 @@ def _reference(training: Training) -> bytes:
     if rows.time is not None and "time" not in table:
         table["time"] = pa.array(rows.time)
     written = io.BytesIO()
-    metadata = {"cabstand.schema": "reference", "cabstand.schema_version": "1"}
+    metadata = {b"cabstand.schema": b"reference", b"cabstand.schema_version": b"1", **to_metadata(marked)}
     pq.write_table(pa.table(table).replace_schema_metadata(metadata), written, compression="zstd")
     return written.getvalue()
 

@@ -18,7 +18,8 @@
 
   function told(spot) {
     const box = document.createElement("div");
-    box.textContent = spot.name + ": " + spot.size.toLocaleString("en") + " pickups within " + spot.radius_m + " m";
+    const within = spot.radius_m === null ? "" : " within " + spot.radius_m + " m";
+    box.textContent = spot.name + ": " + spot.size.toLocaleString("en") + " pickups" + within;
     return box;
   }
 
