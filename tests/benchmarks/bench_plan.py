@@ -47,9 +47,11 @@ CALIBRATION = (
     Case("suburbs", 1_500_000, 60.0, 12, KERNELS),
     Case("stands", 2_000_000, 30.0, 25, (*KERNELS, "dask")),
     Case("cities", 3_000_000, 50.0, 20, (*KERNELS, "dask")),
+    Case("uniform_earth", 3_000_000, 50.0, 10, KERNELS),
     Case("airport", 4_000_000, 30.0, 60, KERNELS),
     Case("uniform", 5_000_000, 60.0, 30, (*KERNELS, "dask")),
     Case("nyc", 6_000_000, 50.0, 20, (*KERNELS, "dask")),
+    Case("uniform", 8_000_000, 10.0, 5, KERNELS),
 )
 # These were not: nothing in the planner may be changed for one of them alone. One that has been, joins those above.
 HELD_OUT = (

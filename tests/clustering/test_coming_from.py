@@ -29,6 +29,31 @@ def test_the_table_names_the_version_that_is_tested(package: str) -> None:
     assert version(package) in row
 
 
+def test_who_wants_the_clustering_alone_finds_it() -> None:
+    """From the first lines of the README, and from each page of the clustering to the others."""
+    root = PAGE.parents[1]
+    assert "(docs/dbscan.md)" in (root / "README.md").read_text().partition("## ")[0]
+    linked = {"dbscan": ["clustering", "planner", "distributed"], "planner": ["clustering", "distributed"]}
+    linked |= {"distributed": ["dbscan", "planner"], "clustering": ["dbscan", "planner", "distributed"]}
+    for page, others in linked.items():
+        text = (root / "docs" / f"{page}.md").read_text()
+        assert [other for other in others if f"]({other}.md" not in text] == []
+
+
+def test_every_row_names_a_version_or_that_it_is_not_tested() -> None:
+    """What is tested is tested by the finding at the version that the row names, or here."""
+    text = PAGE.read_text()
+    table = text[text.index("| from |") : text.index("## Tracking")]
+    rows = [line.split("|")[1:4] for line in table.splitlines()[2:] if line.startswith("|")]
+    script = (PAGE.parents[1] / "findings" / "other-dbscans.sh").read_text()
+    assert len(rows) >= 11
+    for name, _, basis in rows:
+        versions = re.findall(r"\d+(?:[.-]\d+)+", basis)
+        assert (versions and "tested with" in basis) or "not tested here" in basis, name
+        if "tested with" in basis:
+            assert all(found in script for found in versions), name
+
+
 @pytest.mark.parametrize(("points", "min_samples"), [(SHARED, 4), (SHARED[::-1], 4), (RANDOM, 8)])
 def test_scikit_learn_gives_the_same_labels(points: np.ndarray, min_samples: int) -> None:
     theirs = DBSCAN(eps=1.0, min_samples=min_samples).fit(points)

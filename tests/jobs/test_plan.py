@@ -93,6 +93,35 @@ def test_points_at_places_of_their_own_keep_their_min_samples() -> None:
     assert thinned.core.mean() == pytest.approx(whole.core.mean(), abs=0.03)
 
 
+@pytest.mark.parametrize("copies", [1, 50])
+@pytest.mark.parametrize("eps_m", [1.0, 20.0, 60.0, 500.0])
+def test_a_sample_tells_how_many_cells_there_will_be(eps_m: float, copies: int) -> None:
+    places = np.random.default_rng(7).uniform([40.5, -74.3], [41.0, -73.7], (200_000 // copies, 2))
+    points = np.repeat(places, copies, axis=0)[np.random.default_rng(8).permutation(200_000)]
+    whole = Workload(points, 200_000, eps_m, 5).cells_per_point
+    thinned = Workload(points[:20_000], 200_000, eps_m, 5).cells_per_point
+    assert thinned == pytest.approx(whole, rel=0.1, abs=0.02)
+
+
+@pytest.mark.parametrize(("n_points", "measured_mb"), [(3_000_000, 845.0), (8_000_000, 1663.0)])
+def test_points_with_cells_of_their_own_take_more_memory(n_points: int, measured_mb: float) -> None:
+    rng = np.random.default_rng(9)
+    load = Workload(rng.uniform([-80, -180], [80, 180], (30_000, 2)), n_points, 50.0, 10)
+    predicted_mb = planner.predict(load, 2, 4096.0)[0].peak_mb
+    assert measured_mb / 1.1 <= predicted_mb <= measured_mb * 1.1
+
+
+def test_points_with_cells_of_their_own_outgrow_the_caches_sooner() -> None:
+    rng = np.random.default_rng(10)
+    times = []
+    for span in (0.001, 10.0):
+        load = Workload(rng.uniform(40, 40 + span, (30_000, 2)), 3_000_000, 50.0, 10)
+        load.__dict__["kernel_s"] = 1.0
+        times.append(planner.predict(load, 1, 4096.0)[0].wall_s / 100)
+    assert 1.1 < times[0] < 1.4  # 1.2 measured on the city
+    assert 2.1 < times[1] / times[0] < 3.5
+
+
 def test_a_csv_is_planned_too(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "points.csv"
     path.write_text("lat,lon\n" + "40.75,-73.98\n" * 200)

@@ -56,7 +56,10 @@ def warm_up_points() -> list[Floats]:
     edges = np.repeat([city, (city[0] + 50.001 / 111_194.93, city[1])], 60, axis=0)
     edges += rng.normal(0, 1e-9, edges.shape)
     globe = np.c_[rng.uniform(-80, 80, 40_000), rng.uniform(-180, 180, 40_000)]
-    return [town, globe, edges, np.r_[town, edges]]
+    # Beside a pole: a crowd, and 51 m away from it a few points and, in another set, another crowd.
+    crowd = np.c_[90 - rng.uniform(4.1e-4, 4.2e-4, 600), rng.uniform(179, 180, 600)]
+    few, many = (np.c_[90 - rng.uniform(4.8e-5, 5e-5, n), rng.uniform(0, 1, n)] for n in (WARM_MIN_SAMPLES - 1, 60))
+    return [town, globe, edges, np.r_[town, edges], np.r_[crowd, few], np.r_[crowd, many]]
 
 
 def available_cores() -> int:

@@ -3,9 +3,10 @@
 Time is measured, not looked up: the sample is clustered on this machine with eps divided by the square root of its
 share of the points, so that its neighbourhoods hold as many points as those of the whole; where points coincide,
 `min_samples` falls with the number of copies that are left. The kernels' time grows with the points, and a little
-faster once they outgrow the caches. scikit-learn is timed by some of its queries, Dask's workers by their array
-operations on each point. That covers the machine, the density and the parameters at once; constants remain for memory,
-for the growth of time, and for the start of workers.
+faster once they outgrow the caches; sparse points, which have cells of their own, do so sooner and take more memory.
+scikit-learn is timed by some of its queries, Dask's workers by their array operations on each point. That covers the
+machine, the density and the parameters at once; constants remain for memory, for the growth of time, and for the start
+of workers.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ MIB = 1 << 20
 BASE_MB = 360.0  # interpreter, libraries, compiled kernels
 INPUT_BYTES = 66.0  # a row read by `cluster`: coordinates, time, row number, label, and Arrow's copy
 KERNEL_BYTES = 24.0
+CELL_BYTES = 80.0  # of a cell of the grid, of which sparse points have one each
 MEMBER_BYTES = 125.0  # of a clustered point while the hotspots are described
 FIRST = 1.05  # the only run of a process, against the best of several runs in a warm process
 DEEPER = 0.03  # among twice as many points, each takes 2 to this power as long: less of what it needs is in the caches
+DEEPER_CELLS = 0.17  # more, where every point has a cell of its own
 DASK_DRIVER_MB = 250.0
 DASK_START_S = 4.0  # to start the workers and hand out all phases
 DASK_PASSES = 4.5  # a worker's time with a point, in multiples of the time to put it in the index's order
@@ -77,7 +80,8 @@ def neighbour_mass(load: Workload) -> float:
 def _single_process_mb(load: Workload) -> float:
     """Predict the peak of one process that reads, then clusters, then describes the hotspots."""
     members = int(np.count_nonzero(load.clustering.labels >= 0)) / load.share
-    most = load.n_points * INPUT_BYTES + max(load.n_points * KERNEL_BYTES, members * MEMBER_BYTES)
+    kernel_bytes = KERNEL_BYTES + load.cells_per_point * CELL_BYTES
+    most = load.n_points * INPUT_BYTES + max(load.n_points * kernel_bytes, members * MEMBER_BYTES)
     return BASE_MB + most / MIB
 
 
@@ -86,7 +90,8 @@ def _kernel_s(load: Workload, n_threads: int) -> float:
 
     Timings of a quarter of the sample and of all of it tell both.
     """
-    one_thread_s = load.kernel_s * float(load.share ** -(1 + DEEPER))
+    deeper = DEEPER + load.cells_per_point * DEEPER_CELLS
+    one_thread_s = load.kernel_s * float(load.share ** -(1 + deeper))
     if n_threads == 1:
         return FIRST * one_thread_s
     quarter_s = load.seconds(QUARTER, clock=time.thread_time)

@@ -37,6 +37,18 @@ class Workload:
         return min(self.eps_m / math.sqrt(share), math.pi * EARTH_RADIUS_M)
 
     @cached_property
+    def cells_per_point(self) -> float:
+        """Predict how many cells of the kernels' grid hold a point, for each point: 1 where all points are far apart.
+
+        Cells that are as much wider as eps hold as many points of the sample as the real cells hold of all points.
+        """
+        height = math.degrees(self.widened(self.share) / EARTH_RADIUS_M) / math.sqrt(2)
+        rows = np.floor(self.sample[:, 0] / height)
+        columns = np.floor(self.sample[:, 1] * np.cos(np.radians(rows * height)) / height)
+        n_cells = len(np.unique(rows + 1j * columns))
+        return min(n_cells / len(self.sample), self._n_distinct_of_all / self.n_points)
+
+    @cached_property
     def clustering(self) -> Clustering:
         """The sample clustered; the first run may compile."""
         return self.cluster()

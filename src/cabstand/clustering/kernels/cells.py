@@ -14,7 +14,18 @@ import numpy as np
 from cabstand.clustering.kernels.instructions import SHORT, count_ones, prefetch_write_lines
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.pages import Pages, merge
-from cabstand.clustering.kernels.threads import BLOCK, Array, Chunks, Workers, chunks_done, next_block, pair_up
+from cabstand.clustering.kernels.threads import (
+    BLOCK,
+    SLICE,
+    Array,
+    Chunks,
+    Side,
+    Workers,
+    chunks_done,
+    next_block,
+    pair_up,
+    sliced,
+)
 
 FILLED_BITS = 32  # of a page's word, below its first cell
 
@@ -94,26 +105,36 @@ def _look_up(slots, first, last, ahead, page_bits, words, counters):
 
 
 @kernel
-def slots_to_cells(side, page_bits, middle, words, slots, counts):
-    """Replace the slots of the points that this side takes by their cells; return the blocks it took.
+def slots_to_cells(side, page_bits, middle, words, slots, counters, at):
+    """Replace the slots of a slice of the points that this side takes by their cells; return whether there may be more.
 
-    The points of each cell are counted in bytes, whose carries alone go to `counts` at once: random accesses to a
+    The points of each cell are counted in bytes, whose carries alone go to the counts at once: random accesses to a
     quarter of the memory. `words` are those of two threads: slots before the point `middle` are of the one, others of
-    the other.
+    the other. `counters` are the bytes, the counts, and the number of blocks (int64, shape (1,)).
     """
-    low = np.zeros(len(counts), np.uint8)
+    low, counts, found = counters
     ahead = -BLOCK if side.down else BLOCK
-    n_blocks = np.int64(0)
-    while True:
+    n_blocks = at[0]
+    stop = n_blocks + SLICE // BLOCK
+    while n_blocks < stop:
         first, last = next_block(side, n_blocks)
         if first == last:
             break
         n_blocks += 1
         _look_up(slots, first, min(last, middle), ahead, page_bits, words[0], (low, counts))
         _look_up(slots, max(first, middle), last, ahead, page_bits, words[1], (low, counts))
-    for cell in range(len(counts)):
-        counts[cell] += low[cell]
-    return n_blocks
+    found[0] = at[0] = n_blocks
+    return n_blocks == stop
+
+
+def _replace_slots(
+    side: Side, page_bits: int, middle: int, words: tuple[Array, Array], slots: Array, counts: Array
+) -> int:
+    """Call :func:`slots_to_cells` for all points that this side takes; return the number of blocks."""
+    low, found = np.zeros(len(counts), np.uint8), np.zeros(1, np.int64)
+    sliced(slots_to_cells)(side, page_bits, middle, words, slots, (low, counts, found))
+    counts += low
+    return int(found[0])
 
 
 def _order_cells(page_bits: int, pages: list[Pages], workers: Workers) -> tuple[Array, list[Array]]:
@@ -144,6 +165,6 @@ def run(page_bits: int, pages: list[Pages], chunks: Chunks, slots: Array, worker
         before = t - side.down  # the thread that has the slots of the stretch's first points
         two = words[before], words[min(before + 1, len(sides) - 1)]
         calls.append((side, page_bits, chunks[before][1], two, slots, counts[t]))
-    n_blocks = workers.run(slots_to_cells, calls)
+    n_blocks = workers.run(_replace_slots, calls)
     sizes = counts[0] if len(pages) == 1 else counts.sum(axis=0, dtype=np.int32)
     return Cells(keys, sizes, counts, chunks_done(sides, n_blocks))

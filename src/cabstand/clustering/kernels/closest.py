@@ -2,23 +2,25 @@
 
 Both sets are halved at the median of their longer side, over and over, and pairs of halves whose boxes are too far
 apart (or surely near) are dropped (or decide): near-linear also for dense clumps whose edges are just over eps apart,
-where comparing all with all would be quadratic.
+where comparing all with all would be quadratic. Where the plane is no guide, trees in space do the same.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels import gather
+from cabstand.clustering.kernels import gather, trees
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import Centre, any_near, row_metric
-from cabstand.clustering.kernels.threads import Array, Workers
+from cabstand.clustering.kernels.threads import SLICE, Array, Workers, sliced
 from cabstand.clustering.kernels.union_find import find, unite
+from cabstand.clustering.kernels.within import FAR_APART, NEAR, PAUSED, trees_near
 
 SMALL = 512  # compare all with all below so many pairs
+VAGUE = 1.002  # quotient of the squared distances between which a pair is in doubt
 
 
 @kernel
@@ -76,20 +78,23 @@ def _squared_gaps(box_a, box_b, shift, k):
 
 
 @kernel
-def sets_near(ys, xs, sets, shift, metric, stack):
-    """Tell whether a point of one set is within eps of one of the other (first and end of each); reorder both."""
-    stack[0] = sets
-    top = 1
-    while top > 0:
+def sets_near(ys, xs, shift, metric, stack, top):
+    """Tell whether points of two sets are within eps: FAR_APART, NEAR, or PAUSED after much work; and the new `top`.
+
+    `stack` (int64, shape (256, 4)) are `top` pairs of subsets to look at, first and end of each; both are reordered.
+    """
+    work = 0
+    while top > 0 and work < SLICE:
         top -= 1
         a0, a1, b0, b1 = stack[top]
+        work += a1 - a0 + b1 - b0 + SMALL
         box_a = _box(ys, xs, a0, a1)
         box_b = _box(ys, xs, b0, b1)
         nearest, farthest = _squared_gaps(box_a, box_b, shift, metric.k)
         if nearest > metric.above:
             continue
         if farthest <= metric.below:
-            return True
+            return NEAR, 0
         if box_a[0] == box_a[1] and box_a[2] == box_a[3]:
             a1 = a0 + 1  # all alike
         if box_b[0] == box_b[1] and box_b[2] == box_b[3]:
@@ -97,7 +102,7 @@ def sets_near(ys, xs, sets, shift, metric, stack):
         if (a1 - a0) * (b1 - b0) <= SMALL:
             for p in range(a0, a1):
                 if any_near(ys, xs, b0, b1, Centre(ys[p], xs[p], shift), metric):
-                    return True
+                    return NEAR, 0
             continue
         split_a = a1 - a0 >= b1 - b0
         y0, y1, x0, x1 = box_a if split_a else box_b
@@ -112,32 +117,64 @@ def sets_near(ys, xs, sets, shift, metric, stack):
             stack[top] = (a0, a1, b0, middle)
             stack[top + 1] = (a0, a1, middle, b1)
         top += 2
-    return False
+    return FAR_APART if top == 0 else PAUSED, top
 
 
 @kernel
-def close_pairs(grid, points, pairs, parent):
+def close_pairs(grid, points, pairs, parent, stack, at):
     """Join every pair of cells (int32, shape (pairs, 2)) that has core points within eps of each other.
 
-    `points` (CellPoints) are all core points of these cells; they are reordered within each cell.
+    `points` (CellPoints) are all core points of these cells; they are reordered within each cell. Return whether there
+    is more to do; see :func:`.threads.sliced`.
     """
     keys, n_core, starts, ys, xs, _ = points
-    stack = [(np.int64(0), np.int64(0), np.int64(0), np.int64(0))] * 256
-    for i in range(len(pairs)):
+    for i in range(at[0], len(pairs)):
         a = np.int64(pairs[i, 0])
         b = np.int64(pairs[i, 1])
-        root_a = find(parent, a)
-        root_b = find(parent, b)
-        if root_a == root_b:
+        if find(parent, a) == find(parent, b):
             continue
         ahead = xs[starts[b]] - xs[starts[a]]
         shift = 0.0
         if grid.wraps:
             shift = 360.0 if ahead > 180 else (-360.0 if ahead < -180 else 0.0)
         metric = row_metric(grid, keys[a] >> grid.col_bits)
-        sets = starts[a], starts[a] + n_core[a], starts[b], starts[b] + n_core[b]
-        if sets_near(ys, xs, sets, shift, metric, stack):
-            unite(parent, root_a, root_b)
+        if at[1] == 0:
+            stack[0] = (starts[a], starts[a] + n_core[a], starts[b], starts[b] + n_core[b])
+            at[1] = 1
+        verdict, at[1] = sets_near(ys, xs, shift, metric, stack, at[1])
+        if verdict == PAUSED:
+            at[0] = i
+            return True
+        if verdict == NEAR:
+            unite(parent, find(parent, a), find(parent, b))
+    return False
+
+
+@kernel
+def close_trees(positions, grown, reach, pairs, parent, stack, at):
+    """Do as :func:`close_pairs` with trees of the core points."""
+    for i in range(at[0], len(pairs)):
+        a = np.int64(pairs[i, 0])
+        b = np.int64(pairs[i, 1])
+        if find(parent, a) == find(parent, b):
+            continue
+        verdict, at[1] = trees_near(positions, grown, (a, b), reach, stack, at[1])
+        if verdict == PAUSED:
+            at[0] = i
+            return True
+        if verdict == NEAR:
+            unite(parent, find(parent, a), find(parent, b))
+    return False
+
+
+@kernel
+def are_vague(grid, keys, pairs):
+    """Tell of each pair whether quick distances decide so little that boxes of the plane would be of no use."""
+    vague = np.zeros(len(pairs), np.bool_)
+    for i in range(len(pairs)):
+        metric = row_metric(grid, keys[pairs[i, 0]] >> grid.col_bits)
+        vague[i] = metric.above > VAGUE * metric.below
+    return vague
 
 
 @kernel
@@ -166,4 +203,11 @@ def run(grid: Grid, source: Located, points: CellPoints, pairs: Array, parent: A
         again = gather.run(source, np.concatenate([[0], np.cumsum(lengths)]), workers)
         starts[sampled] = len(core.ys) + again.starts[sampled]
         core = core._replace(ys=np.concatenate([core.ys, again.ys]), xs=np.concatenate([core.xs, again.xs]))
-    close_pairs(grid, core, pairs, parent)
+    vague = are_vague(grid, core.keys, pairs)
+    sliced(close_pairs)(grid, core, pairs[~vague], parent, np.empty((256, 4), np.int64))
+    if vague.any():
+        sizes, positions = np.zeros(len(parent), np.int32), (core.ys, core.xs)
+        sizes[wanted] = core.n_core[wanted]
+        grown = trees.build(grid, positions, starts, sizes, workers)
+        room = np.empty((256, 6), np.int64)
+        sliced(close_trees)(positions, grown, trees.reach_of(grid), pairs[vague], parent, room)

@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cabstand.clustering.kernels import costly
 from cabstand.clustering.kernels.cells import Cells, listed
+from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Gathered
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric, sum_near
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
-from cabstand.clustering.kernels.threads import Array, Workers
+from cabstand.clustering.kernels.threads import Array, Workers, sliced
 
 
 class CellPoints(NamedTuple):
@@ -59,13 +61,21 @@ def sum_weights(starts, weights):
 
 
 @kernel
-def find_core(grid, points, sparse, min_samples, flags):
-    """Set the flag (uint8, one a gathered point) of every core point of sparse cells, and count them in `points`."""
+def find_core(grid, points, sparse, min_samples, flags, noted, at):
+    """Set the flag (uint8, one a gathered point) of every core point of sparse cells, and count them in `points`.
+
+    Cells that cost too much are only noted in `noted`, for :mod:`.costly`.
+    Return whether there is more to do; see :func:`.threads.sliced`.
+    """
     cells, runs, shifts = sparse
     keys, n_core, starts, ys, xs, _ = points
     spans = np.empty((len(shifts) + 2, 4), np.int64)
     metric = row_metric(grid, np.int64(0))
-    for i in range(len(cells)):
+    work = np.int64(0)
+    for i in range(at[0], len(cells)):
+        if work > MOST_COST:
+            at[0] = i
+            return True
         cell = np.int64(cells[i])
         total = np.int64(0)
         for s in range(len(shifts)):
@@ -76,11 +86,18 @@ def find_core(grid, points, sparse, min_samples, flags):
         set_spans(starts, sparse, i, spans)
         metric = cell_metric(grid, keys[cell], metric)
         own = starts[cell + 1] - starts[cell]
-        found = 0
+        found = cost = 0
         for p in range(starts[cell], starts[cell + 1]):
-            flags[p] = count_near(ys, xs, p, own, spans, metric, min_samples) >= min_samples
+            count, compared = count_near(ys, xs, p, own, spans, metric, min_samples)
+            flags[p] = count >= min_samples
             found += flags[p]
+            cost += compared * metric.price
+            if is_costly(cost, p - starts[cell], total):
+                note_costly(noted, i)
+                break
         n_core[cell] = found
+        work += cost
+    return False
 
 
 @kernel
@@ -98,13 +115,17 @@ def _weight_limits(weights, sparse, i):
 
 
 @kernel
-def find_core_weighted(grid, points, weights, sparse, min_samples, flags):
+def find_core_weighted(grid, points, weights, sparse, min_samples, flags, noted, at):
     """Do as :func:`find_core` where points have weights."""
     cells, _, shifts = sparse
     keys, n_core, starts, ys, xs, _ = points
     spans, own_weights = np.empty((len(shifts) + 2, 4), np.int64), weights.own
     metric = row_metric(grid, np.int64(0))
-    for i in range(len(cells)):
+    work = np.int64(0)
+    for i in range(at[0], len(cells)):
+        if work > MOST_COST:
+            at[0] = i
+            return True
         cell = np.int64(cells[i])
         own, least, most = _weight_limits(weights, sparse, i)
         if least >= min_samples or most < min_samples:
@@ -112,11 +133,18 @@ def find_core_weighted(grid, points, weights, sparse, min_samples, flags):
             continue
         set_spans(starts, sparse, i, spans)
         metric = cell_metric(grid, keys[cell], metric)
+        n = starts[cell + 1] - starts[cell]
+        cost = n * spans[0, 3] * metric.price
+        if is_costly(cost, n, spans[0, 3]):
+            note_costly(noted, i)
+            continue
+        work += cost
         found = 0
         for p in range(starts[cell], starts[cell + 1]):
             flags[p] = sum_near(ys, xs, p, own, spans, metric, own_weights) >= min_samples
             found += flags[p]
         n_core[cell] = found
+    return False
 
 
 @kernel
@@ -160,11 +188,15 @@ def run(
     """Find the core points and move them to the front of their cells (in place)."""
     points = CellPoints(cells.keys, cells.sizes.copy(), *gathered)
     flags, n = np.empty(len(points.rows), np.uint8), len(cells.keys)
+    all_noted, summed = [none_noted(stripe) for stripe in sparse], None
+    calls = [(stripe, min_samples, flags, noted) for stripe, noted in zip(sparse, all_noted, strict=True)]
     if weights is None:
-        workers.run(find_core, [(grid, points, stripe, min_samples, flags) for stripe in sparse])
+        workers.run(sliced(find_core), [(grid, points, *call) for call in calls])
     else:
         summed = Weights(weights[points.rows], np.empty(n), np.empty(n))
         sum_weights(points.starts, summed)
-        workers.run(find_core_weighted, [(grid, points, summed, stripe, min_samples, flags) for stripe in sparse])
+        workers.run(sliced(find_core_weighted), [(grid, points, summed, *call) for call in calls])
+    noted = take_noted(sparse, all_noted, workers)
+    costly.find_core(grid, points, summed and summed.own, noted, min_samples, flags, workers)
     workers.run(core_first, [(cells.sizes, points, flags, a, b) for a, b in workers.stripes(n)])
     return points

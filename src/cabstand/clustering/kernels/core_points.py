@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.threads import Array, cut, workers
+from cabstand.clustering.kernels.threads import Array, workers
 
 
 @kernel
@@ -25,7 +25,7 @@ def _list_core(points, core, first, indices, found):
 def core_points(points: Array, core: Array, n_threads: int) -> tuple[Array, Array]:
     """List core points of C-ordered, read-only `points`: their indices, ascending (int64), and copies of them."""
     with workers(len(points), n_threads) as pool:
-        chunks = cut(len(points), pool.n_threads)
+        chunks = pool.stripes(len(points))
         counts = pool.run(np.count_nonzero, [(core[a:b],) for a, b in chunks])
         edges = list(itertools.accumulate(counts, initial=0))
         indices, found = np.empty(edges[-1], np.int64), np.empty((edges[-1], 2), points.dtype)

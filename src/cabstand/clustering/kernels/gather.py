@@ -15,7 +15,7 @@ import numpy as np
 from cabstand.clustering.kernels.cells import Cells
 from cabstand.clustering.kernels.instructions import AHEAD, JUMPS_AHEAD, LINE, SHORT, prefetch_read, prefetch_write
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.threads import Array, Workers, cut
+from cabstand.clustering.kernels.threads import SLICE, Array, Workers, cut, slices
 
 ALL = 255  # as a quota: every point of the cell
 REGION_BITS = 12  # binary logarithm of the cells of a region
@@ -130,6 +130,12 @@ def sort_regions(points, edges, notes, gathered):
             rows[to] = row
 
 
+def _note_all(first: int, cell_of: Array, region_bits: int, quotas: Array, heads: Array, notes: Array) -> None:
+    """Call :func:`note` for all points."""
+    for a, b in slices(0, len(cell_of)):
+        note(first + a, cell_of[a:b], region_bits, quotas, heads, notes)
+
+
 def run(source: Located, starts: Array, workers: Workers, region_bits: int = REGION_BITS) -> Gathered:
     """Gather as many points of each cell as there is room for, the first of the input among them.
 
@@ -147,7 +153,7 @@ def run(source: Located, starts: Array, workers: Workers, region_bits: int = REG
     gathered = Gathered(starts, np.empty(n), np.empty(n), np.empty(n, np.int32))
     notes = np.empty(n, np.int64)
     own = zip(cells.chunks, quotas, heads, strict=True) if n else ()
-    workers.run(note, [(a, cell_of[a:b], region_bits, quota, head, notes) for (a, b), quota, head in own])
-    stripes = cut(len(totals), workers.n_stripes)
+    workers.run(_note_all, [(a, cell_of[a:b], region_bits, quota, head, notes) for (a, b), quota, head in own])
+    stripes = cut(len(totals), max(workers.n_stripes, n // SLICE))
     workers.run(sort_regions, [(points, edges[a : b + 1], notes, gathered) for a, b in stripes])
     return gathered

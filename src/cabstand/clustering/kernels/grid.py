@@ -20,6 +20,7 @@ from cabstand.errors import DataError
 
 BAND_LIMIT = 1 << 18  # at most so many bands; beyond it neighbouring rows share one
 KEY_BITS = 62
+MOST_COLUMNS = 2.0**45  # beyond it, rounding would be a tenth of a cell
 LEAST_BITS = 6  # a row is at least a page of cells wide
 
 
@@ -58,18 +59,21 @@ def cell_of(grid, columns, y, x):
 def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Grid:
     """Lay a grid over a bounding box: smallest and largest first coordinate, then second, in degrees or metres.
 
-    DataError if the box is so many eps wide that its cells cannot be counted.
+    DataError if the box is so many eps high and wide that its cells cannot be counted.
     """
     return _earth(box, eps_m) if spherical else _plane(box, eps_m)
 
 
 def _plane(box: NDArray[np.float64], eps: float) -> Grid:
-    span = max(box[1] - box[0], box[3] - box[2])
-    cells = span / eps * math.sqrt(2.0) + 2
-    _check_cells(cells, cells)
+    height, width = float(box[1] - box[0]), float(box[3] - box[2])
+    cells = max(height, width) / eps * math.sqrt(2.0) + 2
+    if not cells < MOST_COLUMNS:
+        raise _too_many()
     slack = 1e-9 + cells * 2.0**-49
     side = eps / math.sqrt(2.0) * (1 - slack)
     far = math.sqrt(max(eps * eps - side * side * (1 - slack), 0.0))
+    n_rows, col_bits = int(height / side) + 1, _col_bits(width / side)
+    _check_bits(n_rows, col_bits)
     bands = np.array([[1 / side, side, eps * (1 + slack) + slack * side, far * (1 + slack) + slack * side]])
     return Grid(
         bands=bands,
@@ -78,8 +82,8 @@ def _plane(box: NDArray[np.float64], eps: float) -> Grid:
         origin0=float(box[0]),
         origin1=float(box[2]),
         rows_per_unit=1 / side,
-        n_rows=int((box[1] - box[0]) / side) + 1,
-        col_bits=max(int((box[3] - box[2]) / side + 2).bit_length(), LEAST_BITS),
+        n_rows=n_rows,
+        col_bits=col_bits,
         reach_rows=2,
         band_shift=62,
         eps2=eps * eps,
@@ -92,8 +96,7 @@ def _earth(box: NDArray[np.float64], eps_m: float) -> Grid:
     angle = min(eps_m / EARTH_RADIUS_M, math.pi)
     chord = 2 * math.sin(angle / 2)
     wraps = bool(box[3] - box[2] > 180)
-    n_cells = 2 * math.pi / chord * math.sqrt(2.0)
-    _check_cells(n_cells / 2, n_cells)
+    n_cells = 2 * math.pi / chord * math.sqrt(2.0)  # around the Earth
     rounding = 8e-15 / angle
     slack = 1e-9 + rounding + n_cells * 2.0**-49
     height = math.degrees(chord / math.sqrt(2.0) * (1 - slack))
@@ -103,6 +106,8 @@ def _earth(box: NDArray[np.float64], eps_m: float) -> Grid:
     edges = np.arange((n_rows - 1 >> shift) + 1, dtype=np.float64) * (height * (1 << shift)) + box[0]
     cols, near, far = _earth_tables(edges, height * (1 << shift), height * reach_rows, height * (1 - slack), angle)
     width = 360.0 if wraps else float(box[3] - box[2])
+    col_bits = _col_bits(width * float(cols.max()))
+    _check_bits(n_rows, col_bits)
     sine = 2.0 if eps_m >= math.pi * EARTH_RADIUS_M else math.sin(0.5 * (eps_m / EARTH_RADIUS_M))
     bands = np.stack([cols, 1 / cols, near * (1 + slack) + 1e-6 / cols, far * (1 + slack) + 1e-6 / cols], axis=1)
     return Grid(
@@ -113,7 +118,7 @@ def _earth(box: NDArray[np.float64], eps_m: float) -> Grid:
         origin1=-180.0 if wraps else float(box[2]),
         rows_per_unit=1 / height,
         n_rows=n_rows,
-        col_bits=max(int(width * cols.max() + 2).bit_length(), LEAST_BITS),
+        col_bits=col_bits,
         reach_rows=reach_rows,
         band_shift=shift,
         eps2=math.degrees(chord) ** 2,
@@ -143,6 +148,15 @@ def _earth_tables(
     return cols, degrees(half), degrees(max(half - math.sin(math.radians(gap) / 2) ** 2, 0.0))
 
 
-def _check_cells(rows: float, cols: float) -> None:
-    if not math.isfinite(rows * cols) or math.log2(rows + 1) + math.log2(cols + 1) > KEY_BITS - 2:
-        raise DataError("the points spread over too many eps for a grid", where="eps_m", hint="take a larger eps")
+def _col_bits(columns: float) -> int:
+    return max(int(columns + 2).bit_length(), LEAST_BITS)
+
+
+def _check_bits(n_rows: int, col_bits: int) -> None:
+    if n_rows.bit_length() + col_bits > KEY_BITS:
+        raise _too_many()
+
+
+def _too_many() -> DataError:
+    what = "the points spread over too many eps for a grid"
+    return DataError(what, where="eps_m", hint="take a larger eps, or leave out points that are far from all others")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cabstand.clustering.kernels import costly
 from cabstand.clustering.kernels.core import CellPoints
+from cabstand.clustering.kernels.costly import MOST_COST, TREE_QUERY, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.instructions import (
@@ -18,10 +20,10 @@ from cabstand.clustering.kernels.instructions import (
     prefetch_write,
     prefetch_write_lines,
 )
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours
-from cabstand.clustering.kernels.threads import Array, Workers
+from cabstand.clustering.kernels.threads import Array, Workers, sliced
 from cabstand.clustering.kernels.union_find import find
 
 NONE = np.iinfo(np.int32).max
@@ -68,8 +70,9 @@ def number_clusters(points: CellPoints, parent: Array, workers: Workers) -> tupl
 def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
     """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of a point.
 
-    The point is in cell `i` of `neighbours`, at `position` (y, x).
+    The point is in cell `i` of `neighbours`, at `position` (y, x). Return also about how many points were compared.
     """
+    compared = np.int64(0)
     _, n_core, starts, ys, xs, _ = points
     _, runs, shifts = neighbours
     for s in range(len(shifts)):
@@ -79,7 +82,10 @@ def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
         n_better = 0
         for cell in range(np.uint64(first), np.uint64(last)):
             n_better += (cell_labels[cell] >= 0) & ((best < 0) | (cell_labels[cell] < best))
-        if n_better == 0 or not any_near(ys, xs, starts[first], starts[last], centre, metric):
+        if n_better == 0:
+            continue
+        if not any_near(ys, xs, starts[first], starts[last], centre, metric):
+            compared += starts[last] - starts[first]
             continue
         for cell in range(first, last):
             label = cell_labels[cell]
@@ -87,7 +93,9 @@ def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
                 a = starts[cell]
                 if any_near(ys, xs, a, a + n_core[cell], centre, metric):
                     best = label
-    return best
+                else:
+                    compared += n_core[cell]
+    return best, compared
 
 
 @kernel
@@ -100,17 +108,31 @@ def _has_better(cell_labels, runs, i, own):
     return False
 
 
+@inlined
+def _points_in_runs(starts, runs, i):
+    """Count the points in the runs of a cell."""
+    total = np.int64(0)
+    for s in range(runs.shape[1]):
+        total += starts[runs[i, s, 1]] - starts[runs[i, s, 0]]
+    return total
+
+
 @kernel
-def mark_stripe(inputs, grid, points, cell_labels, sparse, marks):
+def mark_stripe(inputs, grid, points, cell_labels, sparse, marks, noted, at):
     """Mark the border points of sparse cells with the complement of their label, which is below 0.
 
-    Until then `marks` (int32, one an input point) hold the cells of all points; non-border points keep theirs.
+    Until then `marks` (int32, one an input point) hold the cells of all points; non-border points keep theirs. Cells
+    that cost too much are only noted, for :mod:`.costly`. Return whether there is more; see :func:`.threads.sliced`.
     """
     cells, runs, _ = sparse
     keys, n_core, starts, _, _, rows = points
     metric = row_metric(grid, np.int64(0))
     flat = inputs.reshape(-1)
-    for i in range(len(cells)):
+    work = np.int64(0)
+    for i in range(at[0], len(cells)):
+        if work > MOST_COST:
+            at[0] = i
+            return True
         ahead = np.int64(cells[min(i + CELLS_AHEAD, len(cells) - 1)])
         for p in range(starts[ahead] + n_core[ahead], starts[ahead + 1]):
             prefetch_read(flat, np.uint64(2 * np.int64(rows[p])))
@@ -125,19 +147,31 @@ def mark_stripe(inputs, grid, points, cell_labels, sparse, marks):
                 marks[rows[p]] = ~own
             continue
         metric = cell_metric(grid, keys[cell], metric)
+        cost = np.int64(0)
         for p in range(middle, starts[cell + 1]):
             position = np.float64(inputs[rows[p], 0]), np.float64(inputs[rows[p], 1])
-            label = _lowest_label(points, cell_labels, sparse, i, own, position, metric)
+            label, compared = _lowest_label(points, cell_labels, sparse, i, own, position, metric)
             if label >= 0:
                 marks[rows[p]] = ~label
+            cost += compared * metric.price
+            if cost > TREE_QUERY and is_costly(cost, p - middle, _points_in_runs(starts, runs, i)):
+                note_costly(noted, i)
+                break
+        work += cost
+    return False
 
 
 def mark_border(
     grid: Grid, source: Located, points: CellPoints, sparse: list[Neighbours], cell_labels: Array, workers: Workers
 ) -> None:
     """Mark the border points of all sparse cells in ``source.cell_of``."""
-    calls = [(source.points, grid, points, cell_labels, stripe, source.cell_of) for stripe in sparse]
-    workers.run(mark_stripe, calls)
+    inputs, marks = source.points, source.cell_of
+    all_noted = [none_noted(stripe) for stripe in sparse]
+    pairs = zip(sparse, all_noted, strict=True)
+    workers.run(
+        sliced(mark_stripe), [(inputs, grid, points, cell_labels, stripe, marks, noted) for stripe, noted in pairs]
+    )
+    costly.label_border(grid, inputs, points, cell_labels, take_noted(sparse, all_noted, workers), marks, workers)
 
 
 @kernel

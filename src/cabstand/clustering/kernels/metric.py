@@ -16,6 +16,7 @@ from cabstand.clustering.kernels.jit import inlined, kernel
 
 RADIANS = math.pi / 180.0
 CHUNK = 64
+EXACT_PRICE = 64
 
 
 class Metric(NamedTuple):
@@ -26,6 +27,7 @@ class Metric(NamedTuple):
     below: float  # quick squared distance up to which points are neighbours
     above: float  # and beyond which they are not
     sin2: float  # what the exact haversine is compared with
+    price: int  # about how many quick distances cost as much as deciding a pair
 
 
 class Centre(NamedTuple):
@@ -37,7 +39,7 @@ class Centre(NamedTuple):
 
 
 @inlined
-def _exactly_near(centre, y, x, sin2):
+def exactly_near(centre, y, x, sin2):
     """Decide as scikit-learn's HaversineDistance does on ``numpy.radians`` of the same degrees."""
     a1 = centre.y * RADIANS
     a2 = y * RADIANS
@@ -52,14 +54,14 @@ def is_near(centre, y, x, metric):
     dy = y - centre.y
     dx = x - (centre.x + centre.shift)
     d = dy * dy + metric.k * dx * dx
-    return d <= metric.below or (d <= metric.above and _exactly_near(centre, y, x, metric.sin2))
+    return d <= metric.below or (d <= metric.above and exactly_near(centre, y, x, metric.sin2))
 
 
 @kernel
 def row_metric(grid, row):
     """Return the Metric for points of a row against those of the rows within reach."""
     if not grid.spherical:
-        return Metric(row, 1.0, grid.eps2, grid.eps2, grid.sin2)
+        return Metric(row, 1.0, grid.eps2, grid.eps2, grid.sin2, 1)
     height = 1.0 / grid.rows_per_unit
     y0 = grid.origin0 + row * height
     inner0 = max(y0, -90.0) * RADIANS
@@ -76,8 +78,9 @@ def row_metric(grid, row):
     guard = (most - least) / max(most + least, 1e-300) + (grid.eps2 * RADIANS * RADIANS + width * width) / 6
     guard += grid.rounding + 1e-12
     if guard > 0.5:  # beside a pole nothing is certain: decide every pair exactly
-        return Metric(row, k, -1.0, np.inf, grid.sin2)
-    return Metric(row, k, grid.eps2 / (1 + guard), grid.eps2 / (1 - guard), grid.sin2)
+        return Metric(row, k, -1.0, np.inf, grid.sin2, EXACT_PRICE)
+    price = 1 + np.int64(0.5 * EXACT_PRICE * guard)  # a share of the pairs is in doubt
+    return Metric(row, k, grid.eps2 / (1 + guard), grid.eps2 / (1 - guard), grid.sin2, price)
 
 
 @inlined
@@ -126,10 +129,12 @@ def any_near(ys, xs, start, stop, centre, metric):
 def count_near(ys, xs, p, known, spans, metric, enough):
     """Count the neighbours of point `p` in `spans` and those `known`, until there are `enough` or cannot be any more.
 
-    Spans are those of :func:`cabstand.clustering.kernels.neighbour_cells.set_spans`.
+    Return also how many points were compared. Spans are those of
+    :func:`cabstand.clustering.kernels.neighbour_cells.set_spans`.
     """
     count = known
     s = 0
+    left = np.int64(0)
     while spans[s, 3] > 0 and count < enough and count + spans[s, 3] >= enough:
         start = spans[s, 0]
         stop = spans[s, 1]
@@ -138,8 +143,9 @@ def count_near(ys, xs, p, known, spans, metric, enough):
             end = min(start + CHUNK, stop)
             count += _count_chunk(ys, xs, start, end, centre, metric)
             start = end
+        left = stop - start
         s += 1
-    return count
+    return count, spans[0, 3] - spans[s, 3] - left
 
 
 @kernel

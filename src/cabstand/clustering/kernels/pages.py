@@ -8,7 +8,7 @@ import numpy as np
 
 from cabstand.clustering.kernels import radix
 from cabstand.clustering.kernels.jit import kernel
-from cabstand.clustering.kernels.threads import Array, Workers
+from cabstand.clustering.kernels.threads import Array, Workers, slices
 
 PAGE_BITS = 5  # binary logarithm of the columns of a page
 
@@ -21,11 +21,13 @@ class Pages(NamedTuple):
 
 
 @kernel
-def merge_sorted(keys, pages, firsts, merged, sources):
-    """Merge sorted keys, those of thread t from ``firsts[t]`` on; return how many are distinct. See :func:`merge`."""
-    heads, ends = firsts[:-1].copy(), firsts[1:]
+def merge_sorted(keys, pages, heads, ends, merged, sources):
+    """Merge sorted keys, those of thread t from ``heads[t]`` on; return how many are distinct. See :func:`merge`.
+
+    The heads move on, and it is over when `merged` is full: then more may be left.
+    """
     n = 0
-    while True:
+    while n < len(merged):
         lowest = np.int64(0x7FFFFFFFFFFFFFFF)
         for t in range(len(heads)):
             if heads[t] < ends[t]:
@@ -39,6 +41,7 @@ def merge_sorted(keys, pages, firsts, merged, sources):
                 sources[n, t] = pages[heads[t]]
                 heads[t] += 1
         n += 1
+    return n
 
 
 def merge(threads_pages: list[Pages], workers: Workers) -> tuple[Array, Array]:
@@ -55,5 +58,7 @@ def merge(threads_pages: list[Pages], workers: Workers) -> tuple[Array, Array]:
     keys = np.concatenate([keys for keys, _ in in_order])
     pages = np.concatenate([order + np.int32(a) for (_, order), a in zip(in_order, firsts[:-1], strict=True)])
     merged, sources = np.empty(len(keys), np.int64), np.empty((len(keys), len(in_order)), np.int32)
-    n = merge_sorted(keys, pages, firsts, merged, sources)
+    heads, n = firsts[:-1].copy(), 0
+    for a, b in slices(0, len(keys)):
+        n += merge_sorted(keys, pages, heads, firsts[1:], merged[a:b], sources[a:b])
     return merged[:n], sources[:n]

@@ -14,7 +14,7 @@ from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.instructions import prefetch_read
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.pages import PAGE_BITS, Pages
-from cabstand.clustering.kernels.threads import BLOCK, Array, Side, next_block
+from cabstand.clustering.kernels.threads import BLOCK, SLICE, Array, Side, next_block, sliced
 
 TILE_BITS = 5  # binary logarithm of the rows of a tile, and of the pages in one of its rows
 PATCH_BITS = 2  # of the rows of a patch, which fills a cache line, and of the pages across it
@@ -97,15 +97,17 @@ def _find_slots(rows, cols, entries, table, n_pages, slots, upcoming):
 
 
 @kernel
-def assign(points, side, grid, table, slots):
-    """Give the points that this side takes their slots, and mark these; return the numbers of pages and blocks.
+def assign(points, side, grid, table, slots, found, at):
+    """Give a slice of the points that this side takes their slots, and mark these; return whether there may be more.
 
-    The number of pages is one more than `table` has room for if there are too many.
+    `found` (int64, shape (2,)) is filled with the numbers of pages and blocks so far. The number of pages is one more
+    than `table` has room for if there are too many.
     """
     flat, columns_per_unit, filled = points.reshape(-1), grid.bands[:, 0].copy(), table.filled
     most = len(table.keys)
-    n_pages = n_blocks = np.int64(0)  # not a literal: one version of what is called with them
-    while n_pages <= most:
+    n_pages, n_blocks = at[0], at[1]
+    stop = n_blocks + SLICE // BLOCK
+    while n_pages <= most and n_blocks < stop:
         first, last = next_block(side, n_blocks)
         if first == last:
             break
@@ -119,7 +121,9 @@ def assign(points, side, grid, table, slots):
         if n_pages <= most:
             for slot in own:
                 filled[np.uint64(slot >> PAGE_BITS)] |= np.uint32(1 << (slot & ((1 << PAGE_BITS) - 1)))
-    return n_pages, n_blocks
+    found[0] = at[0] = n_pages
+    found[1] = at[1] = n_blocks
+    return n_pages <= most and n_blocks == stop
 
 
 def _row_tiles(grid: Grid) -> int:
@@ -140,5 +144,7 @@ def run(points: Array, side: Side, grid: Grid, most: int, slots: Array) -> tuple
         keys=np.empty(most, np.int64),
         filled=np.zeros(most, np.uint32),
     )
-    n, n_blocks = assign(points, side, grid, table, slots)
+    found = np.zeros(2, np.int64)
+    sliced(assign)(points, side, grid, table, slots, found)
+    n, n_blocks = found.tolist()
     return Pages(table.keys[:n].copy(), table.filled[:n]) if n <= most else None, n_blocks

@@ -14,7 +14,7 @@ from cabstand.clustering.kernels.grid import Grid, cell_of
 from cabstand.clustering.kernels.instructions import AHEAD, count_ones, prefetch_read
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.pages import PAGE_BITS, Pages
-from cabstand.clustering.kernels.threads import Array
+from cabstand.clustering.kernels.threads import Array, slices
 
 ROW_BITS = 3  # binary logarithm of the rows of a tile
 ACROSS_BITS = 3  # and of the pages in one of its rows
@@ -43,10 +43,13 @@ def _find_tile(hashed, keys, key):
 
 
 @kernel
-def assign(points, grid, tiles, slots):
-    """Give points their slots, and mark these; return how many pages there are, or -1 if there is no room for all."""
+def assign(points, grid, tiles, slots, found):
+    """Give points their slots, and mark these; return whether there is room for all.
+
+    `found` (int64, shape (2,)) are the numbers of tiles and pages, so far and afterwards.
+    """
     hashed, tile_keys, page_numbers, page_keys, filled = tiles
-    n_tiles = n_pages = 0
+    n_tiles, n_pages = found
     flat, columns = points.reshape(-1), grid.bands[:, 0]
     for i in range(np.uint64(len(points))):
         prefetch_read(flat, np.uint64(2) * (i + np.uint64(AHEAD)))
@@ -56,7 +59,7 @@ def assign(points, grid, tiles, slots):
         h = _find_tile(hashed, tile_keys, tile_key)
         if hashed[h] == 0:
             if n_tiles == len(tile_keys):
-                return -1
+                return False
             tile_keys[n_tiles] = tile_key
             n_tiles += 1
             hashed[h] = n_tiles
@@ -65,7 +68,7 @@ def assign(points, grid, tiles, slots):
         page = np.int64(page_numbers[np.uint64(entry)]) - 1
         if page < 0:
             if n_pages == len(page_keys):
-                return -1
+                return False
             page_keys[n_pages] = (row << (grid.col_bits - PAGE_BITS)) | page_col
             page = n_pages
             n_pages += 1
@@ -73,7 +76,9 @@ def assign(points, grid, tiles, slots):
         inside = col & ((1 << PAGE_BITS) - 1)
         slots[i] = (page << PAGE_BITS) | inside
         filled[np.uint64(page)] |= np.uint32(1 << inside)
-    return n_pages
+    found[0] = n_tiles
+    found[1] = n_pages
+    return True
 
 
 def run(points: Array, grid: Grid, slots: Array, most: int) -> Pages | None:
@@ -86,5 +91,8 @@ def run(points: Array, grid: Grid, slots: Array, most: int) -> Pages | None:
         page_keys=np.empty(most, np.int64),
         filled=np.zeros(most, np.uint32),
     )
-    n = assign(points, grid, tiles, slots)
-    return None if n < 0 else Pages(tiles.page_keys[:n].copy(), tiles.filled[:n])
+    found = np.zeros(2, np.int64)
+    if not all(assign(points[a:b], grid, tiles, slots[a:b], found) for a, b in slices(0, len(points))):
+        return None
+    n = int(found[1])
+    return Pages(tiles.page_keys[:n].copy(), tiles.filled[:n])

@@ -9,7 +9,7 @@ from cabstand.clustering.kernels.grid import Grid, cell_of
 from cabstand.clustering.kernels.instructions import AHEAD, JUMPS_AHEAD, prefetch_read, prefetch_write
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.pages import Pages
-from cabstand.clustering.kernels.threads import Array
+from cabstand.clustering.kernels.threads import Array, slices
 
 
 @kernel
@@ -23,13 +23,12 @@ def write_keys(points, grid, keys):
 
 
 @kernel
-def number_keys(keys, order, slots):
-    """Give every point the number of its key among the distinct ones; return how many these are.
+def number_keys(keys, order, first, last, n, slots):
+    """Give the points of keys ``first:last`` the number of their key among the distinct ones; return how many.
 
-    `keys` are in order, that of point ``order[i]`` at i; the distinct ones are moved to the front.
+    `keys` are in order, that of point ``order[i]`` at i; the distinct ones, `n` so far, are moved to the front.
     """
-    n = np.int64(0)
-    for i in range(np.uint64(len(keys))):
+    for i in range(np.uint64(first), np.uint64(last)):
         prefetch_write(slots, np.uint64(order[min(i + np.uint64(JUMPS_AHEAD), np.uint64(len(order) - 1))]))
         key = keys[i]
         if n == 0 or keys[np.uint64(n - 1)] != key:
@@ -42,7 +41,10 @@ def number_keys(keys, order, slots):
 def run(points: Array, grid: Grid, slots: Array) -> Pages:
     """Fill one thread's pages, which are single cells, and slots."""
     keys = np.empty(len(points), np.int64)
-    write_keys(points, grid, keys)
+    for a, b in slices(0, len(points)):
+        write_keys(points[a:b], grid, keys[a:b])
     keys, order = radix.argsort(keys)
-    n = number_keys(keys, order, slots)
+    n = 0
+    for a, b in slices(0, len(points)):
+        n = number_keys(keys, order, a, b, n, slots)
     return Pages(keys[:n], np.ones(n, np.uint32))

@@ -1,8 +1,12 @@
-"""How work is divided among threads: a pool that runs calls, and pairs of threads that share a stretch of points."""
+"""How work is divided among threads: a pool that runs calls, and pairs of threads that share a stretch of points.
+
+Python notices Ctrl-C only between two calls of kernels, so each call does a slice of work, far less than a second.
+"""
 
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -18,11 +22,41 @@ from cabstand.clustering.kernels.jit import inlined
 SMALL = 20_000  # points below which threads cost more than they save
 STRIPES_PER_THREAD = 8
 STRIPE_BITS = 18  # binary logarithm of the elements of a stripe, where that makes more of them
+SLICE_BITS = 19  # binary logarithm of the elements of a stripe at most
+SLICE = 1 << 21  # points that a call of a kernel goes through at most
 BLOCK = 2048  # points that a thread takes at a time: what is computed of them stays in the first-level cache
 
 Array = NDArray[Any]
 Chunks = list[tuple[int, int]]
 Map = Callable[[Callable[..., Any], Iterable[tuple[Any, ...]]], list[Any]]
+
+_helper = threading.local()
+
+
+class StoppedError(Exception):
+    """Ends a helper thread because the thread that it helps has ended early."""
+
+
+def pause() -> None:
+    """Let a thread end between two calls of kernels: helpers here, the main thread by Python's own signal handling."""
+    stopped = getattr(_helper, "stopped", None)
+    if stopped is not None and stopped.is_set():
+        raise StoppedError
+
+
+def sliced(kernel: Callable[..., Any]) -> Callable[..., None]:
+    """Return a function that calls `kernel` until it has nothing left to do.
+
+    Its last argument (int64, shape (4,), zeros at first) is where the next call goes on; it returns whether there will
+    be one.
+    """
+
+    def run(*call: Any) -> None:
+        at = np.zeros(4, np.int64)
+        while kernel(*call, at):
+            pause()
+
+    return run
 
 
 class Workers(NamedTuple):
@@ -34,7 +68,7 @@ class Workers(NamedTuple):
 
     def stripes(self, n: int) -> Chunks:
         """Cut ``0:n`` into stripes that threads take one after another, small enough to finish at about one time."""
-        return cut(n, 1 if self.n_stripes == 1 else max(self.n_stripes, n >> STRIPE_BITS))
+        return cut(n, max(self.n_stripes, n >> (SLICE_BITS if self.n_stripes == 1 else STRIPE_BITS)))
 
 
 @contextmanager
@@ -55,7 +89,7 @@ def _run(pool: Executor, helpers: int, function: Callable[..., Any], calls: list
     both would clear.
     """
     results: list[Any] = [None] * len(calls)
-    left = deque(range(len(calls)))
+    left, stopped = deque(range(len(calls))), threading.Event()
 
     def work(take: Callable[[], int]) -> None:
         while left:
@@ -65,11 +99,27 @@ def _run(pool: Executor, helpers: int, function: Callable[..., Any], calls: list
                 return  # another thread took the last
             results[i] = function(*calls[i])
 
-    jobs = [pool.submit(work, left.pop) for _ in range(min(helpers, len(calls) - 1))]
-    work(left.popleft)
-    for job in jobs:
-        job.result()
+    def help_out() -> None:
+        _helper.stopped = stopped
+        work(left.pop)
+
+    try:
+        jobs = [pool.submit(help_out) for _ in range(min(helpers, len(calls) - 1))]
+        work(left.popleft)
+        for job in jobs:
+            job.result()
+    except BaseException:  # Ctrl-C above all
+        left.clear()
+        stopped.set()
+        raise
     return results
+
+
+def slices(a: int, b: int, size: int = SLICE) -> Iterator[tuple[int, int]]:
+    """Cut ``a:b`` into slices for one call of a kernel each; a thread may end in between."""
+    for start in range(a, b, size):
+        pause()
+        yield start, min(start + size, b)
 
 
 def cut(n: int, parts: int) -> Chunks:
