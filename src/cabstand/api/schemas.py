@@ -16,8 +16,9 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema, from_js
 
 from cabstand.api.errors import MAX_ERRORS, ApiError, fitting
 from cabstand.modelling.fields import KINDS, Field
+from cabstand.modelling.predictor import BATCH_ROWS
 
-MAX_ROWS = 1_000
+MAX_ROWS = BATCH_ROWS
 MAX_DETAIL = 200  # characters: a category may have many choices
 Row = dict[str, Any]
 RowError = dict[str, Any]

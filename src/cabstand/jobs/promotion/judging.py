@@ -37,12 +37,12 @@ def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
     if not holdout:
         raise DataError("names no frozen holdout", where=f"{problem.name} {chosen}", hint="train it again")
     rows = bundles.read_holdout(artifacts, problem.name, holdout)
-    challenger = _losses(artifacts, problem, manifest, rows)
+    challenger = _losses(settings, problem, manifest, rows)
     if current is None:
         champion = _constant_losses(problem, manifest, rows)
     else:
         against = bundles.read_manifest(artifacts, problem.name, current.champion)
-        champion = _losses(artifacts, problem, against, rows)
+        champion = _losses(settings, problem, against, rows)
     verdict = gate.judge(champion, challenger, _limits(settings), segments=rows.segments, time=rows.time)
     return Judged(problem.name, chosen, verdict, current, holdout)
 
@@ -64,8 +64,9 @@ def _limits(settings: Settings) -> GateLimits:
     )
 
 
-def _losses(artifacts: str, problem: Problem, manifest: Manifest, rows: Examples) -> measures.FloatArray:
-    answers = bundles.predictor(artifacts, problem, manifest).predict(rows.columns)
+def _losses(settings: Settings, problem: Problem, manifest: Manifest, rows: Examples) -> measures.FloatArray:
+    predictor = bundles.predictor(settings.artifacts_uri, problem, manifest, settings.api_bundle_memory_mib)
+    answers = predictor.predict(rows.columns)
     return measures.losses(problem.metric, rows.target, answers)
 
 
