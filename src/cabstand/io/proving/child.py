@@ -22,6 +22,7 @@ from cabstand.modelling.bundle import ASSETS, HOTSPOTS, MANIFEST, MODEL, Manifes
 from cabstand.modelling.predictor import BATCH_ROWS
 from cabstand.modelling.problem import Problem
 
+MORE = "CABSTAND_API_BUNDLE_MEMORY_MIB allows more"
 OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate")
 
 
@@ -74,7 +75,7 @@ class _Trial:
         wanted = [one for one in (MODEL, ASSETS, HOTSPOTS) if one in manifest.files]
         # Each file is held twice at least, as its bytes and as what is made of them.
         if sum(manifest.files[one].size for one in wanted) > self._memory // 2:
-            raise DataError(f"its files are larger than {self._memory >> 21} MiB", where=version)
+            raise DataError(f"its files are larger than {self._memory >> 21} MiB", where=version, hint=MORE)
         if HOTSPOTS in wanted:
             self._try_hotspots(manifest)
         files = {one: self._file(manifest, one) for one in wanted if one != HOTSPOTS}
@@ -102,7 +103,7 @@ class _Trial:
 def _reason(error: Exception, memory_mib: int) -> str:
     text = str(error).lower()
     if isinstance(error, MemoryError) or any(one in text for one in OUT_OF_MEMORY):
-        return f"needs more than {memory_mib} MiB of memory"
+        return f"needs more than {memory_mib} MiB of memory ({MORE})"
     if isinstance(error, CabstandError):
         return str(error)
     return f"cannot be tried: {type(error).__name__}: {str(error)[:200]}"
