@@ -44,7 +44,8 @@ def prove(spec: str, version: str, read: Read, memory_mib: int) -> None:
             elif content.get("proved") is True:
                 return
             else:
-                raise DataError(str(content.get("refused", "gave no verdict"))[:500])
+                reason = str(content.get("refused", "gave no verdict"))[:500]
+                raise DataError(reason, where=None if version in reason else version)
 
 
 @contextmanager
