@@ -109,7 +109,7 @@ def test_errors_hold_no_copies_of_the_body() -> None:
 
 
 MANY_CHOICES = """
-import json, resource
+import json
 from cabstand.api.errors import ApiError
 from cabstand.api.schemas import RowSchema
 from cabstand.modelling.fields import Field
@@ -117,11 +117,16 @@ from cabstand.modelling.fields import Field
 choices = tuple(f"choice {number}" for number in range(200))
 schema = RowSchema([Field(f"f{number}", "category", "", None, None, "x", choices=choices) for number in range(50)])
 body = json.dumps({"rows": [{f"f{number}": "none" for number in range(50)}] * 1000}).encode()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def most():
+    with open("/proc/self/status") as status:  # ru_maxrss would be that of the process that started this one
+        return int(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
+
+before = most()
 try:
     schema.many(body)
 except ApiError:
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    print((most() - before) // 1024)
 """
 
 
