@@ -75,6 +75,8 @@ class Settings(BaseSettings):
         "", description="Problems to serve: names or files, comma-separated; empty means every published one."
     )
     api_refresh_s: float = Field(60.0, ge=1, description="Minimum seconds between checks for a new pointer.")
+    api_bundle_memory_mib: int = Field(192, ge=32, description="MiB of memory that a bundle may take to be proved.")
+    api_root_path: str = Field("", pattern="^(/[A-Za-z0-9._~-]+)*$", description="Path prefix that a proxy adds.")
     api_key: SecretStr = Field(SecretStr(""), description="API key that `cabstand predict` sends.")
     api_keys_required: bool = Field(True, description="Whether the service requires an API key.")
     api_keys_secret: str = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -105,6 +106,34 @@ def test_errors_hold_no_copies_of_the_body() -> None:
         (schema.many, packed({"rows": [row, {"other": [row] * 900}]})),
     ):
         assert peak_bytes(lambda read=read, body=body: read(body)) < 3 * parsed  # type: ignore[misc]
+
+
+MANY_CHOICES = """
+import json
+from cabstand.api.errors import ApiError
+from cabstand.api.schemas import RowSchema
+from cabstand.modelling.fields import Field
+
+choices = tuple(f"choice {number}" for number in range(200))
+schema = RowSchema([Field(f"f{number}", "category", "", None, None, "x", choices=choices) for number in range(50)])
+body = json.dumps({"rows": [{f"f{number}": "none" for number in range(50)}] * 1000}).encode()
+
+def most():
+    with open("/proc/self/status") as status:  # ru_maxrss would be that of the process that started this one
+        return int(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
+
+before = most()
+try:
+    schema.many(body)
+except ApiError:
+    print((most() - before) // 1024)
+"""
+
+
+def test_errors_that_do_not_fit_are_not_kept() -> None:
+    """Half a megabyte of rows that are wrong in fifty fields of many choices: their errors would be 140 MiB."""
+    done = subprocess.run([sys.executable, "-c", MANY_CHOICES], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 50
 
 
 def test_a_body_with_too_many_values_is_not_parsed(client: TestClient) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cabstand.io.proving import parent
 from cabstand.modelling import bundle, catalog
 from cabstand.modelling.fields import columns_of
 from cabstand.modelling.pointer import parse_pointer
@@ -25,3 +26,8 @@ def test_a_frozen_bundle_still_answers() -> None:
 def test_a_frozen_pointer_is_read() -> None:
     found = parse_pointer((HERE / "pointer" / "pointer.json").read_bytes())
     assert (found.champion, found.previous, found.sequence) == ("m-ba9876543210", "m-0123456789ab", 2)
+
+
+def test_a_frozen_bundle_still_proves_itself() -> None:
+    manifest = bundle.parse_manifest((HERE / "bundle" / bundle.MANIFEST).read_bytes())
+    parent.prove(manifest.problem, manifest.version, lambda name, _: (HERE / "bundle" / name).read_bytes(), 192)

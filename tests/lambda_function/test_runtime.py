@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import hostile
 import lambda_runtime
 from bundles import point, small_bundle
 from cabstand.io import keys
@@ -94,6 +95,44 @@ def test_thawed_it_knows_what_has_changed(python: tuple[str, str], tree: Path, r
         after = ask(kept)
         assert json.loads(after["body"])["version"] == "v2"
         assert before["headers"]["x-request-id"] != after["headers"]["x-request-id"]
+
+
+def test_it_proves_a_bundle_before_it_replaces_the_one_in_force(
+    python: tuple[str, str], tree: Path, runtime: Path, tmp_path: Path
+) -> None:
+    """In a process of its own, as Lambda has it: a hostile one is refused, and an unproved good one serves."""
+    artifacts = tmp_path / "artifacts"
+    small_bundle(artifacts)
+    point(artifacts)
+    env = {"CABSTAND_HOME": str(tmp_path), "CABSTAND_API_REFRESH_S": "1", "CABSTAND_API_KEYS_REQUIRED": "false"}
+    with lambda_runtime.running(python[0], tree, runtime, tmp_path / "function.log", **env) as function:
+
+        def version() -> str:
+            answer = function.invoke(event("POST", "/v1/trip-duration/predict", ROW))
+            return str(json.loads(answer["body"])["version"])
+
+        def faults() -> dict[str, str]:
+            found: dict[str, str] = json.loads(function.invoke(event("GET", "/readyz"))["body"])["faults"]
+            return found
+
+        def until(holds: Callable[[], bool]) -> None:
+            for _ in range(100):
+                if holds():
+                    return
+                time.sleep(0.2)
+            raise TimeoutError(function.log.read_text()[-2_000:])
+
+        assert version() == "v1"
+        small_bundle(artifacts, version="v2", proved=False)
+        hostile.KINDS["batch of one alone"](artifacts)
+        point(artifacts, champion="v2", previous="v1")
+        until(lambda: bool(faults()))
+        assert version() == "v1"
+        assert "v2" in function.log.read_text()
+        small_bundle(artifacts, version="v3", proved=False)
+        point(artifacts, champion="v3", previous="v1")
+        until(lambda: version() == "v3")
+        assert faults() == {}
 
 
 def test_a_time_out_in_the_middle(

@@ -47,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.route_class = PlainRoute
     for routes in (predict, hotspots, system):
         routes.register(app, service)
-    app.openapi = partial(openapi.document, app, service.store)  # type: ignore[method-assign]
+    app.openapi = partial(openapi.document, app, service.store, service.root_path)  # type: ignore[method-assign]
     app.add_middleware(
         Guard,
         service=service,

@@ -93,6 +93,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._strip(scope)
         headers = dict(scope["headers"])
         traceparent = headers.get(b"traceparent")
         call = calls.begin(traceparent)
@@ -112,6 +113,12 @@ class Guard:
                 await response(scope, receive, answer)
         finally:
             self._finish(scope, call)
+
+    def _strip(self, scope: Scope) -> None:
+        """Take the prefix off the path, if the proxy has left it there."""
+        root, path = self._service.root_path, scope["path"]
+        if root and (path == root or path.startswith(f"{root}/")):
+            scope["path"] = path[len(root) :] or "/"
 
     async def _admit(self, scope: Scope, headers: dict[bytes, bytes], call: Call) -> None:
         if sum(map(len, chain.from_iterable(scope["headers"]))) > MAX_HEADERS_BYTES:

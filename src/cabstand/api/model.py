@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.api import onnx_check
 from cabstand.api.schemas import Row, RowSchema
 from cabstand.clustering.core_index import CoreIndex
 from cabstand.clustering.marks import BY_ZONE, SYNTHETIC
 from cabstand.errors import DataError
-from cabstand.modelling.bundle import ASSETS, HOTSPOTS, MODEL, Manifest, check_file
+from cabstand.modelling.bundle import HOTSPOTS, Manifest, check_file
 from cabstand.modelling.predictor import Predictor
 from cabstand.modelling.problem import Problem
 
@@ -23,19 +22,16 @@ Answer = dict[str, Any]
 
 
 class Model:
-    """A bundle that is ready to answer; `read` returns the bytes of a file of the bundle by its name.
+    """A bundle that is ready to answer, from its files; it must be proved (see `cabstand.io.proving`).
 
-    Raises a DataError if a file is not what the manifest says, or not one that cabstand writes, or if the bundle does
-    not answer its own example.
+    Raises a DataError if a file is not what the manifest says, or if the bundle does not answer its own example.
     """
 
-    def __init__(self, problem: Problem, manifest: Manifest, read: Callable[[str], bytes]) -> None:
-        files = {name: check_file(manifest, name, read(name)) for name in (MODEL, ASSETS) if name in manifest.files}
-        onnx_check.check(files[MODEL], f"{manifest.problem} {manifest.version} {MODEL}")
+    def __init__(self, problem: Problem, manifest: Manifest, files: Mapping[str, bytes]) -> None:
         self.manifest = manifest
         self.schema = RowSchema(manifest.fields)
-        has_hotspots = HOTSPOTS in manifest.files
-        self.hotspots = CoreIndex.load(check_file(manifest, HOTSPOTS, read(HOTSPOTS))) if has_hotspots else None
+        hotspots = check_file(manifest, HOTSPOTS, files[HOTSPOTS]) if HOTSPOTS in manifest.files else None
+        self.hotspots = CoreIndex.load(hotspots) if hotspots else None
         self._predictor = Predictor(problem, manifest, files)
         self._name = str(manifest.target["name"])
         self._names = [self._name if name == "point" else name for name in manifest.outputs]

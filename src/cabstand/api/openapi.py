@@ -54,10 +54,11 @@ def many_rows(row: Schema) -> Schema:
     )
 
 
-def document(app: FastAPI, store: ModelStore) -> Schema:
+def document(app: FastAPI, store: ModelStore, root_path: str = "") -> Schema:
     """Return the document: every route, and those of predictions once more for each problem that is served."""
     if app.openapi_schema is None:
-        app.openapi_schema = _every_route(app)
+        servers = {"servers": [{"url": root_path}]} if root_path else {}
+        app.openapi_schema = _every_route(app) | servers
     every_route = app.openapi_schema
     found = every_route | {"paths": every_route["paths"] | _served(every_route, store)}
     if any(served.champion.synthetic for served in store.served.values()):

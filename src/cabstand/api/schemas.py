@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json, to_json
 
-from cabstand.api.errors import MAX_ERRORS, ApiError, fitting
+from cabstand.api.errors import MAX_ERRORS, MAX_ERRORS_BYTES, ApiError
 from cabstand.modelling.fields import KINDS, Field
+from cabstand.modelling.predictor import BATCH_ROWS
 
-MAX_ROWS = 1_000
+MAX_ROWS = BATCH_ROWS
 MAX_DETAIL = 200  # characters: a category may have many choices
 Row = dict[str, Any]
 RowError = dict[str, Any]
@@ -124,14 +125,17 @@ class RowSchema:
         except ValidationError as error:
             raise refusal(error, ["rows"]) from first
         good: list[tuple[int, Row]] = []
-        bad: list[tuple[int, ValidationError]] = []
+        errors: list[RowError] = []
+        room = MAX_ERRORS_BYTES
         for index, row in enumerate(rows):
             try:
                 good.append((index, self._row.validate_python(row)))
-            except ValidationError as error:
-                bad.append((index, error))
-        errors = ({"row": index, "errors": _entries(error, self._names)} for index, error in bad)
-        return Batch(len(rows), good, fitting(errors))
+            except ValidationError as error:  # kept no longer than needed: it may hold a megabyte
+                if room > 0:
+                    entry = {"row": index, "errors": _entries(error, self._names)}
+                    room -= len(to_json(entry)) + 1
+                    errors += [entry] if room >= 0 else []
+        return Batch(len(rows), good, errors)
 
 
 def refusal(error: ValidationError, known: Sequence[str]) -> ApiError:

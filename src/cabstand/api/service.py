@@ -27,6 +27,7 @@ class Service:
     keyring: Keyring
     telemetry: Telemetry
     tracing: Tracing | None
+    root_path: str  # under which a proxy publishes it
 
     def close(self) -> None:
         """Write and send what is pending."""
@@ -39,7 +40,9 @@ def build(settings: Settings) -> Service:
     """Return the service's parts; keys and bundles are not read yet."""
     metrics = Metrics()
     problems = listed(settings.api_problems)
-    store = ModelStore(settings.artifacts_uri, problems, settings.api_refresh_s, metrics)
+    store = ModelStore(
+        settings.artifacts_uri, problems, settings.api_refresh_s, metrics, settings.api_bundle_memory_mib
+    )
     keyring = Keyring(lambda: keys.load(settings), settings.api_keys_refresh_s)
     telemetry = _telemetry(settings, store, metrics)
     metrics.gauge(
@@ -50,7 +53,7 @@ def build(settings: Settings) -> Service:
         from cabstand.api.tracing import Tracing
 
         tracing = Tracing(settings.otlp_endpoint, at_once=settings.on_lambda)
-    return Service(metrics, store, keyring, telemetry, tracing)
+    return Service(metrics, store, keyring, telemetry, tracing, settings.api_root_path)
 
 
 def listed(text: str) -> list[str]:
@@ -70,13 +73,17 @@ def _telemetry(settings: Settings, store: ModelStore, metrics: Metrics) -> Telem
 
 
 def _bundle_gauges(store: ModelStore, metrics: Metrics) -> Callable[[], dict[str, float]]:
-    """Return what reads a request's figures of the bundles: refusals since the last request, and the oldest age."""
+    """Return what reads a request's figures of the bundles.
+
+    They are the refusals since the last request, the roles that another bundle answers for, and the oldest age.
+    """
     reported = 0.0
 
     def read() -> dict[str, float]:
         nonlocal reported
         before, reported = reported, metrics.total(REFUSED)
         oldest_s = max(store.ages().values(), default=0.0)
-        return {"BundleRefused": reported - before, "BundleAgeS": round(oldest_s)}
+        refused = {"BundleRefused": reported - before, "BundleFallbacks": sum(store.fallbacks().values())}
+        return refused | {"BundleAgeS": round(oldest_s)}
 
     return read

@@ -1,72 +1,41 @@
 """The bundles that serve: read from the store, checked again in the background, replaced whole.
 
-A pointer is requested with the tag of the one in force, so an unchanged pointer costs nothing. A new bundle is loaded
-and tried beside the old one, which serves on until the new one is ready, or for good if that is refused.
+A pointer is requested with the tag of the one in force, so an unchanged pointer costs nothing. A new bundle is proved
+in another process and loaded beside the old one, which serves on until the new one is ready, or for good if that is
+refused. A process in which nothing serves yet falls back to the previous champion.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Labels, Metrics
 from cabstand.api.model import Model
-from cabstand.errors import AbsentError, CabstandError, DataError, StorageError
+from cabstand.api.served import CHALLENGER, CHAMPION, Served, is_outage, labels_of, load
+from cabstand.errors import AbsentError, CabstandError
 from cabstand.io import storage
+from cabstand.io.proving import bundles
 from cabstand.modelling import catalog
-from cabstand.modelling.bundle import MANIFEST, parse_manifest
-from cabstand.modelling.pointer import POINTER, Pointer, parse_pointer
+from cabstand.modelling.pointer import POINTER, parse_pointer
 from cabstand.modelling.problem import Problem
 
 logger = logging.getLogger(__name__)
 
 RETRY_S = 5.0
-MAX_JSON_BYTES = 16 << 20  # of a pointer or manifest
+MAX_POINTER_BYTES = 1 << 20
 POINTER_GONE = "its pointer is gone"
 BUNDLE_REFUSED = "its pointer or bundle was refused"
 STORE_UNREAD = "its store could not be read"
 REFUSED = "cabstand_bundle_refused_total"
 UNREAD = "cabstand_store_unread_total"
 PREDICTED = "cabstand_predictions_total"
-HOTSPOTS = "hotspots"  # the problem of answers from a bundle's hotspots
-
-
-def labels_of(problem: str, version: str, role: str) -> Labels:
-    """Return the labels of a bundle in metrics."""
-    return ("problem", problem), ("version", version), ("role", role)
-
-
-@dataclass(frozen=True)
-class Served:
-    """What serves one problem: a pointer and its loaded bundles. Never changed, only replaced."""
-
-    problem: Problem
-    pointer: Pointer
-    tag: str
-    champion: Model
-    challenger: Model | None = None
-
-    def series(self) -> list[Labels]:
-        """Return the labels of its predictions."""
-        found = [(self.problem.name, self.champion.version, "champion")]
-        if self.challenger is not None:
-            found.append((self.problem.name, self.challenger.version, "challenger"))
-        if self.champion.hotspots is not None:
-            found.append((HOTSPOTS, self.champion.version, "champion"))
-        return [labels_of(*one) for one in found]
-
-    def choose(self, request_key: bytes) -> tuple[Model, str]:
-        """Return the model for a request, and its role; one key gets the same model as long as the pointer stays."""
-        if self.challenger is not None:
-            fraction = int.from_bytes(hashlib.blake2b(request_key, digest_size=8).digest(), "big") / 2**64
-            if fraction < self.pointer.share:
-                return self.challenger, "challenger"
-        return self.champion, "champion"
+FALLBACK = "cabstand_bundle_fallback"
+MEMORY_MIB = 192
 
 
 class ModelStore:
@@ -75,15 +44,24 @@ class ModelStore:
     So is `faults`: why a problem's last refresh failed; what it served before that, it serves still.
 
     `artifacts` is the URI of the store of bundles and pointers. `problems` are names or files; none stands for every
-    problem that has a pointer. `refresh_s` is the shortest time between two refreshes.
+    problem that has a pointer. `refresh_s` is the shortest time between two refreshes, and `memory_mib` is what a
+    bundle may take while it is proved.
     """
 
-    def __init__(self, artifacts: str, problems: Sequence[str], refresh_s: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        artifacts: str,
+        problems: Sequence[str],
+        refresh_s: float,
+        metrics: Metrics,
+        memory_mib: int = MEMORY_MIB,
+    ) -> None:
         self.served: dict[str, Served] = {}
         self.faults: dict[str, str] = {}
         self._artifacts = artifacts
         self._problems = tuple(problems)
         self._refresh_s = refresh_s
+        self._memory_mib = memory_mib
         self._metrics = metrics
         self._refreshed_at = float("-inf")
         self._complete = False  # whether the first refresh has ended
@@ -95,6 +73,7 @@ class ModelStore:
         metrics.declare(REFUSED, "counter", "Bundles or pointers that were refused while the old one served on.")
         metrics.declare(UNREAD, "counter", "Looks at a store of bundles that could not be read.")
         metrics.declare(PREDICTED, "counter", "Predicted rows by problem, version and role.")
+        metrics.gauge(FALLBACK, "1 if the bundle of a role was refused and another answers for it.", self.fallbacks)
         metrics.gauge("cabstand_bundle_age_seconds", "Age of the champion's bundle.", self.ages)
         metrics.gauge("cabstand_bundle_info", "1 for each bundle in force, by version and role.", self._versions)
 
@@ -107,9 +86,11 @@ class ModelStore:
         return served
 
     def require_ready(self) -> None:
-        """Raise a 503 while no bundle is loaded, or the first refresh has not ended."""
+        """Raise a 503, with the faults there are, while no bundle is loaded or the first refresh has not ended."""
         if not (self.served and self._complete):
-            raise ApiError(503, "not-ready", "no model is loaded yet", headers={"retry-after": "5"})
+            faults = [{"problem": name, "detail": why} for name, why in sorted(self.faults.items())]
+            detail, after = "no model is loaded yet", {"retry-after": "5"}
+            raise ApiError(503, "not-ready", detail, errors=faults or None, headers=after)
 
     def start(self) -> None:
         """Refresh from a thread of this process, now and whenever a refresh is due."""
@@ -157,11 +138,19 @@ class ModelStore:
             (("problem", name),): max(0.0, now - one.champion.made_at.timestamp()) for name, one in self.served.items()
         }
 
+    def fallbacks(self) -> dict[Labels, float]:
+        """Return for each problem and role 1 if its bundle was refused and another answers for it, else 0."""
+        return {
+            (("problem", name), ("role", role)): float(role in one.refused)
+            for name, one in self.served.items()
+            for role in (CHAMPION, CHALLENGER)
+        }
+
     def _versions(self) -> dict[Labels, float]:
         return {
             labels_of(name, model.version, role): 1.0
             for name, one in self.served.items()
-            for role, model in (("champion", one.champion), ("challenger", one.challenger))
+            for role, model in ((CHAMPION, one.champion), (CHALLENGER, one.challenger))
             if model is not None
         }
 
@@ -187,23 +176,30 @@ class ModelStore:
             problem = catalog.find(spec)
             name = problem.name
             self._metrics.start(REFUSED, [(("problem", name),)])
-            before = self.served.get(name)
-            uri = storage.join(self._artifacts, name, POINTER)
-            found = storage.read_changed(uri, before.tag if before else None, MAX_JSON_BYTES)
-            if found is not None:
-                after = self._load(problem, parse_pointer(found[0], uri), found[1], before)
-                self.served = self.served | {name: after}
-                self._metrics.start(PREDICTED, after.series())
-                logger.info("serving %s: champion %s", name, after.champion.version)
-            self._fault(name, "")
+            self._look(problem)
         except AbsentError as error:  # the pointer, or what it names
             self._refuse(name, error, POINTER_GONE if str(error.where).endswith(f"/{POINTER}") else BUNDLE_REFUSED)
-        except StorageError as error:
-            self._fault(name, STORE_UNREAD)
-            self._unread(error)
         except Exception as error:  # whatever a bundle provokes, this thread must go on
-            self._refuse(name, error, BUNDLE_REFUSED)
+            if is_outage(error):
+                self._fault(name, STORE_UNREAD)
+                self._unread(error)
+            else:
+                self._refuse(name, error, BUNDLE_REFUSED)
         return name in self.served
+
+    def _look(self, problem: Problem) -> None:
+        name, before = problem.name, self.served.get(problem.name)
+        uri = storage.join(self._artifacts, name, POINTER)
+        found = storage.read_changed(uri, before.tag or None if before else None, MAX_POINTER_BYTES)
+        if found is not None:
+            pointer = parse_pointer(found[0], uri)
+            opened, refused = partial(self._open, problem), partial(self._left_out, name)
+            after = load(problem, pointer, found[1], before, opened, refused)
+            self.served = self.served | {name: after}
+            self._metrics.start(PREDICTED, after.series())
+            if before is None or before.pointer != pointer:
+                logger.info("serving %s: champion %s", name, after.champion.version)
+        self._fault(name, self.served[name].fault())
 
     def _fault(self, name: str, why: str) -> None:
         others = {known: reason for known, reason in self.faults.items() if known != name}
@@ -214,27 +210,18 @@ class ModelStore:
         logger.warning("store of bundles not read: %s", error)
 
     def _refuse(self, name: str, error: Exception, why: str) -> None:
-        self._fault(name, why)
+        served = self.served.get(name)
+        self._fault(name, (served.fault() if served and why == BUNDLE_REFUSED else "") or why)
+        self._count(name, error, f"{why}, {'the old one serves on' if served else 'nothing serves'}")
+
+    def _left_out(self, name: str, role: str, version: str, error: Exception) -> None:
+        self._count(name, error, f"its {role} {version} was refused and is left out")
+
+    def _count(self, name: str, error: Exception, what: str) -> None:
         reason = error if isinstance(error, CabstandError) else type(error).__name__
         self._metrics.add(REFUSED, (("problem", name),))
-        outcome = "the old one serves on" if name in self.served else "nothing serves"
-        logger.warning("%s: %s, %s: %s", name, why, outcome, reason, extra={"problem": name})
-
-    def _load(self, problem: Problem, pointer: Pointer, tag: str, before: Served | None) -> Served:
-        if pointer.problem != problem.name:
-            raise DataError(f"a pointer of {pointer.problem}", where=problem.name)
-        loaded = {one.version: one for one in (before.champion, before.challenger) if one} if before else {}
-
-        def model(version: str) -> Model:
-            return loaded.get(version) or self._open(problem, version)
-
-        challenger = model(pointer.challenger) if pointer.challenger and pointer.share > 0 else None
-        return Served(problem, pointer, tag, model(pointer.champion), challenger)
+        logger.warning("%s: %s: %s", name, what, reason, extra={"problem": name})
 
     def _open(self, problem: Problem, version: str) -> Model:
-        base = storage.join(self._artifacts, problem.name, "bundles", version)
-        uri = storage.join(base, MANIFEST)
-        manifest = parse_manifest(storage.read(uri, MAX_JSON_BYTES), uri)
-        if manifest.version != version:
-            raise DataError(f"is the manifest of {manifest.problem} {manifest.version}", where=uri)
-        return Model(problem, manifest, lambda name: storage.read(storage.join(base, name), manifest.files[name].size))
+        manifest, files = bundles.read(self._artifacts, problem, version, self._memory_mib)
+        return Model(problem, manifest, files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cabstand import __version__
+from cabstand.api import spans
 from cabstand.api.call import Call
 from cabstand.errors import ConfigError
 
@@ -12,7 +13,8 @@ from cabstand.errors import ConfigError
 class Tracing:
     """One span for each request, sent to a collector (OTLP over HTTP) whose address has no `/v1/traces` yet.
 
-    `at_once` sends each span before the answer leaves: for a process that may be frozen right after.
+    `at_once` sends each span before the answer leaves, or gives up after 50 ms: for a process that may be frozen right
+    after.
     """
 
     def __init__(self, endpoint: str, *, at_once: bool) -> None:
@@ -20,12 +22,13 @@ class Tracing:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
             from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.trace import TracerProvider
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExportResult
         except ImportError as error:
             hint = "pip install '.[tracing]' or unset it"
             raise ConfigError("OpenTelemetry is missing", where="OTEL_EXPORTER_OTLP_ENDPOINT", hint=hint) from error
-        # A collector that is down must not hold up an answer that waits for it.
-        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=1 if at_once else 5)
+        exporter: Any = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=1 if at_once else 5)
+        if at_once:
+            exporter = spans.Impatient(exporter, SpanExportResult.SUCCESS, SpanExportResult.FAILURE)
         processor = SimpleSpanProcessor(exporter) if at_once else BatchSpanProcessor(exporter)
         resource = Resource.create({"service.name": "cabstand", "service.version": __version__})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -65,5 +68,5 @@ class Tracing:
         span.end()
 
     def close(self) -> None:
-        """Send pending spans."""
-        self._provider.shutdown()
+        """Send pending spans, as far as the collector takes them within a second."""
+        spans.within(spans.CLOSE_S, self._provider.shutdown)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
+from cabstand.errors import AbsentError, ConfigError, ConflictError, DataError, StorageError
 from cabstand.io import pointer, publish, storage
+from cabstand.io.proving import bundles as proved
 from cabstand.modelling import bundle, catalog
 from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.pointer import POINTER
@@ -97,10 +98,13 @@ def read_whole(artifacts: str, problem: str, version: str) -> Manifest | None:
     return manifest
 
 
-def predictor(artifacts: str, problem: Problem, manifest: Manifest) -> Predictor:
-    """Return the predictor of a bundle."""
-    names = [name for name in (bundle.MODEL, bundle.ASSETS) if name in manifest.files]
-    return Predictor(problem, manifest, read_files(artifacts, manifest, names))
+def predictor(artifacts: str, problem: Problem, manifest: Manifest, memory_mib: int) -> Predictor:
+    """Return the predictor of a bundle, which is proved first; a DataError if it is refused."""
+    try:
+        return Predictor(problem, *proved.read(artifacts, problem, manifest.version, memory_mib))
+    except AbsentError as error:
+        hint = "the bundle is damaged"
+        raise DataError("missing, though the manifest names it", where=error.where, hint=hint) from error
 
 
 def write(artifacts: str, manifest: Manifest, files: Mapping[str, bytes]) -> None:

@@ -25,7 +25,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Return a version's answers to rows, as the service would give them."""
     problem = catalog.find(params.problem)
     manifest = bundles.select(settings.artifacts_uri, problem.name, params.version)
-    predictor = bundles.predictor(settings.artifacts_uri, problem, manifest)
+    predictor = bundles.predictor(settings.artifacts_uri, problem, manifest, settings.api_bundle_memory_mib)
     answer = predictor.predict(columns_of(manifest.fields, params.rows))
     answers: list[dict[str, Any]]
     if "label" in answer:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cabstand.errors import DataError, StorageError
 from cabstand.io import bundles, pointer
+from cabstand.io.proving import bundles as proved
 from cabstand.jobs.promotion import deciding, kind, records
 from cabstand.modelling import catalog
 from cabstand.modelling.bundle import Manifest
@@ -27,8 +28,9 @@ class Params:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Make the previous champion (or `to`) champion again, after a check of its whole bundle."""
-    problem = catalog.find(params.problem).name
+    """Make the previous champion (or `to`) champion again, after its whole bundle is checked and proved."""
+    known = catalog.find(params.problem)
+    problem = known.name
     artifacts = settings.artifacts_uri
     current, tag = pointer.read(artifacts, problem)
     if current is None:
@@ -37,9 +39,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     manifest = bundles.read_manifest(artifacts, problem, new.champion)
     bundles.read_files(artifacts, manifest, manifest.files)
     kind.require_same(settings, manifest, _known(artifacts, problem, current.champion))
+    proved.read(artifacts, known, new.champion, settings.api_bundle_memory_mib)
     if params.dry_run:
         return {"dry_run": True, "problem": problem, **state(new)}
     records.complete(settings, current)
+    proved.record(artifacts, problem, new.champion)
     written = pointer.write(artifacts, new, current, tag, who=params.who, why=params.why or records.ROLLBACK)
     result = {
         "problem": problem,

@@ -20,6 +20,7 @@ import json
 import math
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -35,7 +36,9 @@ MANIFEST, MODEL, ASSETS = "manifest.json", "model.onnx", "assets.npz"
 HOTSPOTS, REFERENCE = "hotspots.npz", "reference.parquet"
 MAX_BYTES = 256 << 20  # of each file of a bundle, packed and unpacked
 VERSION = re.compile(r"[0-9a-z][0-9a-z._-]{0,63}")
-# Operators that a model may use; none of them reads a file, loops, or allocates beyond the size of its inputs.
+MAX_ARRAYS = 100
+# Operators that a model may use; none of them reads a file or loops, and with constant shapes the sizes of what they
+# make depend on the number of rows alone.
 _OPERATORS = """
 Add ArrayFeatureExtractor ArgMax Cast Clip Concat Div Gather Gemm Identity Imputer IsNaN LinearClassifier
 LinearRegressor MatMul Max Min Mul Normalizer Reshape Scaler Sigmoid Softmax Squeeze Sub TreeEnsembleClassifier
@@ -119,7 +122,7 @@ def _check(manifest: Manifest, where: str) -> None:
         if "/" in name or name.startswith("."):
             raise DataError(f"bad file name {name[:70]!r}", where=where)
         if not 0 < one.size <= MAX_BYTES:
-            raise DataError(f"{name} of {one.size} bytes", where=where, hint=f"the limit is {MAX_BYTES >> 20} MiB")
+            raise DataError(f"{name[:70]} of {one.size} bytes", where=where, hint=f"the limit is {MAX_BYTES >> 20} MiB")
 
 
 def check_file(manifest: Manifest, name: str, data: bytes) -> bytes:
@@ -156,10 +159,15 @@ def unpack_arrays(data: bytes, where: str = ASSETS) -> dict[str, npt.NDArray[Any
     """Return the arrays of an npz, or raise a DataError; checks declared sizes before unpacking, unpickles nothing."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(one.file_size for one in archive.infolist()) > MAX_BYTES:
+            members = archive.infolist()
+            if sum(one.file_size for one in members) > MAX_BYTES:
                 raise DataError("too large when unpacked", where=where, hint=f"the limit is {MAX_BYTES >> 20} MiB")
-            return {one.filename.removesuffix(".npy"): _member(archive.read(one)) for one in archive.infolist()}
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+            if len(members) > MAX_ARRAYS or len({one.filename for one in members}) < len(members):
+                raise DataError(f"more than {MAX_ARRAYS} arrays, or two of one name", where=where)
+            if any(one.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for one in members):
+                raise DataError("compressed in an unknown way", where=where)
+            return {one.filename.removesuffix(".npy"): _member(archive.read(one)) for one in members}
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"not an npz: {error}", where=where) from error
 
 
@@ -168,7 +176,8 @@ def _member(data: bytes) -> npt.NDArray[Any]:
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+    size = math.prod(shape) * dtype.itemsize
+    if dtype.kind not in "biufcSUMm" or not dtype.itemsize or size != len(data) - stream.tell():
         raise ValueError("an array's header does not match its size")
     stream.seek(0)
     return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))

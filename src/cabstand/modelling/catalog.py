@@ -20,6 +20,8 @@ BUILT_IN = {
     "iris": "cabstand.modelling.problems.iris:PROBLEM",
 }
 
+_specs: dict[str, str] = {}  # by name of the problem, how it was found
+
 
 def names() -> list[str]:
     """Return the names of built-in problems and of those in installed packages (group `cabstand.problems`)."""
@@ -36,6 +38,7 @@ def find(spec: str) -> Problem:
         raise ConfigError(f"{type(error).__name__}: {error}", where=spec) from error
     if not isinstance(found, Problem):
         raise ConfigError("does not define PROBLEM, a cabstand.modelling.problem.Problem", where=spec)
+    _specs[found.name] = spec
     return found
 
 
@@ -50,6 +53,11 @@ def own_files(spec: str) -> list[Path]:
     folders = (found.submodule_search_locations if found else None) or []
     files = [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
     return files or ([Path(found.origin)] if found and found.origin else [])
+
+
+def spec_of(problem: Problem) -> str:
+    """Return what `find` was called with for a problem, so that another process finds it too."""
+    return _specs.get(problem.name, problem.name)
 
 
 def _load(spec: str) -> object:

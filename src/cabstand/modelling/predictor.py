@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from cabstand.errors import DataError
 from cabstand.modelling.bundle import ASSETS, MODEL, Manifest, check_file, unpack_arrays
 from cabstand.modelling.problem import Assets, Columns, FeatureMatrix, Problem
+
+BATCH_ROWS = 1_000  # the model gets at most so many rows at once: what a bundle was proved with (see `proof`)
 
 
 class Predictor:
@@ -39,6 +42,12 @@ class Predictor:
 
     def answer(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs by name for a feature matrix (n, k)."""
+        if len(matrix) <= BATCH_ROWS:
+            return self._batch(matrix)
+        parts = [self._batch(matrix[first : first + BATCH_ROWS]) for first in range(0, len(matrix), BATCH_ROWS)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self._outputs}
+
+    def _batch(self, matrix: FeatureMatrix) -> dict[str, npt.NDArray[Any]]:
         found = self.session.run(self._outputs, {"features": matrix})
         return {
             name: values if name == "probability" else values.reshape(-1)

@@ -20,8 +20,9 @@ from cabstand.api.openapi import BATCH, PREDICT
 from cabstand.api.responses import NearestHotspot, NearestHotspots, Prediction, Predictions, json_response
 from cabstand.api.routes import hotspots
 from cabstand.api.schemas import Row, RowSchema
+from cabstand.api.served import HOTSPOTS, labels_of
 from cabstand.api.service import Service
-from cabstand.api.store import HOTSPOTS, PREDICTED, ModelStore, labels_of
+from cabstand.api.store import PREDICTED, ModelStore
 from cabstand.api.telemetry import iso
 from cabstand.io.prediction_lines import PredictedRows
 

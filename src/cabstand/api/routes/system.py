@@ -16,8 +16,10 @@ from cabstand.api import openapi
 from cabstand.api.guard import CONTENT_POLICY
 from cabstand.api.model import Model
 from cabstand.api.responses import Health, Json, Models, Ready, Root, ServedProblem, json_response
+from cabstand.api.served import Served
 from cabstand.api.service import Service
-from cabstand.api.store import Served
+
+LINKS = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
 
 
 def register(app: FastAPI, service: Service) -> None:
@@ -27,7 +29,7 @@ def register(app: FastAPI, service: Service) -> None:
     @app.head("/", include_in_schema=False)
     @app.get("/", tags=["service"], summary="Name, version and links", responses=openapi.answer(Root))
     async def root(_: Request) -> Response:
-        links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/v1/models", "ready": "/readyz"}
+        links = {name: service.root_path + path for name, path in LINKS.items()}
         return json_response(Root(name="cabstand", version=__version__, links=links))
 
     @app.head("/healthz", include_in_schema=False)

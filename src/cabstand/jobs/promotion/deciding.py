@@ -8,6 +8,7 @@ from typing import Any
 
 from cabstand.errors import ConflictError
 from cabstand.io import pointer, registry, tracking
+from cabstand.io.proving import bundles as proved
 from cabstand.jobs.promotion import records
 from cabstand.jobs.promotion.judging import Judged
 from cabstand.modelling.pointer import Pointer, first, state
@@ -19,6 +20,7 @@ def write_pointer(
 ) -> tuple[bool, Pointer | None]:
     """Make a version champion, or challenger with a share of the requests, unless the pointer has changed.
 
+    The version was proved when it was judged; that is recorded first, so that services need not prove it again.
     `judged_at` is the `sequence` of the pointer that the version was judged against, 0 where there was none; without a
     champion any `share` makes it champion. If the last change has no audit record, that is written first.
     Returns whether the pointer was written, and the pointer as it is now.
@@ -32,6 +34,7 @@ def write_pointer(
     else:
         new = current.challenged(version, share) if share else current.promoted(version)
     records.complete(settings, current)
+    proved.record(artifacts, problem, version)
     try:
         return True, pointer.write(artifacts, new, current, tag, who=who, why=why)
     except ConflictError:

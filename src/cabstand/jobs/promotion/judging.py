@@ -43,8 +43,8 @@ def judge(settings: Settings, problem: Problem, version: str = "", *, register: 
     kind.require_same(settings, manifest, against)
     holdout = _holdout(manifest)
     rows = bundles.read_holdout(artifacts, problem.name, holdout)
-    challenger = _losses(artifacts, problem, manifest, rows)
-    champion = _losses(artifacts, problem, against, rows) if against else _constant_losses(problem, manifest, rows)
+    challenger = _losses(settings, problem, manifest, rows)
+    champion = _losses(settings, problem, against, rows) if against else _constant_losses(problem, manifest, rows)
     attempt = attempts.number(settings, manifest, current.champion if current else None, register=register)
     verdict = gate.judge(
         champion, challenger, _limits(settings), segments=rows.segments, time=rows.time, attempt=attempt
@@ -80,8 +80,9 @@ def _limits(settings: Settings) -> GateLimits:
     )
 
 
-def _losses(artifacts: str, problem: Problem, manifest: Manifest, rows: Examples) -> measures.FloatArray:
-    answers = bundles.predictor(artifacts, problem, manifest).predict(rows.columns)
+def _losses(settings: Settings, problem: Problem, manifest: Manifest, rows: Examples) -> measures.FloatArray:
+    predictor = bundles.predictor(settings.artifacts_uri, problem, manifest, settings.api_bundle_memory_mib)
+    answers = predictor.predict(rows.columns)
     return measures.losses(problem.metric, rows.target, answers)
 
 
