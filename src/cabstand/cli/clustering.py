@@ -42,6 +42,10 @@ def cluster(
     engine: Engine = "multicore",
     workers: Workers = None,
     weight_column: Weight = None,
+    max_spread_m: Annotated[
+        float | None,
+        typer.Option(help="Divide hotspots that spread further (root mean square) into their densest parts."),
+    ] = None,
     dropoffs: Dropoffs = False,
     scheduler: Scheduler = None,
     worker_memory_gib: WorkerMemory = None,
@@ -63,6 +67,7 @@ def cluster(
         n_workers=workers,
         end=_end(dropoffs),
         weight_column=weight_column,
+        max_spread_m=max_spread_m,
         out=out,
         track=track,
         dry_run=dry_run,
@@ -98,6 +103,10 @@ def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) 
     if params.weight_column is not None:
         raise ConfigError(
             "the dask engine does not support weights", where="weight-column", hint="use --engine multicore"
+        )
+    if params.max_spread_m is not None:
+        raise ConfigError(
+            "the dask engine does not divide hotspots", where="max-spread-m", hint="use --engine multicore"
         )
     distributed_params = distributed.Params(
         input=params.input,
@@ -159,10 +168,15 @@ def compare(
 def sweep(
     input_uri: Input,
     eps_m: Annotated[str, typer.Option(help="Comma-separated neighbourhood radii in metres.")] = "25,50,75,100,150,200",
-    min_samples: Annotated[str, typer.Option(help="Comma-separated thresholds for a core point.")] = "10,20,50,100,200",
+    min_samples: Annotated[
+        str,
+        typer.Option(help="Comma-separated thresholds for a core point; default: five by number of points."),
+    ] = "",
     engine: SweepEngine = "multicore",
     workers: Workers = None,
-    k: Annotated[int, typer.Option(help="Which nearest neighbour the k-distance curve measures.")] = 20,
+    k: Annotated[
+        int | None, typer.Option(help="Neighbour that the k-distance curve measures; default: the best min_samples.")
+    ] = None,
     sample: Annotated[int, typer.Option(help="Points to sample for silhouette and k-distance.")] = 2000,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
@@ -171,14 +185,14 @@ def sweep(
     track: Track = True,
     dry_run: DryRun = False,
 ) -> None:
-    """Try every pair of eps and min_samples. Suggests an eps from the knee of the k-distance curve."""
+    """Try every pair of eps and min_samples. Recommends the best pair whose clusters do not chain together."""
     settings = load_settings(lake=lake)
     from cabstand.jobs.sweep import Params, run
 
     params = Params(
         input=input_uri,
         eps_m=_numbers(eps_m, float, "--eps-m"),
-        min_samples=_numbers(min_samples, int, "--min-samples"),
+        min_samples=_numbers(min_samples, int, "--min-samples") or None,
         engine=engine,
         n_workers=workers,
         k=k,

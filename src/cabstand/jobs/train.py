@@ -17,6 +17,7 @@ from cabstand.jobs.training import contents, inputs, record
 from cabstand.jobs.training.contents import Training
 from cabstand.jobs.training.inputs import Inputs
 from cabstand.modelling import catalog, fit
+from cabstand.modelling import holdout as holdouts
 from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.problem import Examples, Problem
 from cabstand.settings import Settings
@@ -132,6 +133,8 @@ def _examples(problem: Problem, params: Params, found: Inputs) -> tuple[Examples
         else:
             holdout = problem.load(found.holdout, found.extras)
     fit.check(problem, holdout, "holdout")
+    if found.holdout:
+        holdouts.check_apart(examples, holdout)
     return examples, holdout
 
 
@@ -141,4 +144,4 @@ def _freeze(settings: Settings, problem: Problem, holdout: Examples, seed: int) 
     if n > HOLDOUT_ROWS:
         holdout = holdout.take(np.sort(np.random.default_rng(seed).choice(n, HOLDOUT_ROWS, replace=False)))
     sha256 = bundles.write_holdout(settings.artifacts_uri, problem.name, holdout)
-    return {"sha256": sha256, "rows": len(holdout), "span": contents.span(holdout)}
+    return {"sha256": sha256, "rows": len(holdout), "span": holdouts.span(holdout)}
