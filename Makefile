@@ -59,7 +59,7 @@ workflows-check: $(STAMP)  ## check .github with yamllint, actionlint and zizmor
 
 .PHONY: test
 test: lint  ## lint, then run the fast tests (no network, no account)
-	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or bench)" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or bench)" --cov --cov-report=term:skip-covered
 
 # One process per file, so that the memory one file's libraries hold is not counted against the next.
 SLOW ?= $(shell grep -rl --include='test_*.py' 'mark\.slow' tests | sort)
@@ -71,6 +71,10 @@ PYTHON_VERSION ?= 3.13
 .PHONY: test-python
 test-python: $(STAMP)  ## run the estimator's and the API's tests on another Python (PYTHON_VERSION=3.13, as Lambda)
 	scripts/test-python $(PYTHON_VERSION)
+
+.PHONY: test-wheel
+test-wheel: $(STAMP)  ## install the built wheel with each extra in a clean environment and use it
+	$(BIN)/python -m pytest -m extras tests/extras --durations=0
 
 .PHONY: docs
 docs: $(STAMP)  ## regenerate the pages that are made from the code

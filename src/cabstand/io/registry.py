@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -156,19 +157,17 @@ def _save_onnx(folder: Path, made: Any, model: bytes, example: Any, outputs: Map
     import onnx
     from mlflow.models import Model, infer_signature
 
-    mlflow.onnx.save_model(
-        onnx.load_from_string(model),
-        str(folder),
-        signature=infer_signature({"features": example}, dict(outputs)),
-        pip_requirements=["onnx", "onnxruntime", "numpy"],
-        input_example={"features": example[:1]},
-        mlflow_model=Model(
-            artifact_path=made.artifact_location,
-            model_uuid=made.model_id,
-            model_id=made.model_id,
-            run_id=made.source_run_id,
-        ),
-    )
+    described = Model(made.artifact_location, made.source_run_id, model_uuid=made.model_id, model_id=made.model_id)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns of its own type hints
+        mlflow.onnx.save_model(
+            onnx.load_from_string(model),
+            str(folder),
+            signature=infer_signature({"features": example}, dict(outputs)),
+            pip_requirements=["onnx", "onnxruntime", "numpy"],
+            input_example={"features": example[:1]},
+            mlflow_model=described,
+        )
 
 
 def _numbers(settings: Settings, problem: str) -> dict[str, str]:
