@@ -1,7 +1,8 @@
-"""Facts about the TLC's published data: the addresses of its files and the numbers of its zones."""
+"""Facts about the TLC's published data: the addresses of its files, its time zone and the numbers of its zones."""
 
 from __future__ import annotations
 
+ZONE = "America/New_York"
 LAST_ZONE = 265  # LocationIDs are 1 to 265; 264 is "unknown", 265 "outside of New York City"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cabstand.clustering import columns, engines
-from cabstand.errors import ConfigError, DataError
+from cabstand.clustering import engines
+from cabstand.errors import ConfigError
 
 
 @pytest.mark.parametrize("name", ["sequential", "multicore", "multicore:2", "sklearn", "sklearn:2"])
@@ -43,15 +43,3 @@ def test_a_wrong_engine_gets_a_hint(text: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         engines.parse(text)
     assert hint in str(caught.value)
-
-
-def test_columns_of_every_era() -> None:
-    assert columns.choose(["Date/Time", "Lat", "Lon", "Base"], "pickup").named == ["Lat", "Lon", "Date/Time"]
-    assert columns.choose(["Start_Lon", "Start_Lat"], "pickup").latitude == "Start_Lat"
-    assert columns.choose(["Pickup_longitude", "Pickup_latitude"], "pickup").longitude == "Pickup_longitude"
-    assert columns.choose(["pickup_lat", "pickup_lon", "pickup_at", "n"], "pickup", weight="n").weight == "n"
-    assert columns.choose(["DOLocationID"], "dropoff").zone == "DOLocationID"
-    with pytest.raises(DataError):
-        columns.choose(["a", "b"], "pickup")
-    with pytest.raises(ConfigError):
-        columns.choose(["lat", "lon"], "pickup", weight="n")

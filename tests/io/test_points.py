@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyproj
 import pytest
 
-from cabstand.errors import DataError
+from cabstand.errors import ConfigError, DataError
 from cabstand.io import points, storage
 
 CSV = "Date/Time,Lat,Lon,Base\n2014/4/1 00:11:00,40.769,-73.9549,B02512\n2014/4/1 00:17:00,40.7267,-74.0345,B02512\n"
@@ -80,6 +81,7 @@ def test_zones_stand_at_their_centroids(tmp_path: Path) -> None:
         ("Lat,Lon\n", "no rows"),
         ("Lat,Lon\n,\n", "no row has coordinates"),
         ("Lat,Lon\n1,2\n1,2,3\n", "stray comma"),
+        ("Lat,Lon\n0,0\n0,1\n", "no row has coordinates (coordinates_zero 2)"),
         ("Lat,Lon\n1,2\n1,north\n", "not a number"),
         ("Lat,Lon\n1,2\nnan,3\n", "NaN or infinite in row 1"),
         ("Lat,Lon\n1,2\n1,inf\n", "NaN or infinite in row 1"),
@@ -122,3 +124,109 @@ def test_real_uber_month(shared: Path) -> None:
     assert len(read) == read.n_rows == 65_535
     with pytest.raises(DataError, match="truncated"):
         points.read(str(shared / "data/broken/yellow_tripdata_2024-01.truncated.parquet"))
+
+
+def test_the_coordinates_that_ingest_quarantines_are_put_aside(tmp_path: Path) -> None:
+    lat = [40.7, 0.0, 0.0, 40.7, np.nan, np.inf, 95.0, 40.7, None, 40.8, *[40.75] * 20]
+    lon = [-74.0, 0.0, -74.0, 0.0, -74.0, -74.0, -74.0, 400.0, -74.0, -73.9, *[-73.98] * 20]
+    found = points.read(table(tmp_path / "a.parquet", lat=pa.array(lat), lon=lon))
+    assert found.put_aside == {"location_missing": 1, "coordinates_zero": 3, "coordinates_invalid": 4}
+    assert found.n_without_place == sum(found.put_aside.values()) == found.n_rows - len(found)
+    assert found.row.tolist() == [0, 9, *range(10, 30)]
+
+
+@pytest.mark.parametrize(
+    ("convert", "told"),
+    [
+        ("EPSG:2263", "feet of the New York state plane (EPSG:2263)"),
+        ("EPSG:32118", "metres of the New York state plane (EPSG:32118)"),
+        ("EPSG:32618", "metres of UTM zone 18 (EPSG:32618)"),
+        ("EPSG:3857", "metres of Web Mercator (EPSG:3857)"),
+        (1e6, "micro-degrees"),
+        (1e7, "degrees times ten million"),
+        (np.pi / 180, "radians"),
+        (1, "exchanged columns"),
+    ],
+)
+@pytest.mark.parametrize("exchanged", [False, True])
+@pytest.mark.parametrize("integers", [False, True])
+def test_coordinates_that_are_no_degrees_are_named(
+    tmp_path: Path, convert: str | float, told: str, exchanged: bool, integers: bool
+) -> None:
+    lat, lon = np.linspace(40.6, 40.9, 50), np.linspace(-74.1, -73.7, 50)
+    if isinstance(convert, str):
+        x, y = pyproj.Transformer.from_crs(4326, convert, always_xy=True).transform(lon, lat)
+    else:
+        x, y = lon * convert, lat * convert
+    if exchanged or convert == 1:
+        x, y = y, x
+    if integers and abs(x).min() > 1000:
+        x, y = x.astype(int), y.astype(int)
+    uri = table(tmp_path / "a.parquet", lat=y, lon=x)
+    with pytest.raises(DataError) as caught:
+        points.read(uri)
+    line = str(caught.value)
+    assert f"look like {told}" in line or told in line
+    assert "convert them" in line or "--lat-column" in line
+    assert f"{y.min():,.0f}"[:2] in line
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon", "told"),
+    [
+        (-87.63, 41.88, "exchanged"),  # Chicago
+        (-118.24, 34.05, "exchanged"),  # Los Angeles
+        (139.69, 35.69, "exchanged"),  # Tokyo
+        (41.88e6, -87.63e6, "micro-degrees"),
+        (6_711_000, -14_000, "a projection"),  # London in Web Mercator
+        (95, 20, "beyond 90 degrees in row 0"),
+    ],
+)
+def test_other_places_that_are_no_degrees(tmp_path: Path, lat: float, lon: float, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        points.read(table(tmp_path / "a.parquet", lat=[lat] * 5, lon=[lon] * 5))
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(35.69, 139.69), (51.5, -0.12), (-33.9, 151.2), (1.0, 2.0), (40.7, 286.0)])
+def test_places_anywhere_else_are_taken_as_they_are(tmp_path: Path, lat: float, lon: float) -> None:
+    assert points.read(table(tmp_path / "a.parquet", lat=[lat], lon=[lon])).latlon.tolist() == [[lat, lon]]
+
+
+@pytest.fixture
+def mixture(tmp_path: Path) -> str:
+    """A folder of one file with coordinates and one with zones, as ingest writes them."""
+    none = pa.nulls(3, pa.float64())
+    zones = pa.array([1, 1, 264], pa.int32())
+    where = tmp_path / "trips"
+    where.mkdir()
+    table(where / "a.parquet", pickup_lat=[40.7, 40.8], pickup_lon=[-74.0, -73.9], pickup_zone=pa.nulls(2, pa.int32()))
+    table(where / "b.parquet", pickup_lat=none, pickup_lon=none, pickup_zone=zones)
+    return str(where)
+
+
+def test_eras_are_never_mixed_in_silence(tmp_path: Path, mixture: str) -> None:
+    zones = table(tmp_path / "zones.parquet", LocationID=[1], lat=[40.1], lon=[-74.1])
+    with pytest.raises(DataError, match=r"mixes eras: 2 rows have coordinates, as in a\.parquet, and 3 .* b\.parquet"):
+        points.read(mixture, zones_uri=zones)
+    found = points.read(mixture, zones_uri=zones, era="coordinates")
+    assert (found.row.tolist(), found.by_zone, found.put_aside) == ([0, 1], False, {"other_era": 3})
+    found = points.read(mixture, zones_uri=zones, era="zones")
+    assert (found.row.tolist(), found.by_zone) == ([2, 3], True)
+    assert found.put_aside == {"other_era": 2, "zone_without_centroid": 1}
+    with pytest.raises(ConfigError, match="--era: unknown era 'zone'"):
+        points.read(mixture, era="zone")
+    one = table(tmp_path / "one.parquet", lat=[40.7, None], lon=[-74.0, None], PULocationID=[None, 4])
+    with pytest.raises(DataError, match="mixes eras"):
+        points.read(one)
+
+
+def test_files_in_other_zones_agree(tmp_path: Path) -> None:
+    evening = np.array(["2015-06-02T22:30"], "M8[us]")
+    table(tmp_path / "a.parquet", t=evening, lat=[40.7], lon=[-74.0])
+    utc = pa.array(evening + np.timedelta64(4, "h")).cast(pa.int64()).cast(pa.timestamp("us", "UTC"))
+    table(tmp_path / "b.parquet", t=utc, lat=[40.7], lon=[-74.0])
+    (tmp_path / "c.parquet").write_text("t,lat,lon\n6/2/2015 10:30 PM,40.7,-74\n")
+    found = points.read(str(tmp_path))
+    assert found.at is not None
+    assert set(found.at) == {evening[0]}
+    assert found.times_converted == {"t": "UTC to America/New_York"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -145,12 +146,26 @@ def _table(**changes: pa.Array) -> pa.Table:
         ({"dropoff_at": pa.nulls(200, pa.timestamp("us"))}, "none of 200 rows"),
         ({"pickup_zone": pa.nulls(200, pa.int32())}, "none of 200 rows"),
         ({"pickup_zone": pa.array(np.full(200, 999, np.int32))}, "none of 200 rows"),
+        ({"pickup_at": pa.array(["2023-01-01"] * 200)}, "column pickup_at holds no times"),
     ],
 )
 def test_trips_without_a_target_are_one_line(changes: dict[str, pa.Array], what: str, tmp_path: Path) -> None:
     pq.write_table(_table(**changes), tmp_path / "t.parquet")
     with pytest.raises(DataError, match=what):
         examples.load([tmp_path / "t.parquet"], {})
+
+
+def test_times_in_utc_are_those_of_new_york(tmp_path: Path) -> None:
+    local = _table()
+    utc = {
+        name: pc.assume_timezone(local[name], "America/New_York").combine_chunks().cast(pa.timestamp("us", "UTC"))
+        for name in ("pickup_at", "dropoff_at")
+    }
+    pq.write_table(local, tmp_path / "local.parquet")
+    pq.write_table(_table(**utc), tmp_path / "utc.parquet")
+    naive, zoned = (examples.load([tmp_path / f"{name}.parquet"], {}) for name in ("local", "utc"))
+    np.testing.assert_array_equal(zoned.columns["pickup_at"], naive.columns["pickup_at"])
+    np.testing.assert_array_equal(zoned.target, naive.target)
 
 
 def test_a_file_that_is_not_parquet(tmp_path: Path) -> None:

@@ -14,18 +14,18 @@ from typing import Annotated
 import typer
 
 from cabstand import __version__
-from cabstand.cli import account, clustering, data, job_log, models, report, service, system
+from cabstand.cli import account, clustering, comparing, data, job_log, models, report, service, system
 from cabstand.errors import CabstandError
 
 # The panels of `cabstand --help`, in this order.
 PANELS = {
-    "Demo and report": report,
-    "Trips": data,
-    "Hotspots": clustering,
-    "Models": models,
-    "Predictions": service,
-    "This installation": system,
-    "The AWS account": account,
+    "Demo and report": [report],
+    "Trips": [data],
+    "Hotspots": [clustering, comparing],
+    "Models": [models],
+    "Predictions": [service],
+    "This installation": [system],
+    "The AWS account": [account],
 }
 
 app = typer.Typer(
@@ -53,10 +53,11 @@ def _options(
     del version  # its callback has already handled it
 
 
-for _panel, _group in PANELS.items():
-    for _command in (*_group.app.registered_commands, *_group.app.registered_groups):
-        _command.rich_help_panel = _panel
-    app.add_typer(_group.app)
+for _panel, _groups in PANELS.items():
+    for _group in _groups:
+        for _command in (*_group.app.registered_commands, *_group.app.registered_groups):
+            _command.rich_help_panel = _panel
+        app.add_typer(_group.app)
 
 
 def main() -> None:

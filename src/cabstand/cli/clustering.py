@@ -1,35 +1,42 @@
-"""Commands that cluster, compare engines, sweep parameters and plan a run."""
+"""Commands that cluster and plan a run, and start its workers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cabstand.cli.common import emit, load_settings
-from cabstand.cli.options import Dropoffs, DryRun, Eps, Input, Lake, MinSamples, SamplingSeed, Track, Weight, Workers
-from cabstand.errors import ConfigError, TaskError
+from cabstand.cli.options import (
+    Dropoffs,
+    DryRun,
+    Eps,
+    Era,
+    Input,
+    Lake,
+    LatColumn,
+    LonColumn,
+    MinSamples,
+    TimeColumn,
+    Track,
+    Weight,
+    Workers,
+    end_of,
+)
+from cabstand.errors import ConfigError
+from cabstand.trips.columns import Named
 
 if TYPE_CHECKING:
-    from cabstand.clustering.columns import End
     from cabstand.jobs import cluster as single
     from cabstand.settings import Settings
 
 Engine = Annotated[str, typer.Option(help="sequential, multicore, dask, sklearn, or auto (the one `plan` recommends).")]
-SweepEngine = Annotated[str, typer.Option(help="sequential, multicore or sklearn.")]
-Engines = Annotated[str, typer.Option(help="Comma-separated: engine, or engine:workers.")]
-Sizes = Annotated[str, typer.Option(help="Comma-separated numbers of points; default: 1/4, 1/2, all.")]
 Scheduler = Annotated[
     str | None, typer.Option(help="Dask: scheduler address, or `ecs` to start worker tasks for this run.")
 ]
 WorkerMemory = Annotated[float | None, typer.Option(min=0.5, help="Dask: memory limit of each worker, in GiB.")]
 Blocks = Annotated[int | None, typer.Option(min=1, help="Dask: number of spatial blocks; default: as memory requires.")]
-MemoryLimit = Annotated[
-    float | None, typer.Option(help="Memory limit per engine in GiB; default: 80 % of free memory.")
-]
-Number = TypeVar("Number", int, float)
 
 app = typer.Typer()
 
@@ -47,6 +54,10 @@ def cluster(
         typer.Option(help="Divide hotspots that spread further (root mean square) into their densest parts."),
     ] = None,
     dropoffs: Dropoffs = False,
+    lat_column: LatColumn = None,
+    lon_column: LonColumn = None,
+    time_column: TimeColumn = None,
+    era: Era = None,
     scheduler: Scheduler = None,
     worker_memory_gib: WorkerMemory = None,
     blocks: Blocks = None,
@@ -60,18 +71,10 @@ def cluster(
     from cabstand.jobs.cluster import Params
 
     params = Params(
-        input=input_uri,
-        eps_m=eps_m,
-        min_samples=min_samples,
-        engine=engine,
-        n_workers=workers,
-        end=_end(dropoffs),
-        weight_column=weight_column,
-        max_spread_m=max_spread_m,
-        out=out,
-        track=track,
-        dry_run=dry_run,
-    )
+        input=input_uri, eps_m=eps_m, min_samples=min_samples, engine=engine, n_workers=workers,
+        end=end_of(dropoffs=dropoffs), named=Named(lat_column, lon_column, time_column), era=era,
+        weight_column=weight_column, max_spread_m=max_spread_m, out=out, track=track, dry_run=dry_run,
+    )  # fmt: skip
     if engine == "auto":
         params, planned_gib = _plan_engine(settings, params)
         worker_memory_gib = planned_gib if worker_memory_gib is None else worker_memory_gib
@@ -82,7 +85,15 @@ def _plan_engine(settings: Settings, params: single.Params) -> tuple[single.Para
     """Return the parameters with the engine that `plan` picks, and the memory of each worker in GiB."""
     from cabstand.jobs import plan
 
-    question = plan.Params(params.input, params.eps_m, params.min_samples, n_workers=params.n_workers, end=params.end)
+    question = plan.Params(
+        params.input,
+        params.eps_m,
+        params.min_samples,
+        n_workers=params.n_workers,
+        end=params.end,
+        named=params.named,
+        era=params.era,
+    )
     best = plan.choose(settings, question)
     worker_memory_gib = None if best.worker_mb is None else best.worker_mb / 1024
     return replace(params, engine=best.engine, n_workers=best.n_workers), worker_memory_gib
@@ -114,96 +125,14 @@ def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) 
         min_samples=params.min_samples,
         n_workers=engines.named("multicore").workers(int(count) if count else params.n_workers),
         end=params.end,
+        named=params.named,
+        era=params.era,
         out=params.out,
         track=params.track,
         dry_run=params.dry_run,
         **dask_options,
     )
     return distributed.run(settings, distributed_params)
-
-
-@app.command()
-def compare(
-    input_uri: Input,
-    engines: Engines = "sequential,multicore,sklearn",
-    sizes: Sizes = "",
-    repeats: Annotated[int, typer.Option(help="Trials per engine and size.")] = 5,
-    eps_m: Eps = 50.0,
-    min_samples: MinSamples = 20,
-    workers: Workers = None,
-    weight_column: Weight = None,
-    dropoffs: Dropoffs = False,
-    memory_gib: MemoryLimit = None,
-    seed: SamplingSeed = 0,
-    lake: Lake = None,
-    track: Track = True,
-    dry_run: DryRun = False,
-) -> None:
-    """Compare engines on the same points. Reports time, memory, agreement and statistical significance."""
-    settings = load_settings(lake=lake)
-    from cabstand.jobs.compare import Params, run
-
-    params = Params(
-        input=input_uri,
-        engines=engines.split(","),
-        sizes=_numbers(sizes, int, "--sizes"),
-        repeats=repeats,
-        eps_m=eps_m,
-        min_samples=min_samples,
-        n_workers=workers,
-        end=_end(dropoffs),
-        weight_column=weight_column,
-        memory_gib=memory_gib,
-        seed=seed,
-        track=track,
-        dry_run=dry_run,
-    )
-    result = run(settings, params)
-    emit(result)
-    if not result.get("agree", True):
-        raise TaskError("the engines do not agree", where=result["report_uri"], hint="see `checks` there")
-
-
-@app.command()
-def sweep(
-    input_uri: Input,
-    eps_m: Annotated[str, typer.Option(help="Comma-separated neighbourhood radii in metres.")] = "25,50,75,100,150,200",
-    min_samples: Annotated[
-        str,
-        typer.Option(help="Comma-separated thresholds for a core point; default: five by number of points."),
-    ] = "",
-    engine: SweepEngine = "multicore",
-    workers: Workers = None,
-    k: Annotated[
-        int | None, typer.Option(help="Neighbour that the k-distance curve measures; default: the best min_samples.")
-    ] = None,
-    sample: Annotated[int, typer.Option(help="Points to sample for silhouette and k-distance.")] = 2000,
-    weight_column: Weight = None,
-    dropoffs: Dropoffs = False,
-    seed: SamplingSeed = 0,
-    lake: Lake = None,
-    track: Track = True,
-    dry_run: DryRun = False,
-) -> None:
-    """Try every pair of eps and min_samples. Recommends the best pair whose clusters do not chain together."""
-    settings = load_settings(lake=lake)
-    from cabstand.jobs.sweep import Params, run
-
-    params = Params(
-        input=input_uri,
-        eps_m=_numbers(eps_m, float, "--eps-m"),
-        min_samples=_numbers(min_samples, int, "--min-samples") or None,
-        engine=engine,
-        n_workers=workers,
-        k=k,
-        sample=sample,
-        end=_end(dropoffs),
-        weight_column=weight_column,
-        seed=seed,
-        track=track,
-        dry_run=dry_run,
-    )
-    emit(run(settings, params))
 
 
 @app.command()
@@ -216,13 +145,21 @@ def plan(
     ] = None,
     workers: Workers = None,
     dropoffs: Dropoffs = False,
+    lat_column: LatColumn = None,
+    lon_column: LonColumn = None,
+    time_column: TimeColumn = None,
+    era: Era = None,
     lake: Lake = None,
 ) -> None:
     """Predict the time and memory of each engine. Recommends an engine, workers and a task size."""
     settings = load_settings(lake=lake)
     from cabstand.jobs.plan import Params, run
 
-    emit(run(settings, Params(input_uri, eps_m, min_samples, memory_gib, workers, _end(dropoffs))))
+    params = Params(
+        input=input_uri, eps_m=eps_m, min_samples=min_samples, memory_gib=memory_gib, n_workers=workers,
+        end=end_of(dropoffs=dropoffs), named=Named(lat_column, lon_column, time_column), era=era,
+    )  # fmt: skip
+    emit(run(settings, params))
 
 
 @app.command()
@@ -234,14 +171,3 @@ def dask_worker(
     from cabstand.jobs import dask_worker as job
 
     emit(job.run(load_settings(), job.Params(n_workers, memory_limit)))
-
-
-def _end(dropoffs: bool) -> End:
-    return "dropoff" if dropoffs else "pickup"
-
-
-def _numbers(text: str, kind: Callable[[str], Number], option: str) -> list[Number]:
-    try:
-        return [kind(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise ConfigError(f"expected comma-separated numbers, got {text!r}", where=option) from None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cabstand.cli.common import emit, load_settings
-from cabstand.cli.options import DryRun, Lake
+from cabstand.cli.options import DryRun, Lake, LatColumn, LonColumn, TimeColumn
 
 app = typer.Typer()
 
@@ -17,15 +17,23 @@ def ingest(
     dataset: Annotated[str, typer.Option(help="yellow, green or uber.")],
     month: Annotated[str, typer.Option(help="Month as YYYY-MM.")],
     source: Annotated[str, typer.Option(help="Path, s3:// or https:// address; default: the TLC's file.")] = "",
+    lat_column: LatColumn = None,
+    lon_column: LonColumn = None,
+    time_column: TimeColumn = None,
     lake: Lake = None,
     dry_run: DryRun = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Download and ingest again even if already done.")] = False,
 ) -> None:
     """Ingest one month of trips into the lake. Bad rows go to a quarantine file with the reason."""
     from cabstand.jobs import ingest as job
+    from cabstand.trips.columns import Named
 
     settings = load_settings(lake=lake)
-    emit(job.run(settings, job.Params(dataset, month, source, dry_run, refresh)))
+    emit(
+        job.run(
+            settings, job.Params(dataset, month, source, dry_run, refresh, Named(lat_column, lon_column, time_column))
+        )
+    )
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,12 +16,19 @@ SamplingSeed = Annotated[int, typer.Option(help="Random seed for sampling.")]
 
 # Clustering
 Input = Annotated[
-    str, typer.Option("--input", help="URI, glob or folder of ingested trips, or of Parquet or CSV with lat and lon.")
+    str,
+    typer.Option("--input", help="URI, glob or folder of ingested trips, or of (Geo)Parquet, CSV or GeoJSON points."),
 ]
 Eps = Annotated[float, typer.Option(help="Neighbourhood radius in metres.")]
 MinSamples = Annotated[int, typer.Option(help="Points (or total weight) that make a core point.")]
 Workers = Annotated[int | None, typer.Option(help="Number of threads or processes; default: one per core.")]
 Dropoffs = Annotated[bool, typer.Option("--dropoffs/--pickups", help="Which end of the trips to use.")]
+LatColumn = Annotated[str | None, typer.Option(help="Column of latitudes, if by another name than the known ones.")]
+LonColumn = Annotated[str | None, typer.Option(help="Column of longitudes, likewise.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of times, likewise.")]
+Era = Annotated[
+    str | None, typer.Option(help="For input that mixes them: trips with coordinates, or with zones alone.")
+]
 Weight = Annotated[str | None, typer.Option(help="Column of point weights.")]
 
 # Models
@@ -37,3 +44,8 @@ Newest = Annotated[
 Fetch = Annotated[
     bool, typer.Option("--fetch/--no-fetch", help="Without --month: ingest newer months that are published.")
 ]
+
+
+def end_of(*, dropoffs: bool) -> Literal["pickup", "dropoff"]:
+    """Return which end of the trips `Dropoffs` chooses."""
+    return "dropoff" if dropoffs else "pickup"

@@ -87,7 +87,7 @@ class GeoDBSCAN(MetadataConsumer):
         ----------
         X : array_like or table, shape (n, 2)
             Latitude and longitude in degrees, or x and y in metres: an array, a list, or a table of pandas, polars or
-            pyarrow. A table of degrees whose column names put longitude first is refused.
+            pyarrow, not with longitude first by its names; or a GeoDataFrame, which is converted from its CRS.
         y : None
             Ignored; present for scikit-learn's API.
         sample_weight : array_like, shape (n,), or float, optional
@@ -107,7 +107,7 @@ class GeoDBSCAN(MetadataConsumer):
         """
         names = column_names(X)
         check_names(names, self.metric)
-        points = read_only(as_points(X))
+        points = read_only(as_points(X, self.metric))
         weight = as_weight(sample_weight, len(points))
         try:
             n_threads = _threads(self.n_jobs)
@@ -164,7 +164,7 @@ class GeoDBSCAN(MetadataConsumer):
             raise _not_fitted(self)
         eps_m, metric = self._fitted_with
         check_names(column_names(X), metric, getattr(self, "feature_names_in_", None))
-        points = as_finite_points(X)
+        points = as_finite_points(X, metric)
         if not self._index:
             clusters = self.labels_[self.core_sample_indices_]
             self._index.append(CoreIndex.build(self.components_, clusters, eps_m, metric=metric))

@@ -1,4 +1,4 @@
-"""Read the inputs of the estimator: arrays, lists, and tables of pandas, polars and pyarrow."""
+"""Read the inputs of the estimator: arrays, lists, and tables of pandas, polars, pyarrow and geopandas."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering.columns import is_longitude_first
+from cabstand.clustering.geometries import from_geometries, has_geometries
 
 
-def as_points(x: Any) -> NDArray[Any]:
+def as_points(x: Any, metric: object = "haversine") -> NDArray[Any]:
     """Read points from anything that NumPy can read or a table: float32 or float64, shape (n, 2), n at least 1.
 
-    TypeError if they are a sparse matrix, ValueError if they are not two columns of numbers.
+    TypeError if they are a sparse matrix, ValueError if they are not two columns of numbers. A table of geometries is
+    read as the `metric` needs it.
     """
-    points = _as_columns(x)
+    points = from_geometries(x, metric) if has_geometries(x) else _as_columns(x)
     if not len(points):
         raise ValueError(f"Found array with 0 sample(s) (shape={points.shape}) while a minimum of 1 is required.")
     return points
 
 
-def as_finite_points(x: Any) -> NDArray[Any]:
+def as_finite_points(x: Any, metric: object = "haversine") -> NDArray[Any]:
     """Read points that must be finite; there may be none. See :func:`as_points`."""
-    points = np.empty((0, 2)) if isinstance(x, (list, tuple)) and not x else _as_columns(x)
+    if has_geometries(x):
+        points = from_geometries(x, metric)
+    else:
+        points = np.empty((0, 2)) if isinstance(x, (list, tuple)) and not x else _as_columns(x)
     finite = np.isfinite(points).all(axis=1)
     if not finite.all():
         raise ValueError(f"row {int(np.argmin(finite))}: a coordinate is NaN or infinite")
@@ -65,7 +70,9 @@ def _check_shape(array: NDArray[Any]) -> None:
 
 
 def column_names(x: Any) -> NDArray[np.object_] | None:
-    """Return the column names of a table; None for arrays, and where names are not all strings."""
+    """Return the column names of a table; None for arrays and geometries, and where names are not all strings."""
+    if has_geometries(x):
+        return None
     names = getattr(x, "column_names", None)  # pyarrow
     if names is None:
         names = getattr(x, "columns", None)  # pandas, polars

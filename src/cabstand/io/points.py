@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cabstand.clustering.columns import End, choose
+from cabstand.clustering.columns import End
 from cabstand.clustering.marks import Marks, marks
-from cabstand.errors import DataError
-from cabstand.io import provenance, storage, synthetic, tables
+from cabstand.errors import ConfigError, DataError
+from cabstand.io import point_files, provenance, storage, synthetic, tables
+from cabstand.io.point_files import PointFile, Rows
+from cabstand.trips import places
+from cabstand.trips.columns import BY_ALIAS, Named
+from cabstand.trips.eras import COORDINATES, ZONES
+from cabstand.trips.places import MISSING, Tally
+from cabstand.trips.raw import reading
+from cabstand.trips.times import merge_zones, shown_zones
 from cabstand.trips.zones import Centroids
 
 _log = logging.getLogger(__name__)
 
-
-TIME = pa.timestamp("us")
-_SCHEMA = pa.schema(
-    {"latitude": pa.float64(), "longitude": pa.float64(), "time": TIME, "zone": pa.int32(), "weight": pa.float64()}
-)
+OTHER_ERA, NO_CENTROID = "other_era", "zone_without_centroid"
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,14 @@ class Points:
     weight: NDArray[np.float64] | None  # (n,)
     at: NDArray[np.datetime64] | None  # (n,), local time in microseconds; NaT where unknown
     n_rows: int  # of the input
-    n_without_place: int  # rows of the input without coordinates, which are not among the points
+    n_without_place: int  # rows of the input that are not among the points
     uri: str
     sha256: str  # of the input's file, or of the files' hashes if there are several
     by_zone: bool = False  # the points are centroids of taxi zones
     synthetic: bool = False  # the trips were generated
+    put_aside: dict[str, int] = field(default_factory=dict)  # rows that are not among the points, by reason
+    times_converted: dict[str, str] = field(default_factory=dict)  # columns of times that had a zone
+    crs: str | None = None  # of the file's points, if it has a column of points
 
     @property
     def marks(self) -> Marks:
@@ -52,71 +57,145 @@ class Points:
         """Return the number of points."""
         return len(self.latlon)
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What was put aside or converted, for manifests and results."""
+        return {"put_aside": self.put_aside, "times_converted": self.times_converted, "crs": self.crs}
 
-def read(uri: str, end: End = "pickup", *, weight_column: str | None = None, zones_uri: str | None = None) -> Points:
+
+class Asked(Protocol):
+    """The parameters of a job that say what to read."""
+
+    @property
+    def input(self) -> str: ...  # noqa: D102
+    @property
+    def end(self) -> End: ...  # noqa: D102
+    @property
+    def weight_column(self) -> str | None: ...  # noqa: D102
+    @property
+    def named(self) -> Named: ...  # noqa: D102
+    @property
+    def era(self) -> str | None: ...  # noqa: D102
+
+
+def read_as(asked: Asked, zones_uri: str) -> Points:
+    """Read what a job's parameters ask for; see `read`."""
+    return read(
+        asked.input,
+        asked.end,
+        weight_column=asked.weight_column,
+        zones_uri=zones_uri,
+        named=asked.named,
+        era=asked.era,
+    )
+
+
+def read(
+    uri: str,
+    end: End = "pickup",
+    *,
+    weight_column: str | None = None,
+    zones_uri: str | None = None,
+    named: Named = BY_ALIAS,
+    era: str | None = None,
+) -> Points:
     """Read one end of the trips at a URI, a glob or a folder: canonical, or any table with latitudes and longitudes.
 
     `zones_uri` is the lake's zones.parquet, whose centroids are used for trips that have zones instead of coordinates.
+    Input with trips of both kinds is refused, unless `era` chooses one of them.
     """
-    files = [_read_file(file, end, weight_column) for file in tables.expand(uri)]
-    table = pa.concat_tables([file.table for file in files])
-    by_zone = table.column("latitude").null_count == len(table) and table.column("zone").null_count < len(table)
-    if by_zone:
-        table = _locate_zones(table, zones_uri, uri)
-        _log.warning("%s: the trips name zones only: each point is a zone's centroid, not a place of pickup", uri)
-    has_coordinates = pc.and_(pc.is_valid(table.column("latitude")), pc.is_valid(table.column("longitude")))
-    row = np.flatnonzero(has_coordinates).astype(np.int64)
-    if len(row) == 0:
-        raise DataError("no row has coordinates" if len(table) else "no rows", where=uri)
-    n_rows, n_without = len(table), len(table) - len(row)
-    if n_without:
-        _log.warning("%d of %d rows have no coordinates and are left out", n_without, n_rows)
-        table = table.filter(has_coordinates)
-    latlon = np.column_stack([table.column("latitude"), table.column("longitude")])
-    check_latlon(latlon, row, uri)
-    hashes = [file.sha256 for file in files]
-    sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
-    made = any(file.synthetic for file in files)
-    weight = _weight(table, uri) if weight_column else None
-    return Points(latlon, row, weight, _times(table), n_rows, n_without, uri, sha256, by_zone, made)
+    files, hashes = [], []
+    for file in tables.expand(uri):
+        with storage.fetched(file) as path:
+            files.append(point_files.read(path, file, end, weight_column, named))
+            hashes.append(provenance.sha256_file(path))
+    tally = places.add_up([file.tally for file in files])
+    with reading(uri):
+        tally.check()
+        by_zone = is_by_zone({file.uri: (len(file.located), len(file.zoned)) for file in files}, era)
+    rows, aside = _choose(files, tally, zones_uri, uri, by_zone=by_zone)
+    if not len(rows):
+        raise DataError(_why_none(tally), where=uri)
+    points = Points(
+        latlon=rows.where,
+        row=rows.row,
+        weight=_weight(rows, uri) if weight_column else None,
+        at=None if rows.at is None or np.isnat(rows.at).all() else rows.at,
+        n_rows=tally.n_rows,
+        n_without_place=tally.n_rows - len(rows),
+        uri=uri,
+        sha256=hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest(),
+        by_zone=by_zone,
+        synthetic=any(synthetic.of_schema(file.schema) for file in files),
+        put_aside=aside,
+        times_converted=shown_zones(merge_zones(file.zones for file in files)),
+        crs=next((file.crs for file in files if file.crs), None),
+    )
+    _log_what_changed(points, files)
+    return points
 
 
-class _File(NamedTuple):
-    """What was read from one file: a table of `_SCHEMA`, the file's hash, and whether its trips were generated."""
-
-    table: pa.Table
-    sha256: str
-    synthetic: bool
+def parameters(named: Named, era: str | None) -> dict[str, str]:
+    """Return what the user said of the input, for a run key; nothing where nothing was said."""
+    return named.parameters | ({} if era is None else {"era": era})
 
 
-def _read_file(uri: str, end: End, weight: str | None) -> _File:
-    with storage.fetched(uri) as path:
-        table = tables.read(path, uri, lambda names: choose(names, end, weight=weight, where=uri).named)
-        sha256 = provenance.sha256_file(path)
-    columns = choose(table.column_names, end, weight=weight, where=uri)
-    arrays = [_cast(table, getattr(columns, field.name), field.type, uri) for field in _SCHEMA]
-    return _File(pa.Table.from_arrays(arrays, schema=_SCHEMA), sha256, synthetic.of_schema(table.schema))
+def reading_of(source: dict[str, Any]) -> dict[str, Any]:
+    """Return `Points.reading` from what a manifest says of the source; older ones lack it."""
+    empty: dict[str, Any] = {"put_aside": {}, "times_converted": {}, "crs": None}
+    return {name: source.get(name, value) for name, value in empty.items()}
 
 
-def understood_time(name: str | None, schema: pa.Schema, uri: str) -> str | None:
-    """Return the name of the column of times; None, with a warning, if it holds something else."""
-    if name is None or pa.types.is_timestamp(schema.field(name).type):
-        return name
-    _log.warning("%s: unrecognised time format in %s; hourly shares are omitted", uri, name)
-    return None
+def is_by_zone(counts: dict[str, tuple[int, int]], era: str | None) -> bool:
+    """Return whether to place trips by their zones.
+
+    `counts` has the numbers of rows with coordinates and of those with a zone alone, of each file. If both occur, a
+    DataError asks for the `era`; ConfigError if that is unknown.
+    """
+    if era not in {None, COORDINATES, ZONES}:
+        raise ConfigError(f"unknown era {str(era)[:40]!r}", where="--era", hint=f"{COORDINATES} or {ZONES}")
+    n_located, n_zoned = (sum(column) for column in zip(*counts.values(), strict=True))
+    if era is not None:
+        return bool(era == ZONES)
+    if n_located and n_zoned:
+        located, zoned = (next(uri for uri, pair in counts.items() if pair[which]) for which in (0, 1))
+        raise DataError(
+            f"mixes eras: {n_located:,} rows have coordinates, as in {_name(located)}, and {n_zoned:,} have only a"
+            f" zone, as in {_name(zoned)}",
+            hint=f"--era {COORDINATES} or --era {ZONES} chooses one",
+        )
+    return bool(n_zoned > 0)
 
 
-def _cast(table: pa.Table, name: str | None, kind: pa.DataType, uri: str) -> pa.Array | pa.ChunkedArray:
-    if name is None or (kind == TIME and understood_time(name, table.schema, uri) is None):
-        return pa.nulls(len(table), kind)
-    try:
-        return table.column(name).cast(kind, safe=False)
-    except pa.ArrowException as error:
-        raise DataError(f"column {name} is not a number: {str(error).splitlines()[0][:200]}", where=uri) from error
+def _name(uri: str) -> str:
+    return uri.rsplit("/", 1)[-1]
 
 
-def _locate_zones(table: pa.Table, zones_uri: str | None, uri: str) -> pa.Table:
-    """Give each trip the coordinates of its zone's centroid."""
+def _choose(
+    files: Sequence[PointFile], tally: Tally, zones_uri: str | None, uri: str, *, by_zone: bool
+) -> tuple[Rows, dict[str, int]]:
+    """Return the rows that are points, with coordinates, and how many are put aside for each reason."""
+    n_zoned, aside = sum(len(file.zoned) for file in files), dict(tally.put_aside)
+    chosen = []
+    first = 0
+    for file in files:
+        part = file.zoned if by_zone else file.located
+        chosen.append(replace(part, row=part.row + first))
+        first += file.tally.n_rows
+    rows = point_files.join(chosen)
+    aside[MISSING] = aside.get(MISSING, 0) - n_zoned
+    if not by_zone:
+        aside[OTHER_ERA] = n_zoned
+        return rows, {reason: count for reason, count in aside.items() if count}
+    latlon = _centroids(rows.where, zones_uri, uri)
+    known = np.isfinite(latlon).all(axis=1)
+    aside |= {OTHER_ERA: sum(len(file.located) for file in files), NO_CENTROID: int((~known).sum())}
+    at, weight = None if rows.at is None else rows.at[known], None if rows.weight is None else rows.weight[known]
+    return Rows(rows.row[known], latlon[known], at, weight), {reason: count for reason, count in aside.items() if count}
+
+
+def _centroids(zone: NDArray[Any], zones_uri: str | None, uri: str) -> NDArray[np.float64]:
+    """Return the coordinates (n, 2) of the zones' centroids, NaN for a zone without one."""
     if zones_uri is None or not storage.exists(zones_uri):
         raise DataError(
             "the trips have zones instead of coordinates, and the lake has no zones",
@@ -124,36 +203,37 @@ def _locate_zones(table: pa.Table, zones_uri: str | None, uri: str) -> pa.Table:
             hint="run `cabstand zones`, or ingest with zones",
         )
     with storage.fetched(zones_uri) as path:
-        centroids = Centroids(pq.read_table(path))
-    latlon = centroids.locate(table.column("zone").fill_null(-1).to_numpy())
-    for axis, column in enumerate(("latitude", "longitude")):
-        values = pa.array(latlon[:, axis], from_pandas=True)  # NaN, for a zone without a centroid, becomes null
-        table = table.set_column(table.schema.get_field_index(column), column, values)
-    return table
+        return Centroids(pq.read_table(path)).locate(zone)
 
 
-def check_latlon(latlon: NDArray[np.float64], row: NDArray[np.int64], uri: str) -> None:
-    """Raise a DataError at the first coordinate (n, 2; degrees) not finite or out of range; it names the `row` (n,)."""
-    for wrong, what in (
-        (~np.isfinite(latlon).all(axis=1), "a coordinate is NaN or infinite"),
-        (np.abs(latlon[:, 0]) > 90, "a latitude is beyond 90 degrees"),
-        (np.abs(latlon[:, 1]) > 360, "a longitude is beyond 360 degrees"),
-    ):
-        if wrong.any():
-            raise DataError(
-                f"{what} in row {row[np.flatnonzero(wrong)[0]]}",
-                where=uri,
-                hint="`cabstand ingest` quarantines such rows",
-            )
+def _why_none(tally: Tally) -> str:
+    if not tally.n_rows:
+        return "no rows"
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in tally.put_aside.items())
+    return f"no row has coordinates ({reasons})"
 
 
-def _weight(table: pa.Table, uri: str) -> NDArray[np.float64]:
-    weight: NDArray[np.float64] = table.column("weight").fill_null(float("nan")).to_numpy()
-    if not np.isfinite(weight).all():
+def _weight(rows: Rows, uri: str) -> NDArray[np.float64]:
+    if rows.weight is None or not np.isfinite(rows.weight).all():
         raise DataError("a weight is missing, NaN or infinite", where=uri)
-    return weight
+    return rows.weight
 
 
-def _times(table: pa.Table) -> NDArray[Any] | None:
-    column = table.column("time")
-    return None if column.null_count == len(column) else column.to_numpy()
+def _log_what_changed(points: Points, files: Sequence[PointFile]) -> None:
+    if points.by_zone:
+        _log.warning(
+            "%s: the trips name zones only: each point is a zone's centroid, not a place of pickup", points.uri
+        )
+    if points.put_aside:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in points.put_aside.items())
+        _log.warning("%d of %d rows are left out: %s", points.n_without_place, points.n_rows, reasons)
+    for file in files:
+        for name, count in file.unknown_times.items():
+            if points.at is None:
+                _log.warning("%s: unrecognised time format in %s; hourly shares are omitted", file.uri, name)
+            else:
+                _log.warning("%s: %d values of %s are no times; they count in no hour", file.uri, count, name)
+    for name, zones in points.times_converted.items():
+        _log.warning("times of %s converted from %s", name, zones)
+    if points.crs not in {None, "OGC:CRS84", "EPSG:4326"}:
+        _log.warning("points converted from %s to latitudes and longitudes", points.crs)

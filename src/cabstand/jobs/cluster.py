@@ -28,6 +28,7 @@ from cabstand.jobs.publishing import chaining as chains
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
+from cabstand.trips.columns import BY_ALIAS, Named
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Params:
     engine: str = "multicore"
     n_workers: int | None = None
     end: End = "pickup"
+    named: Named = BY_ALIAS
+    era: str | None = None
     weight_column: str | None = None
     max_spread_m: float | None = None  # hotspots that spread further are divided into their densest parts
     out: str | None = None
@@ -66,7 +69,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
-        read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+        read = points.read_as(params, zones_uri)
     if read.by_zone and params.max_spread_m is not None:
         raise ConfigError("trips that only have a zone have no densest parts", where="--max-spread-m")
     outlines = zones.outlines(settings.lake_uri)
@@ -157,6 +160,7 @@ def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:
             "n_without_place": read.n_without_place,
             "by_zone": read.by_zone,
             "synthetic": read.synthetic,
+            **read.reading,
         },
         "n_points": len(read),
         "n_clusters": clustering.n_clusters,

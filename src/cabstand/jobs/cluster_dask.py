@@ -27,6 +27,8 @@ from cabstand.jobs.publishing import chaining as chains
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
+from cabstand.trips.columns import BY_ALIAS, Named
+from cabstand.trips.eras import COORDINATES
 
 GIB = 1 << 30
 
@@ -44,6 +46,8 @@ class Params:
     min_samples: int = 20
     n_workers: int = 2
     end: End = "pickup"
+    named: Named = BY_ALIAS
+    era: str | None = None
     out: str | None = None
     track: bool = True
     dry_run: bool = False
@@ -77,12 +81,18 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 def _plan(settings: Settings, params: Params) -> driver.Plan:
     if params.n_blocks is not None and params.n_blocks < 1:
         raise ConfigError(f"blocks must be 1 or more, not {params.n_blocks}", where="blocks")
+    if params.era not in {None, COORDINATES}:
+        raise ConfigError(
+            f"the dask engine reads no trips of era {params.era}", where="--era", hint="use --engine multicore"
+        )
     density = Density(params.eps_m, params.min_samples)
     engines.check(params.eps_m, params.min_samples)  # before a worker starts
     scheduler = params.scheduler or settings.dask_scheduler or None
     return driver.Plan(
         density=density,
         end=params.end,
+        named=params.named,
+        era=params.era,
         n_workers=params.n_workers,
         scheduler=scheduler,
         fleet=_fleet(settings) if scheduler == "ecs" else None,
@@ -127,6 +137,7 @@ def _facts(outcome: Outcome, usage: Usage, source: Source) -> dict[str, Any]:
             "n_without_place": outcome.n_rows - outcome.n_points,
             "by_zone": False,
             "synthetic": outcome.synthetic,
+            **outcome.reading,
         },
         "n_points": outcome.n_points,
         "n_clusters": len(outcome.hotspots),

@@ -21,6 +21,7 @@ from cabstand.jobs.comparing.summary import GIB, Case
 from cabstand.jobs.publishing import table
 from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
 from cabstand.settings import Settings
+from cabstand.trips.columns import BY_ALIAS, Named
 
 REPORT = "comparison.json"
 KIND = Kind("compare", "comparison", "comparisons", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
@@ -38,6 +39,8 @@ class Params:
     min_samples: int = 20
     n_workers: int | None = None
     end: End = "pickup"
+    named: Named = BY_ALIAS
+    era: str | None = None
     weight_column: str | None = None
     memory_gib: float | None = None  # an engine that is predicted to need more is refused
     seed: int = 0
@@ -52,7 +55,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
-        read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+        read = points.read_as(params, zones_uri)
     sizes = _sizes(params.sizes, len(read))
     budget = int((params.memory_gib or settings.compare_memory_gib) * GIB) or int(free_bytes() * 0.8)
     parameters = _parameters(settings, params, chosen, sizes)
@@ -101,6 +104,7 @@ def _parameters(settings: Settings, params: Params, chosen: list[tuple[str, int]
         "end": params.end,
         "weight_column": params.weight_column,
         "seed": params.seed,
+        **points.parameters(params.named, params.era),
         "memory_gib": params.memory_gib or settings.compare_memory_gib,
         "score_weights": {
             "wall_s": settings.score_weight_wall,
@@ -126,6 +130,7 @@ def _report(read: Points, cases: list[Case], checks: list[dict[str, Any]], weigh
             "n_points": len(read),
             "synthetic": read.synthetic,
             "by_zone": read.by_zone,
+            **read.reading,
         },
         "baseline": summary.BASELINE if any(one.engine == summary.BASELINE for one in cases) else cases[0].engine,
         "n_cores": n_cores,
@@ -158,6 +163,7 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
     names = ("agree", "baseline", "eps_m", "min_samples", "repeats", "run_id", "run_key", "table")
     return {name: report[name] for name in names} | {
         "synthetic": report["source"]["synthetic"],
+        **points.reading_of(report["source"]),
         "by_zone": report["source"].get("by_zone", False),
         "quality": report["checks"][-1]["quality"],
         "report_uri": storage.join(uri, REPORT),

@@ -17,15 +17,18 @@ from cabstand.io import download, lake, provenance, sources, synthetic
 from cabstand.settings import Settings
 from cabstand.trips import eras, readers
 from cabstand.trips.clean import Contract, TripBounds
+from cabstand.trips.columns import BY_ALIAS, Named
 from cabstand.trips.quarantine import Balance, write_month
 from cabstand.trips.raw import Limits
 from cabstand.trips.schema import SCHEMA_VERSION
 
 logger = logging.getLogger(__name__)
 
+READER = "2"  # of run keys: raised whenever the same file is read to other trips
+
 RESULT = (
     "dataset", "month", "source", "sha256", "era", "rows_in", "rows_out", "rows_quarantined", "quarantined_by_reason",
-    "columns_unknown", "synthetic",
+    "columns_unknown", "times_converted", "crs", "synthetic",
 )  # fmt: skip
 
 
@@ -38,6 +41,7 @@ class Params:
     source: str = ""
     dry_run: bool = False
     refresh: bool = False
+    named: Named = BY_ALIAS
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
@@ -53,12 +57,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         shown = download.public(uri) if sources.is_web(uri) else uri
         return {"dry_run": True, "dataset": params.dataset, "month": params.month, "source": shown} | month.addresses
     with sources.local_copy(settings, uri, refresh=params.refresh) as copy:
-        key = run_key(copy.sha256, dataset=params.dataset, month=params.month)
+        key = run_key(copy.sha256, dataset=params.dataset, month=params.month, reader=READER, **params.named.parameters)
         manifest = None if params.refresh else lake.find_manifest(month, key)
         repeated = manifest is not None
         if manifest is None:
             limits = Limits(max_rows=settings.ingest_max_rows)
-            source = readers.open_trips(copy.path, params.dataset, name=copy.name, limits=limits)
+            source = readers.open_trips(copy.path, params.dataset, name=copy.name, limits=limits, named=params.named)
             manifest = lake.publish(month, lambda *paths: (_make(source, copy, params, key, *paths), {}))
     return result(month, manifest) | {"repeated": repeated}
 
@@ -111,6 +115,8 @@ def _make(
             facts={"run_key": key, "dataset": params.dataset, "month": params.month},
             advance=advance,
         )
+    for name, zones in source.times_converted.items():
+        logger.warning("%s: times of %s converted from %s", copy.name, name, zones)
     return manifest_of(
         balance,
         key,
@@ -122,5 +128,7 @@ def _make(
         columns=source.era.columns,
         columns_ignored=list(source.era.ignored),
         columns_unknown=list(source.era.unknown),
+        times_converted=source.times_converted,
+        crs=source.crs,
         synthetic=False,
     )

@@ -19,6 +19,8 @@ from cabstand.io import points, synthetic, tables, zones
 from cabstand.io.dask import chunks
 from cabstand.io.usage import free_bytes
 from cabstand.settings import Settings
+from cabstand.trips.columns import BY_ALIAS, Named
+from cabstand.trips.eras import COORDINATES, ZONES
 
 GIB, MIB = 1 << 30, 1 << 20
 N_SAMPLED_CHUNKS = 12  # spread over the input
@@ -39,6 +41,8 @@ class Params:
     memory_gib: float | None = None
     n_workers: int | None = None
     end: End = "pickup"
+    named: Named = BY_ALIAS
+    era: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,22 +113,32 @@ def _workload(settings: Settings, params: Params) -> tuple[Workload, bool]:
     """Sample rows from all over Parquet files with coordinates, or else read the whole input."""
     settings = synthetic.admit(settings, params.input)
     try:
-        sample, n_points = _sample(tables.expand(params.input), params.end)
+        if params.era == ZONES:
+            raise DataError("its points are centroids")
+        sample, n_points = _sample(tables.expand(params.input), params)
         by_files = True
     except DataError:  # CSV, trips without coordinates, or an error that the other reader reports
-        read = points.read(params.input, params.end, zones_uri=zones.table_uri(settings.lake_uri))
+        read = points.read(
+            params.input,
+            params.end,
+            zones_uri=zones.table_uri(settings.lake_uri),
+            named=params.named,
+            era=params.era,
+        )
         step = max(1, len(read) // planner.SAMPLE_POINTS)
         sample, n_points, by_files = read.latlon[::step], len(read), False
     return Workload(sample, n_points, float(params.eps_m), params.min_samples), by_files
 
 
-def _sample(uris: Sequence[str], end: End) -> tuple[NDArray[np.float64], int]:
+def _sample(uris: Sequence[str], params: Params) -> tuple[NDArray[np.float64], int]:
     """Return points of some chunks, and an estimate of the number of all points."""
-    every = chunks.split(uris, end, CHUNK_ROWS)
+    every = chunks.split(uris, params.end, CHUNK_ROWS, params.named, params.era)
     n_sampled = min(N_SAMPLED_CHUNKS, len(every))
     sampled = [every[index] for index in sorted({round(at) for at in np.linspace(0, len(every) - 1, n_sampled)})]
-    sample = np.concatenate([chunks.read(chunk).latlon for chunk in sampled])
-    if not len(sample):
+    rows, findings = zip(*map(chunks.examine, sampled), strict=True)
+    sample, found = np.concatenate([one.latlon for one in rows]), chunks.add_up(findings)
+    found.tally.check()
+    if not len(sample) or (found.n_zoned and params.era != COORDINATES):
         raise DataError("no coordinates in the sample", where=uris[0])
     n_rows, n_read = (sum(chunk.n_rows for chunk in some) for some in (every, sampled))
     return sample, round(n_rows * len(sample) / n_read)

@@ -22,6 +22,7 @@ from cabstand.jobs.publishing import table
 from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
 from cabstand.jobs.sweeping.trials import Trials, k_distance
 from cabstand.settings import Settings
+from cabstand.trips.columns import BY_ALIAS, Named
 
 REPORT = "sweep.json"
 KIND = Kind("sweep", "sweep", "sweeps", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
@@ -43,6 +44,8 @@ class Params:
     k: int | None = 20  # None: the `min_samples` of the best pair
     sample: int = 2000
     end: End = "pickup"
+    named: Named = BY_ALIAS
+    era: str | None = None
     weight_column: str | None = None
     seed: int = 0
     track: bool = True
@@ -56,7 +59,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
-        read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+        read = points.read_as(params, zones_uri)
     counts = params.min_samples if params.min_samples is not None else _counts(read)
     grid = [(eps_m, count) for eps_m in sorted(set(params.eps_m)) for count in sorted(set(counts))]
 
@@ -74,7 +77,9 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         return report
 
     parameters = asdict(params) | {"engine": engine.name, "n_workers": n_workers, "min_samples": counts}
-    parameters = {name: value for name, value in parameters.items() if name not in {"input", "track", "dry_run"}}
+    left_out = {"input", "named", "era", "track", "dry_run"}
+    parameters = {name: value for name, value in parameters.items() if name not in left_out}
+    parameters |= points.parameters(params.named, params.era)
     request = Request(Source(read.uri, read.sha256), parameters, track=params.track, dry_run=params.dry_run)
     return publish_once(settings, KIND, request, compute, _result)
 
@@ -107,6 +112,7 @@ def _report(trials: Trials, rows: list[dict[str, Any]], k: int | None) -> dict[s
             "n_points": len(read),
             "synthetic": read.synthetic,
             "by_zone": read.by_zone,
+            **read.reading,
         },
         "table": rows,
         "k_distance": k_distance(trials, k or (best["min_samples"] if best else MIN_SAMPLES[1]), best),
@@ -129,6 +135,7 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
     return {name: report[name] for name in ("best", "table", "run_id", "run_key")} | {
         "n_points": report["source"]["n_points"],
         "synthetic": report["source"]["synthetic"],
+        **points.reading_of(report["source"]),
         "by_zone": report["source"].get("by_zone", False),
         "suggested_eps_m": report["k_distance"]["suggested_eps_m"],
         "report_uri": storage.join(uri, REPORT),

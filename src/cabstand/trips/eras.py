@@ -1,35 +1,28 @@
-"""Map the source columns of every era the TLC has published to the canonical ones.
-
-Names are compared without case, spaces or punctuation: `Trip_Pickup_DateTime` (2009), `pickup_datetime` (2010-2014),
-`tpep_pickup_datetime` (yellow since 2015), `Lpep_dropoff_datetime` (green 2013) name the same column.
-"""
+"""Map the source columns of every era the TLC has published to the canonical ones, by their names."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cabstand.errors import DataError
+from cabstand.trips.columns import ALIASES, BY_ALIAS, DROPOFF, PICKUP, Named, find, is_surplus, match, plain, shown
 
 DATASETS = ("yellow", "green", "uber")
 
 COORDINATES = "coordinates"
 ZONES = "zones"
 
-_ALIASES: dict[str, tuple[str, ...]] = {
-    "pickup_at": ("tpeppickupdatetime", "lpeppickupdatetime", "trippickupdatetime", "pickupdatetime", "datetime"),
-    "dropoff_at": ("tpepdropoffdatetime", "lpepdropoffdatetime", "tripdropoffdatetime", "dropoffdatetime"),
-    "pickup_zone": ("pulocationid",),
-    "dropoff_zone": ("dolocationid",),
-    "pickup_lat": ("pickuplatitude", "startlat", "lat"),
-    "pickup_lon": ("pickuplongitude", "startlon", "lon"),
-    "dropoff_lat": ("dropofflatitude", "endlat"),
-    "dropoff_lon": ("dropofflongitude", "endlon"),
-    "distance_km": ("tripdistance",),
+_AMOUNTS: dict[str, tuple[str, ...]] = {
+    "distance_km": ("tripdistance", "tripmiles"),
     "passengers": ("passengercount",),
     "fare_usd": ("fareamount", "fareamt"),
     "total_usd": ("totalamount", "totalamt"),
+}
+# What only one data set's files have ever had.
+_MARKS = {
+    "yellow": ("tpeppickupdatetime", "tpepdropoffdatetime", "trippickupdatetime", "tripdropoffdatetime", "airportfee"),
+    "green": ("lpeppickupdatetime", "lpepdropoffdatetime", "ehailfee", "triptype"),
 }
 
 # Documented columns that the canonical schema has no use for; any other column is reported as unknown.
@@ -68,61 +61,48 @@ class Era:
     unknown: tuple[str, ...]  # source columns that are left out because no era has them
 
 
-def detect(names: Sequence[str], dataset: str) -> Era:
-    """Return the era of a file of one of `DATASETS` from its column names."""
-    found = _match(names)
-    era = _era_of(found)
+def detect(names: Sequence[str], dataset: str, named: Named = BY_ALIAS) -> Era:
+    """Return the era of a file of one of `DATASETS` from its column names; `named` ones are those of the pickup."""
+    _check_dataset(names, dataset)
+    found = find(names, PICKUP, named) | find(names, DROPOFF) | match(names, _AMOUNTS)
+    era = _era_of(found, names)
     needed = needed_columns(dataset, era)
     missing = [_OFFICIAL[name] for name in needed if name not in found]
     if missing:
         raise DataError(f"missing column: {'; '.join(missing)}", hint=f"is this a {dataset} file?")
     wanted = set(needed) | {"passengers", "fare_usd", "total_usd"}
-    columns = {name: found[name] for name in _ALIASES if name in found and name in wanted}
+    columns = {name: found[name] for name in (*ALIASES, *_AMOUNTS) if name in found and name in wanted}
     left = [name for name in names if name not in columns.values()]
-    known = _KNOWN_EXTRA | {alias for aliases in _ALIASES.values() for alias in aliases}
+    known = _KNOWN_EXTRA | {alias for aliases in (*ALIASES.values(), *_AMOUNTS.values()) for alias in aliases}
     return Era(
         name=era,
         columns=columns,
         needed=needed,
-        ignored=tuple(name for name in left if _plain(name) in known),
-        unknown=tuple(name for name in left if _plain(name) not in known and not is_surplus(name)),
+        ignored=tuple(name for name in left if plain(name) in known),
+        unknown=tuple(name for name in left if plain(name) not in known and not is_surplus(name)),
     )
 
 
-def surplus(index: int) -> str:
-    """Return the name of a column that the rows have and the header has not, from a stray comma at the end."""
-    return f"(unnamed {index})"
+def _check_dataset(names: Sequence[str], dataset: str) -> None:
+    """Refuse a file whose columns say that it is of another data set."""
+    present = {plain(name): name for name in names}
+    marks = {one: [present[mark] for mark in marks if mark in present] for one, marks in _MARKS.items()}
+    (found, others) = (marks.get(dataset, []), {one: seen for one, seen in marks.items() if one != dataset and seen})
+    if others and not found:
+        other, seen = next(iter(others.items()))
+        raise DataError(f"holds {other} trips, as its column {seen[0]} tells", hint=f"use --dataset {other}")
 
 
-def is_surplus(name: str) -> bool:
-    """Return whether `name` was made by `surplus`."""
-    return name.startswith("(unnamed ")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _match(names: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for canonical, aliases in _ALIASES.items():
-        matches = [name for name in names if _plain(name) in aliases]
-        if len(matches) > 1:
-            raise DataError(f"column for {canonical} occurs more than once: {', '.join(matches)}")
-        if matches:
-            found[canonical] = matches[0]
-    return found
-
-
-def _era_of(found: dict[str, str]) -> str:
+def _era_of(found: dict[str, str], names: Sequence[str]) -> str:
     # Any coordinate column makes it the coordinate era; `detect` then names the coordinates that are missing.
     if any(name in found for name in _LOCATIONS[COORDINATES]):
         return COORDINATES
     if any(name in found for name in _LOCATIONS[ZONES]):
         return ZONES
     raise DataError(
-        "missing column: neither pickup_latitude and pickup_longitude nor PULocationID",
-        hint="is this a file of trip records?",
+        "missing column: neither pickup_latitude and pickup_longitude nor PULocationID"
+        f" among the columns {shown(names)}",
+        hint="is this a file of trip records? --lat-column and --lon-column name others",
     )
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cabstand.errors import DataError, TaskError
-from cabstand.trips.clean import Contract, classify, names_of
+from cabstand.trips.clean import REASONS, Contract, classify, names_of
 from cabstand.trips.duplicates import Seen
+from cabstand.trips.ranges import extent, looks_like
 from cabstand.trips.readers import BATCH_ROWS, Batch
 from cabstand.trips.schema import QUARANTINE, TRIPS
 
@@ -131,4 +133,23 @@ def _check(balance: Balance, trips_path: Path, quarantine_path: Path) -> None:
         )
     if out == 0:
         reasons = ", ".join(f"{name} {count:,}" for name, count in balance.by_reason.most_common(3))
-        raise DataError(f"every one of {balance.rows_in:,} rows was refused ({reasons})", hint="is it the right month?")
+        what = f"every one of {balance.rows_in:,} rows was refused ({reasons})"
+        raise DataError(what, hint=_why(balance.by_reason, quarantine_path))
+
+
+def _why(by_reason: Counter[str], quarantine_path: Path) -> str:
+    """Return what most of the quarantined rows suggest."""
+    reason = by_reason.most_common(1)[0][0] if by_reason else ""
+    with pq.ParquetFile(quarantine_path) as file:
+        rows = next(file.iter_batches(batch_size=BATCH_ROWS), None)
+    if rows is not None and reason == "stray_date":
+        times = pc.min_max(rows["pickup_at"]).as_py()
+        return f"is it the right month? pickups are of {times['min']:%Y-%m-%d} to {times['max']:%Y-%m-%d}"
+    if rows is not None and reason.startswith("coordinates_"):
+        latlon = np.column_stack([rows[f"pickup_{axis}"].fill_null(np.nan) for axis in ("lat", "lon")])
+        latlon = latlon[np.isfinite(latlon).all(axis=1) & (latlon != 0).all(axis=1)]
+        likely = looks_like(latlon)
+        if likely is not None:
+            return f"{extent(latlon)} look like {likely.what}: {likely.hint}"
+        return f"are they trips in New York? {extent(latlon)}" if len(latlon) else "its coordinates are zero"
+    return f"{reason}: {REASONS[reason]}" if reason in REASONS else "it holds no rows"

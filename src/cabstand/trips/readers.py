@@ -6,19 +6,19 @@ Memory is bounded by the batch, not by the file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cabstand.errors import DataError
 from cabstand.trips import eras
+from cabstand.trips.columns import BY_ALIAS, Named
 from cabstand.trips.convert import to_canonical
-from cabstand.trips.raw import GZIP_MAGIC, PARQUET_MAGIC, Limits, reading
-from cabstand.trips.readers_csv import CsvFile
-from cabstand.trips.readers_parquet import ParquetFile
+from cabstand.trips.files import TableFile
+from cabstand.trips.raw import Limits, reading
+from cabstand.trips.times import shown_zones
 
 BATCH_ROWS = 131_072
 
@@ -43,35 +43,41 @@ class Source:
 
     name: str  # for errors
     era: eras.Era
-    file: CsvFile | ParquetFile
+    file: TableFile
+    _zones: dict[str, set[str]] = field(default_factory=dict)
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
         """Yield the rows in order, about `size` at a time."""
         with reading(self.name):
             for raw in self.file.batches(list(self.era.columns.values()), size):
-                trips, unreadable = to_canonical(raw.columns, self.era, raw.rows)
+                trips, unreadable = to_canonical(raw.columns, self.era.columns, raw.rows, self._zones)
                 yield Batch(trips, unreadable, raw.malformed)
 
+    @property
+    def times_converted(self) -> dict[str, str]:
+        """Columns whose times had a zone in the batches read, each with its zones and the one they are in now."""
+        return shown_zones(self._zones)
 
-def open_trips(path: Path, dataset: str, *, name: str = "", limits: Limits | None = None) -> Source:
-    """Open a Parquet, CSV or gzipped CSV file of trip records; its content, not its name, decides which.
+    @property
+    def crs(self) -> str | None:
+        """The CRS of the points, where the file has a column of points."""
+        return self.file.crs_among(self.era.columns.values())
 
-    `dataset` is one of `eras.DATASETS`, and `name` what errors call the file, by default its path.
+
+def open_trips(
+    path: Path,
+    dataset: str,
+    *,
+    name: str = "",
+    limits: Limits | None = None,
+    named: Named = BY_ALIAS,
+) -> Source:
+    """Open a file of trip records: Parquet, GeoParquet, GeoJSON or CSV, the last two plain or gzipped.
+
+    `dataset` is one of `eras.DATASETS`, `name` what errors call the file, by default its path, and `named` are columns
+    of pickups by other names than the known ones.
     """
     name = name or str(path)
     with reading(name):
-        file = _open(path, limits or Limits())
-        return Source(name, eras.detect(file.names, dataset), file)
-
-
-def _open(path: Path, limits: Limits) -> CsvFile | ParquetFile:
-    with path.open("rb") as handle:
-        head = handle.read(4096)
-    if not head:
-        raise DataError("the file is empty")
-    if head.startswith(PARQUET_MAGIC):
-        return ParquetFile(path, limits)
-    gzipped = head.startswith(GZIP_MAGIC)
-    if not gzipped and b"\0" in head:
-        raise DataError("neither Parquet nor CSV", hint="give a file of trip records as the TLC publishes them")
-    return CsvFile(path, limits, gzipped=gzipped)
+        file = TableFile(path, limits or Limits())
+        return Source(name, eras.detect(file.names, dataset, named), file)

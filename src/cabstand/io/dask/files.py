@@ -17,11 +17,14 @@ from cabstand.io import disk, storage
 def opened(uri: str) -> Iterator[pa.NativeFile]:
     """Open a file for random access while the block runs; Arrow's errors in the block become ours.
 
-    DataError if the file is damaged or of another format, StorageError if it cannot be read.
+    DataError if the file is damaged or of another format, StorageError if it cannot be read. A DataError of the block
+    that names no file names this one.
     """
     try:
         with _source(uri) as source:
             yield source
+    except DataError as error:
+        raise error if error.where else DataError(error.what, where=uri, hint=error.hint) from error
     except pa.ArrowInvalid as error:
         raise DataError(
             "not a Parquet file, or a damaged one", where=uri, hint="--engine dask reads Parquet"

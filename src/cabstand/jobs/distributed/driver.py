@@ -32,15 +32,23 @@ from cabstand.clustering.member_sums import add_up
 from cabstand.errors import DataError
 from cabstand.io import storage
 from cabstand.io.dask import chunks, ecs_workers, work_files, workers
+from cabstand.io.dask.chunks import Findings
 from cabstand.io.dask.phases import PhaseRunner
 from cabstand.io.ecs_tasks import Fleet
+from cabstand.io.points import OTHER_ERA
 from cabstand.jobs.distributed import core_points, tasks
 from cabstand.jobs.distributed.context import Context
 from cabstand.jobs.publishing.hotspots import CORES, INDEX
+from cabstand.trips.columns import BY_ALIAS, Named
+from cabstand.trips.eras import COORDINATES
+from cabstand.trips.places import MISSING
+from cabstand.trips.raw import reading
+from cabstand.trips.times import shown_zones
 
 LABELS = "labels"
 CHUNK_ROWS = 1 << 20
 SAMPLE_POINTS = 200_000
+_ASK = f"--era {COORDINATES} leaves these out; --engine multicore with --era zones takes them alone"
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +63,8 @@ class Plan:
     worker_memory_bytes: int | None = None  # limit of each worker that is started on this machine
     n_blocks: int | None = None  # by default as many as the workers' memory requires
     fleet: Fleet | None = None  # where to start workers as ECS tasks, instead of on this machine
+    named: Named = BY_ALIAS  # columns by other names than the known ones
+    era: str | None = None  # `COORDINATES` leaves trips out that have only a zone
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,7 @@ class Outcome:
     worker_peak_rss_mb: float
     labels_uris: tuple[str, ...]
     synthetic: bool
+    reading: dict[str, Any]  # what was put aside or converted
 
     @property
     def n_noise(self) -> int:
@@ -89,14 +100,14 @@ def run(uris: Sequence[str], folder: str, scratch: str, plan: Plan) -> Outcome:
     are removed afterwards. No file is left half-written, whatever is raised.
     """
     uris = [_absolute(uri) for uri in uris]
-    input_chunks = tuple(chunks.split(uris, plan.end, CHUNK_ROWS))
+    input_chunks = tuple(chunks.split(uris, plan.end, CHUNK_ROWS, plan.named, plan.era))
     with work_files.folder(_absolute(scratch)) as work_folder, _workers(plan, work_folder) as client:
         context = Context(work_folder, input_chunks, plan.density)
         return _cluster(PhaseRunner(client), context, uris, _absolute(folder), plan)
 
 
 def _cluster(runner: PhaseRunner, context: Context, uris: Sequence[str], folder: str, plan: Plan) -> Outcome:
-    survey = _survey(runner, context, uris[0])
+    survey = _survey(runner, context, uris[0], plan.era)
     n_workers, memory = workers.memory_of(runner.client)
     n_blocks = plan.n_blocks or blocks.blocks_needed(survey.n_points, n_workers, memory)
     space = blocks.Blocks.balanced(survey.sample, n_blocks, plan.density.eps_m)
@@ -120,18 +131,37 @@ def _cluster(runner: PhaseRunner, context: Context, uris: Sequence[str], folder:
         worker_peak_rss_mb=runner.peak_rss_mb,
         labels_uris=labels_uris,
         synthetic=any(chunk.synthetic for chunk in context.chunks),
+        reading=_reading(context, survey.findings),
     )
 
 
-def _survey(runner: PhaseRunner, context: Context, where: str) -> tasks.Survey:
+def _survey(runner: PhaseRunner, context: Context, where: str, era: str | None) -> tasks.Survey:
     n_rows = sum(chunk.n_rows for chunk in context.chunks)
     step = max(1, n_rows // SAMPLE_POINTS)
     found = runner.run("survey", tasks.survey, [(chunk, step) for chunk in context.chunks])
     n_points = sum(one.n_points for one in found)
+    findings = chunks.add_up([one.findings for one in found])
+    with reading(where):
+        findings.tally.check()
+    if findings.n_zoned and era != COORDINATES:
+        what = f"{n_points:,} of {n_rows:,} rows have coordinates, {findings.n_zoned:,} have only a zone"
+        raise DataError(what, where=where, hint=_ASK)
     if n_points == 0:
         raise DataError("no row has coordinates" if n_rows else "no rows", where=where)
     sample = np.concatenate([one.sample for one in found])
-    return tasks.Survey(n_points, sum(one.n_timed for one in found), sample)
+    return tasks.Survey(n_points, sum(one.n_timed for one in found), sample, findings)
+
+
+def _reading(context: Context, findings: Findings) -> dict[str, Any]:
+    aside = dict(findings.tally.put_aside)
+    if findings.n_zoned:
+        aside |= {MISSING: aside[MISSING] - findings.n_zoned, OTHER_ERA: findings.n_zoned}
+    crs = (one.crs_name for chunk in context.chunks for one in chunk.geometries if chunk.reads(one))
+    return {
+        "put_aside": {reason: count for reason, count in aside.items() if count},
+        "times_converted": shown_zones(findings.zones),
+        "crs": next(crs, None),
+    }
 
 
 def _write_labels(

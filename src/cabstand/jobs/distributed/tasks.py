@@ -24,7 +24,7 @@ from cabstand.clustering.member_sums import MemberSums, radii, sum_members
 from cabstand.clustering.rhythm import NO_HOUR
 from cabstand.io import storage
 from cabstand.io.dask import chunks, work_files
-from cabstand.io.dask.chunks import Chunk
+from cabstand.io.dask.chunks import Chunk, Findings
 from cabstand.jobs.distributed import core_points
 from cabstand.jobs.distributed.context import Context
 
@@ -38,11 +38,12 @@ GROUP_ROWS = 1 << 20
 
 @dataclass(frozen=True)
 class Survey:
-    """Counts of points and of points with a time, and a sample of points, shape (k, 2)."""
+    """Counts of points and of points with a time, a sample of points, shape (k, 2), and what else was found."""
 
     n_points: int
     n_timed: int
     sample: NDArray[np.float64]
+    findings: Findings
 
 
 class Block(NamedTuple):
@@ -57,9 +58,9 @@ class Block(NamedTuple):
 
 def survey(chunk: Chunk, step: int) -> Survey:
     """Count a chunk's points and sample each `step`-th row."""
-    row, latlon, week = chunks.read(chunk)
+    (row, latlon, week), findings = chunks.examine(chunk)
     sampled = (chunk.first_row + row.astype(np.int64)) % step == 0
-    return Survey(len(row), int(np.count_nonzero(week != NO_HOUR)), latlon[sampled])
+    return Survey(len(row), int(np.count_nonzero(week != NO_HOUR)), latlon[sampled], findings)
 
 
 def partition(context: Context, number: int, blocks: Blocks) -> None:

@@ -17,7 +17,7 @@ from cabstand.clustering.densest import Parts
 from cabstand.clustering.hotspots import Hotspots
 from cabstand.clustering.marks import BY_ZONE, EVERY, Marks, to_metadata
 from cabstand.clustering.zone_lookup import nearest_zones
-from cabstand.io import provenance, publish, storage
+from cabstand.io import points, provenance, publish, storage
 from cabstand.io.tracking import Source
 from cabstand.io.zones import Outlines
 from cabstand.jobs.publishing.once import Kind, Manifest, Output, Request
@@ -53,6 +53,7 @@ def request(
         "n_workers": n_workers,
         "end": params.end,
         "weight_column": weight_column,
+        **points.parameters(params.named, params.era),
         **{name: value for name, value in (further or {}).items() if value is not None},
     }
     inputs = {"zones": outlines.tag if outlines else ""}
@@ -125,6 +126,7 @@ def result(manifest: Manifest, uri: str, labels: str = LABELS) -> dict[str, Any]
     parts = manifest.get("parts")
     return {name: manifest[name] for name in _RESULT if name in manifest} | {
         "n_without_place": source["n_without_place"],
+        **points.reading_of(source),
         "synthetic": source["synthetic"],
         "by_zone": source["by_zone"],
         "chaining": manifest.get("chaining"),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cabstand.errors import DataError
 from cabstand.modelling.problem import Examples
 from cabstand.modelling.rides.features import N_CODES
+from cabstand.tlc import ZONE
 
 COLUMNS = ("pickup_at", "dropoff_at", "pickup_zone", "dropoff_zone")
 SHORTEST_MIN, LONGEST_MIN = 1.0, 60.0
@@ -55,7 +56,7 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"not a readable Parquet file: {str(error)[:100]}", where=path) from error
     # Nulls become NaT and zone 0; the mask below drops both.
-    at, end = (table[name].to_numpy().astype("M8[us]") for name in ("pickup_at", "dropoff_at"))
+    at, end = (_local(table[name], name, path) for name in ("pickup_at", "dropoff_at"))
     minutes = (end - at) / np.timedelta64(60_000_000, "us")
     pickup, dropoff = (table[name].fill_null(0).to_numpy().astype(np.int64) for name in COLUMNS[2:])
     keep = (minutes >= SHORTEST_MIN) & (minutes <= LONGEST_MIN)
@@ -65,6 +66,18 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
         found["distance_km"] = table["distance_km"].to_numpy().astype(np.float64)
         keep &= (found["distance_km"] >= 0) & (found["distance_km"] <= LONGEST_KM)
     return found | {"keep": keep}
+
+
+def _local(column: Any, name: str, path: Path) -> npt.NDArray[np.datetime64]:
+    """Return times (n,) as New York's, as they are or from their zone."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_timestamp(column.type):
+        raise DataError(f"column {name} holds no times", where=path, hint="canonical trips come from `cabstand ingest`")
+    if column.type.tz:
+        column = pc.local_timestamp(column.cast(pa.timestamp("us", ZONE)))
+    return np.asarray(column.to_numpy().astype("M8[us]"))
 
 
 def _zones(path: Path | None) -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.str_]]:
