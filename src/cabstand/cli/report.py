@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cabstand.cli.common import emit, load_settings
+from cabstand.cli.common import emit, load_settings, say
 from cabstand.cli.options import DryRun, Lake, Seed
 
 app = typer.Typer()
@@ -39,5 +39,5 @@ def demo(
     from cabstand.jobs.demo import Params, run
 
     result = run(settings, Params(trips=trips, seed=seed, repeats=repeats))
-    typer.echo(f"Open the report in a browser: {result['report_uri']}", err=True)
+    say(f"Open the report in a browser: {result['report_uri']}")
     emit(result)

@@ -53,7 +53,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
 
     def compute(output: Output) -> dict[str, Any]:
-        engine.warm_up(n_workers)
+        with log.progress("preparing the kernels"):
+            engine.warm_up(n_workers)
         with log.progress("sweeping", len(grid) + 1) as advance:
             rows = []
             for eps_m, min_samples in grid:
