@@ -60,7 +60,11 @@ def gather(settings: Settings, params: Params) -> Content:
     lake = settings.lake_uri
     folder, clustering = _find(lake, hotspots.KIND, params.hotspots)
     if clustering is None:
-        raise DataError("nothing has been clustered yet", where=lake, hint="run `cabstand cluster` first")
+        raise DataError(
+            "nothing has been clustered yet",
+            where=lake,
+            hint="run `cabstand cluster` first, or name its lake with --lake or CABSTAND_LAKE",
+        )
     features = json.loads(storage.read(storage.join(folder, hotspots.GEOJSON)))["features"]
     outlines = zones.outlines(lake)
     return Content(

@@ -60,15 +60,17 @@ def judge(
     worst = _worst_segment(champion, challenger, segments or {}, limits)
     measured = f"{gain:+.2%} on {len(champion):,} rows (mean loss {before:.4f} to {after:.4f})"
     if gain < limits.min_gain or gain <= 0:
-        passed, reason = False, f"gain of {measured} is below the least one, {limits.min_gain:.2%}"
+        passed, reason = (
+            False,
+            f"gain of {measured} is below the least one, {limits.min_gain:.2%} (CABSTAND_GATE_MIN_GAIN)",
+        )
     elif gain_low <= 0:
         passed, reason = False, f"gain of {measured} may be chance: its lower bound is {gain_low:+.2%}"
     elif worst and worst["loss"] > limits.max_segment_loss:
         where = f"{worst['segment']} {worst['value']} ({worst['n']:,} rows)"
         passed = False
-        reason = (
-            f"gain of {measured}, but {worst['loss']:+.1%} loss in {where}; {limits.max_segment_loss:.0%} is allowed"
-        )
+        allowed = f"{limits.max_segment_loss:.0%} is allowed (CABSTAND_GATE_MAX_SEGMENT_LOSS)"
+        reason = f"gain of {measured}, but {worst['loss']:+.1%} loss in {where}; {allowed}"
     else:
         passed, reason = True, f"gain of {measured}, lower bound {gain_low:+.2%}"
     return Verdict(passed, reason, before, after, gain, gain_low, worst, len(champion))

@@ -56,7 +56,7 @@ def split(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
             synthetic = points.is_synthetic(file.schema_arrow)
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         if columns.latitude is None or columns.longitude is None:
-            raise DataError("trips with a zone but no coordinates", where=uri, hint="use --engine multicore")
+            raise DataError("trips with a zone but no coordinates", where=uri, hint="use --engine auto")
         for groups, skip, n_rows in fit_row_groups(sizes, most_rows):
             chunks.append(
                 Chunk(uri, columns.latitude, columns.longitude, time, synthetic, groups, skip, n_rows, first_row)
