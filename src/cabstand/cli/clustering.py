@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from cabstand import activity
 from cabstand.cli.common import emit, load_settings
 from cabstand.cli.options import Dropoffs, DryRun, Eps, Input, Lake, MinSamples, SamplingSeed, Track, Weight, Workers
 from cabstand.errors import ConfigError, TaskError
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
     from cabstand.jobs import cluster as single
     from cabstand.settings import Settings
 
-Engine = Annotated[str, typer.Option(help="sequential, multicore, dask, sklearn, or auto (the one `plan` recommends).")]
+Engine = Annotated[
+    str, typer.Option(help="auto (by points, cores and memory), sequential, multicore, dask or sklearn.")
+]
 SweepEngine = Annotated[str, typer.Option(help="sequential, multicore or sklearn.")]
 Engines = Annotated[str, typer.Option(help="Comma-separated: engine, or engine:workers.")]
 Sizes = Annotated[str, typer.Option(help="Comma-separated numbers of points; default: 1/4, 1/2, all.")]
 Scheduler = Annotated[
     str | None, typer.Option(help="Dask: scheduler address, or `ecs` to start worker tasks for this run.")
 ]
-WorkerMemory = Annotated[float | None, typer.Option(min=0.5, help="Dask: memory limit of each worker, in GiB.")]
-Blocks = Annotated[int | None, typer.Option(min=1, help="Dask: number of spatial blocks; default: as memory requires.")]
+# Their ranges are checked by the job: shown here, they leave too little room for the longest name at 80 columns.
+WorkerMemory = Annotated[float | None, typer.Option(help="Dask: memory limit of each worker, in GiB.")]
+Blocks = Annotated[int | None, typer.Option(help="Dask: number of spatial blocks; default: as memory requires.")]
 MemoryLimit = Annotated[
     float | None, typer.Option(help="Memory limit per engine in GiB; default: 80 % of free memory.")
 ]
@@ -39,7 +43,7 @@ def cluster(
     input_uri: Input,
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
-    engine: Engine = "multicore",
+    engine: Engine = "auto",
     workers: Workers = None,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
@@ -67,20 +71,27 @@ def cluster(
         track=track,
         dry_run=dry_run,
     )
-    if engine == "auto":
-        params, planned_gib = _plan_engine(settings, params)
+    if engine == "auto" and weight_column is None:  # Dask's workers know no weights
+        params, planned_gib = _plan_engine(settings, params, scheduler)
         worker_memory_gib = planned_gib if worker_memory_gib is None else worker_memory_gib
     emit(_run_engine(settings, params, scheduler=scheduler, worker_memory_gib=worker_memory_gib, n_blocks=blocks))
 
 
-def _plan_engine(settings: Settings, params: single.Params) -> tuple[single.Params, float | None]:
-    """Return the parameters with the engine that `plan` picks, and the memory of each worker in GiB."""
+def _plan_engine(
+    settings: Settings, params: single.Params, scheduler: str | None
+) -> tuple[single.Params, float | None]:
+    """Return the parameters with the engine that suits the input, and the memory of each Dask worker in GiB."""
     from cabstand.jobs import plan
 
+    if scheduler is not None:
+        return replace(params, engine="dask", engine_reason="--scheduler is given"), None
     question = plan.Params(params.input, params.eps_m, params.min_samples, n_workers=params.n_workers, end=params.end)
-    best = plan.choose(settings, question)
-    worker_memory_gib = None if best.worker_mb is None else best.worker_mb / 1024
-    return replace(params, engine=best.engine, n_workers=best.n_workers), worker_memory_gib
+    found = plan.choose(settings, question)
+    if found is None:
+        return params, None
+    worker_memory_gib = None if found.worker_mb is None else found.worker_mb / 1024
+    chosen = replace(params, engine=found.engine, n_workers=found.n_workers, engine_reason=found.reason)
+    return chosen, worker_memory_gib
 
 
 def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) -> dict[str, Any]:
@@ -91,14 +102,13 @@ def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) 
 
     name, _, count = params.engine.partition(":")
     if name != "dask":
-        engines.named(name.strip(), others=("dask", "auto"))
+        if params.engine != engines.AUTO:
+            engines.named(name.strip(), others=("dask", engines.AUTO))
         return single.run(settings, params)
     if count and not (count.isdecimal() and int(count) > 0):
         raise ConfigError(f"workers must be a whole number of 1 or more, not {count!r}", where="engine")
     if params.weight_column is not None:
-        raise ConfigError(
-            "the dask engine does not support weights", where="weight-column", hint="use --engine multicore"
-        )
+        raise ConfigError("the dask engine does not support weights", where="weight-column", hint="use --engine auto")
     distributed_params = distributed.Params(
         input=params.input,
         eps_m=params.eps_m,
@@ -110,7 +120,7 @@ def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) 
         dry_run=params.dry_run,
         **dask_options,
     )
-    return distributed.run(settings, distributed_params)
+    return distributed.run(settings, distributed_params) | {"engine_reason": params.engine_reason}
 
 
 @app.command()
@@ -219,6 +229,7 @@ def dask_worker(
     """Run a Dask worker until its scheduler ends. Distributed runs start this in their tasks."""
     from cabstand.jobs import dask_worker as job
 
+    activity.stop()  # the worker has a log of its own
     emit(job.run(load_settings(), job.Params(n_workers, memory_limit)))
 
 

@@ -33,8 +33,9 @@ class Params:
     input: str
     eps_m: float = 50.0
     min_samples: int = 20
-    engine: str = "multicore"
+    engine: str = "multicore"  # or `auto`
     n_workers: int | None = None
+    engine_reason: str = "asked for"  # why this engine, for the result
     end: End = "pickup"
     weight_column: str | None = None
     out: str | None = None
@@ -44,15 +45,18 @@ class Params:
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster and publish, unless the same result exists already."""
-    engine, n_workers = engines.parse(params.engine, params.n_workers)
+    if params.engine != engines.AUTO:
+        engines.parse(params.engine, params.n_workers)  # before the input is read
     engines.check(params.eps_m, params.min_samples)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+    engine, n_workers, reason = _engine(params, len(read))
     outlines = zones.outlines(settings.lake_uri)
 
     def compute(output: Output) -> dict[str, Any]:
-        engine.warm_up(n_workers)
+        with log.progress("preparing the kernels"):
+            engine.warm_up(n_workers)
         with log.progress(f"clustering {len(read):,} points"):
             clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
         with log.progress("writing"):
@@ -63,7 +67,14 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     request = hotspots.request(
         params, source, outlines, engine.name, n_workers, params.weight_column, planned={"n_points": len(read)}
     )
-    return publish_once(settings, hotspots.KIND, request, compute, hotspots.result)
+    return publish_once(settings, hotspots.KIND, request, compute, hotspots.result) | {"engine_reason": reason}
+
+
+def _engine(params: Params, n_points: int) -> tuple[Engine, int, str]:
+    """Return the engine, its number of workers, and why it was chosen."""
+    if params.engine == engines.AUTO:
+        return engines.automatic(n_points, params.n_workers)
+    return *engines.parse(params.engine, params.n_workers), params.engine_reason
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:

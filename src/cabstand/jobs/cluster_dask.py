@@ -7,6 +7,7 @@ order.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -27,6 +28,7 @@ from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
 
 GIB = 1 << 30
+LEAST_WORKER_GIB = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 def _plan(settings: Settings, params: Params) -> driver.Plan:
     if params.n_blocks is not None and params.n_blocks < 1:
         raise ConfigError(f"blocks must be 1 or more, not {params.n_blocks}", where="blocks")
+    if params.worker_memory_gib is not None and not LEAST_WORKER_GIB <= params.worker_memory_gib < math.inf:
+        raise ConfigError(f"must be {LEAST_WORKER_GIB} or more", where="--worker-memory-gib")
     density = Density(params.eps_m, params.min_samples)
     engines.check(params.eps_m, params.min_samples)  # before a worker starts
     scheduler = params.scheduler or settings.dask_scheduler or None
