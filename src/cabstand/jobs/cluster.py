@@ -107,6 +107,7 @@ def _facts(read: Points, clustering: Clustering, usage: Usage) -> dict[str, Any]
             "n_without_place": read.n_without_place,
             "by_zone": read.by_zone,
             "synthetic": read.synthetic,
+            **_period(read),
         },
         "n_points": len(read),
         "n_clusters": clustering.n_clusters,
@@ -114,3 +115,12 @@ def _facts(read: Points, clustering: Clustering, usage: Usage) -> dict[str, Any]
         "n_core": int(np.count_nonzero(clustering.core)),
         **asdict(usage),
     }
+
+
+def _period(read: Points) -> dict[str, str]:
+    """Return the first and last local time of the points, if any is known."""
+    known = read.at[~np.isnat(read.at)] if read.at is not None else ()
+    if not len(known):
+        return {}
+    ends = np.array([known.min(), known.max()], "M8[s]")
+    return {"first_at": str(ends[0]), "last_at": str(ends[1])}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
 
 from cabstand import __version__, log
 from cabstand.errors import DataError
@@ -13,12 +17,13 @@ from cabstand.io import provenance, publish, storage, zones
 from cabstand.jobs import compare, sweep
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Kind
-from cabstand.report import pages, pictures
-from cabstand.report.content import Content, largest
+from cabstand.report import hulls, pages, pictures
+from cabstand.report.content import MAP_HOTSPOTS, Content, Json, largest
 from cabstand.report.figures import figures
 from cabstand.settings import Settings
 
 PAGE = "report.html"
+PNG_WIDTH = 800
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Params:
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Write the page and its pictures."""
-    content = gather(settings, params)
+    with log.progress("reading results"):
+        content = gather(settings, params)
     parts = [part["run_key"] for part in (content.clustering, content.comparison, content.sweep) if part]
     target = params.out or str(settings.home / "reports" / provenance.run_key("report", {}, {"parts": parts}))
     if params.dry_run:
@@ -43,7 +49,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with publish.folder(target, PAGE) as folder, log.progress("drawing", len(drawn) + 1) as advance:
         for figure in drawn:
-            pictures.write_png(figure.chart, folder / f"{figure.name}.png")
+            picture = pictures.png(figure.chart, figure.title, figure.caption, PNG_WIDTH)
+            (folder / f"{figure.name}.png").write_bytes(picture)
             advance(1)
         page = pages.render(content, drawn, made_at=now, version=__version__)
         (folder / PAGE).write_text(page, encoding="utf-8")
@@ -65,16 +72,28 @@ def gather(settings: Settings, params: Params) -> Content:
             where=lake,
             hint="run `cabstand cluster` first, or name its lake with --lake or CABSTAND_LAKE",
         )
-    features = json.loads(storage.read(storage.join(folder, hotspots.GEOJSON)))["features"]
+    spots = largest(json.loads(storage.read(storage.join(folder, hotspots.GEOJSON)))["features"])
     outlines = zones.outlines(lake)
     return Content(
         clustering=clustering,
-        hotspots=largest(features),
+        hotspots=spots,
+        outlines=_outlines(folder, clustering, spots),
         zones=outlines.geojson if outlines else None,
         months=_months(clustering["source"]["uri"]),
         comparison=_find(lake, compare.KIND, params.comparison)[1],
         sweep=_find(lake, sweep.KIND, params.sweep)[1],
     )
+
+
+def _outlines(folder: str, clustering: dict[str, Any], spots: Sequence[Json]) -> dict[int, hulls.Ring]:
+    """Return the outlines of the hotspots on the map; none where all trips of a zone share one point."""
+    if clustering["source"]["by_zone"]:
+        return {}
+    with storage.fetched(storage.join(folder, hotspots.CORES)) as path:
+        cores = pq.read_table(path, columns=["lat", "lon", "cluster"])
+    latlon = np.stack([cores["lat"].to_numpy(), cores["lon"].to_numpy()], axis=1)
+    wanted = [spot["id"] for spot in spots[:MAP_HOTSPOTS]]
+    return hulls.outlines(latlon, cores["cluster"].to_numpy(), wanted, clustering["eps_m"])
 
 
 def _find(lake: str, kind: Kind, folder: str) -> tuple[str, dict[str, Any] | None]:

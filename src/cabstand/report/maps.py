@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 
-from cabstand.report.content import MAP_HOTSPOTS, Content, name_of
+from cabstand.report.content import Content, Json, name_of
 
-PICTURE_HOTSPOTS = 400
+PICTURE_HOTSPOTS, PICTURE_NAMES = 400, 30
 
 
 def page_data(content: Content) -> dict[str, Any]:
-    """Return what the page's script draws: the zones' outlines and the largest hotspots."""
+    """Return what the page's script draws: the zones' outlines and names, and the largest hotspots."""
+    zones = _outlines(content)
     spots = [
         {name: spot[name] for name in ("lat", "lon", "size", "hours")}
-        | {"name": name_of(spot), "radius_m": round(spot["radius_m"])}
-        for spot in content.hotspots[:MAP_HOTSPOTS]
+        | {"name": name_of(spot), "radius_m": None if spot["radius_m"] is None else round(spot["radius_m"])}
+        | {"outline": content.outlines.get(spot["id"])}
+        for spot in content.on_map
     ]
-    return {"zones": _outlines(content), "hotspots": spots}
+    frame = _frame(content.on_map[:PICTURE_HOTSPOTS]) if spots else None
+    return {"zones": zones, "labels": labels(content), "frame": frame, "hotspots": spots}
+
+
+def labels(content: Content) -> list[dict[str, Any]]:
+    """Return each zone's name and a position inside its largest part, the zones with the most pickups first."""
+    from shapely.geometry import shape
+
+    pickups = Counter[str]()
+    for spot in content.hotspots:
+        pickups[spot["zone"] or ""] += spot["size"]
+    found: dict[str, dict[str, Any]] = {}
+    for feature in (_outlines(content) or {"features": []})["features"]:
+        area = shape(feature["geometry"])
+        part = max(getattr(area, "geoms", [area]), key=lambda one: one.area)
+        at, name = part.representative_point(), feature["properties"]["zone"]
+        found.setdefault(name, {"name": name, "lat": round(at.y, 5), "lon": round(at.x, 5), "area": part.area})
+    order = sorted(found.values(), key=lambda one: (-pickups[one["name"]], -one["area"]))
+    return [{key: one[key] for key in ("name", "lat", "lon")} for one in order if one["name"]]
 
 
 def picture(content: Content) -> alt.LayerChart:
-    """Draw outlines and hotspots, the area of a mark proportional to its pickups."""
+    """Draw outlines and hotspots, the area of a mark proportional to its pickups, and name the busiest zones."""
     spots = [{"lat": one["lat"], "lon": one["lon"], "pickups": one["size"]} for one in content.hotspots]
+    south, west, north, east = _frame(spots[:PICTURE_HOTSPOTS])
     marks = (
         alt.Chart(alt.Data(values=spots[:PICTURE_HOTSPOTS]))
-        .mark_circle(opacity=0.65, color="#e8590c")
+        .mark_circle(opacity=0.65, color="#e8590c", clip=True)
         .encode(
             longitude="lon:Q",
             latitude="lat:Q",
@@ -37,8 +61,36 @@ def picture(content: Content) -> alt.LayerChart:
     outlines = _outlines(content)
     if outlines:
         shapes = alt.Data(values=[_clockwise(feature) for feature in outlines["features"]])
-        layers.insert(0, alt.Chart(shapes).mark_geoshape(fillOpacity=0.08, fill="#868e96", stroke="#868e96"))
-    return alt.layer(*layers).project("mercator").properties(width=760, height=620)
+        area = alt.Chart(shapes).mark_geoshape(fillOpacity=0.08, fill="#868e96", stroke="#868e96", clip=True)
+        layers = [area, marks, _names(labels(content), (south, west, north, east))]
+    box = {"type": "MultiPoint", "coordinates": [[west, south], [east, north]]}
+    corners = {"type": "Feature", "geometry": box, "properties": {}}
+    return alt.layer(*layers).project("mercator", fit=corners).properties(height=620)
+
+
+def _frame(spots: Sequence[Json]) -> tuple[float, float, float, float]:
+    """Return south, west, north and east of most of the hotspots: a few far ones would make all others small."""
+    at = np.array([(spot["lat"], spot["lon"]) for spot in spots])
+    low, high = np.quantile(at, [0.03, 0.97], axis=0)
+    margin = np.maximum(0.05 * (high - low), 0.005)
+    (south, west), (north, east) = low - margin, high + margin
+    return float(south), float(west), float(north), float(east)
+
+
+def _names(names: Sequence[Json], frame: tuple[float, float, float, float]) -> alt.Chart:
+    """Write the names of zones, the busiest first, where they are inside the frame and far from each other."""
+    south, west, north, east = frame
+    shown: list[Json] = []
+    for one in names:
+        inside = south < one["lat"] < north and west < one["lon"] < east
+        near = (
+            abs(one["lat"] - other["lat"]) < (north - south) / 30 and abs(one["lon"] - other["lon"]) < (east - west) / 3
+            for other in shown
+        )
+        if inside and not any(near):
+            shown.append(one)
+    chart = alt.Chart(alt.Data(values=shown[:PICTURE_NAMES])).mark_text(fontSize=11, color="#212529")
+    return chart.encode(longitude="lon:Q", latitude="lat:Q", text="name:N")
 
 
 def _outlines(content: Content) -> dict[str, Any] | None:
