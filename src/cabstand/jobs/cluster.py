@@ -119,8 +119,7 @@ def _facts(read: Points, clustering: Clustering, usage: Usage) -> dict[str, Any]
 
 def _period(read: Points) -> dict[str, str]:
     """Return the first and last local time of the points, if any is known."""
-    known = read.at[~np.isnat(read.at)] if read.at is not None else ()
-    if not len(known):
+    if read.at is None or np.isnat(read.at).all():
         return {}
-    ends = np.array([known.min(), known.max()], "M8[s]")
-    return {"first_at": str(ends[0]), "last_at": str(ends[1])}
+    first, last = (end.astype("M8[s]") for end in (np.nanmin(read.at), np.nanmax(read.at)))
+    return {"first_at": str(first), "last_at": str(last)}

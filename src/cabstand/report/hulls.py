@@ -48,5 +48,5 @@ def _outline(latlon: Floats, eps_m: float) -> Ring:
     kept = metres[np.unique(cell, axis=0, return_index=True)[1]]
     hull = shapely.concave_hull(shapely.MultiPoint(kept), ratio=CONCAVITY).simplify(_TOLERANCE * eps_m)
     area = hull.buffer(_REACH * eps_m, quad_segs=_QUARTER).simplify(_TOLERANCE * eps_m)
-    ring = np.asarray(area.exterior.coords) / scale + [lon, lat]
+    ring = shapely.get_coordinates(shapely.get_exterior_ring(area)) / scale + [lon, lat]
     return [[round(float(x), 5), round(float(y), 5)] for x, y in ring]
