@@ -1,4 +1,4 @@
-"""What version 1 looked like on the day it was frozen: today's code reads it, and writes the same columns."""
+"""What version 1 looked like on the day it was frozen: today's code reads it, and still writes its columns."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def test_todays_tables_have_the_frozen_columns(tmp_path: Path) -> None:
     made = cluster.run(Settings(home=tmp_path / "home"), cluster.Params(uri, track=False, engine="sequential"))
     for name in ("labels.parquet", "hotspots.parquet", "cores.parquet"):
         today = pq.read_schema(Path(made["manifest_uri"]).parent / name)
-        assert today.equals(pq.read_schema(HOTSPOTS / name)), f"{name} changed: raise its schema version"
+        for field in pq.read_schema(HOTSPOTS / name):  # columns may be added
+            assert today.field(field.name).equals(field), f"{name} changed: raise its schema version"
         assert today.metadata[b"schema_version"] == b"1"
     manifest = json.loads(Path(made["manifest_uri"]).read_text())
-    assert set(manifest) == set(json.loads((HOTSPOTS / "manifest.json").read_text()))
+    assert set(manifest) >= set(json.loads((HOTSPOTS / "manifest.json").read_text()))
 
 
 @pytest.mark.parametrize(

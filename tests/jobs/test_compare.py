@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -207,6 +208,48 @@ def test_sweep_tries_every_pair(swept: dict[str, Any]) -> None:
 def test_sweep_made_once(swept: dict[str, Any], place: Path) -> None:
     params = sweep.Params(str(place / "trips.parquet"), k=10, sample=300, track=False)
     assert sweep.run(Settings(home=place / "home"), params)["reused"]
+
+
+def test_the_sweep_recommends_one_pair(swept: dict[str, Any]) -> None:
+    best = swept["best"]
+    assert swept["suggested_eps_m"] == best["eps_m"]
+    row = next(row for row in swept["table"] if all(row[name] == best[name] for name in best))
+    assert not row["chains"]
+    curve = json.loads(Path(swept["report_uri"]).read_text())["k_distance"]
+    assert curve["k"] == 10
+    assert curve["at_knee"]["n_clusters"] == 4
+    assert not curve["at_knee"]["chains"]
+
+
+def test_the_sweep_does_not_recommend_what_chains(tmp_path: Path) -> None:
+    """Ranks along five streets: the best separated clusters are the streets, which are no hotspots."""
+    rng = np.random.default_rng(2)
+    metre = 1 / 111_194.93
+    ranks = np.stack([np.repeat(np.arange(20) * 60.0, 30), np.zeros(600)], axis=1)
+    streets = np.concatenate([ranks + np.array([0, street * 20_000]) for street in range(5)])
+    stray = np.column_stack([np.full(300, -30_000.0), np.arange(300) * 1000.0])
+    points = np.concatenate([streets + rng.normal(0, 8, streets.shape), stray])
+    lat, lon = (np.array([40.7, -74.0]) + points * metre).T
+    uri = crowds.write(tmp_path / "streets.parquet", pa.table({"lat": lat, "lon": lon}))
+    told = sweep.run(Settings(home=tmp_path / "home"), sweep.Params(uri, k=None, sample=300, track=False))
+    whole = [row for row in told["table"] if row["n_clusters"] == 5]
+    assert whole
+    assert all(row["chains"] for row in whole)
+    assert max(row["score"] for row in whole) > told["best"]["score"]
+    assert told["best"]["n_clusters"] > 50
+    assert told["suggested_eps_m"] == told["best"]["eps_m"]
+    only = sweep.Params(uri, eps_m=[150, 200], min_samples=[10, 20], k=20, sample=300, track=False)
+    none = sweep.run(Settings(home=tmp_path / "home"), only)
+    assert none["best"] is None
+    assert none["suggested_eps_m"] < 60
+
+
+def test_thresholds_grow_with_the_points(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    points = rng.normal([40.7, -74.0], 0.05, (200_000, 2))
+    uri = crowds.write(tmp_path / "many.parquet", pa.table({"lat": points[:, 0], "lon": points[:, 1]}))
+    told = sweep.run(Settings(home=tmp_path / "home"), sweep.Params(uri, dry_run=True))
+    assert told["min_samples"] == [40, 80, 200, 400, 800]
 
 
 @pytest.mark.parametrize("wrong", [{"eps_m": ()}, {"eps_m": (0.0,)}, {"min_samples": (0,)}, {"k": 1}])

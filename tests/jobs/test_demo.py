@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*Any type hi
 def test_it_leaves_a_model_that_answers(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     told = demo.run(settings, demo.Params(trips=20_000, repeats=1))
+    report = json.loads(next(Path(settings.lake_uri).glob("sweeps/*/sweep.json")).read_text())
+    best = report["best"]
+    assert (told["eps_m"], told["min_samples"]) == (best["eps_m"], best["min_samples"])
+    assert told["suggested_eps_m"] == best["eps_m"]
+    assert report["k_distance"]["k"] == best["min_samples"]
     client = client_of(Settings(home=tmp_path, api_keys_required=False))
     answer = client.post(PREDICT, json=ROW).json()
     assert answer["version"] == told["champion"]

@@ -46,6 +46,10 @@ def cluster(
     engine: Engine = "auto",
     workers: Workers = None,
     weight_column: Weight = None,
+    max_spread_m: Annotated[
+        float | None,
+        typer.Option(help="Divide hotspots that spread further (root mean square) into their densest parts."),
+    ] = None,
     dropoffs: Dropoffs = False,
     scheduler: Scheduler = None,
     worker_memory_gib: WorkerMemory = None,
@@ -67,11 +71,12 @@ def cluster(
         n_workers=workers,
         end=_end(dropoffs),
         weight_column=weight_column,
+        max_spread_m=max_spread_m,
         out=out,
         track=track,
         dry_run=dry_run,
     )
-    if engine == "auto" and weight_column is None:  # Dask's workers know no weights
+    if engine == "auto":
         params, planned_gib = _plan_engine(settings, params, scheduler)
         worker_memory_gib = planned_gib if worker_memory_gib is None else worker_memory_gib
     emit(_run_engine(settings, params, scheduler=scheduler, worker_memory_gib=worker_memory_gib, n_blocks=blocks))
@@ -85,6 +90,8 @@ def _plan_engine(
 
     if scheduler is not None:
         return replace(params, engine="dask", engine_reason="--scheduler is given"), None
+    if params.weight_column is not None or params.max_spread_m is not None:  # not for Dask's workers
+        return params, None
     question = plan.Params(params.input, params.eps_m, params.min_samples, n_workers=params.n_workers, end=params.end)
     found = plan.choose(settings, question)
     if found is None:
@@ -109,6 +116,8 @@ def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) 
         raise ConfigError(f"workers must be a whole number of 1 or more, not {count!r}", where="engine")
     if params.weight_column is not None:
         raise ConfigError("the dask engine does not support weights", where="weight-column", hint="use --engine auto")
+    if params.max_spread_m is not None:
+        raise ConfigError("the dask engine does not divide hotspots", where="max-spread-m", hint="use --engine auto")
     distributed_params = distributed.Params(
         input=params.input,
         eps_m=params.eps_m,
@@ -169,10 +178,15 @@ def compare(
 def sweep(
     input_uri: Input,
     eps_m: Annotated[str, typer.Option(help="Comma-separated neighbourhood radii in metres.")] = "25,50,75,100,150,200",
-    min_samples: Annotated[str, typer.Option(help="Comma-separated thresholds for a core point.")] = "10,20,50,100,200",
+    min_samples: Annotated[
+        str,
+        typer.Option(help="Comma-separated thresholds for a core point; default: five by number of points."),
+    ] = "",
     engine: SweepEngine = "multicore",
     workers: Workers = None,
-    k: Annotated[int, typer.Option(help="Which nearest neighbour the k-distance curve measures.")] = 20,
+    k: Annotated[
+        int | None, typer.Option(help="Neighbour that the k-distance curve measures; default: the best min_samples.")
+    ] = None,
     sample: Annotated[int, typer.Option(help="Points to sample for silhouette and k-distance.")] = 2000,
     weight_column: Weight = None,
     dropoffs: Dropoffs = False,
@@ -181,14 +195,14 @@ def sweep(
     track: Track = True,
     dry_run: DryRun = False,
 ) -> None:
-    """Try every pair of eps and min_samples. Suggests an eps from the knee of the k-distance curve."""
+    """Try every pair of eps and min_samples. Recommends the best pair whose clusters do not chain together."""
     settings = load_settings(lake=lake)
     from cabstand.jobs.sweep import Params, run
 
     params = Params(
         input=input_uri,
         eps_m=_numbers(eps_m, float, "--eps-m"),
-        min_samples=_numbers(min_samples, int, "--min-samples"),
+        min_samples=_numbers(min_samples, int, "--min-samples") or None,
         engine=engine,
         n_workers=workers,
         k=k,

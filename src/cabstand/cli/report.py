@@ -34,7 +34,7 @@ def demo(
     seed: Seed = 1,
     repeats: Annotated[int, typer.Option(help="Trials per engine and size.")] = 5,
 ) -> None:
-    """Run the whole workflow on synthetic trips. Generates, clusters, compares, sweeps, trains and reports."""
+    """Run the whole workflow on synthetic trips. Generates, sweeps, clusters, compares, trains and reports."""
     settings = load_settings()
     from cabstand.jobs.demo import Params, run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from cabstand.clustering import geoparquet
+from cabstand.clustering.densest import Parts
 from cabstand.clustering.hotspots import Hotspots
 
 SCHEMA_VERSION = 1
-_POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])  # WKB, little endian
 
 
 def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float) -> pa.Table:
@@ -35,17 +36,27 @@ def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float
         "hours": _lists(hotspots.hours, k),
         "weekdays": _lists(hotspots.weekdays, k),
         "zone": pa.array(zones, pa.string()) if zones is not None else pa.nulls(k, pa.string()),
-        "geometry": wkb_points(hotspots.centroid),
     }
-    table = pa.table(columns)
-    return table.replace_schema_metadata(
-        {"geo": json.dumps(_geo(hotspots.centroid)), "schema_version": str(SCHEMA_VERSION), "eps_m": repr(eps_m)}
-    )
+    table = pa.table(columns | geoparquet.columns(hotspots.centroid))
+    geo = geoparquet.metadata(hotspots.centroid)
+    return table.replace_schema_metadata({"geo": geo, "schema_version": str(SCHEMA_VERSION), "eps_m": repr(eps_m)})
 
 
-def labels_table(row: NDArray[np.int64], labels: NDArray[np.int32], core: NDArray[np.bool_]) -> pa.Table:
-    """Return one row for each point, in input order."""
+def parts_table(described: Hotspots, parts: Parts, zones: Sequence[str] | None, eps_m: float) -> pa.Table:
+    """Return one row for each part of a hotspot: what `hotspots_table` has, and which hotspot it is a part of."""
+    table = hotspots_table(described, zones, eps_m)
+    for name, values in (("hotspot", parts.cluster), ("part_eps_m", parts.eps_m), ("spread_m", parts.spread_m)):
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def labels_table(
+    row: NDArray[np.int64], labels: NDArray[np.int32], core: NDArray[np.bool_], part: NDArray[np.int32] | None = None
+) -> pa.Table:
+    """Return one row for each point, in input order, with the `part` of its hotspot where there are parts."""
     table = pa.table({"row": pa.array(row), "label": pa.array(labels), "core": pa.array(core)})
+    if part is not None:
+        table = table.append_column("part", pa.array(part))
     return table.replace_schema_metadata({"schema_version": str(SCHEMA_VERSION)})
 
 
@@ -62,7 +73,7 @@ def cores_table(points: NDArray[np.float64], clusters: NDArray[np.int32], counts
 
 def feature_collection(table: pa.Table, facts: dict[str, Any]) -> dict[str, Any]:
     """Return the rows of `hotspots_table` as GeoJSON (RFC 7946: longitude first) with `facts` as foreign members."""
-    rows = table.drop_columns(["geometry"]).to_pylist()
+    rows = table.drop_columns([geoparquet.GEOMETRY, geoparquet.BBOX]).to_pylist()
     features = [
         {
             "type": "Feature",
@@ -75,17 +86,6 @@ def feature_collection(table: pa.Table, facts: dict[str, Any]) -> dict[str, Any]
     return {"type": "FeatureCollection", "schema_version": SCHEMA_VERSION, **facts, "features": features}
 
 
-def wkb_points(latlon: NDArray[np.float64]) -> pa.Array:
-    """Return points as well-known binary, longitude first."""
-    binary = np.zeros(len(latlon), _POINT)
-    binary["order"], binary["kind"] = 1, 1
-    binary["x"], binary["y"] = latlon[:, 1], latlon[:, 0]
-    fixed = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(_POINT.itemsize), len(latlon), [None, pa.py_buffer(binary.tobytes())]
-    )
-    return fixed.cast(pa.binary())
-
-
 def _lists(shares: NDArray[np.float64] | None, k: int) -> pa.Array:
     # Not lists of fixed size: pyarrow 25 cannot read Parquet files with a null among those.
     if shares is None:
@@ -94,19 +94,10 @@ def _lists(shares: NDArray[np.float64] | None, k: int) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, pa.array(shares.ravel()))
 
 
-def _geo(centroid: NDArray[np.float64]) -> dict[str, Any]:
-    """Return GeoParquet's metadata; no `crs` means longitude and latitude in WGS84."""
-    column: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Point"]}
-    if len(centroid):
-        (south, west), (north, east) = centroid.min(axis=0), centroid.max(axis=0)
-        column["bbox"] = [float(west), float(south), float(east), float(north)]
-    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
-
-
 def _short(value: Any) -> Any:
     match value:
         case float():
-            return round(value, 7)
+            return round(value, 7) if math.isfinite(value) else None  # JSON has no word for the others
         case list():
             return [round(item, 4) for item in value]
         case _:

@@ -9,18 +9,22 @@ from typing import Any
 import numpy as np
 
 from cabstand import log
-from cabstand.clustering import engines, geofiles
+from cabstand.clustering import chaining, densest, engines, geofiles
 from cabstand.clustering.collapse import collapse
 from cabstand.clustering.columns import End
 from cabstand.clustering.core_index import CoreIndex, distinct_core_points
 from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.densest import Parts
 from cabstand.clustering.engines import Engine
-from cabstand.clustering.hotspots import summarise
+from cabstand.clustering.extents import total_weight
+from cabstand.clustering.hotspots import Hotspots, summarise
+from cabstand.errors import ConfigError
 from cabstand.io import points, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Source
 from cabstand.io.usage import Usage, measure
 from cabstand.io.zones import Outlines
+from cabstand.jobs.publishing import chaining as chains
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
@@ -38,9 +42,20 @@ class Params:
     engine_reason: str = "asked for"  # why this engine, for the result
     end: End = "pickup"
     weight_column: str | None = None
+    max_spread_m: float | None = None  # hotspots that spread further are divided into their densest parts
     out: str | None = None
     track: bool = True
     dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A clustering, and what is made of it."""
+
+    clustering: Clustering
+    hotspots: Hotspots
+    chaining: dict[str, Any] | None
+    parts: Parts | None
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
@@ -48,9 +63,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     if params.engine != engines.AUTO:
         engines.parse(params.engine, params.n_workers)  # before the input is read
     engines.check(params.eps_m, params.min_samples)
+    if params.max_spread_m is not None:
+        densest.check(params.max_spread_m)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+    if read.by_zone and params.max_spread_m is not None:
+        raise ConfigError("trips that only have a zone have no densest parts", where="--max-spread-m")
     engine, n_workers, reason = _engine(params, len(read))
     outlines = zones.outlines(settings.lake_uri)
 
@@ -59,15 +78,25 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             engine.warm_up(n_workers)
         with log.progress(f"clustering {len(read):,} points"):
             clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
+        found = _describe(read, params, clustering, n_workers)
         with log.progress("writing"):
-            _write(output.folder, read, clustering, params.eps_m, outlines)
-        return hotspots.complete(output, _facts(read, clustering, usage))
+            _write(output.folder, read, found, params.eps_m, outlines)
+        return hotspots.complete(output, _facts(read, found, usage))
 
     source = Source(read.uri, read.sha256)
     request = hotspots.request(
-        params, source, outlines, engine.name, n_workers, params.weight_column, planned={"n_points": len(read)}
+        params,
+        source,
+        outlines,
+        engine.name,
+        n_workers,
+        params.weight_column,
+        planned={"n_points": len(read)},
+        further={"max_spread_m": params.max_spread_m},
     )
-    return publish_once(settings, hotspots.KIND, request, compute, hotspots.result) | {"engine_reason": reason}
+    result = publish_once(settings, hotspots.KIND, request, compute, hotspots.result)
+    chains.warn(result)
+    return result | {"engine_reason": reason}
 
 
 def _engine(params: Params, n_points: int) -> tuple[Engine, int, str]:
@@ -86,19 +115,51 @@ def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Cl
     return Clustering(found.labels[distinct.inverse], found.core[distinct.inverse], found.n_clusters)
 
 
-def _write(folder: Path, read: Points, clustering: Clustering, eps_m: float, outlines: Outlines | None) -> None:
+def _describe(read: Points, params: Params, clustering: Clustering, n_workers: int) -> _Found:
+    """Describe the hotspots; where they chain, look for an eps that does not, and divide those that spread too far."""
     labels, core, _ = clustering
-    found = summarise(read.latlon, labels, core, eps_m, weight=read.weight, at=read.at)
-    hotspots.write(folder, found, outlines, eps_m, {"source": read.uri, "synthetic": read.synthetic})
-    hotspots.write_parquet(geofiles.labels_table(read.row, labels, core), folder / hotspots.LABELS)
+    with log.progress("describing the hotspots"):
+        described = summarise(read.latlon, labels, core, params.eps_m, weight=read.weight, at=read.at)
+    chained = None if read.by_zone else chains.judge(described, total_weight(len(read), read.weight))
+    if chained:
+        with log.progress("looking for an eps that keeps hotspots apart"):
+            apart = chaining.largest_eps(
+                read.latlon, labels, params.eps_m, params.min_samples, weight=read.weight, n_threads=n_workers
+            )
+        chained["suggested"] = asdict(apart) if apart else None
+    parts = None
+    if params.max_spread_m is not None:
+        with log.progress("dividing hotspots"):
+            parts = densest.find(
+                read.latlon,
+                labels,
+                params.eps_m,
+                params.min_samples,
+                params.max_spread_m,
+                weight=read.weight,
+                n_threads=n_workers,
+            )
+    return _Found(clustering, described, chained, parts)
+
+
+def _write(folder: Path, read: Points, found: _Found, eps_m: float, outlines: Outlines | None) -> None:
+    labels, core, _ = found.clustering
+    parts, source = found.parts, {"source": read.uri, "synthetic": read.synthetic}
+    hotspots.write(folder, found.hotspots, outlines, eps_m, source)
+    if parts is not None:
+        described = summarise(read.latlon, parts.labels, parts.core, eps_m, weight=read.weight, at=read.at)
+        hotspots.write_parts(folder, parts, described, outlines, eps_m, source)
+    part = None if parts is None else parts.labels
+    hotspots.write_parquet(geofiles.labels_table(read.row, labels, core, part), folder / hotspots.LABELS)
     hotspots.write_parquet(
         geofiles.cores_table(*distinct_core_points(read.latlon[core], labels[core])), folder / hotspots.CORES
     )
     CoreIndex.build(read.latlon[core], labels[core], eps_m).save(folder / hotspots.INDEX)
 
 
-def _facts(read: Points, clustering: Clustering, usage: Usage) -> dict[str, Any]:
+def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:
     """Return what the manifest says of the clustering."""
+    clustering = found.clustering
     return {
         "source": {
             "uri": read.uri,
@@ -113,6 +174,8 @@ def _facts(read: Points, clustering: Clustering, usage: Usage) -> dict[str, Any]
         "n_clusters": clustering.n_clusters,
         "n_noise": int(np.count_nonzero(clustering.labels < 0)),
         "n_core": int(np.count_nonzero(clustering.core)),
+        "chaining": found.chaining,
+        "parts": None if found.parts is None else _parts(read, found.parts),
         **asdict(usage),
     }
 
@@ -123,3 +186,10 @@ def _period(read: Points) -> dict[str, str]:
         return {}
     first, last = (end.astype("M8[s]") for end in (np.nanmin(read.at), np.nanmax(read.at)))
     return {"first_at": str(first), "last_at": str(last)}
+
+
+def _parts(read: Points, parts: Parts) -> dict[str, Any]:
+    inside = parts.labels >= 0
+    total = total_weight(len(read), read.weight)
+    weight = total_weight(int(inside.sum()), None if read.weight is None else read.weight[inside])
+    return {"n_parts": len(parts), "n_divided": parts.n_divided, "share": weight / total if total > 0 else 0.0}

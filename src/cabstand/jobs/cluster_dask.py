@@ -23,6 +23,7 @@ from cabstand.io.tracking import Source
 from cabstand.io.usage import Usage, measure
 from cabstand.jobs.distributed import driver
 from cabstand.jobs.distributed.driver import LABELS, Outcome
+from cabstand.jobs.publishing import chaining as chains
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
@@ -68,7 +69,9 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         return hotspots.complete(output, _facts(outcome, usage, source))
 
     request = hotspots.request(params, source, outlines, "dask", params.n_workers, planned={"n_files": len(uris)})
-    return publish_once(settings, hotspots.KIND, request, compute, partial(hotspots.result, labels=LABELS))
+    result = publish_once(settings, hotspots.KIND, request, compute, partial(hotspots.result, labels=LABELS))
+    chains.warn(result)
+    return result
 
 
 def _plan(settings: Settings, params: Params) -> driver.Plan:
@@ -130,6 +133,7 @@ def _facts(outcome: Outcome, usage: Usage, source: Source) -> dict[str, Any]:
         "n_clusters": len(outcome.hotspots),
         "n_noise": outcome.n_noise,
         "n_core": outcome.n_core,
+        "chaining": chains.judge(outcome.hotspots, outcome.n_points),
         "n_blocks": outcome.n_blocks,
         "n_workers": outcome.n_workers,
         **asdict(usage),

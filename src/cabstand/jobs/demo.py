@@ -1,4 +1,4 @@
-"""Demo: the main jobs end to end on synthetic trips: generate, cluster, compare engines, sweep, train, report."""
+"""Demo: the main jobs end to end on synthetic trips: generate, sweep, cluster, compare engines, train, report."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Run every part that has no result yet."""
     plan = Plan(trips=params.trips, seed=params.seed, era="coordinates", bad_share=0.01)
-    advised = recommended(params.trips)
-    eps_m, min_samples = advised["eps_m"], int(advised["min_samples"])
     with log.progress("demo", 6) as advance:
         trips = synth.run(settings, synth.Params(plan))["trips_uri"]
         advance(1)
+        swept = sweep.run(settings, sweep.Params(trips, k=None))
+        advance(1)
+        advised = swept["best"] or recommended(params.trips)  # too few trips may have no best pair
+        eps_m, min_samples = advised["eps_m"], int(advised["min_samples"])
         found = cluster.run(settings, cluster.Params(trips, eps_m=eps_m, min_samples=min_samples))
         advance(1)
         sizes = [size for size in (*SIZES, params.trips) if size <= found["n_points"]]
         compared = compare.run(settings, compare.Params(trips, sizes=sizes, repeats=params.repeats, memory_gib=2.0))
-        advance(1)
-        swept = sweep.run(settings, sweep.Params(trips))
         advance(1)
         champion = ensure_champion(settings, params.seed, found["index_uri"])
         advance(1)
@@ -51,6 +51,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "trips_uri": trips,
         "n_points": found["n_points"],
         "n_clusters": found["n_clusters"],
+        "eps_m": eps_m,
+        "min_samples": min_samples,
         "agree": compared["agree"],
         "suggested_eps_m": swept["suggested_eps_m"],
         "champion": champion,

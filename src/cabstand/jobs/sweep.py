@@ -1,4 +1,8 @@
-"""Sweep eps and min_samples over a grid: the clusters of each pair, the k-distance curve, and a suggested eps."""
+"""Sweep eps and min_samples over a grid: the clusters of each pair, the best pair, and the k-distance curve.
+
+All its advice is one pair. The knee of the k-distance curve is a starting point for eps on data whose clusters are far
+apart; in a city it is often where whole districts chain together, so it is clustered and judged like the other pairs.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,25 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from cabstand import log
-from cabstand.clustering import engines, kdistance, quality
+from cabstand.clustering import engines
 from cabstand.clustering.columns import End
+from cabstand.clustering.extents import total_weight
 from cabstand.errors import ConfigError
 from cabstand.io import points, storage, tracking, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Run, Source
-from cabstand.io.usage import measure
 from cabstand.jobs.publishing import table
 from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
+from cabstand.jobs.sweeping.trials import Trials, k_distance
 from cabstand.settings import Settings
 
 REPORT = "sweep.json"
 KIND = Kind("sweep", "sweep", "sweeps", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
 EPS_M = (25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
-MIN_SAMPLES = (10, 20, 50, 100, 200)
+MIN_SAMPLES = (10, 20, 50, 100, 200)  # for `MIN_SAMPLES_POINTS` points or fewer, in proportion for more
+MIN_SAMPLES_POINTS = 50_000
+_BEST = ("eps_m", "min_samples", "score", "n_clusters", "noise_share")
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,10 @@ class Params:
 
     input: str
     eps_m: Sequence[float] = EPS_M
-    min_samples: Sequence[int] = MIN_SAMPLES
+    min_samples: Sequence[int] | None = None  # by default as many as suit the number of points
     engine: str = "multicore"
     n_workers: int | None = None
-    k: int = 20
+    k: int | None = 20  # None: the `min_samples` of the best pair
     sample: int = 2000
     end: End = "pickup"
     weight_column: str | None = None
@@ -47,93 +52,66 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster at each pair and publish the report, unless it exists already."""
     engine, n_workers = engines.parse(params.engine, params.n_workers)
-    grid = _grid(params)
+    _check(params)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
+    counts = params.min_samples if params.min_samples is not None else _counts(read)
+    grid = [(eps_m, count) for eps_m in sorted(set(params.eps_m)) for count in sorted(set(counts))]
 
     def compute(output: Output) -> dict[str, Any]:
         with log.progress("preparing the kernels"):
             engine.warm_up(n_workers)
+        trials = Trials(read, engine, n_workers, params.sample, params.seed)
         with log.progress("sweeping", len(grid) + 1) as advance:
             rows = []
             for eps_m, min_samples in grid:
-                rows.append(_row(read, params, engine, n_workers, eps_m, min_samples))
+                rows.append(trials.row(eps_m, min_samples))
                 advance(1)
-            curve = kdistance.k_distances(read.latlon, params.k, sample=params.sample, seed=params.seed)
+            report = _report(trials, rows, params.k)
         table.write(output.folder, rows, KIND.schema_version)
-        report = _report(read, rows, curve, params.k)
         _log(settings, output.run, report)
         return report
 
-    parameters = asdict(params) | {"engine": engine.name, "n_workers": n_workers}
+    parameters = asdict(params) | {"engine": engine.name, "n_workers": n_workers, "min_samples": counts}
     parameters = {name: value for name, value in parameters.items() if name not in {"input", "track", "dry_run"}}
     request = Request(Source(read.uri, read.sha256), parameters, track=params.track, dry_run=params.dry_run)
     return publish_once(settings, KIND, request, compute, _result)
 
 
-def _grid(params: Params) -> list[tuple[float, int]]:
-    grid = [(eps_m, count) for eps_m in sorted(set(params.eps_m)) for count in sorted(set(params.min_samples))]
-    if not grid:
+def _check(params: Params) -> None:
+    counts = MIN_SAMPLES if params.min_samples is None else params.min_samples
+    if not params.eps_m or not counts:
         raise ConfigError("no parameters to try", where="--eps-m, --min-samples")
-    for eps_m, count in grid:
-        engines.check(eps_m, count)
-    if params.k < 2 or params.sample < 2:
+    for eps_m in params.eps_m:
+        for count in counts:
+            engines.check(eps_m, count)
+    if (params.k is not None and params.k < 2) or params.sample < 2:
         raise ConfigError("must be 2 or more", where="--k, --sample")
-    return grid
 
 
-def _row(
-    read: Points, params: Params, engine: engines.Engine, n_workers: int, eps_m: float, min_samples: int
-) -> dict[str, Any]:
-    found, usage = measure(lambda: engine.run(read.latlon, eps_m, min_samples, read.weight, n_workers))
-    sizes = np.bincount(found.labels[found.labels >= 0], minlength=1)
-    n_noise = int(np.count_nonzero(found.labels < 0))
-    shape = quality.measure(read.latlon, found.labels, sample=params.sample, seed=params.seed)
-    return {
-        "eps_m": eps_m,
-        "min_samples": min_samples,
-        "n_clusters": found.n_clusters,
-        "n_noise": n_noise,
-        "n_core": int(np.count_nonzero(found.core)),
-        "noise_share": n_noise / len(read),
-        "largest_share": int(sizes.max()) / len(read),
-        "silhouette": shape.silhouette,
-        "davies_bouldin": shape.davies_bouldin,
-        "calinski_harabasz": shape.calinski_harabasz,
-        "silhouette_sample": shape.sample,
-        "score": _score(shape.silhouette, sizes, len(read)),
-        "wall_s": usage.wall_s,
-        "cpu_s": usage.cpu_s,
-    }
+def _counts(read: Points) -> list[int]:
+    """Return thresholds for this many points, rounded to two digits."""
+    scale = max(1.0, total_weight(len(read), read.weight) / MIN_SAMPLES_POINTS)
+    return [int(float(f"{count * scale:.1e}")) for count in MIN_SAMPLES]
 
 
-def _score(silhouette: float | None, sizes: np.ndarray[Any, Any], n_points: int) -> float | None:
-    """Return the silhouette times the share of points in clusters other than the largest."""
-    if silhouette is None:
-        return None
-    return silhouette * float(sizes.sum() - sizes.max()) / n_points
-
-
-def _report(read: Points, rows: list[dict[str, Any]], curve: np.ndarray[Any, Any], k: int) -> dict[str, Any]:
-    scored = [row for row in rows if row["score"] is not None]
+def _report(trials: Trials, rows: list[dict[str, Any]], k: int | None) -> dict[str, Any]:
+    read = trials.read
+    scored = [row for row in rows if row["score"] is not None and not row["chains"]]
     best = max(scored, key=lambda row: row["score"]) if scored else None
     return {
         "source": {"uri": read.uri, "sha256": read.sha256, "n_points": len(read), "synthetic": read.synthetic},
         "table": rows,
-        "k_distance": {
-            "k": k,
-            "sample": len(curve),
-            "curve_m": kdistance.thinned(curve),
-            "suggested_eps_m": round(kdistance.knee(curve), 1),
-        },
-        "best": {name: best[name] for name in ("eps_m", "min_samples", "score", "n_clusters")} if best else None,
+        "k_distance": k_distance(trials, k or (best["min_samples"] if best else MIN_SAMPLES[1]), best),
+        "best": {name: best[name] for name in _BEST} if best else None,
     }
 
 
 def _log(settings: Settings, run: Run, report: dict[str, Any]) -> None:
     """Log the suggestion, and the table as a nested run per row."""
-    run.metrics({"suggested_eps_m": report["k_distance"]["suggested_eps_m"]})
+    if report["k_distance"]["suggested_eps_m"] is not None:
+        run.metrics({"suggested_eps_m": report["k_distance"]["suggested_eps_m"]})
     for row in report["table"]:
         parameters = {name: row[name] for name in ("eps_m", "min_samples")}
         name = f"eps {row['eps_m']:g} m, min_samples {row['min_samples']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cabstand.clustering import geofiles
+from cabstand.clustering.densest import Parts
 from cabstand.clustering.hotspots import Hotspots
 from cabstand.clustering.zone_lookup import nearest_zones
 from cabstand.io import provenance, publish, storage
@@ -19,6 +21,7 @@ from cabstand.jobs.publishing.once import Kind, Manifest, Output, Request
 
 LABELS, CORES, INDEX = "labels.parquet", "cores.parquet", "hotspots.npz"
 HOTSPOTS, GEOJSON = "hotspots.parquet", "hotspots.geojson"
+PARTS, PARTS_GEOJSON = "parts.parquet", "parts.geojson"
 KIND = Kind("cluster", "hotspots", "hotspots", artifacts=(HOTSPOTS, GEOJSON))
 _COUNTS = ("n_points", "n_clusters", "n_noise", "n_core")
 _USAGE = ("wall_s", "cpu_s", "peak_rss_mb", "worker_peak_rss_mb")
@@ -34,8 +37,12 @@ def request(
     weight_column: str | None = None,
     *,
     planned: dict[str, Any],
+    further: Mapping[str, Any] | None = None,
 ) -> Request:
-    """Return the request for a clustering, as the `Params` of `cluster` or `cluster_dask` ask for it."""
+    """Return the request for a clustering, as the `Params` of `cluster` or `cluster_dask` ask for it.
+
+    `further` are parameters that most clusterings do without: only those given are part of the run key.
+    """
     parameters = {
         "eps_m": float(params.eps_m),
         "min_samples": params.min_samples,
@@ -43,6 +50,7 @@ def request(
         "n_workers": n_workers,
         "end": params.end,
         "weight_column": weight_column,
+        **{name: value for name, value in (further or {}).items() if value is not None},
     }
     inputs = {"zones": outlines.tag if outlines else ""}
     return Request(source, parameters, inputs, planned, params.out, params.track, params.dry_run)
@@ -50,10 +58,22 @@ def request(
 
 def write(folder: Path, hotspots: Hotspots, outlines: Outlines | None, eps_m: float, source: dict[str, Any]) -> None:
     """Write hotspots as GeoParquet and GeoJSON (with `source`), with zone names where the lake has zones."""
-    names = nearest_zones(hotspots.centroid, outlines.geojson) if outlines else None
-    table = geofiles.hotspots_table(hotspots, names, eps_m)
+    table = geofiles.hotspots_table(hotspots, _zone_names(hotspots, outlines), eps_m)
     write_parquet(table, folder / HOTSPOTS)
     (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, source)))
+
+
+def write_parts(
+    folder: Path, parts: Parts, described: Hotspots, outlines: Outlines | None, eps_m: float, source: dict[str, Any]
+) -> None:
+    """Write the densest parts of hotspots in the same two forms; `described` has a row for each."""
+    table = geofiles.parts_table(described, parts, _zone_names(described, outlines), eps_m)
+    write_parquet(table, folder / PARTS)
+    (folder / PARTS_GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, source)))
+
+
+def _zone_names(hotspots: Hotspots, outlines: Outlines | None) -> list[str] | None:
+    return nearest_zones(hotspots.centroid, outlines.geojson) if outlines else None
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
@@ -79,13 +99,21 @@ def complete(output: Output, facts: Manifest) -> Manifest:
 def result(manifest: Manifest, uri: str, labels: str = LABELS) -> dict[str, Any]:
     """Return the result of a clustering that is published at `uri`."""
     source = manifest["source"]
+    parts = manifest.get("parts")
     return {name: manifest[name] for name in _RESULT if name in manifest} | {
         "n_without_place": source["n_without_place"],
         "synthetic": source["synthetic"],
+        "chaining": manifest.get("chaining"),
         "labels_uri": storage.join(uri, labels),
         "hotspots_uri": storage.join(uri, HOTSPOTS),
         "geojson_uri": storage.join(uri, GEOJSON),
         "cores_uri": storage.join(uri, CORES),
         "index_uri": storage.join(uri, INDEX),
         "manifest_uri": storage.join(uri, publish.MANIFEST),
+        **(_parts(parts, uri) if parts else {}),
     }
+
+
+def _parts(parts: dict[str, Any], uri: str) -> dict[str, Any]:
+    uris = {"parts_uri": storage.join(uri, PARTS), "parts_geojson_uri": storage.join(uri, PARTS_GEOJSON)}
+    return {"parts": parts, **uris}

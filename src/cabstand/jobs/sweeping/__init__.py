@@ -1,0 +1,1 @@
+"""What the sweep of parameters consists of."""

@@ -1,0 +1,98 @@
+"""Cluster with one pair of parameters after another, and judge what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cabstand.clustering import chaining, kdistance, quality
+from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.engines import Engine
+from cabstand.clustering.extents import extents, total_weight
+from cabstand.clustering.metrics import unit_sphere
+from cabstand.clustering.parameters import SMALLEST_EPS_M
+from cabstand.io.points import Points
+from cabstand.io.usage import measure
+
+
+@dataclass
+class Trials:
+    """The points, and how to cluster and judge them."""
+
+    read: Points
+    engine: Engine
+    n_workers: int
+    sample: int  # points for silhouette and k-distance
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.sphere = unit_sphere(self.read.latlon)
+        self.total = total_weight(len(self.read), self.read.weight)
+
+    def cluster(self, eps_m: float, min_samples: int) -> Clustering:
+        """Cluster all points."""
+        return self.engine.run(self.read.latlon, eps_m, min_samples, self.read.weight, self.n_workers)
+
+    def row(self, eps_m: float, min_samples: int) -> dict[str, Any]:
+        """Return the table's row for a pair."""
+        found, usage = measure(lambda: self.cluster(eps_m, min_samples))
+        judged = self.judge(found)
+        return {"eps_m": eps_m, "min_samples": min_samples, **judged, "wall_s": usage.wall_s, "cpu_s": usage.cpu_s}
+
+    def judge(self, found: Clustering) -> dict[str, Any]:
+        """Return what the table says of a clustering."""
+        n_points, read = len(self.read), self.read
+        sizes = np.bincount(found.labels[found.labels >= 0], minlength=1)
+        n_noise = int(np.count_nonzero(found.labels < 0))
+        shape = quality.measure(read.latlon, found.labels, sample=self.sample, seed=self.seed)
+        each = extents(self.sphere, found.labels, read.weight)
+        chain = chaining.measure(each.weight, each.radius_m, self.total)
+        return {
+            "n_clusters": found.n_clusters,
+            "n_noise": n_noise,
+            "n_core": int(np.count_nonzero(found.core)),
+            "noise_share": n_noise / n_points,
+            "largest_share": int(sizes.max()) / n_points,
+            "silhouette": shape.silhouette,
+            "davies_bouldin": shape.davies_bouldin,
+            "calinski_harabasz": shape.calinski_harabasz,
+            "silhouette_sample": shape.sample,
+            "score": _score(shape.silhouette, sizes, n_points),
+            "far_share": chain.share,
+            "chains": chain.is_over and not read.by_zone,
+        }
+
+
+def _score(silhouette: float | None, sizes: NDArray[np.int64], n_points: int) -> float | None:
+    """Return the silhouette times the share of points in clusters other than the largest."""
+    if silhouette is None:
+        return None
+    return silhouette * float(sizes.sum() - sizes.max()) / n_points
+
+
+def k_distance(trials: Trials, k: int, best: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the curve, what its knee gives, and the eps to use: that of the best pair wherever there is one."""
+    read = trials.read
+    curve = kdistance.k_distances(read.latlon, k, sample=trials.sample, seed=trials.seed)
+    knee_m = round(kdistance.knee(curve), 1)
+    found = trials.cluster(knee_m, k) if knee_m >= SMALLEST_EPS_M else None
+    judged = trials.judge(found) if found else None
+    suggested = knee_m if found else None
+    if best:
+        suggested = best["eps_m"]
+    elif found and judged and judged["chains"]:
+        apart = chaining.largest_eps(
+            read.latlon, found.labels, knee_m, k, weight=read.weight, n_threads=trials.n_workers
+        )
+        suggested = apart.eps_m if apart else None
+    return {
+        "k": k,
+        "sample": len(curve),
+        "curve_m": kdistance.thinned(curve),
+        "suggested_eps_m": suggested,
+        "knee_m": knee_m,
+        "at_knee": judged,
+    }

@@ -1,0 +1,95 @@
+"""Clusters that chain together: when that is said, and the eps that keeps them apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cabstand.clustering import chaining
+from cabstand.clustering.dbscan import dbscan
+from cabstand.clustering.extents import Extents, extents, total_weight
+from cabstand.clustering.hotspots import summarise
+from cabstand.clustering.metrics import unit_sphere
+
+M = 1 / 111_194.93  # degrees of latitude in a metre
+RNG = np.random.default_rng(0)
+
+
+def street(spacing_m: float, crowds: int = 30, each: int = 40, stray: int = 200) -> np.ndarray:
+    """Return crowds along a meridian at this spacing, and strangers far away."""
+    along = np.repeat(np.arange(crowds) * spacing_m, each)
+    crowd = np.column_stack([along, np.zeros(len(along))]) + RNG.uniform(-5, 5, (len(along), 2))
+    apart = np.column_stack([np.full(stray, 50_000.0), np.arange(stray) * 5_000.0])
+    return np.array([40.7, -74.0]) + np.concatenate([crowd, apart]) * M
+
+
+def judge(points: np.ndarray, eps_m: float, weight: np.ndarray | None = None) -> chaining.Chaining:
+    labels = dbscan(points, eps_m, 20, sample_weight=weight).labels
+    each = extents(unit_sphere(points), labels, weight)
+    return chaining.measure(each.weight, each.radius_m, total_weight(len(points), weight))
+
+
+def test_extents_are_those_of_hotspots() -> None:
+    points = street(60)
+    weight = RNG.uniform(-1, 3, len(points))
+    for eps_m in (30.0, 70.0):
+        labels, core, k = dbscan(points, eps_m, 20)
+        for given in (None, weight):
+            each, spots = (
+                extents(unit_sphere(points), labels, given),
+                summarise(points, labels, core, eps_m, weight=given),
+            )
+            assert k > 0
+            assert each.weight == pytest.approx(spots.weight)
+            assert each.radius_m == pytest.approx(spots.radius_m, rel=1e-6)
+            for label in range(k):
+                mass = np.ones((labels == label).sum()) if given is None else np.maximum(given[labels == label], 0)
+                away = (points[labels == label] - spots.centroid[label]) / M * [1, np.cos(np.radians(40.7))]
+                expected = np.sqrt(np.average((away**2).sum(axis=1), weights=mass))
+                assert each.spread_m[label] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_street_that_is_one_cluster_chains() -> None:
+    found = judge(street(60), 70.0)
+    assert found.is_over
+    assert found.n_clusters == 1
+    assert found.share == pytest.approx(1200 / 1400)
+    assert found.radius_m == pytest.approx(870, abs=10)
+    assert not judge(street(60), 30.0).is_over
+
+
+def test_far_reaching_clusters_count_together_and_small_ones_alone_do_not() -> None:
+    k = 12
+    each = Extents(np.full(k, 5.0), np.full(k, 501.0), np.ones(k))
+    assert chaining.measure(each.weight, each.radius_m, 1000.0).is_over
+    assert not chaining.measure(each.weight[:1], each.radius_m[:1], 1000.0).is_over
+    assert not chaining.measure(each.weight, np.full(k, 500.0), 1000.0).is_over
+    assert not chaining.measure(each.weight * 0, each.radius_m, 0.0).is_over
+
+
+@pytest.mark.parametrize("spacing_m", [8.0, 45.0, 60.0, 97.0, 240.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_suggested_eps_is_the_largest_that_keeps_them_apart(spacing_m: float, weighted: bool) -> None:
+    points = street(spacing_m, crowds=round(3000 / spacing_m))
+    weight = RNG.integers(1, 3, len(points)).astype(float) if weighted else None
+    eps_m = spacing_m * 1.4
+    labels = dbscan(points, eps_m, 20, sample_weight=weight).labels
+    apart = chaining.largest_eps(points, labels, eps_m, 20, weight=weight)
+    assert judge(points, eps_m, weight).is_over
+    assert apart is not None
+    assert not judge(points, apart.eps_m, weight).is_over
+    step = 10.0 ** np.floor(np.log10(eps_m / 50))
+    assert judge(points, apart.eps_m + step, weight).is_over
+    again = dbscan(points, apart.eps_m, 20, sample_weight=weight)
+    assert apart.n_clusters == again.n_clusters
+    total = np.ones(len(points)) if weight is None else weight
+    assert apart.share == pytest.approx(total[again.labels >= 0].sum() / total.sum())
+    assert len(f"{apart.eps_m:g}") <= 5, "a number to type"
+
+
+def test_clusters_that_vanish_before_they_fall_apart_have_no_such_eps() -> None:
+    lattice = np.stack(np.meshgrid(np.arange(60) * 50, np.arange(60) * 50, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = np.array([0.0, 0.0]) + lattice * M
+    labels = dbscan(points, 120.0, 10).labels
+    assert labels.max() == 0
+    assert chaining.largest_eps(points, labels, 120.0, 10) is None
