@@ -43,7 +43,7 @@ def _outline(latlon: Floats, eps_m: float) -> Ring:
     # Near a pole a degree of longitude is next to nothing, and the outline is a rough one.
     scale = METRES_PER_DEGREE * np.array([max(np.cos(np.radians(lat)), 1e-3), 1.0])
     east = (latlon[:, 1] - lon + 180) % 360 - 180  # also across the 180th meridian
-    metres = np.stack([east, latlon[:, 0] - lat], axis=1) * scale
+    metres = np.round(np.stack([east, latlon[:, 0] - lat], axis=1) * scale, 3)
     cell = np.floor(metres / (_CELL * eps_m)).astype(np.int64)
     kept = metres[np.unique(cell, axis=0, return_index=True)[1]]
     hull = shapely.concave_hull(shapely.MultiPoint(kept), ratio=CONCAVITY).simplify(_TOLERANCE * eps_m)
