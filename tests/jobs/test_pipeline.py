@@ -192,3 +192,12 @@ def test_what_does_not_fit_is_one_line(changes: dict[str, Any], what: str) -> No
     params = pipeline.Params(**({"dataset": "green", "months": ("2023-01",), "track": False} | changes))
     with pytest.raises(ConfigError, match=what):
         pipeline.run(load(), params)
+
+
+def test_the_page_of_a_failed_run_says_why() -> None:
+    with pytest.raises(ConfigError, match="not in the lake"):
+        pipeline.run(load(), pipeline.Params("synth", ("2024-01",), track=False))
+    [page] = [uri for uri in storage.list_under(storage.join(load().lake_uri, "runs")) if uri.endswith("run.html")]
+    text = storage.read(page).decode()
+    assert "0 of 1" in text
+    assert "not in the lake" in text

@@ -51,10 +51,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     if params.dry_run:
         return {"dry_run": True, "run_key": key, "would_write": folder, "steps": list(STEPS)}
     journal = Journal.open(folder, key, parameters, fresh=params.again)
-    for name, step in STEPS.items():
-        journal.run(name, partial(step, settings, params, journal.results))
     page = storage.join(folder, "run.html")
-    storage.write(page, pages.run(journal.content).encode())
+    try:
+        for name, step in STEPS.items():
+            journal.run(name, partial(step, settings, params, journal.results))
+    finally:  # the page of a failed run says why it failed
+        storage.write(page, pages.run(journal.content).encode())
     done = journal.results
     return {
         "run_key": key,
