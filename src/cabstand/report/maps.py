@@ -12,6 +12,7 @@ import numpy as np
 from cabstand.report.content import Content, Json, name_of
 
 PICTURE_HOTSPOTS, PICTURE_NAMES = 400, 30
+FEW_HOTSPOTS = 50
 
 
 def page_data(content: Content) -> dict[str, Any]:
@@ -54,7 +55,9 @@ def picture(content: Content) -> alt.LayerChart:
         .encode(
             longitude="lon:Q",
             latitude="lat:Q",
-            size=alt.Size("pickups:Q", scale=alt.Scale(range=[4, 900]), legend=alt.Legend(format=",.0f")),
+            size=alt.Size(
+                "pickups:Q", scale=alt.Scale(range=[4, 900]), legend=alt.Legend(format=",.0f", values=_sizes(spots))
+            ),
         )
     )
     layers: list[Any] = [marks]
@@ -68,10 +71,19 @@ def picture(content: Content) -> alt.LayerChart:
     return alt.layer(*layers).project("mercator", fit=corners).properties(height=620)
 
 
+def _sizes(spots: Sequence[Json]) -> list[int]:
+    """Return round numbers of pickups for a legend, the largest about that of the largest hotspot."""
+    most = max(int(spot["pickups"]) for spot in spots)
+    unit = 10 ** (len(str(most)) - 1)
+    top = max(most // unit * unit, 1)
+    return sorted({max(top // part, 1) for part in (1, 2, 10)})
+
+
 def _frame(spots: Sequence[Json]) -> tuple[float, float, float, float]:
-    """Return south, west, north and east of most of the hotspots: a few far ones would make all others small."""
+    """Return south, west, north and east of the hotspots, where there are many without the outermost few."""
     at = np.array([(spot["lat"], spot["lon"]) for spot in spots])
-    low, high = np.quantile(at, [0.03, 0.97], axis=0)
+    edge = 0.03 if len(at) > FEW_HOTSPOTS else 0.0
+    low, high = np.quantile(at, [edge, 1 - edge], axis=0)
     margin = np.maximum(0.05 * (high - low), 0.005)
     (south, west), (north, east) = low - margin, high + margin
     return float(south), float(west), float(north), float(east)
