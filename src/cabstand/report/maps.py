@@ -49,15 +49,14 @@ def picture(content: Content) -> alt.LayerChart:
     """Draw outlines and hotspots, the area of a mark proportional to its pickups, and name the busiest zones."""
     spots = [{"lat": one["lat"], "lon": one["lon"], "pickups": one["size"]} for one in content.hotspots]
     south, west, north, east = _frame(spots[:PICTURE_HOTSPOTS])
+    legend = alt.Legend(format=",.0f", values=_sizes(spots))
     marks = (
         alt.Chart(alt.Data(values=spots[:PICTURE_HOTSPOTS]))
         .mark_circle(opacity=0.65, color="#e8590c", clip=True)
         .encode(
             longitude="lon:Q",
             latitude="lat:Q",
-            size=alt.Size(
-                "pickups:Q", scale=alt.Scale(range=[4, 900]), legend=alt.Legend(format=",.0f", values=_sizes(spots))
-            ),
+            size=alt.Size("pickups:Q", scale=alt.Scale(range=[4, 900]), legend=legend),
         )
     )
     layers: list[Any] = [marks]
@@ -65,7 +64,9 @@ def picture(content: Content) -> alt.LayerChart:
     if outlines:
         shapes = alt.Data(values=[_clockwise(feature) for feature in outlines["features"]])
         area = alt.Chart(shapes).mark_geoshape(fillOpacity=0.08, fill="#868e96", stroke="#868e96", clip=True)
-        layers = [area, marks, _names(labels(content), (south, west, north, east))]
+        busy = {spot["zone"] for spot in content.hotspots}
+        names = [one for one in labels(content) if one["name"] in busy]
+        layers = [area, marks, _names(names, (south, west, north, east))]
     box = {"type": "MultiPoint", "coordinates": [[west, south], [east, north]]}
     corners = {"type": "Feature", "geometry": box, "properties": {}}
     return alt.layer(*layers).project("mercator", fit=corners).properties(height=620)
