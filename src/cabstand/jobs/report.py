@@ -14,7 +14,7 @@ from cabstand.jobs import compare, sweep
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Kind
 from cabstand.report import pages, pictures
-from cabstand.report.content import Content, largest
+from cabstand.report.content import Content, Json, largest
 from cabstand.report.figures import figures
 from cabstand.settings import Settings
 
@@ -61,16 +61,20 @@ def gather(settings: Settings, params: Params) -> Content:
     folder, clustering = _find(lake, hotspots.KIND, params.hotspots)
     if clustering is None:
         raise DataError("nothing has been clustered yet", where=lake, hint="run `cabstand cluster` first")
-    features = json.loads(storage.read(storage.join(folder, hotspots.GEOJSON)))["features"]
     outlines = zones.outlines(lake)
     return Content(
         clustering=clustering,
-        hotspots=largest(features),
+        hotspots=_largest(folder, hotspots.GEOJSON),
+        parts=_largest(folder, hotspots.PARTS_GEOJSON) if clustering.get("parts") else (),
         zones=outlines.geojson if outlines else None,
         months=_months(clustering["source"]["uri"]),
         comparison=_find(lake, compare.KIND, params.comparison)[1],
         sweep=_find(lake, sweep.KIND, params.sweep)[1],
     )
+
+
+def _largest(folder: str, name: str) -> list[Json]:
+    return largest(json.loads(storage.read(storage.join(folder, name)))["features"])
 
 
 def _find(lake: str, kind: Kind, folder: str) -> tuple[str, dict[str, Any] | None]:

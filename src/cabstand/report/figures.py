@@ -23,15 +23,16 @@ def figures(content: Content) -> list[Figure]:
     """Return the charts of the content that is there."""
     made = []
     if content.hotspots:
-        made += [
-            Figure("map", maps.picture(content), "Map of the hotspots", "Larger marks have more pickups."),
+        made.append(Figure("map", maps.picture(content), "Map of the hotspots", "Larger marks have more pickups."))
+    if content.timed:
+        made.append(
             Figure(
                 "hours",
                 plots.hours(content),
                 "Share of each hotspot's pickups in each hour of the day",
                 "Each row adds up to one: it shows when a hotspot is busy, not how busy it is.",
-            ),
-        ]
+            )
+        )
     if content.comparison:
         made += _comparison(content.comparison)
     if content.sweep:
@@ -40,16 +41,27 @@ def figures(content: Content) -> list[Figure]:
                 "sweep",
                 plots.sweep(content.sweep),
                 "Number of clusters for each eps and min_samples",
-                "Numbers are clusters found, colours the share of points left as noise.",
+                "Numbers are clusters found, in brackets where they chain; colours the share of points left as noise.",
             ),
             Figure(
                 "k_distance",
                 plots.k_distance(content.sweep),
                 "Sorted distance to the k-th neighbour",
-                f"The dashed line is at the bend of the curve, {content.sweep['k_distance']['suggested_eps_m']:g} m.",
+                _k_distance(content.sweep["k_distance"]),
             ),
         ]
     return made
+
+
+def _k_distance(found: Any) -> str:
+    """Say what the dashed line is, and what clustering at the bend of the curve gives."""
+    suggested = found["suggested_eps_m"]
+    line = "" if suggested is None else f"The dashed line is the recommended eps, {suggested:g} m. "
+    if "knee_m" not in found:  # of an older sweep, which recommended the bend
+        return line
+    judged = found["at_knee"] or {"chains": False}
+    chains = f", where {judged['far_share']:.0%} of the points chain together" if judged["chains"] else ""
+    return f"{line}The curve bends at {found['knee_m']:g} m{chains}."
 
 
 def _comparison(comparison: Any) -> list[Figure]:

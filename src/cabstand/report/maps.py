@@ -6,19 +6,22 @@ from typing import Any
 
 import altair as alt
 
-from cabstand.report.content import MAP_HOTSPOTS, Content, name_of
+from cabstand.report.content import MAP_HOTSPOTS, Content, Json, name_of, part_name
 
 PICTURE_HOTSPOTS = 400
 
 
 def page_data(content: Content) -> dict[str, Any]:
     """Return what the page's script draws: the zones' outlines and the largest hotspots."""
-    spots = [
-        {name: spot[name] for name in ("lat", "lon", "size", "hours")}
-        | {"name": name_of(spot), "radius_m": round(spot["radius_m"])}
-        for spot in content.hotspots[:MAP_HOTSPOTS]
-    ]
-    return {"zones": _outlines(content), "hotspots": spots}
+    spots = [_mark(spot, name_of(spot)) for spot in content.hotspots[:MAP_HOTSPOTS]]
+    parts = [_mark(part, part_name(part)) for part in content.parts[:MAP_HOTSPOTS]]
+    return {"zones": _outlines(content), "hotspots": spots, "parts": parts}
+
+
+def _mark(spot: Json, name: str) -> dict[str, Any]:
+    fields = {field: spot[field] for field in ("lat", "lon", "size", "hours")}
+    radius_m = spot["radius_m"]
+    return fields | {"name": name, "radius_m": None if radius_m is None else round(radius_m)}
 
 
 def picture(content: Content) -> alt.LayerChart:

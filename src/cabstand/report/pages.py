@@ -10,20 +10,30 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from cabstand.clustering import chaining
 from cabstand.report import maps, pictures
-from cabstand.report.content import TABLE_HOTSPOTS, Content, commands, engine_name, name_of
+from cabstand.report.content import TABLE_HOTSPOTS, Content, commands, engine_name, name_of, part_name
 from cabstand.report.figures import Figure
 
 
 def render(content: Content, figures: list[Figure], *, made_at: str, version: str) -> str:
     """Return the report; `made_at` and `version` are shown in its footer."""
     templates = _templates()
-    templates.filters |= {"number": _number, "share": "{:.1%}".format, "hotspot": name_of, "engine": engine_name}
+    templates.filters |= {
+        "number": _number,
+        "share": "{:.1%}".format,
+        "hotspot": name_of,
+        "part": part_name,
+        "busiest": _busiest,
+        "engine": engine_name,
+    }
     return templates.get_template("report.html.j2").render(
         content=content,
         figures={figure.name: _embedded(figure) for figure in figures},
         map_data=maps.page_data(content),
         top=content.hotspots[:TABLE_HOTSPOTS],
+        parts=content.parts[:TABLE_HOTSPOTS],
+        chain=_chain(content),
         commands=commands(content),
         style=_static("leaflet.css") + _static("report.css"),
         script=_static("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "") + _static("report.js"),
@@ -41,6 +51,13 @@ def evidence(content: Mapping[str, Any]) -> str:
 def run(manifest: Mapping[str, Any]) -> str:
     """Return a run's manifest as one self-contained HTML page: its steps, their times and results."""
     return _templates().get_template("run.html.j2").render(**manifest)
+
+
+def _chain(content: Content) -> str:
+    """Return what to say of hotspots that chain together, if they do."""
+    found = content.clustering.get("chaining")
+    said = chaining.sentence(found, divided=bool(content.parts)) if found else ""
+    return said[:1].upper() + said[1:]
 
 
 def _templates() -> Environment:
@@ -62,6 +79,11 @@ def _embedded(figure: Figure) -> dict[str, str]:
         "light": pictures.svg_address(figure.chart, "light"),
         "dark": pictures.svg_address(figure.chart, "dark"),
     }
+
+
+def _busiest(spot: Mapping[str, Any]) -> str:
+    hours = spot["hours"]
+    return f"{hours.index(max(hours)):02}:00" if hours else "-"
 
 
 def _number(value: Any, digits: int = 3) -> str:

@@ -16,9 +16,15 @@
     L.geoJSON(data.zones, { interactive: false, style: { color: line, weight: 0.7, fillOpacity: 0.05 } }).addTo(map);
   }
 
+  let hour = -1;  // the one shown, or all
+  const two = (n) => String(n).padStart(2, "0");
+  const span = (n) => two(n) + ":00 to " + two((n + 1) % 24) + ":00";
+
   function told(spot) {
     const box = document.createElement("div");
-    box.textContent = spot.name + ": " + spot.size.toLocaleString("en") + " pickups within " + spot.radius_m + " m";
+    const whole = spot.size.toLocaleString("en") + " pickups";
+    const here = hour < 0 ? whole : Math.round(spot.size * spot.hours[hour]).toLocaleString("en") + " of " + whole + ", " + span(hour) + ",";
+    box.textContent = spot.name + ": " + here + (spot.radius_m === null ? "" : " within " + spot.radius_m + " m");
     return box;
   }
 
@@ -26,8 +32,12 @@
   const marks = data.hotspots.map((spot) =>
     L.circleMarker([spot.lat, spot.lon], { color: mark, weight: 1, fillOpacity: 0.5 }).bindPopup(() => told(spot)).addTo(map));
 
+  const parts = data.parts.map((part) =>
+    L.circle([part.lat, part.lon], { radius: part.radius_m, color: mark, weight: 1.5, dashArray: "4", fill: true, fillOpacity: 0 })
+      .bindPopup(() => told(part)).addTo(map));
+
   // An hour's mark is drawn as large as the whole day's would be at that rate, so that hours compare.
-  function draw(hour) {
+  function draw() {
     data.hotspots.forEach((spot, i) => {
       const rate = hour < 0 ? spot.size : spot.size * spot.hours[hour] * 24;
       marks[i].setRadius(Math.max(rate > 0 ? 1.5 : 0, 24 * Math.sqrt(rate / largest)));
@@ -36,14 +46,14 @@
 
   const slider = document.getElementById("hour");
   const shown = document.getElementById("hour-shown");
-  slider.addEventListener("input", () => {
-    const hour = Number(slider.value);
-    const two = (n) => String(n).padStart(2, "0");
-    shown.textContent = hour < 0 ? "whole day" : two(hour) + ":00 to " + two((hour + 1) % 24) + ":00";
-    draw(hour);
+  if (slider) slider.addEventListener("input", () => {
+    hour = Number(slider.value);
+    shown.textContent = hour < 0 ? "whole day" : span(hour);
+    draw();
+    marks.concat(parts).filter((one) => one.isPopupOpen()).forEach((one) => one.getPopup().update());
   });
 
-  draw(-1);
+  draw();
 
   document.querySelectorAll("a[data-spot]").forEach((link) => link.addEventListener("click", (event) => {
     event.preventDefault();
