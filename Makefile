@@ -149,7 +149,7 @@ plan: $(RUN)  ## show what `make deploy` would change (ENV=dev)
 deploy: $(RUN)  ## apply infra/ to the account after confirmation (ENV=dev; TAG=... for another batch image)
 	$(TERRAFORM) $(ENV) apply $(if $(TAG),-var=batch_image_tag=$(TAG)) $(APPLY)
 
-.PHONY: release-begin release-check release-undo
+.PHONY: release-begin release-check release-undo release-prune
 release-begin: $(RUN)  ## record which version of the service is live, before a release (ENV=dev)
 	$(BIN)/python scripts/release.py begin $(ENV)
 
@@ -158,6 +158,9 @@ release-check: $(RUN)  ## check that the released service answers (ENV=dev; with
 
 release-undo: $(RUN)  ## return the service to the recorded version (ENV=dev)
 	$(BIN)/python scripts/release.py undo $(ENV)
+
+release-prune: $(RUN)  ## delete versions of the service that are too old to return to; each one is billed (ENV=dev)
+	$(BIN)/python scripts/release.py prune $(ENV)
 
 .PHONY: unlock
 unlock: $(RUN)  ## unlock Terraform state that a killed run left locked (ENV=dev LOCK=id, from the error message)

@@ -24,6 +24,7 @@ module "network" {
   name                     = local.name
   cidr_block               = var.vpc_cidr_block
   egress                   = var.egress
+  server_instance_type     = var.server_instance_type
   enable_flow_logs         = var.enable_flow_logs
   log_retention_days       = var.log_retention_days
   permissions_boundary_arn = local.boundary_arn
@@ -145,6 +146,7 @@ module "monitoring" {
   alarm_email        = var.alarm_email
   alarm_webhook_url  = var.alarm_webhook_url
   monthly_budget_usd = var.monthly_budget_usd
+  budget_by_tag      = var.budget_by_tag
   max_p99_latency_ms = var.max_p99_latency_ms
 }
 

@@ -62,6 +62,11 @@ output "batch" {
   }
 }
 
+output "schedules" {
+  description = "What the schedules start, and when."
+  value       = { for name, job in local.schedules : name => { task = job.task, expression = job.expression, timezone = job.timezone, enabled = job.enabled } }
+}
+
 output "alarm_names" {
   description = "Name of each alarm, by what it watches."
   value       = module.monitoring.alarm_names

@@ -54,9 +54,9 @@ variable "api_timeout_seconds" {
 }
 
 variable "api_reserved_concurrency" {
-  description = "Most requests at once, which limits the bill; -1 for no limit."
+  description = "Concurrent executions reserved for the function, which limits the bill; -1 for none. A new account has a quota of 10 and may reserve none of them: AWS keeps 100 (in a new account all 10) unreserved."
   type        = number
-  default     = 20
+  default     = -1
 
   validation {
     condition     = var.api_reserved_concurrency == -1 || var.api_reserved_concurrency >= 1

@@ -1,5 +1,5 @@
 variable "batch_image_tag" {
-  description = "Tag of the batch image in its repository, where tags are immutable."
+  description = "Tag of the batch image in its repository, where tags are immutable. The value in a .tfvars file counts for the first apply; later ones keep the tag that runs, unless they get another (make deploy TAG=...)."
   type        = string
 
   validation {
@@ -20,9 +20,9 @@ variable "batch_architecture" {
 }
 
 variable "multicore_vcpu" {
-  description = "vCPUs of cluster-multicore, which gets 2 GiB of memory for each."
+  description = "vCPUs of cluster-multicore, which gets 2 GiB of memory for each. A new account's quota of 6 Fargate vCPUs is enough for 4."
   type        = number
-  default     = 8
+  default     = 4
 
   validation {
     condition     = contains([2, 4, 8, 16], var.multicore_vcpu)
@@ -125,8 +125,8 @@ variable "schedule_timezone" {
   default     = "America/New_York"
 
   validation {
-    condition     = can(regex("^([A-Z][A-Za-z_]+/[A-Za-z_/+-]+|UTC)$", var.schedule_timezone))
-    error_message = "schedule_timezone must be a name such as America/New_York, or UTC."
+    condition     = contains(local.time_zones, var.schedule_timezone)
+    error_message = "schedule_timezone must be a name in time_zones.txt, such as America/New_York or UTC."
   }
 }
 
@@ -145,12 +145,12 @@ variable "schedule_overrides" {
   }
 
   validation {
-    condition     = alltrue([for job in values(var.schedule_overrides) : job.expression == null || can(regex("^(cron|rate|at)\\(.+\\)$", job.expression))])
-    error_message = "Each expression of schedule_overrides must be cron(...), rate(...) or at(...)."
+    condition     = alltrue([for job in values(var.schedule_overrides) : job.expression == null || can(regex(local.schedule_pattern, job.expression))])
+    error_message = "Each expression of schedule_overrides must be as EventBridge Scheduler wants it: cron(minute hour day month weekday year) with ? for day or weekday, rate(5 minutes), or at(2026-12-31T23:59:00)."
   }
 
   validation {
-    condition     = alltrue([for job in values(var.schedule_overrides) : job.timezone == null || can(regex("^([A-Z][A-Za-z_]+/[A-Za-z_/+-]+|UTC)$", job.timezone))])
-    error_message = "Each timezone of schedule_overrides must be a name such as America/New_York, or UTC."
+    condition     = alltrue([for job in values(var.schedule_overrides) : job.timezone == null ? true : contains(local.time_zones, job.timezone)])
+    error_message = "Each timezone of schedule_overrides must be a name in time_zones.txt, such as America/New_York or UTC."
   }
 }

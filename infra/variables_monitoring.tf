@@ -31,6 +31,12 @@ variable "monthly_budget_usd" {
   }
 }
 
+variable "budget_by_tag" {
+  description = "Whether the budget counts this environment alone instead of the whole account. Only an activated cost allocation tag is counted, so activate `Deployment` first (infra/README.md)."
+  type        = bool
+  default     = false
+}
+
 variable "max_p99_latency_ms" {
   description = "Request latency (99th percentile, in milliseconds) above which the alarm goes off."
   type        = number

@@ -1,7 +1,8 @@
-"""The steps of a release around `make deploy`: `release.py begin | check | undo ENVIRONMENT`.
+"""The steps of a release around `make deploy`: `release.py begin | check | undo | prune ENVIRONMENT`.
 
-`begin` saves which version the alias `live` points to, `check` tests whether the service answers, and `undo` points the
-alias back to the saved version. A canary would move the same alias after `check`.
+`begin` saves which version the alias `live` points to, `check` tests whether the service answers, `undo` points the
+alias back to the saved version, and `prune` deletes versions that are too old to go back to. A canary would move the
+same alias after `check`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from cabstand.account import versions
+from cabstand.costs import charges
 from cabstand.errors import CabstandError, ConfigError, TaskError
 from cabstand.io import aws
 from cabstand.settings import Settings
@@ -60,6 +63,13 @@ def undo(environment: str) -> str:
         "lambda", "update_alias", FunctionName=function, Name=ALIAS, FunctionVersion=version, RoutingConfig=routing
     )
     return f"{function} runs version {version} again"
+
+
+def prune(environment: str) -> str:
+    """Delete the versions that are too old to go back to."""
+    function = f"cabstand-{environment}-api"
+    deleted, kept = versions.prune(function, keep=charges.KEPT_VERSIONS)
+    return f"{function}: deleted {len(deleted)} old versions, kept {', '.join(kept)}"
 
 
 def check(environment: str) -> str:
@@ -125,7 +135,7 @@ def output(environment: str, name: str) -> Any:
 
 def main(words: list[str]) -> int:
     """Run one step and return the exit code; an error is one line."""
-    steps = {"begin": begin, "check": check, "undo": undo}
+    steps = {"begin": begin, "check": check, "undo": undo, "prune": prune}
     if len(words) != 2 or words[0] not in steps or not (ROOT / f"infra/environments/{words[1]}.tfvars").is_file():
         print(__doc__, file=sys.stderr)  # noqa: T201
         return 2

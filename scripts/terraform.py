@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from cabstand.account import emptying, state, terraform
+from cabstand.account import emptying, github, state, terraform
 from cabstand.account.root import Root
 from cabstand.errors import CabstandError, ConfigError
 from cabstand.io import aws
@@ -38,10 +38,10 @@ def main(words: list[str]) -> int:
 def bootstrap(rest: list[str]) -> int:
     """Create what an account needs once, and move its state into the bucket it creates; can be run again."""
     root = Root(INFRA / "bootstrap", "bootstrap")
-    arguments = bootstrap_arguments(rest)
     exists = bucket_exists(root.state_bucket)
     if exists:
         state.refuse_locked(root)
+    arguments = bootstrap_arguments(github.bootstrap_variables(root), rest)
     code = initialise(root, exists) or terraform.execute(root, "apply", *arguments)
     if not code and not exists:
         override(root).write_text(BACKEND, encoding="utf-8")
@@ -67,12 +67,12 @@ def leave(rest: list[str]) -> int:
     else:
         code = initialise(root, False)
     # Ask after all steps that can be undone, and before anything is deleted.
-    code = code or terraform.execute(root, "plan", "-destroy", *bootstrap_arguments([]))
+    code = code or terraform.execute(root, "plan", "-destroy", *bootstrap_arguments(NO_REPOSITORY, []))
     if code or not confirmed(rest):
         return code or 1
     if exists:
         emptying.empty_bucket(root.state_bucket)
-    code = terraform.execute(root, "destroy", "-auto-approve", *bootstrap_arguments([]))
+    code = terraform.execute(root, "destroy", "-auto-approve", *bootstrap_arguments(NO_REPOSITORY, []))
     if not code:
         forget_local_state(root)
     return code
@@ -102,10 +102,13 @@ def initialise(root: Root, exists: bool) -> int:
     return terraform.execute(root, "init", "-reconfigure", *(terraform.backend(root) if exists else []))
 
 
-def bootstrap_arguments(rest: list[str]) -> list[str]:
+# Terraform wants a value for each variable even to destroy, which no value changes.
+NO_REPOSITORY = {"github_repository": "none/none", "github_repository_id": "1", "github_owner_id": "1"}
+
+
+def bootstrap_arguments(variables: dict[str, str], rest: list[str]) -> list[str]:
     """Return the bootstrap's variables and the given arguments."""
-    repository = os.environ.get("GITHUB_REPOSITORY", "")
-    given = [f"-var=github_repository={repository}"] if repository else []
+    given = [f"-var={name}={value}" for name, value in variables.items()]
     return given + terraform.emulator_variable() + (["-auto-approve"] if rest == ["-y"] else rest)
 
 

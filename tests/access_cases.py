@@ -36,6 +36,7 @@ REFUSED = [
     ("dev-mlflow-server", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
     ("dev-mlflow-server", "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/EC2"}),
     ("dev-scheduler", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
+    ("dev-scheduler", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateCluster"}),
     ("plan", "s3:PutObject", f"{STATE}/dev/terraform.tfstate", {}),
     ("plan", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
     ("plan", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),

@@ -120,6 +120,8 @@ def terraform_environment(url: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "GITHUB_REPOSITORY": "example/cabstand",
+        "GITHUB_REPOSITORY_ID": "789",
+        "GITHUB_REPOSITORY_OWNER_ID": "456",
         "TF_IN_AUTOMATION": "1",
         "TF_CLI_ARGS": "-no-color",
         "TF_CLI_ARGS_apply": "-parallelism=30",

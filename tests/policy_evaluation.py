@@ -36,6 +36,13 @@ def is_allowed(found: Policies, action: str, resource: str, context: Context | N
     return inside and any(verdict(document, action, resource, context) == "Allow" for document in found.own)
 
 
+def trusts(iam: Any, role: str, action: str, context: Context) -> bool:
+    """Return whether a role's trust policy lets a token with these claims assume it."""
+    document = _document(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
+    statements = [statement | {"Resource": "*"} for statement in listed(document["Statement"])]
+    return verdict({"Statement": statements}, action, role, context) == "Allow"
+
+
 def mutants(found: Policies) -> Iterator[tuple[str, Policies]]:
     """Yield mutated policies: in each, one statement is widened or, if it denies, dropped."""
     for number, document in enumerate(found.own):

@@ -15,7 +15,7 @@ ANY_RESOURCE = {key.split()[1] for key in LISTED}
 # Other resources must be the project's own, or one of these whose names AWS chooses.
 OWN = re.compile(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:\d*:.*cabstand")
 NAMED_BY_AWS = re.compile(
-    r":secret:rds!db-|:parameter/aws/service/ami-|:role/aws-service-role/|:apigateway:|^arn:aws:xray"
+    r":secret:rds!db-|:(og|pg):default|:kms:.*:key/|:parameter/aws/service/ami-|:role/aws-service-role/|:apigateway:|^arn:aws:xray"
 )
 # Actions that need a condition, because they are powerful or cannot be limited to a resource.
 CONDITIONS = {
@@ -28,6 +28,7 @@ CONDITIONS = {
     "iam:CreateServiceLinkedRole": "iam:AWSServiceName",
     "iam:PassRole": "iam:PassedToService",
     "iam:PutRolePolicy": "iam:PermissionsBoundary",
+    "kms:DescribeKey": "kms:ResourceAliases",
 }
 
 

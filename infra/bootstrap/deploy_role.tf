@@ -82,7 +82,7 @@ data "aws_iam_policy_document" "deploy_storage" {
     actions = [
       "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetAccelerateConfiguration",
       "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetObject", "s3:GetObjectTagging",
-      "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
+      "s3:GetObjectVersion", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
       "s3:AbortMultipartUpload", "s3:PutBucketLogging", "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock",
       "s3:PutBucketTagging", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
       "s3:PutObject", "s3:PutObjectTagging",
@@ -98,6 +98,13 @@ data "aws_iam_policy_document" "deploy_storage" {
       "rds:StartDBInstance", "rds:StopDBInstance",
     ]
     resources = [for kind in ["db", "subgrp", "snapshot"] : format(local.own, "rds", "${kind}:${var.project}-*")]
+  }
+
+  # The option and parameter groups of RDS itself, which a database without its own uses.
+  statement {
+    sid       = "UseDefaultGroups"
+    actions   = ["rds:CreateDBInstance", "rds:ModifyDBInstance"]
+    resources = [for kind in ["og", "pg"] : format(local.own, "rds", "${kind}:default*")]
   }
 
   # The provider reads a secret's version back, so the role can read the secrets that it creates, but not RDS's managed secret.
@@ -116,6 +123,19 @@ data "aws_iam_policy_document" "deploy_storage" {
     sid       = "LetRdsMakeItsSecret"
     actions   = ["secretsmanager:CreateSecret", "secretsmanager:TagResource"]
     resources = [format(local.own, "secretsmanager", "secret:rds!db-*")]
+  }
+
+  # RDS looks up the key that encrypts that secret, and the one that encrypts the database.
+  statement {
+    sid       = "FindKeysOfServices"
+    actions   = ["kms:DescribeKey"]
+    resources = [format(local.own, "kms", "key/*")]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = ["alias/aws/rds", "alias/aws/secretsmanager"]
+    }
   }
 
   statement {

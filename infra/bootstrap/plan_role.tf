@@ -7,7 +7,7 @@ resource "aws_iam_role_policy" "plan" {
 }
 
 data "aws_iam_policy_document" "plan" {
-  # checkov:skip=CKV_AWS_356: DescribeAvailabilityZones has no resource.
+  # checkov:skip=CKV_AWS_356: DescribeAvailabilityZones, DescribeInstanceTypeOfferings and GetRandomPassword have no resource.
   statement {
     sid       = "ReadStates"
     actions   = ["s3:GetObject"]
@@ -22,7 +22,14 @@ data "aws_iam_policy_document" "plan" {
 
   statement {
     sid       = "ReadZones"
-    actions   = ["ec2:DescribeAvailabilityZones"]
+    actions   = ["ec2:DescribeAvailabilityZones", "ec2:DescribeInstanceTypeOfferings"]
+    resources = ["*"]
+  }
+
+  # A plan makes the passwords of new secrets, too, and forgets them.
+  statement {
+    sid       = "MakePasswords"
+    actions   = ["secretsmanager:GetRandomPassword"]
     resources = ["*"]
   }
 

@@ -41,6 +41,32 @@ variable "github_repository" {
   }
 }
 
+variable "github_repository_id" {
+  description = "Number of that repository, which stays when it is renamed; `make bootstrap` looks it up."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]*$", var.github_repository_id))
+    error_message = "github_repository_id must be a number."
+  }
+}
+
+variable "github_owner_id" {
+  description = "Number of the repository's owner; `make bootstrap` looks it up."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]*$", var.github_owner_id))
+    error_message = "github_owner_id must be a number."
+  }
+}
+
+variable "create_github_provider" {
+  description = "Whether to create the account's identity provider for GitHub; false if something else created it already."
+  type        = bool
+  default     = true
+}
+
 variable "deploy_environments" {
   description = "Protected GitHub environments that may assume the deploy role."
   type        = list(string)

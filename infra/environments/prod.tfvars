@@ -15,6 +15,5 @@ enable_access_logs = true
 enable_tracing     = true
 log_retention_days = 365
 
-capacity_provider        = "FARGATE"
-api_reserved_concurrency = 100
-monthly_budget_usd       = 200
+capacity_provider  = "FARGATE"
+monthly_budget_usd = 200

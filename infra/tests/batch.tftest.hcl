@@ -5,7 +5,7 @@ mock_provider "aws" {
 variables {
   name                      = "cabstand-test"
   log_level                 = "INFO"
-  multicore_vcpu            = 8
+  multicore_vcpu            = 4
   capacity_provider         = "FARGATE_SPOT"
   schedules                 = {}
   worker_lifetime_minutes   = 120
@@ -114,4 +114,45 @@ run "a_schedule_of_too_many_retries_is_refused" {
   }
 
   expect_failures = [aws_scheduler_schedule.main["odd"]]
+}
+
+run "dead_tasks_are_noticed" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    schedules = { one = { task = "compare", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
+  }
+
+  override_resource {
+    target          = aws_ecs_cluster.main
+    override_during = plan
+    values          = { arn = "arn:aws:ecs:us-east-1:123456789012:cluster/cabstand-test" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.dead_tasks.event_pattern).detail.clusterArn == ["arn:aws:ecs:us-east-1:123456789012:cluster/cabstand-test"]
+    error_message = "the rule must watch this cluster alone"
+  }
+
+  assert {
+    condition     = alltrue([for one in values(aws_scheduler_schedule.main) : one.target[0].ecs_parameters[0].propagate_tags == "TASK_DEFINITION"])
+    error_message = "the budget must see scheduled tasks"
+  }
+}
+
+run "scheduled_tasks_fit_into_a_new_account" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  assert {
+    condition     = sum([for task in ["compare", "sweep", "pipeline"] : local.tasks[task].vcpu]) <= 6 && max([for task in values(local.tasks) : task.vcpu]...) <= 6
+    error_message = "a new account may use 6 Fargate vCPUs at once"
+  }
 }

@@ -3,10 +3,12 @@ mock_provider "aws" {
 }
 
 variables {
-  github_repository = "example/cabstand"
+  github_repository    = "example/cabstand"
+  github_repository_id = "789"
+  github_owner_id      = "456"
 }
 
-run "trusts_exact_subjects_alone" {
+run "trusts_exact_claims_alone" {
   command = plan
 
   module {
@@ -14,8 +16,21 @@ run "trusts_exact_subjects_alone" {
   }
 
   assert {
-    condition     = local.subjects.plan == ["repo:example/cabstand:pull_request"] && local.subjects.deploy == ["repo:example/cabstand:environment:dev", "repo:example/cabstand:environment:prod"]
-    error_message = "pull requests plan; protected environments deploy; nothing else"
+    condition = local.claims.plan.sub == ["repo:example/cabstand:pull_request", "repo:example@456/cabstand@789:pull_request"] && local.claims.deploy.sub == [
+      "repo:example/cabstand:environment:dev", "repo:example/cabstand:environment:prod",
+      "repo:example@456/cabstand@789:environment:dev", "repo:example@456/cabstand@789:environment:prod",
+    ]
+    error_message = "pull requests plan; protected environments deploy; nothing else; each in the old and the new form of the subject"
+  }
+
+  assert {
+    condition     = alltrue([for role in ["plan", "deploy"] : local.claims[role].repository_id == ["789"] && local.claims[role].repository_owner_id == ["456"]])
+    error_message = "both roles must be held to the repository's id"
+  }
+
+  assert {
+    condition     = join(" ", local.claims.deploy.environment) == "dev prod" && length(aws_iam_openid_connect_provider.github) == 1
+    error_message = "the deploy role must be held to the protected environments"
   }
 
   assert {
@@ -29,6 +44,23 @@ run "trusts_exact_subjects_alone" {
   }
 }
 
+run "uses_a_provider_that_exists" {
+  command = plan
+
+  module {
+    source = "./bootstrap"
+  }
+
+  variables {
+    create_github_provider = false
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0 && local.github_provider_arn == "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    error_message = "an account that has GitHub's provider keeps it"
+  }
+}
+
 run "refuses_what_is_wrong" {
   command = plan
 
@@ -37,13 +69,31 @@ run "refuses_what_is_wrong" {
   }
 
   variables {
-    project             = "x"
-    region              = "x"
-    emulator_endpoint   = "x"
-    github_repository   = "x"
-    deploy_environments = ["*"]
-    images_kept         = 0
+    project              = "x"
+    region               = "x"
+    emulator_endpoint    = "x"
+    github_repository    = "x/y"
+    github_repository_id = "*"
+    github_owner_id      = ""
+    deploy_environments  = ["*"]
+    images_kept          = 0
   }
 
-  expect_failures = [var.project, var.region, var.emulator_endpoint, var.github_repository, var.deploy_environments, var.images_kept]
+  expect_failures = [
+    var.project, var.region, var.emulator_endpoint, var.github_repository_id, var.github_owner_id, var.deploy_environments, var.images_kept,
+  ]
+}
+
+run "refuses_a_repository_without_an_owner" {
+  command = plan
+
+  module {
+    source = "./bootstrap"
+  }
+
+  variables {
+    github_repository = "x"
+  }
+
+  expect_failures = [var.github_repository]
 }

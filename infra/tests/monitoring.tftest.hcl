@@ -8,6 +8,7 @@ variables {
   alarm_email        = null
   alarm_webhook_url  = null
   monthly_budget_usd = 60
+  budget_by_tag      = false
   max_p99_latency_ms = 1000
 
   api = {
@@ -75,5 +76,35 @@ run "mail_and_webhook_by_switch" {
   assert {
     condition     = aws_sns_topic_subscription.email[0].endpoint == "alarms@example.org" && aws_sns_topic_subscription.webhook[0].protocol == "https"
     error_message = "both must subscribe to the one topic"
+  }
+}
+
+run "the_budget_counts_from_the_first_day" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  assert {
+    condition     = length(aws_budgets_budget.monthly.cost_filter) == 0
+    error_message = "a tag that is not activated hides every cost"
+  }
+}
+
+run "the_budget_by_tag" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    budget_by_tag = true
+  }
+
+  assert {
+    condition     = one(aws_budgets_budget.monthly.cost_filter).values == tolist(["user:Deployment$cabstand-test"])
+    error_message = "the budget must count this environment alone"
   }
 }

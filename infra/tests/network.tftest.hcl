@@ -6,6 +6,7 @@ variables {
   name                     = "cabstand-test"
   cidr_block               = "10.40.0.0/16"
   egress                   = "internet_gateway"
+  server_instance_type     = "t4g.small"
   enable_flow_logs         = false
   log_retention_days       = 30
   permissions_boundary_arn = null
@@ -67,4 +68,43 @@ run "interface_endpoints_by_switch" {
     condition     = length(aws_vpc_endpoint.interface) == 5 && length(aws_nat_gateway.main) == 0
     error_message = "interface_endpoints must add the five endpoints and no gateway"
   }
+}
+
+run "zones_offer_the_server" {
+  command = plan
+
+  module {
+    source = "./modules/network"
+  }
+
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.server
+
+    values = {
+      locations = ["us-east-1c", "us-east-1b", "us-east-1f"]
+    }
+  }
+
+  assert {
+    condition     = join(" ", aws_subnet.public[*].availability_zone) == "us-east-1b us-east-1c"
+    error_message = "a zone without the server's type must not be used"
+  }
+}
+
+run "one_zone_is_too_few" {
+  command = plan
+
+  module {
+    source = "./modules/network"
+  }
+
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.server
+
+    values = {
+      locations = ["us-east-1c"]
+    }
+  }
+
+  expect_failures = [data.aws_ec2_instance_type_offerings.server]
 }

@@ -66,6 +66,14 @@ override_data {
 }
 
 override_data {
+  target = module.network.data.aws_ec2_instance_type_offerings.server
+
+  values = {
+    locations = ["us-east-1a", "us-east-1b", "us-east-1c"]
+  }
+}
+
+override_data {
   target = module.tracking.data.aws_ssm_parameter.server_image
 
   values = {
@@ -113,6 +121,11 @@ run "every_job_of_the_list_is_scheduled" {
     condition     = local.schedules["daily-comparison"].expression == "rate(1 day)" && local.schedules["weekly-sweep"].expression == "cron(0 5 ? * SUN *)"
     error_message = "an override must change its own job alone"
   }
+
+  assert {
+    condition     = alltrue([for job in values(local.schedules) : can(regex(local.schedule_pattern, job.expression)) && contains(local.time_zones, job.timezone)])
+    error_message = "EventBridge Scheduler must accept every job of schedules.tf"
+  }
 }
 
 run "every_variable_refuses_what_is_wrong" {
@@ -148,7 +161,7 @@ run "every_variable_refuses_what_is_wrong" {
     pipeline_holdout_months          = ["2023-13"]
     training_input                   = "../x.parquet"
     worker_lifetime_minutes          = 1
-    schedule_timezone                = "Gotham"
+    schedule_timezone                = "Mars/Olympus"
     schedule_overrides               = { hourly-nothing = {} }
     api_package_path                 = "tests/absent.zip"
     api_runtime                      = "python3.9"
@@ -195,17 +208,43 @@ run "an_override_needs_an_expression_that_scheduler_knows" {
   command = plan
 
   variables {
-    schedule_overrides = { daily-comparison = { expression = "daily" } }
+    schedule_overrides = { daily-comparison = { expression = "cron(nonsense)" } }
   }
 
   expect_failures = [var.schedule_overrides]
+}
+
+run "the_pattern_of_expressions_is_as_aws_describes_it" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for expression in [
+        "cron(0 6 * * ? *)", "cron(0 5 ? * SUN *)", "cron(0/15 8-17 ? JAN-MAR,7 MON-FRI 2027-2030)", "cron(5,35 */2 L * ? *)", "cron(0 9 LW * ? *)",
+        "cron(0 9 15W * ? *)", "cron(0 9 L-3 * ? *)", "cron(0 9 ? * 2#1 *)", "cron(0 9 ? * FRIL *)", "cron(59 23 31 12 ? 2199)", "rate(1 hour)",
+        "rate(5 minutes)", "rate(1 hours)", "at(2027-02-28T23:59:59)",
+      ] : can(regex(local.schedule_pattern, expression))
+    ])
+    error_message = "an expression that AWS accepts is refused"
+  }
+
+  assert {
+    condition = alltrue([
+      for expression in [
+        "daily", "cron(nonsense)", "cron(0 6 * * * *)", "cron(0 6 ? * ? *)", "cron(0 6 1 * MON *)", "cron(0 6 * * ?)", "cron(60 6 * * ? *)", "cron(0 24 * * ? *)",
+        "cron(0 6 32 * ? *)", "cron(0 6 * 13 ? *)", "cron(0 6 ? * 8 *)", "cron(0 6 ? * 0 *)", "cron(0 6 ? * MON#6 *)", "cron(0 6 * * ? 1969)", "cron(0 6 * * ? *) ",
+        "rate(0 days)", "rate(-1 days)", "rate(1.5 hours)", "rate(5 weeks)", "at(2027-13-01T00:00:00)", "at(2027-01-01)", "at(2027-01-01T24:00:00)",
+      ] : !can(regex(local.schedule_pattern, expression))
+    ])
+    error_message = "an expression that AWS refuses is accepted"
+  }
 }
 
 run "an_override_needs_a_time_zone_that_scheduler_knows" {
   command = plan
 
   variables {
-    schedule_overrides = { daily-comparison = { timezone = "Gotham" } }
+    schedule_overrides = { daily-comparison = { timezone = "America/Gotham" } }
   }
 
   expect_failures = [var.schedule_overrides]

@@ -129,10 +129,10 @@ class Settings(BaseSettings):
 
     # --- the gate
     gate_min_gain: float = Field(0.005, ge=0, le=1, description="Minimum relative gain for a challenger to pass.")
-    gate_confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence required that the gain is above zero.")
+    gate_confidence: float = Field(0.95, gt=0.5, lt=1, description="Confidence that no worse challenger passes.")
     gate_max_segment_loss: float = Field(0.1, ge=0, description="Maximum relative loss allowed in any segment.")
     gate_min_segment_rows: int = Field(200, ge=1, description="Minimum number of held-out rows for a segment to count.")
-    gate_resamples: int = Field(2_000, ge=100, le=100_000, description="Number of bootstrap resamples.")
+    gate_resamples: int = Field(2_000, ge=100, le=100_000, description="Least number of random draws of each test.")
 
     # --- worker tasks on ECS
     ecs_cluster: str = Field("", description="ECS cluster in which a distributed run starts its workers.")

@@ -107,6 +107,7 @@ elif command == "show":
     resource = {"address": "aws_s3_bucket.lake", "type": "aws_s3_bucket", "change": change}
     print(json.dumps({"resource_changes": [resource]}))
 elif command == "apply":
+    (folder / "words").write_text(" ".join(words))
     (folder / "applied").write_text(adopted.read_text() if adopted.exists() else "")
     sys.exit(int(os.environ.get("APPLY_FAILS", "0")))
 """

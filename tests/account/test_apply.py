@@ -30,6 +30,21 @@ def test_a_sleeping_environment_is_woken_first(aws: Aws, environment: dict[str, 
     assert terraform.run(dev, "apply") == 0
 
 
+def test_a_deploy_keeps_the_images_that_run(aws: Aws, root: Path) -> None:
+    dev = Root(root, "dev")
+    assert terraform.run(dev, "apply") == 0
+    assert "batch_image_tag" not in (root / "words").read_text()
+    definition = json.dumps(
+        [{"name": "task", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/cabstand/batch:abc"}]
+    )
+    task = {"attributes": {"id": "cabstand-dev-compare", "container_definitions": definition}}
+    state = {"resources": [{"mode": "managed", "type": "aws_ecs_task_definition", "instances": [task]}]}
+    aws("s3").put_object(Bucket=STATE, Key=dev.state_key, Body=json.dumps(state))
+    assert terraform.run(dev, "apply", "-var=batch_image_tag=def") == 0
+    words = (root / "words").read_text().split()
+    assert words.index("-var=batch_image_tag=abc") < words.index("-var=batch_image_tag=def"), "the last one counts"
+
+
 def egress_rules(aws: Aws, group: str) -> dict[str, str]:
     """Return the protocol of each egress rule of a group, by id."""
     only = [{"Name": "group-id", "Values": [group]}]

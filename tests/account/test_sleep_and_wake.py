@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -25,9 +27,29 @@ def states(aws: Aws) -> dict[str, str]:
         found[database["DBInstanceIdentifier"]] = database["DBInstanceStatus"]
     for schedule in aws("scheduler").list_schedules(GroupName="cabstand-dev")["Schedules"]:
         found[schedule["Name"].removeprefix("cabstand-dev-")] = schedule["State"]
+    for alarm in aws("cloudwatch").describe_alarms()["MetricAlarms"]:
+        found[alarm["AlarmName"]] = "LOUD" if alarm["ActionsEnabled"] else "QUIET"
     return found
 
 
+@pytest.fixture
+def alarm(aws: Aws) -> None:
+    """The alarm that rings when the server is silent."""
+    aws("cloudwatch").put_metric_alarm(
+        AlarmName="cabstand-dev-server-silent",
+        Namespace="cabstand/dev",
+        MetricName="MlflowHealthy",
+        Statistic="Minimum",
+        Threshold=1,
+        ComparisonOperator="LessThanThreshold",
+        Period=60,
+        EvaluationPeriods=2,
+        TreatMissingData="breaching",
+        ActionsEnabled=True,
+    )
+
+
+@pytest.mark.usefixtures("alarm")
 def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     before = states(aws)
     slept = sleep.run(Settings(), sleep.Params())
@@ -39,6 +61,7 @@ def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     asleep = states(aws)
     assert asleep == before | {
         server: "stopped", "server-db": "stopped", "compare": "DISABLED", "sweep": "DISABLED", "stay-asleep": "ENABLED",
+        "cabstand-dev-server-silent": "QUIET",
     }  # fmt: skip
     assert asleep[other] == "running"
     # A second sleep changes nothing, and remembers what was enabled.
@@ -51,6 +74,24 @@ def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     again = wake.run(Settings(), sleep.Params())
     assert not again["instances_started"] + again["databases_started"] + again["schedules_enabled"]
     assert states(aws) == before
+
+
+def test_sleep_keeps_the_live_version_alone(aws: Aws, environment: dict[str, str]) -> None:
+    role = aws("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as packed:
+        packed.writestr("handler.py", "")
+    functions, name = aws("lambda"), "cabstand-dev-api"
+    functions.create_function(
+        FunctionName=name, Role=role, Runtime="python3.13", Handler="handler.x", Code={"ZipFile": code.getvalue()}
+    )
+    for number in range(3):
+        functions.update_function_configuration(FunctionName=name, Description=str(number))
+        functions.publish_version(FunctionName=name)
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    sleep.run(Settings(), sleep.Params())
+    left = functions.list_versions_by_function(FunctionName=name)["Versions"]
+    assert [one["Version"] for one in left] == ["$LATEST", "2"]
 
 
 def test_the_rest_of_a_schedule_is_kept(aws: Aws, environment: dict[str, str]) -> None:

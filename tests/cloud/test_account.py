@@ -125,7 +125,8 @@ def test_tasks_are_what_they_should_be(account: Account) -> None:
         assert container["stopTimeout"] == 120, name
         sizes[name] = int(task["cpu"]) // 1024
     assert sizes["cluster-sequential"] == 1
-    assert sizes["cluster-multicore"] == 8
+    assert sizes["cluster-multicore"] == 4
+    assert sum(sizes[task] for task in ("compare", "sweep", "pipeline")) <= 6, "the quota of a new account"
     assert sizes.keys() == TASKS
 
 
@@ -139,6 +140,33 @@ def test_schedules_start_the_tasks(account: Account) -> None:
         assert target["EcsParameters"]["TaskDefinitionArn"] == found["task_definition_arns"][task]
         assert target["RetryPolicy"]["MaximumRetryAttempts"] == 2
         assert target["DeadLetterConfig"]["Arn"].endswith(":cabstand-dev-dead-letters")
+
+
+STOPPED = {
+    "never started": {"stopCode": "TaskFailedToStart", "containers": [{}]},
+    "killed": {"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 137}]},
+    "out of memory": {"stopCode": "EssentialContainerExited", "containers": [{"reason": "OutOfMemoryError: killed"}]},
+}
+QUIET = {
+    "done": {"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 0}]},
+    "failed, and said so": {"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 1}]},
+    "stopped by somebody": {"stopCode": "UserInitiated", "containers": [{"exitCode": 137}]},
+    "of another cluster": STOPPED["never started"] | {"clusterArn": "arn:aws:ecs:us-east-1:123456789012:cluster/other"},
+    "still running": STOPPED["killed"] | {"lastStatus": "RUNNING"},
+}
+
+
+@pytest.mark.parametrize("name", STOPPED | QUIET)
+def test_a_dead_task_reaches_the_alarm(account: Account, name: str) -> None:
+    sqs, queue = account.client("sqs"), account.outputs["batch"]["dead_letter_queue"]
+    cluster = "arn:aws:ecs:us-east-1:123456789012:cluster/cabstand-dev"
+    detail = {"clusterArn": cluster, "lastStatus": "STOPPED"} | (STOPPED | QUIET)[name]
+    event = {"Source": "aws.ecs", "DetailType": "ECS Task State Change", "Detail": json.dumps(detail)}
+    account.client("events").put_events(Entries=[event])
+    found = sqs.receive_message(QueueUrl=queue).get("Messages", [])
+    for one in found:
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+    assert len(found) == (name in STOPPED)
 
 
 def test_alias_is_what_the_gateway_calls(account: Account) -> None:
@@ -208,7 +236,7 @@ def test_predictions_reach_the_lake(account: Account) -> None:
 
 # Variable and new value => everything that changes in the plan.
 CHANGES = {
-    "multicore_vcpu=4": {'module.batch.aws_ecs_task_definition.main["cluster-multicore"]': ["delete", "create"]},
+    "multicore_vcpu=8": {'module.batch.aws_ecs_task_definition.main["cluster-multicore"]': ["delete", "create"]},
     'schedule_overrides={"weekly-sweep":{"expression":"cron(0 9 ? * MON *)"}}': {
         'module.batch.aws_scheduler_schedule.main["weekly-sweep"]': ["update"]
     },

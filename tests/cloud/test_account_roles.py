@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from typing import Any
+
 import pytest
 
 from access_cases import GRANTED, REFUSED
-from cloud_account import Account
-from policy_evaluation import is_allowed, mutants, policies
+from cloud_account import ROOT, Account
+from policy_evaluation import is_allowed, mutants, policies, trusts
 from policy_rules import broken_rules
 
 pytestmark = pytest.mark.cloud
@@ -22,6 +25,16 @@ def test_granted(account: Account, role: str, action: str, resource: str, contex
     if resource == "the tasks' secret":  # its ARN ends in random letters
         resource = account.client("secretsmanager").describe_secret(SecretId="cabstand-dev/mlflow/tasks")["ARN"]
     assert is_allowed(policies(account.client("iam"), f"cabstand-{role}"), action, resource, context)
+
+
+IMPLIED = tomllib.loads((ROOT / "infra/implied_permissions.toml").read_text())["implied"]
+
+
+@pytest.mark.parametrize("case", IMPLIED, ids=lambda case: f"{case['role']} {case['call']} {case['action']}")
+def test_what_a_call_implies_is_granted(account: Account, case: dict[str, Any]) -> None:
+    resource = case["resource"].format(account="123456789012")
+    found = policies(account.client("iam"), f"cabstand-{case['role']}")
+    assert is_allowed(found, case["action"], resource, case.get("context"))
 
 
 # A Deny of something that no statement allows: a second safeguard.
@@ -50,3 +63,61 @@ def test_every_role_has_the_boundary(account: Account) -> None:
     for role in roles:
         boundary = iam.get_role(RoleName=role)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
         assert boundary == "arn:aws:iam::123456789012:policy/cabstand-boundary"
+
+
+GITHUB = "token.actions.githubusercontent.com:"
+OLD, NEW = "repo:example/cabstand", "repo:example@456/cabstand@789"
+IDS = {"repository_id": "789", "repository_owner_id": "456"}
+
+
+def token(subject: str, **claims: str) -> dict[str, str]:
+    """Return the condition keys of GitHub's token for this repository; `claims` replaces some."""
+    given = {"aud": "sts.amazonaws.com", "sub": subject} | IDS | claims
+    return {GITHUB + name: value for name, value in given.items()}
+
+
+TRUSTED = [
+    ("plan", token(f"{OLD}:pull_request")),
+    ("plan", token(f"{NEW}:pull_request")),
+    ("deploy", token(f"{OLD}:environment:dev", environment="dev")),
+    ("deploy", token(f"{NEW}:environment:prod", environment="prod")),
+]
+UNTRUSTED = {
+    "a fork": ("plan", token("repo:somebody/cabstand:pull_request", repository_id="790", repository_owner_id="457")),
+    "a name taken by somebody else": (
+        "plan",
+        token(f"{OLD}:pull_request", repository_id="999", repository_owner_id="998"),
+    ),
+    "an owner's name taken": ("deploy", token(f"{OLD}:environment:dev", environment="dev", repository_owner_id="998")),
+    "the new form of a recycled name": (
+        "deploy",
+        token("repo:example@998/cabstand@999:environment:dev", environment="dev", repository_id="999"),
+    ),
+    "another environment": ("deploy", token(f"{NEW}:environment:staging", environment="staging")),
+    "an environment in the subject alone": ("deploy", token(f"{OLD}:environment:dev")),
+    "another environment than the subject's": ("deploy", token(f"{OLD}:environment:dev", environment="staging")),
+    "a branch": ("deploy", token(f"{OLD}:ref:refs/heads/main")),
+    "a pull request": ("deploy", token(f"{NEW}:pull_request")),
+    "an environment that plans": ("plan", token(f"{NEW}:environment:dev", environment="dev")),
+    "another audience": ("plan", token(f"{OLD}:pull_request", aud="https://github.com/example")),
+    "another case": ("plan", token(f"{OLD}:pull_request".replace("cabstand", "Cabstand"))),
+    "the hyphen of the first announcement": ("plan", token("repo:example-456/cabstand-789:pull_request")),
+}
+
+
+@pytest.mark.parametrize(("role", "claims"), TRUSTED, ids=lambda value: str(value)[:4])
+def test_github_may_assume(account: Account, role: str, claims: dict[str, str]) -> None:
+    assert trusts(account.client("iam"), f"cabstand-{role}", "sts:AssumeRoleWithWebIdentity", claims)
+
+
+@pytest.mark.parametrize("name", UNTRUSTED)
+def test_github_may_not_assume(account: Account, name: str) -> None:
+    role, claims = UNTRUSTED[name]
+    assert not trusts(account.client("iam"), f"cabstand-{role}", "sts:AssumeRoleWithWebIdentity", claims)
+
+
+def test_each_claim_is_required(account: Account) -> None:
+    for role, claims in TRUSTED:
+        for missing in claims:
+            rest = {name: value for name, value in claims.items() if name != missing}
+            assert not trusts(account.client("iam"), f"cabstand-{role}", "sts:AssumeRoleWithWebIdentity", rest), missing

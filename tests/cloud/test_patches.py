@@ -156,11 +156,27 @@ def snap_start(aws: Clients) -> bool:
     return bool(found["SnapStart"]["ApplyOn"] == "PublishedVersions")
 
 
+def event_arrays(aws: Clients) -> bool:
+    queue = aws("sqs").create_queue(QueueName="probe")["QueueUrl"]
+    arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws("events").put_rule(Name="probe", EventPattern=json.dumps({"detail": {"containers": {"exitCode": [137]}}}))
+    aws("events").put_targets(Rule="probe", Targets=[{"Id": "queue", "Arn": arn}])
+    for codes in ([0, 1], [0, 137]):
+        detail = json.dumps({"containers": [{"exitCode": code} for code in codes]})
+        aws("events").put_events(Entries=[{"Source": "probe", "DetailType": "probe", "Detail": detail}])
+    found = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    aws("events").remove_targets(Rule="probe", Ids=["queue"])
+    aws("events").delete_rule(Name="probe")
+    aws("sqs").delete_queue(QueueUrl=queue)
+    return len(found) == 1 and "137" in found[0]["Body"]
+
+
 PROBES = {
     probe.__name__: probe
     for probe in (
         budgets,
         conditional_deny,
+        event_arrays,
         instance_groups,
         log_queries,
         managed_secret,

@@ -12,6 +12,7 @@ import pytest
 
 from cabstand.costs import charges, table
 from cabstand.costs.estimate import estimate
+from cabstand.costs.schedules import runs_a_month
 from cabstand.errors import ConfigError, DataError
 
 EXAMPLE = Path(__file__).parent / "example/plan.json"
@@ -52,8 +53,10 @@ def test_the_example_by_hand(plan: dict[str, Any]) -> None:
     database = 730 * 0.016
     kept = 16 * 0.08 + 10 * 0.08 + 20 * 0.115 + 2 * 0.40 + 2 * 0.023
     snapshot = 0.5 * 730 * 3600 * 0.0000015046
-    assert found.idle_usd_month == pytest.approx(server + database + kept + snapshot, abs=0.01)
-    assert found.asleep_usd_month == pytest.approx(kept + snapshot, abs=0.01)
+    images = 2 * 1.5 * 0.1
+    # A version to go back to is kept beside the live one, but not asleep.
+    assert found.idle_usd_month == pytest.approx(server + database + kept + images + 2 * snapshot, abs=0.01)
+    assert found.asleep_usd_month == pytest.approx(kept + images + snapshot, abs=0.01)
     (run,) = found.runs
     assert run.usd_hour == pytest.approx(8 * 0.04048 + 16 * 0.004445 + 0.005, abs=1e-4)
     assert run.usd_run == pytest.approx(run.usd_hour / 6, abs=1e-4)
@@ -69,7 +72,7 @@ def test_the_example_by_hand(plan: dict[str, Any]) -> None:
         ("aws_db_instance.main", "instance_class", "db.t4g.small", 730 * 0.016),
         ("aws_db_instance.main", "multi_az", True, 730 * 0.016 + 20 * 0.115),
         ("aws_db_instance.main", "allocated_storage", 120, 100 * 0.115),
-        ("aws_lambda_function.api", "snap_start", [], -0.5 * 730 * 3600 * 0.0000015046),
+        ("aws_lambda_function.api", "snap_start", [], -2 * 0.5 * 730 * 3600 * 0.0000015046),
     ],
 )
 def test_the_price_follows_a_size(plan: dict[str, Any], address: str, name: str, value: object, more: float) -> None:
@@ -77,6 +80,46 @@ def test_the_price_follows_a_size(plan: dict[str, Any], address: str, name: str,
     changed = copy.deepcopy(plan)
     values_of(changed, address)[name] = value
     assert estimate(changed, table.load()).idle_usd_month - before == pytest.approx(more, abs=0.011)
+
+
+def test_schedules_cost_their_runs(plan: dict[str, Any]) -> None:
+    task = estimate(plan, table.load()).runs[0]
+    name = task.task.rpartition("-")[2]
+    schedule = {"task": name, "expression": "cron(0 6 * * ? *)", "timezone": "UTC", "enabled": True}
+    before = estimate(plan, table.load())
+    plan["planned_values"]["outputs"] = {"schedules": {"value": {"daily": schedule}}}
+    found = estimate(plan, table.load())
+    assert found.idle_usd_month - before.idle_usd_month == pytest.approx(365 / 12 * task.usd_run, abs=0.011)
+    assert found.asleep_usd_month == before.asleep_usd_month
+    schedule["enabled"] = False
+    assert estimate(plan, table.load()) == before
+
+
+@pytest.mark.parametrize(
+    ("expression", "runs"),
+    [
+        ("rate(1 day)", 730 / 24),
+        ("rate(12 hours)", 730 / 12),
+        ("rate(30 minutes)", 1460),
+        ("at(2027-01-01T00:00:00)", 0),
+        ("cron(0 6 * * ? *)", 365 / 12),
+        ("cron(0 5 ? * SUN *)", 365 / 84),
+        ("cron(0/15 8-17 ? * MON-FRI *)", 4 * 10 * 5 * 365 / 84),
+        ("cron(0 7 20 * ? *)", 1),
+        ("cron(0 7 1,15 JAN-MAR ? *)", 2 * 3 / 12),
+        ("cron(5,35 */2 LW * ? *)", 24),
+        ("cron(0 9 ? * MON#1 *)", 1),
+        ("cron(0 9 ? * FRIL *)", 1),
+    ],
+)
+def test_runs_of_a_month(expression: str, runs: float) -> None:
+    assert runs_a_month(expression) == pytest.approx(runs)
+
+
+@pytest.mark.parametrize("expression", ["daily", "cron(0 6 * * ?)", "rate(5 weeks)"])
+def test_what_is_no_schedule_is_refused(expression: str) -> None:
+    with pytest.raises(DataError, match="not a schedule"):
+        runs_a_month(expression)
 
 
 def test_what_has_no_price_is_named(plan: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,8 @@ def test_every_setting_is_set_or_left_with_a_reason() -> None:
     left = set(NOT_SET) | {setting for setting in Settings.model_fields if setting.startswith(tuple(FAMILIES))}
     assert set(Settings.model_fields) <= given | left, "set it in Terraform, or say here why not"
     assert not given & left
+
+
+def test_time_zones_are_those_of_the_database() -> None:
+    zones = set(files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}  # of a clock that was never set
+    assert (INFRA / "time_zones.txt").read_text().splitlines() == sorted(zones)

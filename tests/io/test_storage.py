@@ -69,6 +69,28 @@ def test_put_if_under_a_race_on_disk(tmp_path: Path) -> None:
     assert storage.read(uri) == str(won[0]).encode()
 
 
+def test_a_listing_goes_on_while_others_write(base: str) -> None:
+    """Temporary files come and go while folders are listed."""
+    done = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not done.is_set():
+            storage.write(storage.join(base, "deep", f"{number % 3}"), b"x")
+            number += 1
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        found = [storage.list_under(base) for _ in range(100)]
+    finally:
+        done.set()
+        for writer in writers:
+            writer.join()
+    assert all(not any(".part" in uri for uri in one) for one in found)
+
+
 def test_a_failed_block_publishes_nothing(base: str) -> None:
     uri = storage.join(base, "x.parquet")
     with pytest.raises(RuntimeError), storage.staged(uri) as path:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,49 +17,18 @@ from cabstand.jobs import models_inspect, promote, train
 from cabstand.modelling import fit
 from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
+from mlflow_server import Server, runs, serving, together
 
 pytestmark = pytest.mark.slow
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert server.poll() is None, "the server ended by itself"
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise AssertionError("the server does not answer")
-
-
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}"]
-    command += ["--artifacts-destination", str(tmp_path / "files")]
-    quiet = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    process = subprocess.Popen(
-        command, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        wait_for(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}", process
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def server(tmp_path: Path) -> Iterator[Server]:
+    with serving(tmp_path) as started:
+        yield started
 
 
-def test_runs_reach_the_server_and_its_end_is_one_line(
-    server: tuple[str, subprocess.Popen[bytes]], tmp_path: Path
-) -> None:
+def test_runs_reach_the_server_and_its_end_is_one_line(server: Server, tmp_path: Path) -> None:
     uri, process = server
     settings = Settings(home=tmp_path / "home", mlflow_tracking_uri=uri)  # type: ignore[arg-type]
     note = tmp_path / "note.txt"
@@ -82,7 +47,7 @@ def test_runs_reach_the_server_and_its_end_is_one_line(
 
 
 def test_a_server_that_goes_away_in_a_training_or_a_promotion_leaves_the_champion(
-    server: tuple[str, subprocess.Popen[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri, process = server
     settings = Settings(home=tmp_path / "home", mlflow_tracking_uri=uri)  # type: ignore[arg-type]
@@ -105,3 +70,23 @@ def test_a_server_that_goes_away_in_a_training_or_a_promotion_leaves_the_champio
     current, _ = pointer.read(settings.artifacts_uri, "iris")
     assert state(current)["champion"] == first
     assert models_inspect.run(settings, models_inspect.Params("iris"))["version"] == first
+
+
+def test_a_command_prints_its_result_and_nothing_else(server: Server, cabstand: Callable[..., Any]) -> None:
+    uri, _ = server
+    # Even if the user asks MLflow for the addresses that it would print.
+    env = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "false"}
+    trained = cabstand("train", "--problem", "iris", **env)
+    assert (trained.returncode, len(trained.stdout.splitlines())) == (0, 1), trained.stdout + trained.stderr
+    result = json.loads(trained.stdout)
+    again = json.loads(cabstand("train", "--problem", "iris", **env).stdout)
+    assert again == result | {"reused": True}
+    [version] = tracking.client(Settings(mlflow_tracking_uri=uri)).search_model_versions("name='iris'")  # type: ignore[arg-type]
+    assert (version.version, version.status) == (int(result["registry_version"]), "READY")
+
+
+def test_runs_that_begin_together_log_one_data_set(server: Server, tmp_path: Path) -> None:
+    uri, _ = server
+    settings = Settings(home=tmp_path / "home", mlflow_tracking_uri=uri)  # type: ignore[arg-type]
+    together(settings, rounds=6)
+    assert {one.info.status for one in runs(settings)} == {"FINISHED"}

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import bundles
 from cabstand import cli
-from cabstand.errors import CabstandError, ConflictError, DataError, RegistryError, StorageError
+from cabstand.errors import CabstandError, ConfigError, ConflictError, DataError, RegistryError, StorageError
 from cabstand.io import bundles as store
 from cabstand.io import pointer, registry, storage, tracking
 from cabstand.jobs import models_inspect, models_list, promote, rollback
@@ -206,6 +206,37 @@ def test_a_damaged_pointer_is_told_and_hides_no_other_problem(place: Settings) -
     assert "not a pointer" in listed[PROBLEM]["fault"]
     assert {row["version"] for row in listed[PROBLEM]["versions"]} == set(BIAS)
     assert (listed["iris"]["champion"], "fault" in listed["iris"]) == ("i1", False)
+
+
+def test_a_slight_gain_passes_at_first_and_not_after_ten_others(place: Settings) -> None:
+    """The register of attempts belongs to champion and held-out rows: a new holdout starts afresh."""
+    training = bundles.holdout(place.artifacts_uri, n=16)
+    lucky = {f"w{number}": 10.45 for number in range(10)} | {"slight": 10.31}
+    for version, bias in lucky.items():
+        bundles.small_bundle(place.artifacts_uri, PROBLEM, version, bias=bias, training=training)
+    go(place, "v1")
+    assert go(place, "slight", dry_run=True)["decision"] == "promoted"
+    attempts = [go(place, f"w{number}")["verdict"]["attempt"] for number in range(10)]
+    assert attempts == list(range(1, 11))
+    assert go(place, "w3")["verdict"]["attempt"] == 4  # the same question, so the same number and answer
+    refused = go(place, "slight")
+    assert refused["decision"] == "refused"
+    assert "attempt 11 against this champion" in refused["reason"]
+    other = bundles.holdout(place.artifacts_uri, n=601)
+    bundles.small_bundle(place.artifacts_uri, PROBLEM, "fresh", bias=10.31, training=other)
+    assert go(place, "fresh")["verdict"]["attempt"] == 1
+    assert champion(place) == "fresh"
+    assert go(place, "w0")["verdict"]["attempt"] == 1
+
+
+def test_a_bundle_that_knows_its_holdout_is_not_promoted(place: Settings) -> None:
+    training = bundles.holdout(place.artifacts_uri)
+    training["span"] = ["2023-01-01T00:00:00", "2023-01-31T23:59:59"]
+    training["holdout"] |= {"span": ["2023-01-20T00:00:00", "2023-02-28T23:59:59"]}
+    bundles.small_bundle(place.artifacts_uri, PROBLEM, "knows", bias=10.0, training=training)
+    with pytest.raises(ConfigError, match=r"holdout of housing knows: begins at 2023-01-20.*ends at 2023-01-31"):
+        go(place, "knows")
+    assert champion(place) is None
 
 
 def test_a_holdout_that_changed_is_refused(place: Settings) -> None:

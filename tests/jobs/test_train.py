@@ -6,14 +6,16 @@ import os
 import shutil
 from pathlib import Path
 
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
 import pytest
 
 from cabstand.errors import CabstandError, ConfigError, DataError, StorageError
 from cabstand.io import bundles, disk
-from cabstand.jobs import models_inspect, models_predict, train
+from cabstand.jobs import models_inspect, models_predict, synth, train
 from cabstand.modelling import bundle
 from cabstand.settings import Settings, load
+from cabstand.trips.synthetic.generator import Plan
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,41 @@ def test_a_holdout_that_is_learned_from_too_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text("the same rows")
     with pytest.raises(ConfigError, match="--holdout: holds a file"):
         train.run(load(), train.Params("housing", (str(tmp_path / "a.csv"),), (str(tmp_path / "b.csv"),), track=False))
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two following synthetic months."""
+    settings = load(home=tmp_path_factory.mktemp("months"))
+    plans = [Plan(trips=2_000, era="zones", month=month) for month in ("2024-01", "2024-02")]
+    return [Path(synth.run(settings, synth.Params(plan))["trips_uri"]) for plan in plans]
+
+
+@pytest.mark.parametrize("first", [0, 700, 1_500], ids=["beginning", "middle", "end"])
+def test_a_slice_of_the_training_month_is_no_holdout(first: int, months: list[Path], tmp_path: Path) -> None:
+    table = pq.read_table(months[0]).sort_by("pickup_at")
+    pq.write_table(table.slice(first, 400), tmp_path / "slice.parquet")
+    params = train.Params("trip-duration", (str(months[0]),), (str(tmp_path / "slice.parquet"),), track=False)
+    with pytest.raises(ConfigError, match=r"--holdout: begins at 2024-01.* the training data ends at 2024-01-31"):
+        train.run(load(), params)
+
+
+@pytest.mark.parametrize("learned", [[1], [0, 1]], ids=["earlier", "one of two months"])
+def test_an_earlier_month_is_no_holdout(learned: list[int], months: list[Path], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.parquet"  # another file with the same rows
+    pq.write_table(pq.read_table(months[0]), copy, compression="none")
+    inputs = tuple(str(months[number]) for number in learned)
+    with pytest.raises(ConfigError, match="hold out data that is later"):
+        train.run(load(), train.Params("trip-duration", inputs, (str(copy),), track=False))
+    assert bundles.versions(load().artifacts_uri, "trip-duration") == []
+
+
+def test_rows_without_a_time_are_held_out_by_content(shared: Path, tmp_path: Path) -> None:
+    table = pv.read_csv(shared / "data" / "housing" / "housing.csv.gz")
+    learned, held_out = str(tmp_path / "learned.csv"), str(tmp_path / "held_out.csv")
+    pv.write_csv(table.slice(0, 2_000), learned)
+    pv.write_csv(table.slice(1_900, 400), held_out)
+    with pytest.raises(ConfigError, match="--holdout: 100 of 400 rows are equal to training rows"):
+        train.run(load(), train.Params("housing", (learned,), (held_out,), track=False))
+    pv.write_csv(table.slice(2_000, 400), held_out)
+    assert train.run(load(), train.Params("housing", (learned,), (held_out,), track=False))["model_version"]

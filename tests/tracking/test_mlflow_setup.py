@@ -75,6 +75,20 @@ def test_each_host_is_allowed_with_and_without_its_port(given: str) -> None:
     assert set(done.stdout.strip().split(",")) == {"a.internal", "a.internal:5000", "localhost", "localhost:5000"}
 
 
+@pytest.mark.parametrize(("refusals", "code"), [(2, 0), (99, 1)])
+def test_a_role_may_need_a_minute(tmp_path: Path, refusals: int, code: int) -> None:
+    (tmp_path / "aws").write_text(
+        f'#!/bin/sh\necho . >> {tmp_path}/calls\n[ "$(wc -l < {tmp_path}/calls)" -gt {refusals} ] && echo "$@"\n'
+    )
+    (tmp_path / "aws").chmod(0o755)
+    command = f"set -euo pipefail; set -- health; source <(sed '/^case /,$d' '{SCRIPT}'); got=$(secret name); echo $got"
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CABSTAND_RETRY_SECONDS": "0"}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == code, done.stderr
+    assert ("secretsmanager get-secret-value --secret-id name" in done.stdout) == (code == 0)
+    assert len((tmp_path / "calls").read_text().split()) == min(refusals + 1, 12)
+
+
 class TestServer:
     """Needs the machine: minutes the first time."""
 

@@ -1,4 +1,4 @@
-# Jobs that could not be started, with the reason, kept for two weeks. An alarm watches the queue.
+# Jobs that could not be started or died without a word, with the reason, kept for two weeks. An alarm watches the queue.
 resource "aws_sqs_queue" "dead_letters" {
   name                      = "${var.name}-dead-letters"
   message_retention_seconds = 1209600

@@ -28,6 +28,10 @@ resource "aws_scheduler_schedule" "main" {
       task_definition_arn = aws_ecs_task_definition.main[each.value.task].arn
       task_count          = 1
 
+      # The budget counts a task by its tags.
+      propagate_tags          = "TASK_DEFINITION"
+      enable_ecs_managed_tags = true
+
       capacity_provider_strategy {
         capacity_provider = coalesce(each.value.capacity_provider, var.capacity_provider)
         weight            = 1

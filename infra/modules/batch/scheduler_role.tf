@@ -42,6 +42,19 @@ data "aws_iam_policy_document" "scheduler" {
     }
   }
 
+  # A task that is started with tags needs it; no other tags can be set.
+  statement {
+    sid       = "TagStartedTasks"
+    actions   = ["ecs:TagResource"]
+    resources = ["arn:aws:ecs:${local.region}:${local.account_id}:task/${var.name}/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
+  }
+
   statement {
     sid       = "HandOverTaskRoles"
     actions   = ["iam:PassRole"]

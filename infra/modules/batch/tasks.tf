@@ -1,4 +1,5 @@
-# One entry for each task definition: its size, the role it runs as, and the command it runs in the batch image.
+# One entry for each task definition: its size, the role it runs as, and the command it runs in the batch image. Scheduled tasks may
+# overlap, so together they need no more than the 6 Fargate vCPUs that a new account may use at once.
 locals {
   clustering_input = "${var.storage.lake_uri}/${var.inputs.clustering}"
   training_input   = "${var.storage.lake_uri}/${var.inputs.training}"
@@ -22,13 +23,13 @@ locals {
       command = ["cabstand", "cluster", "--input", local.clustering_input, "--engine", "multicore", "--workers", tostring(var.multicore_vcpu)]
     }
     compare = {
-      vcpu    = 4
+      vcpu    = 2
       memory  = 16
       role    = "clustering"
       command = ["cabstand", "compare", "--input", local.clustering_input]
     }
     sweep = {
-      vcpu    = 4
+      vcpu    = 2
       memory  = 8
       role    = "clustering"
       command = ["cabstand", "sweep", "--input", local.clustering_input]
@@ -40,7 +41,7 @@ locals {
       command = ["cabstand", "train", "--problem", "trip-duration", "--input", local.training_input]
     }
     pipeline = {
-      vcpu    = 4
+      vcpu    = 2
       memory  = 16
       role    = "pipeline"
       command = concat(["cabstand", "pipeline", "--dataset", var.pipeline.dataset], local.pipeline_months)

@@ -44,7 +44,7 @@ locals {
       statistic   = "Sum", threshold = 0, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
     }
     jobs-not-started = {
-      description = "A scheduled job could not be started; the dead-letter queue says why."
+      description = "A job could not be started, ran out of memory or was killed; the dead-letter queue says why."
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.batch.dead_letter_queue_name }
       statistic   = "Maximum", threshold = 0, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
     }

@@ -12,10 +12,15 @@ resource "aws_budgets_budget" "monthly" {
   limit_unit   = "USD"
   time_unit    = "MONTHLY"
 
-  # Every resource has this tag. The budget sees nothing until the tag is activated, once, as a cost allocation tag.
-  cost_filter {
-    name   = "TagKeyValue"
-    values = [format("user:Deployment$%s", var.name)]
+  # Every resource has this tag, but a budget sees it only once it is activated as a cost allocation tag. Until then the budget counts
+  # the whole account, from the first day.
+  dynamic "cost_filter" {
+    for_each = var.budget_by_tag ? [format("user:Deployment$%s", var.name)] : []
+
+    content {
+      name   = "TagKeyValue"
+      values = [cost_filter.value]
+    }
   }
 
   dynamic "notification" {

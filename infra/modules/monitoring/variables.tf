@@ -26,6 +26,12 @@ variable "monthly_budget_usd" {
   nullable    = false
 }
 
+variable "budget_by_tag" {
+  description = "Whether the budget counts this environment alone, by its tag, instead of the whole account."
+  type        = bool
+  nullable    = false
+}
+
 variable "max_p99_latency_ms" {
   description = "Request latency (99th percentile, in milliseconds) above which the alarm goes off."
   type        = number

@@ -5,16 +5,36 @@ data "aws_availability_zones" "available" {
   # checkov:skip=CKV_AWS_394: the list is read at the first apply; subnets ignore later changes of it.
   state = "available"
 
+  # Zones without Fargate: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+  exclude_zone_ids = ["apne1-az3", "use1-az3", "usw1-az2"]
+
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
   }
 }
 
+data "aws_ec2_instance_type_offerings" "server" {
+  location_type = "availability-zone"
+
+  filter {
+    name   = "instance-type"
+    values = [var.server_instance_type]
+  }
+
+  lifecycle {
+    postcondition {
+      condition     = length(setintersection(data.aws_availability_zones.available.names, self.locations)) >= 2
+      error_message = "Fewer than two zones of this region offer ${var.server_instance_type} and Fargate; choose another server_instance_type or region."
+    }
+  }
+}
+
 data "aws_region" "current" {}
 
 locals {
-  zones       = slice(data.aws_availability_zones.available.names, 0, 2)
+  offering    = setintersection(data.aws_availability_zones.available.names, data.aws_ec2_instance_type_offerings.server.locations)
+  zones       = slice(sort(local.offering), 0, 2)
   has_private = var.egress != "internet_gateway"
 }
 

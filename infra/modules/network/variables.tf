@@ -10,6 +10,12 @@ variable "cidr_block" {
   nullable    = false
 }
 
+variable "server_instance_type" {
+  description = "EC2 type of the MLflow server, which the zones must offer."
+  type        = string
+  nullable    = false
+}
+
 variable "egress" {
   description = "How tasks reach AWS and the internet: internet_gateway, nat_gateway or interface_endpoints."
   type        = string

@@ -47,11 +47,16 @@ resource "aws_db_instance" "main" {
   copy_tags_to_snapshot    = true
   delete_automated_backups = true
 
-  deletion_protection       = var.database.deletion_protection
-  skip_final_snapshot       = !var.database.deletion_protection
-  final_snapshot_identifier = var.database.deletion_protection ? "${var.name}-mlflow-last" : null
+  deletion_protection = var.database.deletion_protection
+  skip_final_snapshot = !var.database.deletion_protection
+  # Each database has its own, because the snapshot of one that was destroyed earlier may still be there.
+  final_snapshot_identifier = "${var.name}-mlflow-last-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
 
   enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
+
+  lifecycle {
+    ignore_changes = [final_snapshot_identifier]
+  }
 
   depends_on = [aws_cloudwatch_log_group.database]
 }

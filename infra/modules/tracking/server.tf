@@ -1,5 +1,8 @@
 data "aws_region" "current" {}
 
+# The provider adds its tags to every resource, but not to the volumes of an instance.
+data "aws_default_tags" "current" {}
+
 data "aws_ssm_parameter" "server_image" {
   name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 }
@@ -42,7 +45,7 @@ resource "aws_instance" "server" {
   }
 
   tags        = { Name = "${var.name}-mlflow" }
-  volume_tags = { Name = "${var.name}-mlflow" }
+  volume_tags = merge(data.aws_default_tags.current.tags, { Name = "${var.name}-mlflow" })
 
   lifecycle {
     # A new AMI is used when the server is next replaced; it is no reason to replace it.
@@ -53,6 +56,7 @@ resource "aws_instance" "server" {
     aws_s3_object.setup,
     aws_secretsmanager_secret_version.server,
     aws_secretsmanager_secret_version.tasks,
+    aws_iam_role_policy.server,
     aws_iam_role_policy_attachment.server,
   ]
 }

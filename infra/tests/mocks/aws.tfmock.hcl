@@ -5,6 +5,12 @@ mock_data "aws_availability_zones" {
   }
 }
 
+mock_data "aws_ec2_instance_type_offerings" {
+  defaults = {
+    locations = ["us-east-1a", "us-east-1b", "us-east-1c"]
+  }
+}
+
 mock_data "aws_caller_identity" {
   defaults = {
     account_id = "123456789012"

@@ -22,6 +22,11 @@ class Deployment:
         """The schedule that stops the database every hour while the deployment is asleep."""
         return f"{self.name}-stay-asleep"
 
+    @property
+    def function(self) -> str:
+        """The prediction service's Lambda function."""
+        return f"{self.name}-api"
+
     def owns(self, tags: list[dict[str, str]]) -> bool:
         """Return whether a resource with these tags belongs to the deployment."""
         values = {tag["Key"]: tag["Value"] for tag in tags}

@@ -16,6 +16,15 @@ def resources(root: Root) -> list[dict[str, Any]]:
     return [one for one in state["resources"] if one["mode"] == "managed"]
 
 
+def image_tag(root: Root) -> str:
+    """Return the tag of the batch image that the environment's tasks run; empty before the first apply."""
+    for resource in resources(root):
+        if resource["type"] == "aws_ecs_task_definition":
+            definition = resource["instances"][0]["attributes"]["container_definitions"]
+            return str(json.loads(definition)[0]["image"].rpartition(":")[2])
+    return ""
+
+
 def lock(root: Root) -> dict[str, Any] | None:
     """Return the lock on the state as Terraform stores it, or None if nobody holds it."""
     return _read(root, f"{root.state_key}.tflock")

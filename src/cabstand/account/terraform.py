@@ -123,7 +123,10 @@ def _variables(root: Root) -> list[str]:
     """Return the arguments that set the environment's variables."""
     emulator = emulator_variable()
     names = [root.environment, "emulator"] if emulator else [root.environment]
-    return [f"-var-file={root.environments / name}.tfvars" for name in names] + emulator
+    # Without another tag, tasks keep the image that they run: the one in the file is for the first apply.
+    tag = state.image_tag(root)
+    keep_image = [f"-var=batch_image_tag={tag}"] if tag else []
+    return [f"-var-file={root.environments / name}.tfvars" for name in names] + emulator + keep_image
 
 
 def emulator_variable() -> list[str]:

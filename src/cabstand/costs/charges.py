@@ -16,6 +16,8 @@ HOURS = 730.0
 SECONDS = HOURS * 3600
 ASSUMED_BUCKET_GB = 2.0  # a year of green trips with labels and bundles is about 1 GB
 ASSUMED_REPOSITORY_GB = 1.5  # ten images of one base, compressed and sharing layers
+# After a release the version before it is kept to go back to; `cabstand sleep` keeps the live one alone.
+KEPT_VERSIONS = 2
 # CloudWatch gives these to every account each month, permanently; no other free tier is counted.
 ALWAYS_FREE = {"cloudwatch/alarm": 10.0, "cloudwatch/dashboard": 3.0}
 
@@ -71,8 +73,8 @@ def _alarm(values: Values) -> list[Charge]:
 
 def _function(values: Values) -> list[Charge]:
     snap = any(block.get("apply_on") == "PublishedVersions" for block in values.get("snap_start") or [])
-    gb = float(values.get("memory_size") or 128) / 1024
-    return [always("lambda/snapstart-cache", gb * SECONDS)] if snap else []
+    gb_seconds = float(values.get("memory_size") or 128) / 1024 * SECONDS
+    return [Charge("lambda/snapstart-cache", gb_seconds * KEPT_VERSIONS, gb_seconds)] if snap else []
 
 
 def _endpoint(values: Values) -> list[Charge]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cabstand.costs import charges
+from cabstand.costs.schedules import runs_a_month
 from cabstand.costs.table import PriceTable
 from cabstand.errors import DataError
 
 # One prediction, measured on the packaged function and its log: billed time, and size of its log line.
 ASSUMED_PREDICTION_MS = 10.0
 ASSUMED_LOG_KB = 1.0
+N_REPOSITORIES = 2  # of the bootstrap, whose plan is another one
 FREE_TASK_DISK_GB = 20.0
 
 
@@ -70,9 +72,10 @@ def estimate(plan: Mapping[str, Any], table: PriceTable, *, run_minutes: float =
     priced = [one for resource in resources for one in _price(resource, table)]
     lines = [one for one in priced if isinstance(one, Line)]
     tasks = [resource["values"] for resource in resources if resource["type"] == "aws_ecs_task_definition"]
+    runs = sorted((_run(task, table, run_minutes) for task in tasks), key=lambda run: run.task)
     return Estimate(
-        lines=[*lines, *_allowances(lines)],
-        runs=sorted((_run(task, table, run_minutes) for task in tasks), key=lambda run: run.task),
+        lines=[*lines, *_allowances(lines), *_scheduled(plan, runs, table), *_images(runs, table)],
+        runs=runs,
         million_predictions_usd=_million_predictions(resources, table),
         by_use=sorted({resource["type"] for resource in resources if charges.is_by_use(resource["type"])}),
         unpriced=[one for one in priced if isinstance(one, str)],
@@ -124,6 +127,28 @@ def _allowances(lines: list[Line]) -> Iterator[Line]:
             yield replace(
                 used[0], address="free each month", quantity=quantity, idle_usd_month=usd, asleep_usd_month=usd
             )
+
+
+def _scheduled(plan: Mapping[str, Any], runs: list[Run], table: PriceTable) -> Iterator[Line]:
+    """Yield the runs that the enabled schedules start, from the output `schedules` of the plan."""
+    schedules = plan["planned_values"].get("outputs", {}).get("schedules", {}).get("value", {})
+    price = table.prices["fargate/X86_64/vcpu"]
+    for name, schedule in schedules.items():
+        run = next((one for one in runs if one.task.endswith(f"-{schedule['task']}")), None)
+        if run is None or not schedule["enabled"]:
+            continue
+        n_runs = runs_a_month(schedule["expression"])
+        usd = round(n_runs * run.usd_run, 4)
+        label = f"{run.minutes:g}-minute run"
+        yield Line(f"schedule {name}", run.task, n_runs, label, run.usd_run, usd, 0.0, price.source, price.as_of)
+
+
+def _images(runs: list[Run], table: PriceTable) -> Iterator[Line]:
+    """Yield the images that the tasks run, in the repositories of the bootstrap."""
+    if runs:
+        price, stored = table.prices["ecr/storage"], N_REPOSITORIES * charges.ASSUMED_REPOSITORY_GB
+        usd = round(stored * price.usd, 4)
+        yield Line("images", "ecr/storage", stored, price.unit, price.usd, usd, usd, price.source, price.as_of)
 
 
 def _run(values: Mapping[str, Any], table: PriceTable, minutes: float) -> Run:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from cabstand.errors import ConfigError, DataError, StorageError
+from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
 from cabstand.io import pointer, publish, storage
-from cabstand.modelling import bundle
+from cabstand.modelling import bundle, catalog
 from cabstand.modelling.bundle import Manifest
+from cabstand.modelling.pointer import POINTER
 from cabstand.modelling.predictor import Predictor
 from cabstand.modelling.problem import Examples, Problem
 
@@ -18,6 +20,18 @@ from cabstand.modelling.problem import Examples, Problem
 def base(artifacts: str, problem: str, version: str) -> str:
     """Return the URI of a bundle."""
     return storage.join(artifacts, problem, "bundles", version)
+
+
+def problems(artifacts: str) -> list[str]:
+    """Return the names of the problems that have a complete bundle or a pointer, sorted."""
+    ends = rf"/([^/]+)/(?:{re.escape(POINTER)}|bundles/[^/]+/{re.escape(bundle.MANIFEST)})"
+    found = [re.search(f"{ends}$", f"/{uri}") for uri in storage.list_under(artifacts)]
+    return sorted({one[1] for one in found if one})
+
+
+def name_of(artifacts: str, spec: str) -> str:
+    """Return the name of the problem that `spec` names: one of the store, or any that `catalog.find` finds."""
+    return spec if spec in problems(artifacts) else catalog.find(spec).name
 
 
 def versions(artifacts: str, problem: str) -> list[str]:
@@ -90,11 +104,11 @@ def predictor(artifacts: str, problem: Problem, manifest: Manifest) -> Predictor
 
 
 def write(artifacts: str, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Publish a bundle, complete or not at all; a ConfigError if the version exists."""
+    """Publish a bundle, complete or not at all; a ConflictError if the version exists."""
     uri = base(artifacts, manifest.problem, manifest.version)
     if storage.exists(storage.join(uri, bundle.MANIFEST)):
-        raise ConfigError("exists already, and a bundle never changes", where=uri)
-    with publish.folder(uri) as folder:
+        raise ConflictError("exists already, and a bundle never changes", where=uri)
+    with publish.folder(uri, replace=False) as folder:
         for name, data in files.items():
             (folder / name).write_bytes(bundle.check_file(manifest, name, data))
         (folder / bundle.MANIFEST).write_bytes(manifest.to_bytes())
@@ -102,26 +116,26 @@ def write(artifacts: str, manifest: Manifest, files: Mapping[str, bytes]) -> Non
 
 def write_holdout(artifacts: str, problem: str, examples: Examples) -> str:
     """Store held-out rows under their SHA-256, and return it."""
-    arrays = {f"column.{name}": values for name, values in examples.columns.items()}
-    arrays |= {f"segment.{name}": values for name, values in examples.segments.items()}
-    arrays["target"] = examples.target
-    if examples.time is not None:
-        arrays["time"] = examples.time
-    data = bundle.pack_arrays(arrays)
-    sha256 = hashlib.sha256(data).hexdigest()
-    uri = _holdout_uri(artifacts, problem, sha256)
+    data = _packed(examples)
+    found = hashlib.sha256(data).hexdigest()
+    uri = holdout_uri(artifacts, problem, found)
     if not storage.exists(uri):
         storage.write(uri, data)
-    return sha256
+    return found
 
 
-def read_holdout(artifacts: str, problem: str, sha256: str) -> Examples:
-    """Return held-out rows, their hash checked."""
-    uri = _holdout_uri(artifacts, problem, sha256)
+def sha256(examples: Examples) -> str:
+    """Return the SHA-256 of rows as they are stored for a holdout."""
+    return hashlib.sha256(_packed(examples)).hexdigest()
+
+
+def read_holdout(artifacts: str, problem: str, wanted: str) -> Examples:
+    """Return the held-out rows that have this SHA-256, which is checked."""
+    uri = holdout_uri(artifacts, problem, wanted)
     if not storage.exists(uri):
         raise StorageError("the holdout file is missing", where=uri, hint="train again")
     data = storage.read(uri)
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if hashlib.sha256(data).hexdigest() != wanted:
         raise DataError("its SHA-256 differs from its name", where=uri, hint="the holdout is damaged; train again")
     arrays = bundle.unpack_arrays(data, uri)
     return Examples(
@@ -132,5 +146,15 @@ def read_holdout(artifacts: str, problem: str, sha256: str) -> Examples:
     )
 
 
-def _holdout_uri(artifacts: str, problem: str, sha256: str) -> str:
-    return storage.join(artifacts, problem, "holdouts", f"{sha256}.npz")
+def holdout_uri(artifacts: str, problem: str, wanted: str) -> str:
+    """Return the URI of the held-out rows that have this SHA-256."""
+    return storage.join(artifacts, problem, "holdouts", f"{wanted}.npz")
+
+
+def _packed(examples: Examples) -> bytes:
+    arrays = {f"column.{name}": values for name, values in examples.columns.items()}
+    arrays |= {f"segment.{name}": values for name, values in examples.segments.items()}
+    arrays["target"] = examples.target
+    if examples.time is not None:
+        arrays["time"] = examples.time
+    return bundle.pack_arrays(arrays)

@@ -77,10 +77,12 @@ def delete(uri: str) -> None:
 
 def list_under(prefix: str) -> list[str]:
     """Return the paths of all files below `prefix`, sorted, temporary ones left out."""
-    root = to_path(prefix)
-    found = [path for path in root.rglob("*") if path.is_file()]
-    # Hidden files and folders are still being written.
-    return sorted(str(path) for path in found if not any(p.startswith(".") for p in path.relative_to(root).parts))
+    found: list[Path] = []
+    # Hidden files and folders are still being written, and may vanish while we look.
+    for folder, folders, names in os.walk(to_path(prefix)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    return sorted(str(path) for path in found if path.is_file())
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from cabstand.errors import ConfigError, DataError, StorageError
+from cabstand.errors import ConfigError, ConflictError, DataError, StorageError
 from cabstand.io import disk, storage
 
 MANIFEST = "manifest.json"
@@ -37,14 +37,14 @@ def manifest(uri: str, schema_version: int, name: str = MANIFEST) -> dict[str, A
 
 
 @contextmanager
-def folder(uri: str, name: str = MANIFEST) -> Iterator[Path]:
+def folder(uri: str, name: str = MANIFEST, *, replace: bool = True) -> Iterator[Path]:
     """Yield an empty local folder, and publish its content at `uri` when the block ends without an error.
 
     The file `name` marks the folder as complete: it appears last, and a folder without it is never replaced (a
-    ConfigError).
+    ConfigError); one with it is, unless `replace` is false (a ConflictError).
     """
     with _errors(uri):
-        block = _to_s3(uri, name) if storage.is_s3(uri) else _to_disk(disk.to_path(uri), name)
+        block = _to_s3(uri, name, replace) if storage.is_s3(uri) else _to_disk(disk.to_path(uri), name, replace)
         with block as path:
             yield path
 
@@ -55,7 +55,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _to_disk(target: Path, name: str) -> Iterator[Path]:
+def _to_disk(target: Path, name: str, replace: bool) -> Iterator[Path]:
     if target.exists() and not (target / name).is_file() and any(target.iterdir()):
         raise ConfigError("exists and was not made by cabstand", where=target, hint="choose another folder")
     with disk.hidden_folder(target.parent) as stage:
@@ -64,26 +64,40 @@ def _to_disk(target: Path, name: str) -> Iterator[Path]:
         yield new
         for path in new.rglob("*"):
             disk.sync(path)
-        with suppress(FileNotFoundError):
-            # A folder cannot be renamed over a full one. Between the two renames there is none, never a part of one.
-            target.rename(stage / "old")
+        if replace:
+            with suppress(FileNotFoundError):
+                # A folder cannot be renamed over a full one. Between the renames there is none, never a part of one.
+                target.rename(stage / "old")
         try:
             new.rename(target)
-        except OSError:
-            if not (target / name).is_file():  # else another process published the same meanwhile
+        except OSError as error:
+            if not (target / name).is_file():
                 raise
+            if not replace:
+                raise _taken(target) from error
+            # Else another process published the same meanwhile.
         disk.sync(target.parent)
 
 
 @contextmanager
-def _to_s3(uri: str, name: str) -> Iterator[Path]:
+def _to_s3(uri: str, name: str, replace: bool) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="cabstand-") as scratch:
         stage = Path(scratch)
         yield stage
+        if not replace and storage.exists(storage.join(uri, name)):
+            raise _taken(uri)
         files = sorted(path for path in stage.rglob("*") if path.is_file())
         for path in sorted(files, key=lambda path: path.name == name):
-            with storage.staged(storage.join(uri, path.relative_to(stage).as_posix())) as copy:
+            to = storage.join(uri, path.relative_to(stage).as_posix())
+            if path.name == name and not replace:
+                storage.put_if(to, path.read_bytes(), None)
+                continue
+            with storage.staged(to) as copy:
                 shutil.copyfile(path, copy)
+
+
+def _taken(where: object) -> ConflictError:
+    return ConflictError("exists already, and never changes", where=where)
 
 
 @contextmanager

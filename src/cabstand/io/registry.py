@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +21,49 @@ ALIASES = ("champion", "challenger", "previous")
 _log = logging.getLogger(__name__)
 
 
-def register(settings: Settings, problem: str, version: str, run_id: str) -> str:
-    """Return the registry's number of a bundle's version, registered if it is not yet."""
-    if (number := _numbers(settings, problem).get(version)) is not None:
+@dataclass(frozen=True)
+class LoggedModel:
+    """A model in the tracking store: its id, and the URI of its files."""
+
+    id: str
+    uri: str
+
+
+def register(settings: Settings, problem: str, version: str, run_id: str, model: LoggedModel | None = None) -> str:
+    """Register a bundle's version with the files of a logged model, and return its number in the registry.
+
+    Without a `model` it gets the files that the run has in its folder `model`, unless it is registered already.
+    """
+    if model is None and (number := _numbers(settings, problem).get(version)) is not None:
         return number
     store = tracking.client(settings)
     with tracking.errors(settings):
         _ensure_model(store, problem)
-        source = f"{store.get_run(run_id).info.artifact_uri}/model"
-        created = store.create_model_version(problem, source, run_id=run_id, tags={BUNDLE: version})
-    return str(created.version)
+        source = model.uri if model else f"{store.get_run(run_id).info.artifact_uri}/model"
+
+    def create() -> Any:
+        with tracking.errors(settings):
+            return store.create_model_version(
+                problem, source, run_id=run_id, tags={BUNDLE: version}, model_id=model.id if model else None
+            )
+
+    return str(tracking.retried(create).version)
+
+
+def usable_number(settings: Settings, problem: str, version: str) -> str | None:
+    """Return the registry's number of a bundle's version; None if it has none, or one whose files are gone.
+
+    `mlflow gc` removes the files of deleted runs and models, and leaves READY what is registered of them.
+    """
+    number = _numbers(settings, problem).get(version)
+    if number is None:
+        return None
+    store = tracking.client(settings)
+    with tracking.errors(settings):
+        import mlflow.artifacts
+
+        source = store.get_model_version(problem, number).source
+        return number if mlflow.artifacts.list_artifacts(source, tracking_uri=settings.tracking_uri) else None
 
 
 def aliases(settings: Settings, problem: str) -> dict[str, str]:
@@ -73,32 +109,57 @@ def try_set_aliases(settings: Settings, pointer: Pointer | None) -> str:
     return "in step"
 
 
-def close_stale(settings: Settings, key: str) -> None:
-    """End the runs under `key` that a killed process left open."""
-    experiment = tracking.experiment_id(settings)
-    store = tracking.client(settings)
-    with tracking.errors(settings):
-        for run in store.search_runs([experiment], f"tags.`{KEY}` = '{key}' and attributes.status = 'RUNNING'"):
-            store.set_terminated(run.info.run_id, "KILLED")
-
-
-def save_onnx(folder: Path, model: bytes, example: Any, outputs: Mapping[str, Any]) -> None:
-    """Write an ONNX file as an MLflow model, with signature, input example and requirements, to a new folder.
+def log_onnx(
+    settings: Settings,
+    run_id: str,
+    name: str,
+    model: bytes,
+    example: Any,
+    outputs: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    params: Mapping[str, str],
+) -> LoggedModel:
+    """Log an ONNX file as an MLflow model that outlives its run, with signature, input example and requirements.
 
     `example` are rows of features, float32 (n, k), and `outputs` the model's answers to them.
     """
-    tracking.set_defaults()
+    from mlflow.entities import LoggedModelOutput
+
+    experiment, store = tracking.experiment_id(settings), tracking.client(settings)
+    with tracking.errors(settings):
+        made = store.create_logged_model(experiment, name, run_id, params=dict(params), model_type="onnx")
+        status = "FAILED"
+        try:
+            with tempfile.TemporaryDirectory(prefix="cabstand-") as scratch:
+                folder = Path(scratch) / "model"
+                _save_onnx(folder, made, model, example, outputs)
+                store.log_model_artifacts(made.model_id, str(folder))
+            status = "READY"
+        finally:
+            store.finalize_logged_model(made.model_id, status)
+    with suppress(RegistryError), tracking.errors(settings):  # the run may have been deleted since
+        store.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
+        tracking.Run(run_id, settings, store).metrics(metrics, made.model_id)
+    return LoggedModel(made.model_id, made.artifact_location)
+
+
+def _save_onnx(folder: Path, made: Any, model: bytes, example: Any, outputs: Mapping[str, Any]) -> None:
     import mlflow.onnx
     import onnx
-    from mlflow.models import infer_signature
+    from mlflow.models import Model, infer_signature
 
-    signature = infer_signature({"features": example}, dict(outputs))
     mlflow.onnx.save_model(
         onnx.load_from_string(model),
         str(folder),
-        signature=signature,
+        signature=infer_signature({"features": example}, dict(outputs)),
         pip_requirements=["onnx", "onnxruntime", "numpy"],
         input_example={"features": example[:1]},
+        mlflow_model=Model(
+            artifact_path=made.artifact_location,
+            model_uuid=made.model_id,
+            model_id=made.model_id,
+            run_id=made.source_run_id,
+        ),
     )
 
 

@@ -1,46 +1,54 @@
-"""MLflow runs with their parameters, metrics and files. Only this module and `registry` import mlflow.
-
-The store is SQLite under `Settings.home` by default, or the server that `MLFLOW_TRACKING_URI` names.
-"""
+"""MLflow runs with their parameters, metrics, inputs and files, each of which ends with the process that began it."""
 
 from __future__ import annotations
 
-import fcntl
-import logging
+import hashlib
 import math
-import os
+import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from cabstand.errors import RegistryError
-from cabstand.io import provenance
+from cabstand.io import provenance, run_owner
+from cabstand.io.mlflow_store import client, errors, experiment_id, is_local, set_defaults
+from cabstand.io.signals import exit_on_termination
 from cabstand.settings import Settings
 
-# MLflow reads these when it is imported or called; the user's own values take precedence.
-_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # no request to an address that the user did not name
-    "MLFLOW_CONFIGURE_LOGGING": "false",  # the entry point configures logging
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
-    # MLflow's own defaults retry a server that is down for over four minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
+__all__ = ["Run", "Source", "client", "end_dead_runs", "errors", "experiment_id", "retried", "run", "set_defaults"]
+
+# What databases and MLflow say to one of several writers who insert the same row at once.
+_RACES = ("unique constraint", "duplicate entry", "giving up after", "database is locked")
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data source: its URI, and the SHA-256 of what was read."""
+    """A data source: its URI, the SHA-256 of what was read, and what it was used for.
+
+    MLflow drops a second use of one data set in a run, so each use but `input` is part of the data set's name.
+    """
 
     uri: str
     sha256: str
+    use: str = "input"
+
+    @property
+    def name(self) -> str:
+        """The name of the data set in MLflow."""
+        name = self.uri.rstrip("/").rsplit("/", 1)[-1] or "data"
+        return (name if self.use == "input" else f"{self.use} {name}")[:500]
+
+
+def joined(sources: Sequence[Source]) -> Source:
+    """Return one source for several: their URIs, and the SHA-256 of their hashes."""
+    if len(sources) == 1:
+        return sources[0]
+    hashes = "".join(one.sha256 for one in sources)
+    return Source(", ".join(one.uri for one in sources)[:5000], hashlib.sha256(hashes.encode()).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -51,12 +59,19 @@ class Run:
     settings: Settings | None = None
     _client: Any = field(default=None, repr=False)
 
-    def metrics(self, values: Mapping[str, Any]) -> None:
-        """Log each finite number among `values`."""
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters."""
+        from mlflow.entities import Param
+
+        self._do("log_batch", params=[Param(name, str(value)) for name, value in values.items()])
+
+    def metrics(self, values: Mapping[str, Any], model_id: str | None = None) -> None:
+        """Log each finite number among `values`, of a logged model if its id is given."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._do("log_batch", metrics=[Metric(k, float(v), now, 0) for k, v in values.items() if _is_finite(v)])
+        numbers = {name: float(value) for name, value in values.items() if _is_finite(value)}
+        self._do("log_batch", metrics=[Metric(k, v, now, 0, model_id=model_id) for k, v in numbers.items()])
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Set tags."""
@@ -72,15 +87,18 @@ class Run:
         """Upload a JSON-able value under `name` (ending in .json)."""
         self._do("log_dict", value, name)
 
-    def source(self, source: Source) -> None:
-        """Log a data source with its hash."""
+    def inputs(self, sources: Sequence[Source]) -> None:
+        """Log data sources with their hashes."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        name = source.uri.rstrip("/").rsplit("/", 1)[-1][:500] or "data"
-        # MLflow keeps 36 characters of a digest; the tags hold the complete hash.
-        dataset = Dataset(name, source.sha256[:32], "uri", source.uri)
-        self._do("log_inputs", datasets=[DatasetInput(dataset, [InputTag("mlflow.data.context", "input")])])
-        self.tags({"data.uri": source.uri, "data.sha256": source.sha256})
+        logged = [
+            DatasetInput(
+                Dataset(one.name, one.sha256[:32], "uri", one.uri),  # MLflow keeps 36 characters of a digest
+                [InputTag("mlflow.data.context", one.use), InputTag("sha256", one.sha256)],
+            )
+            for one in sources
+        ]
+        retried(lambda: self._do("log_inputs", datasets=logged))
 
     def end(self, status: str) -> None:
         """End the run with an MLflow status."""
@@ -99,120 +117,80 @@ def run(
     params: Mapping[str, Any],
     *,
     source: Source | None = None,
+    inputs: Sequence[Source] = (),
     parent: Run | None = None,
     enabled: bool = True,
 ) -> Iterator[Run]:
-    """Open a run for as long as the block lasts; it ends FINISHED, FAILED or (Ctrl-C) KILLED.
+    """Open a run for as long as the block lasts; it ends FINISHED, FAILED or (Ctrl-C or SIGTERM) KILLED.
 
-    It logs nothing if it is not `enabled`. If MLflow does not answer or refuses, the block does not begin.
+    The run's tags name its `source`; `inputs` are all its data sets, if there are more. It logs nothing if it is not
+    `enabled`. If MLflow does not answer or refuses, the block does not begin.
     """
     if not enabled or (parent is not None and parent.id is None):
         yield Run()
         return
-    opened = _start(settings, name, params, parent)
-    if source:
-        opened.source(source)
-    try:
-        yield opened
-    except BaseException as error:
-        with suppress(RegistryError):  # the user must see the first error
-            opened.end("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
-        raise
-    opened.end("FINISHED")
-
-
-def client(settings: Settings) -> Any:
-    """Return the `mlflow.MlflowClient` of the configured store."""
-    if not settings.tracking_uri.startswith("sqlite:"):
-        with errors(settings):
-            return _client(settings.tracking_uri)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    # Two first runs at once would both create the tables.
-    with (settings.home / ".mlflow.lock").open("w") as lock, errors(settings):
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _client(settings.tracking_uri)
-
-
-@contextmanager
-def errors(settings: Settings) -> Iterator[None]:
-    """Turn errors of MLflow and its libraries into a RegistryError of one line, with passwords masked."""
-    set_defaults()
-    import requests
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    uri = _masked(settings.tracking_uri)
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, requests.RequestException) as error:
-        text = str(error).replace(settings.tracking_uri, uri).strip() or type(error).__name__
-        if isinstance(error, requests.RequestException) or "Max retries exceeded" in text:
-            raise RegistryError(
-                "MLflow does not answer", where=uri, hint="is the server up? --no-track runs without it"
-            ) from error
-        raise RegistryError(f"MLflow refused: {text.splitlines()[0]}", where=uri) from error
-
-
-def _masked(uri: str) -> str:
-    """Return `uri` with its password masked."""
-    password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":********@") if password else uri
-
-
-def experiment_id(settings: Settings) -> str:
-    """Return the id of the configured experiment, created if absent."""
-    from mlflow.exceptions import MlflowException
-
-    store, name = client(settings), settings.mlflow_experiment
-    local = settings.tracking_uri.startswith("sqlite:")
-    artifacts = (settings.home / "mlartifacts").resolve().as_uri() if local else None  # a server has its own
-    with errors(settings):
-        if found := store.get_experiment_by_name(name):
-            return str(found.experiment_id)
+    with ExitStack() as stack:
+        if parent is None:
+            stack.enter_context(exit_on_termination())
+        opened = _start(settings, name, parent)
         try:
-            return str(store.create_experiment(name, artifacts))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            if parent is None:
+                stack.enter_context(run_owner.refreshed(opened.tags))
+            opened.params(params)
+            if source:
+                opened.tags({"data.uri": source.uri, "data.sha256": source.sha256})
+                opened.inputs(inputs or [source])
+            yield opened
+        except BaseException as error:
+            with suppress(RegistryError):  # the user must see the first error
+                opened.end("FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
+        opened.end("FINISHED")
+
+
+def retried(call: Callable[[], Any]) -> Any:
+    """Return what `call` returns, called again if it failed because another process wrote the same at that moment."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return call()
+        except RegistryError as error:
+            if attempt == _ATTEMPTS - 1 or not any(race in str(error).lower() for race in _RACES):
                 raise
-            return str(store.get_experiment_by_name(name).experiment_id)  # another process was first
+            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 (spreads the writers)
+    raise AssertionError("unreachable")
 
 
-def _start(settings: Settings, name: str, params: Mapping[str, Any], parent: Run | None) -> Run:
+def end_dead_runs(settings: Settings) -> None:
+    """End the configured experiment's runs whose process is dead, as KILLED."""
+    if is_local(settings) and not Path(settings.tracking_uri.partition(":///")[2]).exists():
+        return  # not begun yet
+    store, now = client(settings), time.time()
+    with errors(settings):
+        experiment = store.get_experiment_by_name(settings.mlflow_experiment)
+        if experiment is None:
+            return
+        found = store.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'", max_results=1_000)
+    for one in found:
+        if run_owner.is_dead(one.data.tags, one.info.start_time / 1000, now):
+            with suppress(RegistryError), errors(settings):  # another process may have ended or deleted it
+                store.set_terminated(one.info.run_id, "KILLED")
+
+
+def _start(settings: Settings, name: str, parent: Run | None) -> Run:
     experiment = experiment_id(settings)
+    if parent is None:
+        end_dead_runs(settings)
     tags = {
         "code.version": provenance.code_version(),
         "mlflow.source.git.commit": provenance.git_commit(),
         "mlflow.source.name": "cabstand",
         "mlflow.parentRunId": parent.id if parent else None,
+        **run_owner.tags(),
     }
     store = client(settings)
     with errors(settings):
-        from mlflow.entities import Param
-
         created = store.create_run(experiment, run_name=name, tags={k: v for k, v in tags.items() if v is not None})
-        store.log_batch(created.info.run_id, params=[Param(k, str(v)) for k, v in params.items()])
     return Run(str(created.info.run_id), settings, store)
-
-
-def set_defaults() -> None:
-    """Set the environment that MLflow reads when it is imported, except what the user has set."""
-    for name, value in _DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    # A fresh store logs a hundred migrations.
-    for noisy in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    # Each retry is logged; `errors` reports the failure of the last one.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-
-
-@lru_cache(maxsize=4)
-def _client(uri: str) -> Any:
-    from mlflow import MlflowClient
-
-    store = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    if uri.startswith("sqlite:"):
-        store.search_experiments(max_results=1)  # creates the tables now, under the lock
-    return store
 
 
 def _is_finite(value: object) -> bool:

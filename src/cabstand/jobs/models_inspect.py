@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cabstand.io import bundles
-from cabstand.modelling import catalog
 from cabstand.settings import Settings
 
 
@@ -21,7 +20,7 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Return everything that is known of a version, after a check of its files."""
     artifacts = settings.artifacts_uri
-    manifest = bundles.select(artifacts, catalog.find(params.problem).name, params.version)
+    manifest = bundles.select(artifacts, bundles.name_of(artifacts, params.problem), params.version)
     bundles.read_files(artifacts, manifest, manifest.files)
     training = dict(manifest.training)
     shown = ("problem", "version", "task", "candidate", "outputs", "target", "metrics", "interval", "tolerance")

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.errors import DataError
-from cabstand.io import bundles, pointer, registry
-from cabstand.modelling import catalog
+from cabstand.errors import DataError, RegistryError
+from cabstand.io import bundles, pointer, registry, tracking
 from cabstand.modelling.pointer import Pointer, state
 from cabstand.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Params:
-    """What to list; without a `problem`, every one that has a version. `track` also corrects the aliases in MLflow."""
+    """What to list; without a `problem`, every one in the store. `track` also corrects aliases and runs in MLflow."""
 
     problem: str = ""
     track: bool = True
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """List the versions; a damaged bundle or pointer is listed with its fault."""
-    artifacts, found = settings.artifacts_uri, {}
-    for name in [catalog.find(params.problem).name] if params.problem else catalog.names():
-        if not (versions := bundles.versions(artifacts, name)):
-            continue
-        current, aliases, fault = None, "not asked", {}
+    """List the versions; a damaged or missing bundle or pointer is listed with its fault."""
+    artifacts = settings.artifacts_uri
+    if params.track:
         try:
-            current, _ = pointer.read(artifacts, name)
-        except DataError as error:
-            fault = {"fault": str(error)}
-        if params.track and not fault:
+            tracking.end_dead_runs(settings)
+        except RegistryError as error:
+            _log.warning("MLflow was not asked for runs of dead processes: %s", error)
+    names = [bundles.name_of(artifacts, params.problem)] if params.problem else bundles.problems(artifacts)
+    found = {name: _problem(settings, name, params.track) for name in names}
+    return {
+        "problems": {name: one for name, one in found.items() if one["versions"] or one["sequence"] or "fault" in one}
+    }
+
+
+def _problem(settings: Settings, name: str, track: bool) -> dict[str, Any]:
+    artifacts = settings.artifacts_uri
+    versions = bundles.versions(artifacts, name)
+    current, aliases, fault = None, "not asked", {}
+    try:
+        current, _ = pointer.read(artifacts, name)
+    except DataError as error:
+        fault = {"fault": str(error)}
+    else:
+        if current and current.champion not in versions:
+            fault = {"fault": f"{name} {current.champion}: the champion's bundle is missing"}
+        if track:
             aliases = registry.try_set_aliases(settings, current)
-        rows = [_row(artifacts, name, version, current) for version in versions]
-        found[name] = {"versions": rows, **state(current), "aliases": aliases, **fault}
-    return {"problems": found}
+    rows = [_row(artifacts, name, version, current) for version in versions]
+    return {"versions": rows, **state(current), "aliases": aliases, **fault}
 
 
 def _row(artifacts: str, problem: str, version: str, current: Pointer | None) -> dict[str, Any]:

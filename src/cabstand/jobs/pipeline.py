@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -120,9 +121,10 @@ def _train(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
 
 def _gate(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
     judged = judging.judge(settings, catalog.find(params.problem), done["train"]["model_version"])
+    records.complete(settings, judged.pointer)
     if params.track:
         deciding.log_verdict(settings, judged)
-    return deciding.result(judged, judged.verdict.passed, judged.pointer)
+    return deciding.result(judged, judged.verdict.passed, judged.pointer) | {"decision_id": uuid.uuid4().hex}
 
 
 def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any]:
@@ -131,18 +133,19 @@ def _publish(settings: Settings, params: Params, done: Results) -> dict[str, Any
     problem, version, judged_at = gated["problem"], gated["version"], gated["sequence"]
     decision, reason = gated["decision"], gated["reason"]
     current, _ = pointer.read(settings.artifacts_uri, problem)
+    if state(current)["sequence"] == judged_at:
+        records.complete(settings, current)
     if decision == records.PROMOTED and not _is_published(settings, current, version, judged_at + 1):
         why = f"pipeline: {reason}"
         written, current = deciding.write_pointer(settings, problem, version, judged_at, why=why)
         if not written:
             decision, reason = records.REFUSED, LATE
-    aliases = registry.try_set_aliases(settings, current) if params.track else None
     outcome = {"decision": decision, "reason": reason, **state(current)}
-    uri = None
     if decision == records.REFUSED or outcome["sequence"] == judged_at + 1:
-        uri = deciding.write_record(settings, gated | outcome, current, judged_at)
-    # Else the pointer has changed since a killed run wrote it: the promotion was put on record before that change.
-    return outcome | {"aliases": aliases, "record_uri": uri}
+        return outcome | deciding.settle(settings, gated | outcome, current, judged_at, track=params.track)
+    # The pointer has changed since a killed run wrote it: the promotion was put on record before that change.
+    aliases = registry.try_set_aliases(settings, current) if params.track else None
+    return outcome | {"record_uri": None, "aliases": aliases}
 
 
 def _is_published(settings: Settings, current: Pointer | None, version: str, sequence: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cabstand.errors import ConfigError
 from cabstand.io import registry
-from cabstand.jobs.promotion import deciding, judging
+from cabstand.jobs.promotion import deciding, judging, records
 from cabstand.modelling import catalog
 from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
@@ -35,10 +35,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     if not 0 <= params.share < 1:
         raise ConfigError(f"a share of {params.share} is out of range", where="--share", hint="from 0 to below 1")
-    judged = judging.judge(settings, catalog.find(params.problem), params.version)
+    judged = judging.judge(settings, catalog.find(params.problem), params.version, register=not params.dry_run)
     verdict, current = judged.verdict, judged.pointer
     if params.dry_run:
         return {"dry_run": True} | deciding.result(judged, verdict.passed, current)
+    records.complete(settings, current)
     if params.track:
         if current is not None:
             registry.set_aliases(settings, current)
@@ -51,6 +52,4 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         )
         reason = reason if promoted else LATE
     result = deciding.result(judged, promoted, current, reason)
-    # The aliases first: they must follow the pointer even if the record cannot be written.
-    aliases = {"aliases": registry.try_set_aliases(settings, current)} if params.track else {}
-    return result | {"record_uri": deciding.write_record(settings, result, current, sequence)} | aliases
+    return result | deciding.settle(settings, result, current, sequence, track=params.track)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cabstand.errors import DataError
-from cabstand.io import bundles, pointer, registry
-from cabstand.jobs.promotion import records
+from cabstand.io import bundles, pointer
+from cabstand.jobs.promotion import deciding, records
 from cabstand.modelling import catalog
 from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
@@ -38,7 +38,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     if params.dry_run:
         return {"dry_run": True, "problem": problem, **state(new)}
     records.complete(settings, current)
-    written = pointer.write(artifacts, new, current, tag, who=params.who, why=params.why or "rollback")
+    written = pointer.write(artifacts, new, current, tag, who=params.who, why=params.why or records.ROLLBACK)
     result = {
         "problem": problem,
         "decision": records.ROLLED_BACK,
@@ -47,6 +47,4 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         **state(written),
         "rolled_back_from": current.champion,
     }
-    # The aliases first: they must follow the pointer even if the record cannot be written.
-    aliases = registry.try_set_aliases(settings, written) if params.track else None
-    return result | {"record_uri": records.write_change(settings, written, result), "aliases": aliases}
+    return result | deciding.settle(settings, result, written, current.sequence, track=params.track)

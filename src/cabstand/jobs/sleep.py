@@ -1,11 +1,11 @@
-"""Stop what is billed while idle: the MLflow server and its database, and the schedules that need them."""
+"""Stop what is billed while idle: the MLflow server, its database, the schedules, and the function's old versions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.account import instances, schedules
+from cabstand.account import alarms, instances, schedules, versions
 from cabstand.account.deployment import Deployment
 from cabstand.errors import TaskError
 from cabstand.settings import Settings
@@ -40,6 +40,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             schedules.save_disabled(deployment, [*schedules.load_disabled(deployment), *disable])
         for name in disable:
             schedules.switch(deployment, name, enabled=False)
+        alarms.switch_silence(deployment, enabled=False)
+        versions.prune(deployment.function, keep=0)
         instances.stop(stop, stop_databases)
         # Last: from now on, a database that RDS starts by itself is stopped again within an hour.
         if enabled.get(keeper) is False:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from cabstand import log
+from cabstand.errors import ConflictError
 from cabstand.io import bundles, provenance, registry, tracking
 from cabstand.io.tracking import Source
 from cabstand.jobs.training import contents, inputs, record
 from cabstand.jobs.training.contents import Training
 from cabstand.jobs.training.inputs import Inputs
 from cabstand.modelling import catalog, fit
+from cabstand.modelling import holdout as holdouts
 from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.problem import Examples, Problem
 from cabstand.settings import Settings
@@ -45,9 +47,10 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         uri = bundles.base(settings.artifacts_uri, problem.name, version)
         if params.dry_run:
             return {"dry_run": True, "problem": problem.name, "model_version": version, "would_write": uri}
-        existing = bundles.read_whole(settings.artifacts_uri, problem.name, version)
-        manifest = existing or _make(settings, params, problem, found, version)
-    number = registry.register(settings, problem.name, version, manifest.run_id) if manifest.run_id else None
+        manifest, reused = bundles.read_whole(settings.artifacts_uri, problem.name, version), True
+        if manifest is None:
+            manifest, reused = _make(settings, params, problem, found, version)
+    number = record.register(settings, manifest) if manifest.run_id and params.track else None
     return {
         "problem": problem.name,
         "model_version": version,
@@ -56,7 +59,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "metrics": dict(manifest.metrics),
         "run_id": manifest.run_id,
         "bundle_uri": uri,
-        "reused": existing is not None,
+        "reused": reused,
     }
 
 
@@ -67,35 +70,58 @@ def _version(problem: Problem, params: Params, found: Inputs) -> str:
     return provenance.run_key("m", found.hashes, parameters)[:14]
 
 
-def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, version: str) -> Manifest:
-    """Train, and publish the bundle."""
+def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, version: str) -> tuple[Manifest, bool]:
+    """Train and publish the bundle; return its manifest, and whether another training was first to publish it."""
     import sklearn  # noqa: F401  (its OpenMP must be loaded before it can be limited)
 
     examples, holdout = _examples(problem, params, found)
     parameters = {"problem": problem.name, "seed": params.seed, "rows": len(examples), "holdout_rows": len(holdout)}
-    name = params.input[0] if params.input else problem.name
-    source = Source(name, provenance.run_key("data", found.hashes, {}).rsplit("-", 1)[-1])
-    if params.track:
-        registry.close_stale(settings, version)
+    learned = [one for one in found.sources if one.use == inputs.TRAINING]
+    learned = learned or [Source(problem.name, bundles.sha256(examples), inputs.TRAINING)]
     with (
         fit.one_thread(),
-        tracking.run(settings, f"train {problem.name}", parameters, source=source, enabled=params.track) as run,
+        tracking.run(
+            settings,
+            f"train {problem.name}",
+            parameters,
+            source=tracking.joined(learned),
+            inputs=[*learned, *(one for one in found.sources if one.use != inputs.TRAINING)],
+            enabled=params.track,
+        ) as run,
     ):
         run.tags({registry.KEY: version, registry.BUNDLE: version})
         with log.progress(f"training on {len(examples):,} rows"):
             trained = fit.train(problem, examples, params.seed)
         training = Training(problem, examples, holdout, trained, params.seed)
-        manifest, files = contents.build(
-            training,
-            found.hotspots,
-            version=version,
-            run_id=run.id or "",
-            data={"uris": [*params.input], "holdout_uris": [*params.holdout], "sha256": found.hashes},
-            holdout=_freeze(settings, problem, holdout, params.seed),
-        )
-        record.log(run, training, manifest, files)
-        bundles.write(settings.artifacts_uri, manifest, files)
-    return manifest
+        return _publish(settings, params, training, found, version, run)
+
+
+def _publish(
+    settings: Settings, params: Params, training: Training, found: Inputs, version: str, run: tracking.Run
+) -> tuple[Manifest, bool]:
+    """Publish the bundle of a training, then register it: if that fails, the next training of the same does it."""
+    artifacts, problem = settings.artifacts_uri, training.problem.name
+    frozen = _freeze(settings, training.problem, training.holdout, params.seed)
+    manifest, files = contents.build(
+        training,
+        found.hotspots,
+        version=version,
+        run_id=run.id or "",
+        data={"uris": [*params.input], "holdout_uris": [*params.holdout], "sha256": found.hashes},
+        holdout=frozen,
+    )
+    run.inputs([Source(bundles.holdout_uri(artifacts, problem, frozen["sha256"]), frozen["sha256"], inputs.HOLDOUT)])
+    record.log(run, training, manifest)
+    try:
+        bundles.write(artifacts, manifest, files)
+    except ConflictError:
+        if published := bundles.read_whole(artifacts, problem, version):
+            return published, True
+        raise
+    if run.id:
+        record.register(settings, manifest, training.matrix[:5])
+    record.draw(run, training, manifest)
+    return manifest, False
 
 
 def _examples(problem: Problem, params: Params, found: Inputs) -> tuple[Examples, Examples]:
@@ -107,6 +133,8 @@ def _examples(problem: Problem, params: Params, found: Inputs) -> tuple[Examples
         else:
             holdout = problem.load(found.holdout, found.extras)
     fit.check(problem, holdout, "holdout")
+    if found.holdout:
+        holdouts.check_apart(examples, holdout)
     return examples, holdout
 
 
@@ -116,4 +144,4 @@ def _freeze(settings: Settings, problem: Problem, holdout: Examples, seed: int) 
     if n > HOLDOUT_ROWS:
         holdout = holdout.take(np.sort(np.random.default_rng(seed).choice(n, HOLDOUT_ROWS, replace=False)))
     sha256 = bundles.write_holdout(settings.artifacts_uri, problem.name, holdout)
-    return {"sha256": sha256, "rows": len(holdout), "span": contents.span(holdout)}
+    return {"sha256": sha256, "rows": len(holdout), "span": holdouts.span(holdout)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cabstand.account import instances, schedules
+from cabstand.account import alarms, instances, schedules
 from cabstand.errors import TaskError
 from cabstand.jobs.sleep import Params
 from cabstand.settings import Settings
@@ -26,6 +26,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         for one in [*servers, *databases]:
             if one.state == "stopping":
                 raise TaskError("is still stopping", where=one.name, hint="run this again in a few minutes")
+        alarms.switch_silence(deployment, enabled=True)
         for name in enable:
             schedules.switch(deployment, name, enabled=True)
         schedules.delete_disabled(deployment)

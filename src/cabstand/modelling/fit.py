@@ -78,6 +78,8 @@ def check(problem: Problem, examples: Examples, role: str) -> None:
         raise DataError(f"{len(examples)} rows are too few", where=where, hint=f"at least {least} are needed")
     if not np.isfinite(examples.target.astype(np.float64)).all():
         raise DataError("the target has missing values", where=where)
+    if examples.time is not None and np.isnat(examples.time).any():
+        raise DataError("the time has missing values", where=where, hint="leave those rows out in `load`")
     if role == "holdout":
         return
     if len(np.unique(examples.target[:100_000])) < 2:

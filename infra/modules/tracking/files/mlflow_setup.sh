@@ -187,7 +187,18 @@ allowed_hosts() {
     echo "$hosts"
 }
 
-secret() { aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text; }
+# The permissions of a new role can take a minute to reach a service.
+patiently() {
+    local attempt
+    for attempt in {1..12}; do
+        "$@" && return 0
+        sleep "${CABSTAND_RETRY_SECONDS:-6}"
+    done
+    say "gave up after $attempt attempts: $*"
+    return 1
+}
+
+secret() { patiently aws secretsmanager get-secret-value --secret-id "$1" --query SecretString --output text; }
 
 field() { "$home/venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 

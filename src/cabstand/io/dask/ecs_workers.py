@@ -8,17 +8,16 @@ for this run alone, which workers read from the run's own folder of the lake.
 from __future__ import annotations
 
 import json
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from cabstand.errors import TaskError
 from cabstand.io import ecs_tasks, storage
 from cabstand.io.dask import workers
 from cabstand.io.ecs_tasks import Fleet
+from cabstand.io.signals import exit_on_termination
 
 if TYPE_CHECKING:
     from distributed import Client, Security
@@ -42,7 +41,7 @@ def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int 
 
     security = Security.temporary()
     with ExitStack() as stack:
-        stack.enter_context(_exit_on_sigterm())
+        stack.enter_context(exit_on_termination())
         stack.enter_context(dask.config.set(workers.CONFIG))
         options = {"n_workers": 0, "host": host or _own_address(), "scheduler_port": port, "dashboard_address": None}
         cluster = stack.enter_context(workers.encrypted_cluster(security, **options))
@@ -83,22 +82,3 @@ def _own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("10.255.255.255", 1))
         return str(probe.getsockname()[0])
-
-
-@contextmanager
-def _exit_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM, with which ECS ends a task, raise SystemExit, so that the run stops its tasks."""
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        del frame
-        raise SystemExit(128 + number)
-
-    try:
-        before = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not the main thread, where alone a handler may be set
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

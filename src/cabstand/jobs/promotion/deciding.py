@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cabstand.errors import ConflictError
-from cabstand.io import pointer, tracking
+from cabstand.io import pointer, registry, tracking
 from cabstand.jobs.promotion import records
 from cabstand.jobs.promotion.judging import Judged
 from cabstand.modelling.pointer import Pointer, first, state
@@ -68,11 +68,19 @@ def log_verdict(settings: Settings, judged: Judged) -> None:
         run.table("verdict.json", asdict(verdict))
 
 
-def write_record(settings: Settings, decided: Mapping[str, Any], current: Pointer | None, judged_at: int) -> str:
-    """Write the audit record of a decision, which left the pointer as it is in `current`, and return its URI.
+def settle(
+    settings: Settings, decided: Mapping[str, Any], current: Pointer | None, judged_at: int, *, track: bool
+) -> dict[str, Any]:
+    """Put a decision on record, which left the pointer as it is in `current`, and let MLflow's aliases follow.
 
-    If that fails, the decision stands, and the StorageError says so.
+    Return `record_uri` and `aliases`. If the record cannot be written, the decision and the aliases stand, and the
+    StorageError says so.
     """
-    if decided["decision"] == records.PROMOTED and current is not None:
-        return records.write_change(settings, current, decided)
-    return records.write_refusal(settings, judged_at, decided)
+    try:
+        if decided["decision"] != records.REFUSED and current is not None:
+            uri = records.write_change(settings, current, decided)
+        else:
+            uri = records.write_refusal(settings, judged_at, decided)
+    finally:
+        aliases = registry.try_set_aliases(settings, current) if track else None
+    return {"record_uri": uri, "aliases": aliases}

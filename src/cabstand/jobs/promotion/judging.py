@@ -8,9 +8,11 @@ import numpy as np
 
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import bundles, pointer
+from cabstand.jobs.promotion import attempts
 from cabstand.modelling import gate, measures
 from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.gate import GateLimits, Verdict
+from cabstand.modelling.holdout import check_spans
 from cabstand.modelling.pointer import Pointer
 from cabstand.modelling.problem import Examples, Problem
 from cabstand.settings import Settings
@@ -27,15 +29,16 @@ class Judged:
     holdout: str  # SHA-256 of the rows
 
 
-def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
-    """Judge a version (by default the newest) against the champion or, without one, against the best constant."""
+def judge(settings: Settings, problem: Problem, version: str = "", *, register: bool = True) -> Judged:
+    """Judge a version (by default the newest) against the champion or, without one, against the best constant.
+
+    With `register`, the attempt counts: later ones against the same champion on the same rows need more confidence.
+    """
     artifacts = settings.artifacts_uri
     current, _ = pointer.read(artifacts, problem.name)
     chosen = bundles.resolve(artifacts, problem.name, version) if version else _newest(artifacts, problem.name)
     manifest = bundles.read_manifest(artifacts, problem.name, chosen)
-    holdout = manifest.training.get("holdout", {}).get("sha256")
-    if not holdout:
-        raise DataError("names no frozen holdout", where=f"{problem.name} {chosen}", hint="train it again")
+    holdout = _holdout(manifest)
     rows = bundles.read_holdout(artifacts, problem.name, holdout)
     challenger = _losses(artifacts, problem, manifest, rows)
     if current is None:
@@ -43,8 +46,22 @@ def judge(settings: Settings, problem: Problem, version: str = "") -> Judged:
     else:
         against = bundles.read_manifest(artifacts, problem.name, current.champion)
         champion = _losses(artifacts, problem, against, rows)
-    verdict = gate.judge(champion, challenger, _limits(settings), segments=rows.segments, time=rows.time)
+    attempt = attempts.number(settings, manifest, current.champion if current else None, register=register)
+    verdict = gate.judge(
+        champion, challenger, _limits(settings), segments=rows.segments, time=rows.time, attempt=attempt
+    )
     return Judged(problem.name, chosen, verdict, current, holdout)
+
+
+def _holdout(manifest: Manifest) -> str:
+    """Return the hash of a version's held-out rows, which it must not know."""
+    training, where = manifest.training, f"{manifest.problem} {manifest.version}"
+    holdout = training.get("holdout", {})
+    if not holdout.get("sha256"):
+        raise DataError("names no frozen holdout", where=where, hint="train it again")
+    if training.get("span") and holdout.get("span"):
+        check_spans(training["span"], holdout["span"], f"holdout of {where}")
+    return str(holdout["sha256"])
 
 
 def _newest(artifacts: str, problem: str) -> str:

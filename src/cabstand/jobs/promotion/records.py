@@ -1,9 +1,14 @@
-"""The audit records beside the bundles: one for each change of the pointer, and one for each refusal."""
+"""The audit records beside the bundles: one for each change of the pointer, and one for each refusal.
+
+The pointer says who changed it, when and why, so a record that a kill prevented can be made up from it. The next
+command that judges or changes does so first: a change is on record before another one can follow it. The name of a
+record follows from the pointer, so its author and a rival who completes it write the same file.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +18,7 @@ from cabstand.modelling.pointer import Pointer, state
 from cabstand.settings import Settings
 
 PROMOTED, ROLLED_BACK, REFUSED = "promoted", "rolled back", "refused"
+ROLLBACK = "rollback"  # the reason, if no other is given
 SCHEMA = 1
 
 
@@ -26,19 +32,24 @@ def write_change(settings: Settings, written: Pointer, decided: Mapping[str, Any
 
 
 def write_refusal(settings: Settings, judged_at: int, decided: Mapping[str, Any]) -> str:
-    """Record that a version was refused, judged at a `sequence` of the pointer, and return the record's URI."""
+    """Record that a version was refused, judged at a `sequence` of the pointer, and return the record's URI.
+
+    Whoever records a decision with the same `decision_id` again replaces the record.
+    """
     now = datetime.now(UTC)
-    return _write(settings, judged_at, f"{now:%Y%m%dT%H%M%S%f}", {"when": now.isoformat(), **decided})
+    unique = decided.get("decision_id") or f"{now:%Y%m%dT%H%M%S%f}"
+    return _write(settings, judged_at, unique, {"when": now.isoformat(), **decided})
 
 
 def complete(settings: Settings, current: Pointer | None) -> None:
     """Write the record of the pointer's last change if the process that made the change died before it could."""
-    if current is None or find_change(settings, current.problem, current.sequence):
+    if current is None or _is_recorded(settings, current):
         return
+    # Rollbacks leave no previous champion; those of older versions did, and no record either.
     returned = current.sequence > 1 and current.previous is None and current.challenger is None
     decided = {
         "problem": current.problem,
-        "decision": ROLLED_BACK if returned else PROMOTED,
+        "decision": ROLLED_BACK if returned or current.why == ROLLBACK else PROMOTED,
         "reason": current.why,
         "version": current.challenger or current.champion,
         **state(current),
@@ -49,13 +60,24 @@ def complete(settings: Settings, current: Pointer | None) -> None:
 
 def find_change(settings: Settings, problem: str, sequence: int) -> dict[str, Any]:
     """Return the record of the change that gave the pointer this `sequence`, or an empty dictionary."""
+    return next(_changes(settings, problem, sequence), {})
+
+
+def _is_recorded(settings: Settings, current: Pointer) -> bool:
+    """Return whether a record agrees with the pointer; a pointer that was begun anew repeats sequence numbers."""
+    expected = {name: getattr(current, name) for name in ("champion", "challenger", "write_id")}
+    # Records of older versions have no write_id.
+    found = _changes(settings, current.problem, current.sequence)
+    return any(expected.items() <= {"write_id": current.write_id, **one}.items() for one in found)
+
+
+def _changes(settings: Settings, problem: str, sequence: int) -> Iterator[dict[str, Any]]:
     start = f"{sequence - 1:06d}-"
     for uri in storage.list_under(storage.join(settings.artifacts_uri, problem, "decisions")):
         if uri.rpartition("/")[2].startswith(start):
             content = _read(uri)
             if content.get("sequence") == sequence and content.get("decision") != REFUSED:
-                return content
-    return {}
+                yield content
 
 
 def _read(uri: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cabstand.errors import ConfigError
 from cabstand.modelling import bundle, export, fit, measures
+from cabstand.modelling import holdout as holdouts
 from cabstand.modelling.coded import CodedRidge
 from cabstand.modelling.predictor import open_session
 from cabstand.modelling.problem import Examples, FeatureMatrix, Problem
@@ -103,13 +104,6 @@ def _export(training: Training) -> tuple[bytes, dict[str, float], float]:
     return model, measures.summarise(problem.task, target, answer) | {"parity": parity}, tolerance
 
 
-def span(examples: Examples) -> list[str] | None:
-    """Return the first and last instant of rows that have a time."""
-    if examples.time is None or not len(examples):
-        return None
-    return [str(examples.time.min()), str(examples.time.max())]
-
-
 def _interval(training: Training) -> dict[str, float]:
     coverage, around = training.problem.coverage, training.trained.model.interval
     if coverage is None or around is None:
@@ -125,7 +119,7 @@ def _facts(training: Training) -> dict[str, Any]:
         "rows": len(examples),
         "source": dict(examples.facts),
         "constant": _constant(problem, examples),
-        "span": span(examples),
+        "span": holdouts.span(examples),
         "importance": fit.importance(trained.model, problem, training.holdout, trained.assets, training.seed),
         **_coefficients(trained.model),
     }

@@ -9,20 +9,23 @@ from pathlib import Path
 
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import provenance, storage, zones
+from cabstand.io.tracking import Source
 from cabstand.modelling.problem import Problem
 
+TRAINING, HOLDOUT = "training", "holdout"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Local copies of the inputs, and their hashes by name."""
+    """Local copies of the inputs, their hashes by name, and what MLflow is to know of them."""
 
     paths: list[Path]
     holdout: list[Path]
     extras: dict[str, Path]
     hotspots: Path | None
     hashes: dict[str, str]
+    sources: list[Source]
 
 
 def fetch(
@@ -30,10 +33,12 @@ def fetch(
 ) -> Inputs:
     """Copy the inputs of a problem's training; `stack` removes the copies."""
     hashes: dict[str, str] = {}
+    sources: list[Source] = []
 
-    def copy(uri: str, name: str) -> Path:
+    def copy(uri: str, name: str, use: str = "input") -> Path:
         path = stack.enter_context(storage.fetched(uri))
         hashes[name] = provenance.sha256_file(path)
+        sources.append(Source(uri, hashes[name], use))
         return path
 
     extras = {}
@@ -44,11 +49,12 @@ def fetch(
         else:
             _log.warning("the lake has no zones, so no centroid distance and no borough; run `cabstand zones` first")
     inputs = Inputs(
-        paths=[copy(uri, f"input{number}") for number, uri in enumerate(_expand(uris))],
-        holdout=[copy(uri, f"holdout{number}") for number, uri in enumerate(_expand(holdout))],
+        paths=[copy(uri, f"input{number}", TRAINING) for number, uri in enumerate(_expand(uris))],
+        holdout=[copy(uri, f"holdout{number}", HOLDOUT) for number, uri in enumerate(_expand(holdout))],
         extras=extras,
         hotspots=copy(hotspots, "hotspots") if hotspots else None,
         hashes=hashes,
+        sources=sources,
     )
     learned = {sha for name, sha in hashes.items() if name.startswith("input")}
     if any(name.startswith("holdout") and sha in learned for name, sha in hashes.items()):

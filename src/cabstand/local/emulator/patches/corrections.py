@@ -27,6 +27,30 @@ def conditional_deny() -> None:
     IAMPolicyStatement.is_action_permitted = is_action_permitted
 
 
+def event_arrays() -> None:
+    """EventBridge: let a pattern look into the objects of an array, such as the containers of a stopped task.
+
+    AWS matches if one element does. moto compares the array as a whole, so the rule for dead tasks would never fire.
+    """
+    from moto.events.models import EventPattern
+
+    def flatten(node: dict[str, Any], prefix: str = "", result: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = {} if result is None else result
+        for key, value in node.items():
+            name = f"{prefix}.{key}" if prefix else key
+            if isinstance(value, dict) and value:
+                flatten(value, name, result)
+            elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+                for one in value:
+                    for inner, found in flatten(one, name).items():
+                        result.setdefault(inner, []).extend(found if isinstance(found, list) else [found])
+            else:
+                result[name] = value
+        return result
+
+    EventPattern._flatten_dict = staticmethod(flatten)
+
+
 def instance_groups() -> None:
     """EC2: give a new instance without security groups those of its first network interface.
 
