@@ -183,3 +183,18 @@ def test_zones_are_named_on_the_map(dump: Dump, page: str) -> None:
     document = dump(changed)
     assert "Midtown &lt;i&gt;" in document
     assert "<span>Hidden below</span>" not in document
+
+
+@pytest.mark.parametrize("order", ["open, slide", "slide, open"])
+def test_the_popup_shows_the_hour_of_the_slider(ask: Ask, settings: Settings, page: str, order: str) -> None:
+    """Also of a popup that is open while the slider moves."""
+    steps = {
+        "open": "document.querySelector('a[data-spot=\"0\"]').click();",
+        "slide": "const s = document.getElementById('hour'); s.value = 23; s.dispatchEvent(new Event('input'));",
+    }
+    script = "".join(steps[step] for step in order.split(", "))
+    script += "answer(document.querySelector('.leaflet-popup-content').textContent);"
+    shown = ask(page, script)
+    spot = report.gather(settings, report.Params()).hotspots[0]
+    pickups = round(spot["size"] * spot["hours"][23])
+    assert f"{pickups:,} of {spot['size']:,} pickups, 23:00 to 00:00, within {spot['radius_m']:.0f} m" in shown

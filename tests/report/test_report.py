@@ -6,6 +6,7 @@ import base64
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 from hypothesis import given
 from hypothesis import settings as settings_of
 from hypothesis.strategies import floats, integers
 
+import crowds
 from cabstand.errors import DataError
 from cabstand.jobs import cluster, report
 from cabstand.report import hulls, pages, pictures
@@ -27,6 +30,7 @@ from cabstand.report.figures import figures
 from cabstand.settings import Settings
 from page_examples import ABSENT, CHECKS, EVIDENCE, RUN
 
+FORMATS = Path(__file__).resolve().parents[1] / "formats"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -84,6 +88,59 @@ def test_no_hotspot_is_said(settings: Settings) -> None:
     page = pages.render(empty, figures(empty), made_at="now", version="0")
     assert "there is no hotspot to show" in page
     assert 'id="map"' not in page
+
+
+def test_pickups_are_inside_a_hotspot(page: str, settings: Settings) -> None:
+    run = report.gather(settings, report.Params()).clustering
+    assert f"<b>{1 - run['n_noise'] / run['n_points']:.1%}</b> of pickups inside a hotspot" in page
+    assert "chain together:" not in page
+    assert 'id="parts"' not in page
+
+
+def test_the_recommendation_is_told_once(page: str, settings: Settings) -> None:
+    swept = report.gather(settings, report.Params()).sweep
+    assert swept is not None
+    (line,) = re.findall("<p>Recommended: .*</p>", page)
+    assert f"eps {swept['best']['eps_m']:g} m with min_samples {swept['best']['min_samples']} " in line
+    assert "The hotspots above were found with eps 80 m and min_samples 15." in line
+    assert f"The dashed line is the recommended eps, {swept['best']['eps_m']:g} m." in page
+    same = {**swept, "best": {**swept["best"], "eps_m": 80.0, "min_samples": 15}}
+    content = report.gather(settings, report.Params())
+    again = pages.render(Content(content.clustering, content.hotspots, sweep=same), [], made_at="now", version="0")
+    assert "The hotspots above were found with these." in again
+    none = pages.render(
+        Content(content.clustering, content.hotspots, sweep={**swept, "best": None}), [], made_at="now", version="0"
+    )
+    assert "No pair is recommended" in none
+
+
+def test_a_chain_and_its_densest_parts_are_shown(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    at = np.repeat(np.arange(40) * 60.0, 60) + np.random.default_rng(0).uniform(-5, 5, 2400)
+    trips = pa.table({"lat": 40.7 + at / 111_194.93, "lon": np.full(2400, -74.0)})
+    uri = crowds.write(tmp_path / "street.parquet", trips)
+    plain = cluster.run(settings, cluster.Params(uri, eps_m=75, track=False))
+    page = Path(report.run(settings, report.Params())["report_uri"]).read_text()
+    assert "Clusters chain together: 100.0% of the points" in page
+    assert f"--eps-m {plain['chaining']['suggested']['eps_m']:g} keeps them apart" in page
+    cluster.run(settings, cluster.Params(uri, eps_m=75, max_spread_m=150.0, track=False, out=str(tmp_path / "parts")))
+    divided = report.run(settings, report.Params(hotspots=str(tmp_path / "parts")))
+    page = Path(divided["report_uri"]).read_text()
+    assert "Their densest parts" in page
+    assert "came apart into 40 denser parts" in page
+    assert len(json.loads(page.split('id="map-data">')[1].split("<")[0])["parts"]) == 40
+    # The trips have no times: nothing is said of hours.
+    assert 'id="hour"' not in page
+    assert 'id="when"' not in page
+
+
+@pytest.mark.parametrize("kind", ["hotspots", "sweep"])
+def test_results_from_before_are_shown(settings: Settings, tmp_path: Path, kind: str) -> None:
+    old = shutil.copytree(FORMATS / kind / "v1", tmp_path / kind)
+    told = report.run(settings, report.Params(**{kind: str(old)}, out=str(tmp_path / "page")))
+    page = Path(told["report_uri"]).read_text()
+    assert 'id="sweep"' in page
+    assert "without chaining" not in page or kind != "sweep"
 
 
 def test_disagreement_is_not_hidden(settings: Settings) -> None:

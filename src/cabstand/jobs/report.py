@@ -72,11 +72,12 @@ def gather(settings: Settings, params: Params) -> Content:
             where=lake,
             hint="run `cabstand cluster` first, or name its lake with --lake or CABSTAND_LAKE",
         )
-    spots = largest(json.loads(storage.read(storage.join(folder, hotspots.GEOJSON)))["features"])
+    spots = _largest(folder, hotspots.GEOJSON)
     outlines = zones.outlines(lake)
     return Content(
         clustering=clustering,
         hotspots=spots,
+        parts=_largest(folder, hotspots.PARTS_GEOJSON) if clustering.get("parts") else (),
         outlines=_outlines(folder, clustering, spots),
         zones=outlines.geojson if outlines else None,
         months=_months(clustering["source"]["uri"]),
@@ -85,11 +86,16 @@ def gather(settings: Settings, params: Params) -> Content:
     )
 
 
+def _largest(folder: str, name: str) -> list[Json]:
+    return largest(json.loads(storage.read(storage.join(folder, name)))["features"])
+
+
 def _outlines(folder: str, clustering: dict[str, Any], spots: Sequence[Json]) -> dict[int, hulls.Ring]:
     """Return the outlines of the hotspots on the map; none where all trips of a zone share one point."""
-    if clustering["source"]["by_zone"]:
+    uri = storage.join(folder, hotspots.CORES)
+    if clustering["source"]["by_zone"] or not storage.exists(uri):
         return {}
-    with storage.fetched(storage.join(folder, hotspots.CORES)) as path:
+    with storage.fetched(uri) as path:
         cores = pq.read_table(path, columns=["lat", "lon", "cluster"])
     latlon = np.stack([cores["lat"].to_numpy(), cores["lon"].to_numpy()], axis=1)
     wanted = [spot["id"] for spot in spots[:MAP_HOTSPOTS]]

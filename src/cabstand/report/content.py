@@ -19,6 +19,7 @@ class Content:
 
     clustering: Json  # manifest of the hotspots
     hotspots: Sequence[Json]  # properties of their GeoJSON features, the heaviest first
+    parts: Sequence[Json] = ()  # the same of their densest parts
     zones: Json | None = None  # GeoJSON of their outlines
     months: Sequence[Json] = ()  # manifests of the ingested months that were clustered
     comparison: Json | None = None
@@ -60,6 +61,11 @@ def largest(features: Sequence[Json]) -> list[Json]:
 def name_of(spot: Json) -> str:
     """Return a hotspot's name for readers."""
     return f"{spot['zone'] or 'hotspot'} #{spot['id']}"
+
+
+def part_name(part: Json) -> str:
+    """Return the name of a part of a hotspot for readers."""
+    return f"{part['zone'] or 'part'} #{part['hotspot']}, part {part['id']}"
 
 
 def busiest_hour(spot: Json) -> int | None:

@@ -45,23 +45,33 @@ def figures(content: Content) -> list[Figure]:
 
 
 def _sweep(sweep: Json) -> list[Figure]:
-    knee = sweep["k_distance"]["suggested_eps_m"]
     return [
         Figure(
             "sweep",
             "Hotspots by eps and min_samples",
             plots.sweep(sweep),
             "Number of clusters for each eps and min_samples",
-            "Numbers are clusters found, colours the share of points left as noise.",
+            "Numbers are clusters found, in brackets where they chain; colours the share of points left as noise.",
         ),
         Figure(
             "k_distance",
             f"Distance to neighbour {sweep['k_distance']['k']}",
             plots.k_distance(sweep),
             "Sorted distance to the k-th neighbour",
-            f"The dashed line is at the bend of the curve, {knee:g} m.",
+            _k_distance(sweep["k_distance"]),
         ),
     ]
+
+
+def _k_distance(found: Json) -> str:
+    """Say what the dashed line is, and what clustering at the bend of the curve gives."""
+    suggested = found["suggested_eps_m"]
+    line = "" if suggested is None else f"The dashed line is the recommended eps, {suggested:g} m. "
+    if "knee_m" not in found:  # of an older sweep, which recommended the bend
+        return line
+    judged = found["at_knee"] or {"chains": False}
+    chains = f", where {judged['far_share']:.0%} of the points chain together" if judged["chains"] else ""
+    return f"{line}The curve bends at {found['knee_m']:g} m{chains}."
 
 
 def _comparison(comparison: Json) -> list[Figure]:

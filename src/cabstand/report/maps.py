@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from cabstand.report.content import Content, Json, name_of
+from cabstand.report.content import MAP_HOTSPOTS, Content, Json, name_of, part_name
 
 PICTURE_HOTSPOTS, PICTURE_NAMES = 400, 30
 FEW_HOTSPOTS = 50
@@ -18,14 +18,16 @@ FEW_HOTSPOTS = 50
 def page_data(content: Content) -> dict[str, Any]:
     """Return what the page's script draws: the zones' outlines and names, and the largest hotspots."""
     zones = _outlines(content)
-    spots = [
-        {name: spot[name] for name in ("lat", "lon", "size", "hours")}
-        | {"name": name_of(spot), "radius_m": None if spot["radius_m"] is None else round(spot["radius_m"])}
-        | {"outline": content.outlines.get(spot["id"])}
-        for spot in content.on_map
-    ]
+    spots = [_mark(spot, name_of(spot)) | {"outline": content.outlines.get(spot["id"])} for spot in content.on_map]
+    parts = [_mark(part, part_name(part)) for part in content.parts[:MAP_HOTSPOTS]]
     frame = _frame(content.on_map[:PICTURE_HOTSPOTS]) if spots else None
-    return {"zones": zones, "labels": labels(content), "frame": frame, "hotspots": spots}
+    return {"zones": zones, "labels": labels(content), "frame": frame, "hotspots": spots, "parts": parts}
+
+
+def _mark(spot: Json, name: str) -> dict[str, Any]:
+    fields = {field: spot[field] for field in ("lat", "lon", "size", "hours")}
+    radius_m = spot["radius_m"]
+    return fields | {"name": name, "radius_m": None if radius_m is None else round(radius_m)}
 
 
 def labels(content: Content) -> list[dict[str, Any]]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from cabstand.clustering import chaining
 from cabstand.report import downloads, maps, pictures
-from cabstand.report.content import TABLE_HOTSPOTS, Content, busiest_hour, commands, engine_name, name_of
+from cabstand.report.content import TABLE_HOTSPOTS, Content, busiest_hour, commands, engine_name, name_of, part_name
 from cabstand.report.figures import Figure
 
 
@@ -26,6 +27,8 @@ def render(content: Content, figures: list[Figure], *, made_at: str, version: st
         csv=downloads.csv_address(content),
         geojson=downloads.geojson_address(content),
         n_shown=TABLE_HOTSPOTS,
+        parts=content.parts[:TABLE_HOTSPOTS],
+        chain=_chain(content),
         commands=commands(content),
         script=_static("leaflet.js").replace("//# sourceMappingURL=leaflet.js.map", "") + _static("report.js"),
         made_at=made_at,
@@ -65,6 +68,13 @@ def run(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def _chain(content: Content) -> str:
+    """Return what to say of hotspots that chain together, if they do."""
+    found = content.clustering.get("chaining")
+    said = chaining.sentence(found, divided=bool(content.parts)) if found else ""
+    return said[:1].upper() + said[1:]
+
+
 def _highlights(steps: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures of a run that a reader looks for first, as far as the run has got."""
     wanted = (("report", "rows", "rows"), ("cluster", "n_clusters", "hotspots"), ("publish", "decision", "by the gate"))
@@ -91,7 +101,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": _number, "share": "{:.1%}".format, "hotspot": name_of, "engine": engine_name}
+    made.filters |= {"number": _number, "share": "{:.1%}".format, "hotspot": name_of, "part": part_name}
+    made.filters["engine"] = engine_name
     made.filters |= {
         "busiest": _busiest,
         "words": _words,

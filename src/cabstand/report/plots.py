@@ -78,7 +78,11 @@ def memory(comparison: Json) -> alt.Chart:
 
 def sweep(result: Json) -> alt.LayerChart:
     """Draw how many clusters each pair of parameters finds."""
-    base = alt.Chart(alt.Data(values=result["table"])).encode(
+    rows = [
+        {**row, "text": f"({row['n_clusters']:,})" if row.get("chains") else f"{row['n_clusters']:,}"}
+        for row in result["table"]
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("eps_m:O", title="eps, m", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("min_samples:O", title="min_samples", sort="descending"),
     )
@@ -89,14 +93,14 @@ def sweep(result: Json) -> alt.LayerChart:
     )
     # White on the dark half of the scale, black on the light one.
     text = base.mark_text().encode(
-        text="n_clusters:Q",
+        text="text:N",
         color=alt.condition("datum.noise_share > 0.5", alt.value("white"), alt.value("black")),
     )
     return alt.layer(squares, text).properties(height=HEIGHT)
 
 
 def k_distance(result: Json) -> alt.LayerChart:
-    """Draw the sorted distances to the k-th neighbour and the eps at the bend."""
+    """Draw the sorted distances to the k-th neighbour and the recommended eps, if there is one."""
     curve, suggested = result["k_distance"]["curve_m"], result["k_distance"]["suggested_eps_m"]
     points = [{"share": i / max(len(curve) - 1, 1), "distance_m": max(d, 0.1)} for i, d in enumerate(curve)]
     y = alt.Y(
@@ -107,7 +111,8 @@ def k_distance(result: Json) -> alt.LayerChart:
         .mark_line()
         .encode(x=alt.X("share:Q", axis=alt.Axis(format="%"), title="share of the points sampled"), y=y)
     )
-    rule = alt.Chart(alt.Data(values=[{"distance_m": suggested}])).mark_rule(strokeDash=[4, 4]).encode(y=y)
+    at = [] if suggested is None else [{"distance_m": suggested}]
+    rule = alt.Chart(alt.Data(values=at)).mark_rule(strokeDash=[4, 4]).encode(y=y)
     return alt.layer(line, rule).properties(height=HEIGHT)
 
 

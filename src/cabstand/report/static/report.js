@@ -15,25 +15,34 @@
     L.geoJSON(data.zones, { interactive: false, style: { color: line, weight: 0.7, fillOpacity: 0.05 } }).addTo(map);
   }
 
+  let hour = -1;  // the one shown, or all
+  const two = (n) => String(n).padStart(2, "0");
+  const span = (n) => two(n) + ":00 to " + two((n + 1) % 24) + ":00";
+
   function told(spot) {
     const box = document.createElement("div");
-    const within = spot.radius_m === null ? "" : " within " + spot.radius_m + " m";
-    box.textContent = spot.name + ": " + spot.size.toLocaleString("en") + " pickups" + within;
+    const whole = spot.size.toLocaleString("en") + " pickups";
+    const share = hour < 0 ? 1 : spot.hours ? spot.hours[hour] : 0;
+    const here = hour < 0 ? whole : Math.round(spot.size * share).toLocaleString("en") + " of " + whole + ", " + span(hour) + ",";
+    box.textContent = spot.name + ": " + here + (spot.radius_m === null ? "" : " within " + spot.radius_m + " m");
     return box;
   }
 
-  data.hotspots.forEach((spot) => {
-    if (!spot.outline) { return; }
+  const outlines = data.hotspots.filter((spot) => spot.outline).map((spot) => {
     const ring = spot.outline.map(([lon, lat]) => [lat, lon]);
-    L.polygon(ring, { color: mark, weight: 1, fillOpacity: 0.12 }).bindPopup(() => told(spot)).addTo(map);
+    return L.polygon(ring, { color: mark, weight: 1, fillOpacity: 0.12 }).bindPopup(() => told(spot)).addTo(map);
   });
 
   const largest = Math.max(1, ...data.hotspots.map((spot) => spot.size));
   const marks = data.hotspots.map((spot) =>
     L.circleMarker([spot.lat, spot.lon], { color: mark, weight: 1, fillOpacity: 0.5 }).bindPopup(() => told(spot)).addTo(map));
 
+  const parts = data.parts.map((part) =>
+    L.circle([part.lat, part.lon], { radius: part.radius_m, color: mark, weight: 1.5, dashArray: "4", fill: true, fillOpacity: 0 })
+      .bindPopup(() => told(part)).addTo(map));
+
   // An hour's mark is drawn as large as the whole day's would be at that rate, so that hours compare.
-  function draw(hour) {
+  function draw() {
     data.hotspots.forEach((spot, i) => {
       const rate = hour < 0 ? spot.size : spot.hours ? spot.size * spot.hours[hour] * 24 : 0;
       marks[i].setRadius(Math.max(rate > 0 ? 1.5 : 0, 24 * Math.sqrt(rate / largest)));
@@ -44,13 +53,13 @@
   const shown = document.getElementById("hour-shown");
   if (slider) {
     slider.addEventListener("input", () => {
-      const hour = Number(slider.value);
-      const two = (n) => String(n).padStart(2, "0");
-      shown.textContent = hour < 0 ? "whole day" : two(hour) + ":00 to " + two((hour + 1) % 24) + ":00";
-      draw(hour);
+      hour = Number(slider.value);
+      shown.textContent = hour < 0 ? "whole day" : span(hour);
+      draw();
+      [...marks, ...parts, ...outlines].filter((one) => one.isPopupOpen()).forEach((one) => one.getPopup().update());
     });
   }
-  draw(-1);
+  draw();
 
   // Names of zones, the busiest first; one that would touch another is left out until the map is closer.
   const names = L.layerGroup().addTo(map);
