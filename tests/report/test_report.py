@@ -196,7 +196,9 @@ def test_hotspots_can_be_downloaded(page: str, settings: Settings) -> None:
     spots = report.gather(settings, report.Params()).hotspots
     rows = list(csv.DictReader(_downloaded(page, "hotspots.csv").decode().splitlines()))
     assert [(int(row["id"]), int(row["pickups"])) for row in rows] == [(spot["id"], spot["size"]) for spot in spots]
+    assert {(row["synthetic"], row["by_zone"]) for row in rows} == {("True", "False")}
     features = json.loads(_downloaded(page, "hotspots.geojson"))["features"]
+    assert all(feature["properties"]["synthetic"] for feature in features)
     assert [feature["id"] for feature in features] == [spot["id"] for spot in spots]
     assert {feature["geometry"]["type"] for feature in features} == {"Polygon"}
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from cabstand.errors import ConfigError
-from cabstand.io import lake, pointer, provenance, registry, storage
+from cabstand.io import lake, pointer, provenance, registry, storage, synthetic
 from cabstand.io import zones as lake_zones
 from cabstand.io.journal import Journal
 from cabstand.jobs import cluster, ingest, report, train, zones
@@ -45,6 +45,8 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Run the steps that are not done yet, and return what they published; the steps before a failed one stay done."""
     _check(params)
+    if params.dataset.startswith(synthetic.DATASET):
+        settings = synthetic.settings_for(settings, True, params.dataset)
     parameters = {name: value for name, value in asdict(params).items() if name not in {"again", "dry_run"}}
     key = provenance.run_key("pipeline", {}, parameters)
     folder = storage.join(settings.lake_uri, "runs", key)
@@ -60,6 +62,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     done = journal.results
     return {
         "run_key": key,
+        "synthetic": bool(done["train"].get("synthetic")),
         "decision": done["publish"]["decision"],
         "reason": done["publish"]["reason"],
         "model_version": done["train"]["model_version"],
@@ -85,7 +88,7 @@ def _check(params: Params) -> None:
 
 def _ingest(settings: Settings, params: Params, _: Results) -> dict[str, Any]:
     every = (*params.months, *params.holdout_months)
-    if params.dataset.startswith("synth"):
+    if params.dataset.startswith(synthetic.DATASET):
         return {"months": [{"trips_uri": _synthetic(settings, params.dataset, month)} for month in every]}
     if not storage.exists(lake_zones.table_uri(settings.lake_uri)):
         zones.run(settings, zones.Params(params.zones))

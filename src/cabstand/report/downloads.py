@@ -12,15 +12,16 @@ from cabstand.report.content import Content, Json, busiest_hour, name_of
 
 MOST_ROWS = 20_000
 COLUMNS = ("id", "name", "pickups", "latitude", "longitude", "radius_m", "density_per_km2", "busiest_hour")
+MARKS = ("synthetic", "by_zone")  # of the points: said with every row, since a file goes where the page does not
 
 
 def csv_address(content: Content) -> str:
     """Return the largest hotspots as a data URI of a CSV file."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
+    writer = csv.DictWriter(text, COLUMNS + MARKS, lineterminator="\r\n")
     writer.writeheader()
     for spot in content.hotspots[:MOST_ROWS]:
-        row = _row(spot)
+        row = _row(content, spot)
         writer.writerow(row | {"name": _plain(row["name"])})
     return _address("text/csv;charset=utf-8", text.getvalue())
 
@@ -28,18 +29,19 @@ def csv_address(content: Content) -> str:
 def geojson_address(content: Content) -> str:
     """Return the hotspots on the map as a data URI of GeoJSON: outlines, or points where there are none."""
     features = [
-        {"type": "Feature", "id": spot["id"], "geometry": _geometry(content, spot), "properties": _row(spot)}
+        {"type": "Feature", "id": spot["id"], "geometry": _geometry(content, spot), "properties": _row(content, spot)}
         for spot in content.on_map
     ]
     return _address("application/geo+json", json.dumps({"type": "FeatureCollection", "features": features}))
 
 
-def _row(spot: Json) -> dict[str, Any]:
+def _row(content: Content, spot: Json) -> dict[str, Any]:
     values = (
         *(spot["id"], name_of(spot), spot["size"], spot["lat"], spot["lon"], spot["radius_m"]),
         *(spot["density_per_km2"], busiest_hour(spot)),
     )
-    return dict(zip(COLUMNS, values, strict=True))
+    source = content.clustering["source"]
+    return dict(zip(COLUMNS, values, strict=True)) | {mark: bool(source.get(mark)) for mark in MARKS}
 
 
 def _plain(name: str) -> str:
