@@ -137,6 +137,10 @@ def test_a_chain_and_its_densest_parts_are_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["hotspots", "sweep"])
 def test_results_from_before_are_shown(settings: Settings, tmp_path: Path, kind: str) -> None:
     old = shutil.copytree(FORMATS / kind / "v1", tmp_path / kind)
+    manifest = old / ("manifest.json" if kind == "hotspots" else "sweep.json")
+    content = json.loads(manifest.read_text())
+    content["source"]["synthetic"] = True  # as the rest of this lake
+    manifest.write_text(json.dumps(content))
     told = report.run(settings, report.Params(**{kind: str(old)}, out=str(tmp_path / "page")))
     page = Path(told["report_uri"]).read_text()
     assert 'id="sweep"' in page
