@@ -87,9 +87,10 @@ def gather(settings: Settings, params: Params) -> Content:
 
 def _outlines(folder: str, clustering: dict[str, Any], spots: Sequence[Json]) -> dict[int, hulls.Ring]:
     """Return the outlines of the hotspots on the map; none where all trips of a zone share one point."""
-    if clustering["source"]["by_zone"]:
+    uri = storage.join(folder, hotspots.CORES)
+    if clustering["source"]["by_zone"] or not storage.exists(uri):
         return {}
-    with storage.fetched(storage.join(folder, hotspots.CORES)) as path:
+    with storage.fetched(uri) as path:
         cores = pq.read_table(path, columns=["lat", "lon", "cluster"])
     latlon = np.stack([cores["lat"].to_numpy(), cores["lon"].to_numpy()], axis=1)
     wanted = [spot["id"] for spot in spots[:MAP_HOTSPOTS]]

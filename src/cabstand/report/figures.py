@@ -59,7 +59,7 @@ def _sweep(sweep: Json) -> list[Figure]:
             f"Distance to neighbour {sweep['k_distance']['k']}",
             plots.k_distance(sweep),
             "Sorted distance to the k-th neighbour",
-            f"The dashed line is at the bend of the curve, {knee:g} m.",
+            "" if knee is None else f"The dashed line is the recommended eps, {knee:g} m.",
         ),
     ]
 

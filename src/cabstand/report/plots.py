@@ -107,7 +107,8 @@ def k_distance(result: Json) -> alt.LayerChart:
         .mark_line()
         .encode(x=alt.X("share:Q", axis=alt.Axis(format="%"), title="share of the points sampled"), y=y)
     )
-    rule = alt.Chart(alt.Data(values=[{"distance_m": suggested}])).mark_rule(strokeDash=[4, 4]).encode(y=y)
+    at = [] if suggested is None else [{"distance_m": suggested}]
+    rule = alt.Chart(alt.Data(values=at)).mark_rule(strokeDash=[4, 4]).encode(y=y)
     return alt.layer(line, rule).properties(height=HEIGHT)
 
 
