@@ -281,3 +281,13 @@ def test_every_member_is_inside_the_outline(seed: int, n: int, spread_m: float, 
     ring = shapely.Polygon(found[7])
     near = (members[:, 1] - ring.centroid.x + 180) % 360 - 180 + ring.centroid.x  # the ring may cross the meridian
     assert shapely.contains_xy(ring.buffer(2e-5), near, members[:, 0]).all()
+
+
+def test_a_sweep_without_a_recommendation_is_drawn(settings: Settings) -> None:
+    content = report.gather(settings, report.Params())
+    assert content.sweep is not None
+    curve = {**content.sweep["k_distance"], "suggested_eps_m": None}
+    swept = replace(content, sweep={**content.sweep, "best": None, "k_distance": curve})
+    page = pages.render(swept, figures(swept), made_at="now", version="0")
+    assert 'id="sweep"' in page
+    assert "dashed line" not in page
