@@ -16,10 +16,11 @@ import bundles
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import storage
 from cabstand.io.journal import Journal
-from cabstand.jobs import pipeline, promote
+from cabstand.jobs import pipeline, promote, synth
 from cabstand.jobs.promotion import deciding, judging, records
 from cabstand.modelling import catalog
 from cabstand.settings import load
+from cabstand.trips.synthetic.generator import Plan
 
 FAST = """
 from dataclasses import replace
@@ -181,7 +182,13 @@ def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"months": ()}, "no month"),
+        ({"months": (), "holdout_months": ("2023-02",)}, "no month"),
+        ({"months": (), "sources": ("x",)}, "no month"),
+        ({"months": (), "newest": 0}, "0 months are too few"),
+        ({"months": (), "fetch": False}, "0 complete months of green, not 3"),
+        ({"months": ("2023-01", "2023-01")}, "2023-01 is named twice"),
+        ({"holdout_months": ("2023-01",)}, "2023-01 is named twice"),
+        ({"months": ("2023-02",), "holdout_months": ("2023-01",)}, "2023-01 is not later than 2023-02"),
         ({"months": ("2023-13",)}, "2023-13"),
         ({"sources": ("a", "b")}, "2 sources for 1 months"),
         ({"problem": "iris"}, "does not learn from trips"),
@@ -194,10 +201,17 @@ def test_what_does_not_fit_is_one_line(changes: dict[str, Any], what: str) -> No
         pipeline.run(load(), params)
 
 
-def test_the_page_of_a_failed_run_says_why() -> None:
-    with pytest.raises(ConfigError, match="not in the lake"):
-        pipeline.run(load(), pipeline.Params("synth", ("2024-01",), track=False))
-    [page] = [uri for uri in storage.list_under(storage.join(load().lake_uri, "runs")) if uri.endswith("run.html")]
-    text = storage.read(page).decode()
-    assert "0 of 1" in text
-    assert "not in the lake" in text
+def test_the_page_of_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> dict[str, Any]:
+        raise DataError("the river rose", where="street")
+
+    home = load().home
+    settings = load(home=home / "synthetic")
+    synth.run(settings, synth.Params(Plan(trips=200, seed=1, era="zones")))
+    monkeypatch.setitem(pipeline.STEPS, "cluster", broken)
+    with pytest.raises(DataError, match="the river rose"):
+        pipeline.run(settings, pipeline.Params("synth", ("2024-01",), track=False))
+    [page] = home.rglob("run.html")
+    text = page.read_text()
+    assert "1 of 2" in text
+    assert "street: the river rose" in text

@@ -134,6 +134,7 @@ def _facts(outcome: Outcome, usage: Usage, source: Source) -> dict[str, Any]:
         "n_points": outcome.n_points,
         "n_clusters": len(outcome.hotspots),
         "n_noise": outcome.n_noise,
+        "parts": None,  # dividing hotspots needs all points in one memory
         "n_core": outcome.n_core,
         "chaining": chains.judge(outcome.hotspots, outcome.n_points),
         "n_blocks": outcome.n_blocks,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,8 +67,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
 def _version(problem: Problem, params: Params, found: Inputs) -> str:
     parameters = {"problem": problem.name, "features": problem.feature_version, "seed": params.seed}
-    if params.problem.endswith(".py"):
-        parameters["source"] = provenance.sha256_file(Path(params.problem))
+    if source := provenance.sha256_files(catalog.own_files(params.problem)):
+        parameters["source"] = source
     return provenance.run_key("m", found.hashes, parameters)[:14]
 
 

@@ -48,7 +48,7 @@ def evidence(content: Mapping[str, Any]) -> str:
         checked=[one for one in checks if one["status"] != "not checked"],
         not_checked=[{"subject": name, "reason": why, "figures": found} for (name, why), found in missing.items()],
         protocols=sorted({one["protocol"] for one in checks if one["protocol"]}),
-        **content,
+        **{"months": {}, **content},
     )
 
 
