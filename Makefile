@@ -100,6 +100,10 @@ test-lambda: $(STAMP)  ## run the packaged function in the Lambda runtime under 
 fuzz: $(STAMP)  ## send 10,000 generated requests to the API and check the answers against its OpenAPI document
 	scripts/fuzz
 
+.PHONY: readers
+readers: $(STAMP)  ## open the files of a clustering in geopandas, DuckDB, QGIS and others, and bring docs/formats.md up to date
+	scripts/readers
+
 .PHONY: bench
 bench: $(STAMP)  ## measure the clustering against its peers (SUITES='peers worst' for some; quiet machine, 20 min)
 	$(BIN)/python tests/benchmarks/bench_dbscan.py $(SUITES)

@@ -74,3 +74,10 @@ def test_a_wrong_file_is_one_line(text: str, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ConfigError) as caught:
         settings.load()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("variable", "value"), [("CABSTAND_GATE_MIN_GAIN", "7"), ("CABSTAND_DOWNLOAD_ATTEMPTS", "no")])
+def test_an_invalid_value_names_its_variable(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=variable):
+        settings.load()

@@ -1,4 +1,4 @@
-"""Logging and progress bars, both on stderr; entry points configure them once."""
+"""Logging on stderr, which entry points configure once, and progress beside it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import logging
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TextIO
+
+from cabstand import activity
+from cabstand.activity import progress
+
+__all__ = ["JsonFormatter", "configure", "hush", "progress", "run_id"]
 
 run_id: ContextVar[str] = ContextVar("run_id", default="-")
 
@@ -37,17 +41,28 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class _ErrorStream(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is at the time, so that lines go above a progress display."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        self.stream = sys.stderr
+        super().emit(record)
+        activity.logged()
+
+
 def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
     """Send this process's log to stderr, by default as JSON lines unless that is a terminal; return its new run id."""
     if json_lines is None:
         json_lines = not sys.stderr.isatty()
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ErrorStream()
     handler.setFormatter(JsonFormatter() if json_lines else logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     hush()
     run_id.set(uuid.uuid4().hex[:12])
+    activity.logging_configured()
     return run_id.get()
 
 
@@ -55,20 +70,3 @@ def hush() -> None:
     """Limit noisy libraries to warnings; call this after the root logger's level is set."""
     for name in NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
-
-
-@contextmanager
-def progress(label: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
-    """Show a progress bar while the block runs, if stderr is a terminal; the block advances it by a number of units.
-
-    Without a `total`, the bar only shows activity.
-    """
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(label, total=total)
-        yield lambda done: bars.advance(task, done)

@@ -190,7 +190,8 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise ConfigError(first["msg"].lower(), where=f"setting {name}", hint="see `cabstand config show`") from error
+        hint = f"{PREFIX}{name.upper().removeprefix(PREFIX)}, see `cabstand config show`"
+        raise ConfigError(first["msg"].lower(), where=f"setting {name}", hint=hint) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=config_file()) from error
 

@@ -6,9 +6,12 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from cabstand import __version__, cli
@@ -43,8 +46,6 @@ def test_a_mistyped_word_gets_a_hint(words: list[str], hint: str, capsys: pytest
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    import typer
-
     def walk(command: object, path: list[str]) -> None:
         assert getattr(command, "help", None), f"no help: {path}"
         for parameter in getattr(command, "params", []):
@@ -65,9 +66,15 @@ def test_help_groups_commands_and_ends_with_the_account(capsys: pytest.CaptureFi
     assert titles[-1] == "The AWS account"
 
 
-@pytest.mark.parametrize("group", [[], ["models"], ["keys"], ["predictions"], ["config"]], ids=" ".join)
-def test_lists_of_commands_are_not_cut_at_80_columns(group: list[str]) -> None:
-    shown = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(cli.app, [*group, "--help"]).stdout
+def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield words
+    for name, sub in getattr(command, "commands", {}).items():
+        yield from _commands(sub, (*words, name))
+
+
+@pytest.mark.parametrize("words", [*_commands(typer.main.get_command(cli.app))], ids=" ".join)
+def test_no_help_is_cut_at_80_columns(words: tuple[str, ...]) -> None:
+    shown = CliRunner(env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).invoke(cli.app, [*words, "--help"]).stdout
     assert "Usage: " in shown
     assert not [line for line in shown.splitlines() if "…" in line or len(line) > 80]
 

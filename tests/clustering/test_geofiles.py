@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,21 @@ def test_geoparquet_of_plain_columns_that_can_be_filtered_by_box(made: dict[str,
         assert (west, south) == (min(table["lon"].to_pylist()), min(table["lat"].to_pylist()))
         found = geopandas.read_parquet(made["hotspots_uri"], bbox=(west, south, east, (south + north) / 2))
         assert 0 < len(found) < len(table)
+
+
+def test_the_page_of_formats_says_what_opens_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    section = page.split("### What opens these files")[1].split("\n## ")[0]
+    rows = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:-1]]
+        for line in section.splitlines()
+        if len(cells := line.split("|")) == 6
+    }
+    for program in ("geopandas", "DuckDB", "lonboard", "Debian's GDAL", "Debian's QGIS", "polars", "pandas"):
+        (found,) = [name for name in rows if name.startswith(f"{program} ")]
+        assert re.search(r" \d+\.\d+\.\d+ ", found), "the version"
+        assert set(rows[found]) <= {"points", "table", "no"}
+    assert "`make readers`" in section
 
 
 def test_tables_open_in_pandas_and_polars(made: dict[str, Any]) -> None:

@@ -107,3 +107,20 @@ def test_a_failed_block_publishes_nothing(base: str) -> None:
 def test_an_address_that_cannot_be(uri: str) -> None:
     with pytest.raises(ConfigError):
         storage.read(uri)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("run.html", "text/html; charset=utf-8"), ("map.png", "image/png"), ("a.csv", "text/csv; charset=utf-8")],
+)
+def test_a_browser_opens_what_is_for_people(bucket: str, name: str, kind: str) -> None:
+    """An object without a type is saved, not shown."""
+    import boto3
+
+    put, staged, new = (f"s3://{bucket}/{way}/{name}" for way in ("put", "staged", "new"))
+    storage.write(put, b"{}")
+    storage.put_if(new, b"{}", None)
+    with storage.staged(staged) as path:
+        path.write_bytes(b"{}")
+    for uri in (put, staged, new):
+        assert boto3.client("s3").head_object(Bucket=bucket, Key=uri.split("/", 3)[3])["ContentType"] == kind

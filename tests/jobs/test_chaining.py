@@ -17,7 +17,7 @@ import crowds
 from cabstand import cli
 from cabstand.errors import ConfigError
 from cabstand.io import publish
-from cabstand.jobs import cluster, cluster_dask, synth
+from cabstand.jobs import cluster, cluster_dask, sweep, synth
 from cabstand.jobs.publishing import hotspots
 from cabstand.settings import Settings
 from cabstand.trips.synthetic.generator import Plan
@@ -177,12 +177,28 @@ def test_three_real_months_chain(settings: Settings, shared: Path, caplog: pytes
     spots = pq.read_table(result["hotspots_uri"])
     heaviest = np.argsort(-spots["size"].to_numpy())[:2]
     assert spots["radius_m"].to_numpy()[heaviest] == pytest.approx([2481, 1760], abs=1)
-    assert result["chaining"]["share"] > 0.42
+    assert spots["size"].to_numpy()[heaviest].sum() / result["n_points"] == pytest.approx(0.42, abs=0.005)
+    assert result["n_clusters"] == 188
+    assert result["chaining"]["suggested"]["eps_m"] == 33
     assert len(warnings_in(caplog)) == 1
     apart = run(settings, uri, min_samples=60, eps_m=result["chaining"]["suggested"]["eps_m"])
     assert apart["chaining"] is None
-    assert apart["n_clusters"] > result["n_clusters"]
+    assert apart["n_clusters"] == result["chaining"]["suggested"]["n_clusters"] == 309
     parts = pq.read_table(result["parts_uri"])
     assert parts["radius_m"].to_numpy().max() < 500
     inside = parts["size"].to_numpy()[np.isin(parts["hotspot"].to_numpy(), heaviest)].sum()
     assert inside > 0.7 * spots["size"].to_numpy()[heaviest].sum()
+
+
+@pytest.mark.slow
+def test_the_knee_of_three_real_months_chains_and_is_not_recommended(settings: Settings, shared: Path) -> None:
+    uri = str(shared / "data/pickups/uber-raw-data-*14.head65535.csv.gz")
+    told = sweep.run(settings, sweep.Params(uri, k=None, track=False))
+    curve = json.loads(Path(told["report_uri"]).read_text())["k_distance"]
+    assert told["suggested_eps_m"] == told["best"]["eps_m"] == 25
+    assert curve["k"] == told["best"]["min_samples"]
+    assert curve["knee_m"] == pytest.approx(108, abs=1)
+    assert curve["at_knee"]["chains"]
+    assert curve["at_knee"]["far_share"] == pytest.approx(0.79, abs=0.005)
+    again = run(settings, uri, eps_m=25.0, min_samples=told["best"]["min_samples"])
+    assert again["chaining"] is None

@@ -16,10 +16,11 @@ import bundles
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import storage
 from cabstand.io.journal import Journal
-from cabstand.jobs import pipeline, promote
+from cabstand.jobs import pipeline, promote, synth
 from cabstand.jobs.promotion import deciding, judging, records
 from cabstand.modelling import catalog
 from cabstand.settings import load
+from cabstand.trips.synthetic.generator import Plan
 
 FAST = """
 from dataclasses import replace
@@ -198,3 +199,19 @@ def test_what_does_not_fit_is_one_line(changes: dict[str, Any], what: str) -> No
     params = pipeline.Params(**({"dataset": "green", "months": ("2023-01",), "track": False} | changes))
     with pytest.raises(ConfigError, match=what):
         pipeline.run(load(), params)
+
+
+def test_the_page_of_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> dict[str, Any]:
+        raise DataError("the river rose", where="street")
+
+    home = load().home
+    settings = load(home=home / "synthetic")
+    synth.run(settings, synth.Params(Plan(trips=200, seed=1, era="zones")))
+    monkeypatch.setitem(pipeline.STEPS, "cluster", broken)
+    with pytest.raises(DataError, match="the river rose"):
+        pipeline.run(settings, pipeline.Params("synth", ("2024-01",), track=False))
+    [page] = home.rglob("run.html")
+    text = page.read_text()
+    assert "1 of 2" in text
+    assert "street: the river rose" in text

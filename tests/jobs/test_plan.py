@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -151,18 +152,80 @@ def test_no_task_is_that_large() -> None:
     assert task_sizes.smallest(20, 1) is None
 
 
-def test_auto_obeys_the_plan(trips: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+TABLE = [
+    planner.Prediction("sequential", 1, 3.0, 500.0),
+    planner.Prediction("multicore", 2, 2.0, 300.0),
+    planner.Prediction("sklearn", 1, 0.5, 100.0),
+    planner.Prediction("dask", 2, 1.0, 70_000.0, 35_000.0),
+]
+
+
+def test_auto_obeys_the_plan_where_memory_may_not_suffice(
+    trips: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both measure for themselves, and two engines may be about as quick: here what they find is given."""
-    table = [
-        planner.Prediction("sequential", 1, 3.0, 500.0),
-        planner.Prediction("multicore", 2, 2.0, 600.0),
-        planner.Prediction("dask", 2, 1.0, 70_000.0, 35_000.0),
-    ]
-    monkeypatch.setattr(planner, "predict", lambda *_, **__: table)
-    planned = plan.run(settings, plan.Params(trips, memory_gib=64, **PARAMS))
-    chosen = plan.choose(settings, plan.Params(trips, memory_gib=64, **PARAMS))
-    assert (planned["engine"], planned["n_workers"]) == ("multicore", 2)
-    assert chosen == table[1]
+    monkeypatch.setattr(planner, "predict", lambda *_, **__: TABLE)
+    planned = plan.run(settings, plan.Params(trips, memory_gib=0.4, **PARAMS))
+    chosen = plan.choose(settings, plan.Params(trips, memory_gib=0.4, **PARAMS))
+    assert planned["engine"] == "sklearn"  # which nobody gets who did not ask for it
+    assert chosen is not None
+    assert (chosen.engine, chosen.n_workers) == ("multicore", 2)
+    assert "the fastest that fits in 410 MiB" in chosen.reason
+    assert plan.choose(settings, plan.Params(trips, memory_gib=64, **PARAMS)) is None
+
+
+def test_by_default_points_and_cores_decide_and_the_result_says_why(
+    trips: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cabstand import cli
+    from cabstand.clustering import engines
+
+    def cluster(*options: str) -> dict[str, Any]:
+        assert cli.run(["cluster", "--input", trips, "--no-track", "--lake", settings.lake_uri, *options]) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    few = cluster()
+    assert (few["engine"], few["n_workers"]) == ("sequential", 1)
+    assert "threads pay from" in few["engine_reason"]
+    monkeypatch.setattr(engines, "THREADS_PAY", 1)
+    many = cluster("--workers", "2")
+    assert (many["engine"], many["n_workers"]) == ("multicore", 2)
+    assert "2 threads share" in many["engine_reason"]
+    one_core = cluster("--workers", "1")
+    assert one_core["reused"]
+    assert one_core["engine"] == "sequential"
+    asked = cluster("--engine", "sequential")
+    assert (asked["reused"], asked["engine_reason"]) == (True, "asked for")
+    assert Path(few["labels_uri"]).read_bytes() == Path(many["labels_uri"]).read_bytes()
+
+
+def test_a_scheduler_means_its_workers(trips: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cabstand import cli
+    from cabstand.jobs import cluster_dask
+
+    given = []
+    monkeypatch.setattr(cluster_dask, "run", lambda settings, params: given.append(params) or {})
+    assert cli.run(["cluster", "--scheduler", "tcp://127.0.0.1:9", "--input", trips]) == 0
+    assert [one.scheduler for one in given] == ["tcp://127.0.0.1:9"]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--worker-memory-gib=0",
+        "--worker-memory-gib=-1",
+        "--worker-memory-gib=nan",
+        "--worker-memory-gib=inf",
+        "--worker-memory-gib=0.1",
+        "--blocks=0",
+    ],
+)
+def test_what_workers_cannot_have_is_one_line(trips: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from cabstand import cli
+
+    assert cli.run(["cluster", "--engine", "dask", "--input", trips, option]) == 2
+    assert option.split("=", maxsplit=1)[0].removeprefix("--") in capsys.readouterr().err
 
 
 def test_what_one_machine_cannot_hold_goes_to_workers_that_share_the_memory() -> None:
@@ -181,7 +244,7 @@ def test_the_command_gives_the_workers_what_the_plan_says(trips: str, monkeypatc
     from cabstand.jobs import cluster_dask
 
     given = []
-    monkeypatch.setattr(plan, "choose", lambda settings, params: planner.Prediction("dask", 3, 9.0, 2_000.0, 768.0))
+    monkeypatch.setattr(plan, "choose", lambda settings, params: plan.Choice("dask", 3, "it fits", 768.0))
     monkeypatch.setattr(cluster_dask, "run", lambda settings, params: given.append(params) or {})
     assert cli.run(["cluster", "--engine", "auto", "--input", trips]) == 0
     assert cli.run(["cluster", "--engine", "auto", "--worker-memory-gib", "2", "--input", trips]) == 0
@@ -195,6 +258,6 @@ def test_the_command_says_why_nothing_fits(
 
     monkeypatch.setattr(plan, "free_bytes", lambda: 100 << 20)
     assert cli.run(["cluster", "--engine", "auto", "--input", trips]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
     assert "nothing fits in 80 MiB: the smallest, sequential, needs" in line
-    assert "give it more memory" in line
+    assert "free some memory, choose another --engine" in line

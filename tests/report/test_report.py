@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import json
 import re
-import shlex
 import shutil
-import subprocess
+from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
+import shapely
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis.strategies import floats, integers
 
+import crowds
 from cabstand.errors import DataError
-from cabstand.jobs import cluster, compare, report, sweep, synth
-from cabstand.report import pages
-from cabstand.report.content import Content
+from cabstand.jobs import cluster, report
+from cabstand.report import hulls, pages, pictures
+from cabstand.report.content import Content, day_range
 from cabstand.report.figures import figures
 from cabstand.settings import Settings
-from cabstand.trips.synthetic.generator import Plan
+from page_examples import ABSENT, CHECKS, EVIDENCE, RUN
 
+FORMATS = Path(__file__).resolve().parents[1] / "formats"
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A lake in which everything has been done once, on a small scale."""
-    settings = Settings(home=tmp_path_factory.mktemp("home"))
-    trips = synth.run(settings, synth.Params(Plan(trips=4000, seed=3, era="coordinates", bad_share=0.02)))["trips_uri"]
-    cluster.run(settings, cluster.Params(trips, eps_m=80, min_samples=15, track=False))
-    compare.run(
-        settings,
-        compare.Params(trips, engines=["sequential", "sklearn"], sizes=[800], repeats=2, eps_m=80, track=False),
-    )
-    sweep.run(settings, sweep.Params(trips, eps_m=[50, 100], min_samples=[10, 20], sample=300, track=False))
-    return settings
-
-
-@pytest.fixture(scope="module")
-def made(settings: Settings) -> dict[str, Any]:
-    return report.run(settings, report.Params())
-
-
-@pytest.fixture(scope="module")
-def page(made: dict[str, Any]) -> str:
-    return Path(made["report_uri"]).read_text(encoding="utf-8")
 
 
 class Addresses(HTMLParser):
@@ -104,6 +90,63 @@ def test_no_hotspot_is_said(settings: Settings) -> None:
     assert 'id="map"' not in page
 
 
+def test_pickups_are_inside_a_hotspot(page: str, settings: Settings) -> None:
+    run = report.gather(settings, report.Params()).clustering
+    assert f"<b>{1 - run['n_noise'] / run['n_points']:.1%}</b> of pickups inside a hotspot" in page
+    assert "chain together:" not in page
+    assert 'id="parts"' not in page
+
+
+def test_the_recommendation_is_told_once(page: str, settings: Settings) -> None:
+    swept = report.gather(settings, report.Params()).sweep
+    assert swept is not None
+    (line,) = re.findall("<p>Recommended: .*</p>", page)
+    assert f"eps {swept['best']['eps_m']:g} m with min_samples {swept['best']['min_samples']} " in line
+    assert "The hotspots above were found with eps 80 m and min_samples 15." in line
+    assert f"The dashed line is the recommended eps, {swept['best']['eps_m']:g} m." in page
+    same = {**swept, "best": {**swept["best"], "eps_m": 80.0, "min_samples": 15}}
+    content = report.gather(settings, report.Params())
+    again = pages.render(Content(content.clustering, content.hotspots, sweep=same), [], made_at="now", version="0")
+    assert "The hotspots above were found with these." in again
+    none = pages.render(
+        Content(content.clustering, content.hotspots, sweep={**swept, "best": None}), [], made_at="now", version="0"
+    )
+    assert "No pair is recommended" in none
+
+
+def test_a_chain_and_its_densest_parts_are_shown(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    at = np.repeat(np.arange(40) * 60.0, 60) + np.random.default_rng(0).uniform(-5, 5, 2400)
+    trips = pa.table({"lat": 40.7 + at / 111_194.93, "lon": np.full(2400, -74.0)})
+    uri = crowds.write(tmp_path / "street.parquet", trips)
+    plain = cluster.run(settings, cluster.Params(uri, eps_m=75, track=False))
+    page = Path(report.run(settings, report.Params())["report_uri"]).read_text()
+    assert "Clusters chain together: 100.0% of the points" in page
+    assert f"--eps-m {plain['chaining']['suggested']['eps_m']:g} keeps them apart" in page
+    cluster.run(settings, cluster.Params(uri, eps_m=75, max_spread_m=150.0, track=False, out=str(tmp_path / "parts")))
+    divided = report.run(settings, report.Params(hotspots=str(tmp_path / "parts")))
+    page = Path(divided["report_uri"]).read_text()
+    assert "Their densest parts" in page
+    assert "came apart into 40 denser parts" in page
+    assert len(json.loads(page.split('id="map-data">')[1].split("<")[0])["parts"]) == 40
+    # The trips have no times: nothing is said of hours.
+    assert 'id="hour"' not in page
+    assert 'id="when"' not in page
+
+
+@pytest.mark.parametrize("kind", ["hotspots", "sweep"])
+def test_results_from_before_are_shown(settings: Settings, tmp_path: Path, kind: str) -> None:
+    old = shutil.copytree(FORMATS / kind / "v1", tmp_path / kind)
+    manifest = old / ("manifest.json" if kind == "hotspots" else "sweep.json")
+    content = json.loads(manifest.read_text())
+    content["source"]["synthetic"] = True  # as the rest of this lake
+    manifest.write_text(json.dumps(content))
+    told = report.run(settings, report.Params(**{kind: str(old)}, out=str(tmp_path / "page")))
+    page = Path(told["report_uri"]).read_text()
+    assert 'id="sweep"' in page
+    assert "without chaining" not in page or kind != "sweep"
+
+
 def test_disagreement_is_not_hidden(settings: Settings) -> None:
     content = report.gather(settings, report.Params())
     assert content.comparison is not None
@@ -124,26 +167,127 @@ def test_dry_run_writes_nothing(settings: Settings, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture
-def chromium() -> str:
-    found = shutil.which("chromium")
-    if not found:
-        pytest.skip("no chromium on this machine (Debian package chromium)")
-    return found
+def test_days_are_shown(page: str, settings: Settings) -> None:
+    content = report.gather(settings, report.Params())
+    assert content.dates == "1 to 31 January 2024"
+    assert content.dates in page
+    # As from Dask's workers, or from a version that did not note the first and last pickup.
+    source = {name: value for name, value in content.clustering["source"].items() if not name.endswith("_at")}
+    older = replace(content, clustering={**content.clustering, "source": source})
+    assert older.dates == "1 to 31 January 2024"
+    assert replace(older, months=()).dates == ""
 
 
-@pytest.mark.slow
-def test_a_browser_without_network_draws_it(chromium: str, made: dict[str, Any], tmp_path: Path) -> None:
-    switches = shlex.split(
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --enable-logging=stderr --v=0 --virtual-time-budget=3000 "
-        "--window-size=1200,1600 --dump-dom"
-    )
-    done = subprocess.run(
-        [chromium, *switches, "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}",
-         Path(made["report_uri"]).resolve().as_uri()],
-        capture_output=True, text=True, timeout=180, check=True,
-    )  # fmt: skip
-    assert not re.findall(r".*INFO:CONSOLE.*", done.stderr)
-    assert "<canvas" in done.stdout
-    assert "leaflet-zoom-animated" in done.stdout
+@pytest.mark.parametrize(
+    ("first", "last", "shown"),
+    [
+        ("2024-01-05", "2024-01-05", "5 January 2024"),
+        ("2024-01-05", "2024-02-01", "5 January to 1 February 2024"),
+        ("2023-12-31", "2024-01-01", "31 December 2023 to 1 January 2024"),
+    ],
+)
+def test_a_range_of_days_is_written_once(first: str, last: str, shown: str) -> None:
+    assert day_range(date.fromisoformat(first), date.fromisoformat(last)) == shown
+
+
+def _downloaded(page: str, name: str) -> bytes:
+    found = re.search(rf'download="{name}" href="data:[^,]*;base64,([^"]*)"', page)
+    assert found
+    return base64.b64decode(found[1])
+
+
+def test_hotspots_can_be_downloaded(page: str, settings: Settings) -> None:
+    spots = report.gather(settings, report.Params()).hotspots
+    rows = list(csv.DictReader(_downloaded(page, "hotspots.csv").decode().splitlines()))
+    assert [(int(row["id"]), int(row["pickups"])) for row in rows] == [(spot["id"], spot["size"]) for spot in spots]
+    assert {(row["synthetic"], row["by_zone"]) for row in rows} == {("True", "False")}
+    features = json.loads(_downloaded(page, "hotspots.geojson"))["features"]
+    assert all(feature["properties"]["synthetic"] for feature in features)
+    assert [feature["id"] for feature in features] == [spot["id"] for spot in spots]
+    assert {feature["geometry"]["type"] for feature in features} == {"Polygon"}
+
+
+def test_a_name_is_no_formula(settings: Settings) -> None:
+    content = report.gather(settings, report.Params())
+    named = replace(content, hotspots=[{**content.hotspots[0], "zone": "=1+1"}])
+    rows = _downloaded(pages.render(named, [], made_at="now", version="0"), "hotspots.csv").decode().splitlines()
+    assert next(csv.DictReader(rows))["name"].startswith("'=1+1")
+
+
+def test_points_without_times_have_no_hours(tmp_path: Path) -> None:
+    settings, points = Settings(home=tmp_path / "home"), tmp_path / "points.csv"
+    points.write_text("lat,lon\n" + "40.75,-73.98\n" * 30 + "40.76,-73.97\n" * 20)
+    cluster.run(settings, cluster.Params(str(points), min_samples=5, track=False))
+    done = report.run(settings, report.Params())
+    page = Path(done["report_uri"]).read_text()
+    assert [Path(uri).name for uri in done["picture_uris"]] == ["map.png"]
+    assert 'id="hour"' not in page
+    assert "<td>30</td>" in page
+
+
+def test_pictures_have_titles(settings: Settings) -> None:
+    content = report.gather(settings, report.Params())
+    drawn = figures(content)
+    assert all(figure.title for figure in drawn)
+    chart = drawn[1].chart
+    assert pictures.png(chart, "One title") != pictures.png(chart, "Another title")
+
+
+def test_text_in_charts_is_as_large_on_a_phone(settings: Settings) -> None:
+    """The phone's pictures are no wider than its screen: nothing makes them smaller."""
+    for figure in figures(report.gather(settings, report.Params()))[1:]:
+        for width in (pictures.WIDE, pictures.NARROW):
+            encoded = pictures.svg_address(figure.chart, "light", width).partition(",")[2]
+            svg = base64.b64decode(encoded).decode()
+            size = re.search(r'<svg[^>]* width="([0-9.]+)"', svg)
+            assert size
+            assert float(size[1]) <= width + 1, figure.name
+            assert min(map(float, re.findall(r'font-size="([0-9.]+)px"', svg))) >= 12, figure.name
+
+
+def test_what_was_not_checked_is_grouped() -> None:
+    page = pages.evidence(EVIDENCE)
+    assert "5 figures of 2 subjects" in page
+    rows = re.findall(r"<tr><td>(yellow.parquet|housing.csv.gz)</td><td[^>]*>([^<]*)</td><td[^>]*>([^<]*)</td>", page)
+    assert rows == [("yellow.parquet", "rows, kept, rmse", ABSENT), ("housing.csv.gz", "R2, MSE", ABSENT)]
+    assert page.count(ABSENT) == 2
+    whole = pages.evidence({**EVIDENCE, "checks": CHECKS[:1]})
+    assert "Every figure was checked" in whole
+    assert "Nothing was checked" in pages.evidence({**EVIDENCE, "checks": CHECKS[2:]})
+
+
+def test_a_run_is_a_page() -> None:
+    page = pages.run(RUN)
+    assert all(address.startswith(("data:", "#")) for address in Addresses(page).found)
+    assert not re.search(r'[{}"]', re.sub(r"<style>.*?</style>|<[^>]*>", "", page, flags=re.DOTALL))
+    for shown in ("2 of 3", "1 min 4 s", "64,453", "multicore", "92", "green"):
+        assert shown in page
+    assert "holdout: &lt;b&gt;no rows&lt;/b&gt;" in page
+
+
+@settings_of(deadline=None, max_examples=60)
+@given(
+    seed=integers(0, 2**32), n=integers(1, 60), spread_m=floats(0, 2_000), lat=floats(-80, 80), lon=floats(-180, 180)
+)
+def test_every_member_is_inside_the_outline(seed: int, n: int, spread_m: float, lat: float, lon: float) -> None:
+    eps_m, rng = 50.0, np.random.default_rng(seed)
+    scale = np.array([1.0, 1 / np.cos(np.radians(lat))]) / hulls.METRES_PER_DEGREE
+    cores = [lat, lon] + rng.uniform(-spread_m, spread_m, (n, 2)) * scale
+    away = rng.uniform(0, 2 * np.pi, n)
+    members = cores + 0.999 * eps_m * np.stack([np.sin(away), np.cos(away)], axis=1) * scale
+    cores[:, 1] = (cores[:, 1] + 180) % 360 - 180
+    found = hulls.outlines(cores, np.full(n, 7, np.int32), [7, 8], eps_m)
+    assert list(found) == [7]
+    ring = shapely.Polygon(found[7])
+    near = (members[:, 1] - ring.centroid.x + 180) % 360 - 180 + ring.centroid.x  # the ring may cross the meridian
+    assert shapely.contains_xy(ring.buffer(2e-5), near, members[:, 0]).all()
+
+
+def test_a_sweep_without_a_recommendation_is_drawn(settings: Settings) -> None:
+    content = report.gather(settings, report.Params())
+    assert content.sweep is not None
+    curve = {**content.sweep["k_distance"], "suggested_eps_m": None}
+    swept = replace(content, sweep={**content.sweep, "best": None, "k_distance": curve})
+    page = pages.render(swept, figures(swept), made_at="now", version="0")
+    assert 'id="sweep"' in page
+    assert "dashed line" not in page

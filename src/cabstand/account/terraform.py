@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cabstand import activity
 from cabstand.account import default_egress, schedules, state
 from cabstand.account.deployment import Deployment
 from cabstand.account.root import Root
@@ -93,7 +94,8 @@ def execute(root: Root, command: str, *words: str, quiet: bool = False) -> int:
     output = sys.stderr.fileno() if quiet else None
     line = _line(root, command, *plugin_words, *words)
     try:
-        return subprocess.run(line, env=_environment(root), stdout=output, check=False).returncode
+        with activity.paused():  # Terraform writes to the terminal itself
+            return subprocess.run(line, env=_environment(root), stdout=output, check=False).returncode
     except FileNotFoundError as error:
         raise ConfigError("terraform is not installed", hint="install Terraform 1.11 or newer") from error
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from cabstand import __version__
+from cabstand import __version__, activity
 from cabstand.cli import account, clustering, comparing, data, job_log, models, report, service, system
 from cabstand.errors import CabstandError
 
@@ -70,7 +70,8 @@ def run(arguments: list[str]) -> int:
     started = time.monotonic()
     command = typer.main.get_command(app)
     try:
-        code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
+        with activity.command(" ".join(["cabstand", *arguments[:1]])):
+            code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
         if code == 130:  # typer catches Ctrl-C silently and returns this code
             raise KeyboardInterrupt
     except (Exception, KeyboardInterrupt) as error:

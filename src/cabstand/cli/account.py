@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cabstand.cli.common import emit, load_settings
+from cabstand import activity
+from cabstand.cli.common import emit, load_settings, say
 from cabstand.cli.options import DryRun
 from cabstand.errors import CabstandError
 
@@ -39,6 +40,7 @@ def cost(
 
 
 def _show_cost(result: dict[str, Any]) -> None:
+    activity.stop()
     from rich.console import Console
     from rich.table import Table
 
@@ -71,7 +73,7 @@ def sleep(environment: Environment = "dev", project: Project = "cabstand", dry_r
 
     result = job.run(load_settings(), job.Params(environment, project, dry_run))
     if not result["stays_asleep"]:
-        typer.echo("RDS restarts a stopped database after seven days: run this again before then", err=True)
+        say("RDS restarts a stopped database after seven days: run this again before then")
     emit(result)
 
 
@@ -116,7 +118,8 @@ def destroy(
     params = job.Params(environment, project, confirm, prod_too, with_images, None if sweep_only else infra, dry_run)
     if not dry_run and not confirm and (environment != "prod" or prod_too):
         question = f"This deletes everything in {params.deployment.name}, data included. Type '{params.sentence}'"
-        params = replace(params, confirmation=typer.prompt(question, err=True).strip())
+        with activity.paused():
+            params = replace(params, confirmation=typer.prompt(question, err=True).strip())
     result = job.run(load_settings(), params)
     _show_receipt(result)
     emit(result)
@@ -125,6 +128,7 @@ def destroy(
 
 
 def _show_receipt(result: dict[str, Any]) -> None:
+    activity.stop()
     from rich.console import Console
     from rich.table import Table
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from cabstand import activity
+from cabstand.cli import run_engine
 from cabstand.cli.common import emit, load_settings
 from cabstand.cli.options import (
     Dropoffs,
@@ -24,19 +25,17 @@ from cabstand.cli.options import (
     Workers,
     end_of,
 )
-from cabstand.errors import ConfigError
 from cabstand.trips.columns import Named
 
-if TYPE_CHECKING:
-    from cabstand.jobs import cluster as single
-    from cabstand.settings import Settings
-
-Engine = Annotated[str, typer.Option(help="sequential, multicore, dask, sklearn, or auto (the one `plan` recommends).")]
+Engine = Annotated[
+    str, typer.Option(help="auto (by points, cores and memory), sequential, multicore, dask or sklearn.")
+]
 Scheduler = Annotated[
     str | None, typer.Option(help="Dask: scheduler address, or `ecs` to start worker tasks for this run.")
 ]
-WorkerMemory = Annotated[float | None, typer.Option(min=0.5, help="Dask: memory limit of each worker, in GiB.")]
-Blocks = Annotated[int | None, typer.Option(min=1, help="Dask: number of spatial blocks; default: as memory requires.")]
+# Their ranges are checked by the job: shown here, they leave too little room for the longest name at 80 columns.
+WorkerMemory = Annotated[float | None, typer.Option(help="Dask: memory limit of each worker, in GiB.")]
+Blocks = Annotated[int | None, typer.Option(help="Dask: number of spatial blocks; default: as memory requires.")]
 
 app = typer.Typer()
 
@@ -46,7 +45,7 @@ def cluster(
     input_uri: Input,
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
-    engine: Engine = "multicore",
+    engine: Engine = "auto",
     workers: Workers = None,
     weight_column: Weight = None,
     max_spread_m: Annotated[
@@ -76,63 +75,9 @@ def cluster(
         weight_column=weight_column, max_spread_m=max_spread_m, out=out, track=track, dry_run=dry_run,
     )  # fmt: skip
     if engine == "auto":
-        params, planned_gib = _plan_engine(settings, params)
+        params, planned_gib = run_engine.choose(settings, params, scheduler)
         worker_memory_gib = planned_gib if worker_memory_gib is None else worker_memory_gib
-    emit(_run_engine(settings, params, scheduler=scheduler, worker_memory_gib=worker_memory_gib, n_blocks=blocks))
-
-
-def _plan_engine(settings: Settings, params: single.Params) -> tuple[single.Params, float | None]:
-    """Return the parameters with the engine that `plan` picks, and the memory of each worker in GiB."""
-    from cabstand.jobs import plan
-
-    question = plan.Params(
-        params.input,
-        params.eps_m,
-        params.min_samples,
-        n_workers=params.n_workers,
-        end=params.end,
-        named=params.named,
-        era=params.era,
-    )
-    best = plan.choose(settings, question)
-    worker_memory_gib = None if best.worker_mb is None else best.worker_mb / 1024
-    return replace(params, engine=best.engine, n_workers=best.n_workers), worker_memory_gib
-
-
-def _run_engine(settings: Settings, params: single.Params, **dask_options: Any) -> dict[str, Any]:
-    """Run the job for the engine: distributed for Dask, in this process for the others."""
-    from cabstand.clustering import engines
-    from cabstand.jobs import cluster as single
-    from cabstand.jobs import cluster_dask as distributed
-
-    name, _, count = params.engine.partition(":")
-    if name != "dask":
-        engines.named(name.strip(), others=("dask", "auto"))
-        return single.run(settings, params)
-    if count and not (count.isdecimal() and int(count) > 0):
-        raise ConfigError(f"workers must be a whole number of 1 or more, not {count!r}", where="engine")
-    if params.weight_column is not None:
-        raise ConfigError(
-            "the dask engine does not support weights", where="weight-column", hint="use --engine multicore"
-        )
-    if params.max_spread_m is not None:
-        raise ConfigError(
-            "the dask engine does not divide hotspots", where="max-spread-m", hint="use --engine multicore"
-        )
-    distributed_params = distributed.Params(
-        input=params.input,
-        eps_m=params.eps_m,
-        min_samples=params.min_samples,
-        n_workers=engines.named("multicore").workers(int(count) if count else params.n_workers),
-        end=params.end,
-        named=params.named,
-        era=params.era,
-        out=params.out,
-        track=params.track,
-        dry_run=params.dry_run,
-        **dask_options,
-    )
-    return distributed.run(settings, distributed_params)
+    emit(run_engine.run(settings, params, scheduler=scheduler, worker_memory_gib=worker_memory_gib, n_blocks=blocks))
 
 
 @app.command()
@@ -170,4 +115,5 @@ def dask_worker(
     """Run a Dask worker until its scheduler ends. Distributed runs start this in their tasks."""
     from cabstand.jobs import dask_worker as job
 
+    activity.stop()  # the worker has a log of its own
     emit(job.run(load_settings(), job.Params(n_workers, memory_limit)))

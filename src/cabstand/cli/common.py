@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from cabstand import log, settings
+from cabstand import activity, log, settings
 
 _log = logging.getLogger(__name__)
 
@@ -25,4 +25,11 @@ def load_settings(**overrides: Any) -> settings.Settings:
 
 def emit(result: Mapping[str, Any]) -> None:
     """Print a job's result as one JSON object, the last line on stdout."""
+    activity.stop()
     typer.echo(json.dumps(result, default=str, allow_nan=False))
+
+
+def say(text: str) -> None:
+    """Print a line for people on stderr."""
+    with activity.paused():
+        typer.echo(text, err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cabstand.cli.common import emit, load_settings
+from cabstand.cli.common import emit, load_settings, say
 from cabstand.cli.options import DryRun, Lake, Seed
 
 app = typer.Typer()
@@ -40,6 +40,6 @@ def demo(
     from cabstand.jobs.demo import Params, run
 
     result = run(synthetic.apart(settings), Params(trips=trips, seed=seed, repeats=repeats))
-    typer.echo(f"Open the report in a browser: {result['report_uri']}", err=True)
-    typer.echo(f"To go on with synthetic data: export CABSTAND_HOME={result['home']}", err=True)
+    say(f"Open the report in a browser: {result['report_uri']}")
+    say(f"To go on with synthetic data: export CABSTAND_HOME={result['home']}")
     emit(result)

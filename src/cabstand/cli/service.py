@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cabstand.cli.common import emit, load_settings
+from cabstand import activity
+from cabstand.cli.common import emit, load_settings, say
 from cabstand.errors import ConfigError
 
 MAX_ROWS_SHOWN = 50
@@ -35,7 +36,7 @@ def serve(
     from cabstand.io import keys
 
     if settings.api_keys_required and not keys.load(settings):
-        typer.echo("no API key yet: create one with `cabstand keys create NAME`", err=True)
+        say("no API key yet: create one with `cabstand keys create NAME`")
     emit(run(settings, host, port, _announce))
 
 
@@ -106,7 +107,8 @@ def delete(
 
 
 def _announce(url: str) -> None:
-    typer.echo(f"serving on {url}, documentation at /docs; stop with Ctrl-C", err=True)
+    activity.stop()  # it waits for requests from now on
+    say(f"serving on {url}, documentation at /docs; stop with Ctrl-C")
 
 
 def _run_keys(**params: Any) -> None:
@@ -122,6 +124,7 @@ def _run_predictions(**params: Any) -> None:
 
 
 def _show_answers(answers: list[dict[str, Any] | None], errors: list[dict[str, Any]]) -> None:
+    activity.stop()
     from rich.console import Console
     from rich.table import Table
 

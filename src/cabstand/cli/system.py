@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cabstand import __version__
+from cabstand import __version__, activity
 from cabstand.cli.common import emit, load_settings
 
 app = typer.Typer()
@@ -41,6 +41,7 @@ def show(
     if as_json:
         emit({row.name: {"value": row.value, "source": row.source} for row in rows})
         return
+    activity.stop()
     from rich.console import Console
     from rich.table import Table
 

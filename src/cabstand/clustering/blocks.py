@@ -37,7 +37,8 @@ def blocks_needed(n_points: int, n_workers: int, worker_bytes: int) -> int:
     """
     if worker_bytes < LEAST_WORKER_BYTES:
         raise ConfigError(
-            f"a worker with {max(worker_bytes, 0) >> 20} MiB has no room for points", hint="give it 1 GiB or more"
+            f"a worker with {max(worker_bytes, 0) >> 20} MiB has no room for points",
+            hint="--worker-memory-gib 1 or more",
         )
     return max(n_workers, math.ceil(n_points * POINT_BYTES / (worker_bytes * _SAFETY - BASE_BYTES)))
 

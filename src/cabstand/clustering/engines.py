@@ -15,6 +15,8 @@ from cabstand.errors import ConfigError, suggest
 
 Floats = NDArray[np.float64]
 WARM_EPS_M, WARM_MIN_SAMPLES = 50.0, 10
+AUTO = "auto"  # in place of an engine's name: choose one
+THREADS_PAY = 100_000  # points; fewer take some ten milliseconds on one thread
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,16 @@ def parse(text: str, n_workers: int | None = None) -> tuple[Engine, int]:
         raise ConfigError(f"workers must be a whole number of 1 or more, not {count!r}", where=f"engine {text}")
     engine = named(name)
     return engine, engine.workers(int(count) if colon else n_workers)
+
+
+def automatic(n_points: int, n_workers: int | None = None) -> tuple[Engine, int, str]:
+    """Choose an engine of one process for so many points; return it with its number of workers and the reason."""
+    n_threads = ENGINES["multicore"].workers(n_workers)
+    if n_threads == 1:
+        return ENGINES["sequential"], 1, "fits in memory; there is one core to use"
+    if n_points < THREADS_PAY:
+        return ENGINES["sequential"], 1, f"fits in memory; threads pay from {THREADS_PAY:,} points"
+    return ENGINES["multicore"], n_threads, f"fits in memory; {n_threads} threads share {n_points:,} points"
 
 
 def _sklearn(

@@ -114,7 +114,11 @@ def _download(url: str, target: Path, policy: Policy, advance: Callable[[int], N
             etag = retrying(_attempt, client, url, part, policy, advance)
     except _TransientError as error:
         what = f"download failed after {policy.attempts} attempts: {error}"
-        raise StorageError(what, where=public(url), hint="the next attempt resumes it") from error
+        raise StorageError(
+            what,
+            where=public(url),
+            hint="the next attempt resumes it; CABSTAND_DOWNLOAD_ATTEMPTS allows more",
+        ) from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise StorageError(f"download failed: {error}", where=public(url)) from error
     done = Download(target, public(url), sha256_file(part), etag, part.stat().st_size)
@@ -179,7 +183,7 @@ def _check_status(answer: httpx2.Response, url: str, part: Path) -> None:
         raise _TransientError(f"the server answered {status}")
     if answer.is_redirect:
         what = f"redirects to {public(answer.headers.get('location', '?'))}"
-        trust = "redirects are not followed; give that address if you trust it"
+        trust = "redirects are not followed; if you trust that address, give it as --source"
         raise StorageError(what, where=public(url), hint=trust)
     what, where = f"the server answered {status}", public(url)
     if status in {403, 404}:  # the TLC's server answers 403 for what it does not have

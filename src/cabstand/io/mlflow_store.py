@@ -64,7 +64,9 @@ def errors(settings: Settings) -> Iterator[None]:
         text = str(error).replace(settings.tracking_uri, uri).strip() or type(error).__name__
         if isinstance(error, requests.RequestException) or "Max retries exceeded" in text:
             raise RegistryError(
-                "MLflow does not answer", where=uri, hint="is the server up? --no-track runs without it"
+                "MLflow does not answer",
+                where=uri,
+                hint="is the server up? CABSTAND_MLFLOW_TRACKING_URI names it; --no-track runs without it",
             ) from error
         raise RegistryError(f"MLflow refused: {text.splitlines()[0]}", where=uri) from error
 

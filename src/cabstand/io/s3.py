@@ -14,6 +14,14 @@ from typing import Any
 
 from cabstand.errors import AbsentError, ConfigError, ConflictError, DataError, StorageError
 
+_CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".geojson": "application/geo+json",
+    ".csv": "text/csv; charset=utf-8",
+    ".png": "image/png",
+}
+
 
 def split(uri: str) -> tuple[str, str]:
     """Return bucket and key of an S3 URI."""
@@ -72,16 +80,22 @@ def write(uri: str, data: bytes) -> None:
     """Put the object."""
     bucket, key = split(uri)
     with _errors(uri):
-        client().put_object(Bucket=bucket, Key=key, Body=data)
+        client().put_object(Bucket=bucket, Key=key, Body=data, **_content_type(key))
+
+
+def _content_type(key: str) -> dict[str, str]:
+    """Return the type of what people open in a browser, which would otherwise only save it."""
+    kind = _CONTENT_TYPES.get(Path(key).suffix)
+    return {"ContentType": kind} if kind else {}
 
 
 def put_if(uri: str, data: bytes, tag: str | None) -> str:
     """Put the object if its ETag is still `tag` (None: if it is absent)."""
     bucket, key = split(uri)
-    condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+    more = _content_type(key) | ({"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag})
     with _errors(uri):
         try:
-            return str(client().put_object(Bucket=bucket, Key=key, Body=data, **condition)["ETag"])
+            return str(client().put_object(Bucket=bucket, Key=key, Body=data, **more)["ETag"])
         except client().exceptions.ClientError as error:
             # S3 answers 404 to If-Match on a deleted key, and 409 to a write that raced with ours.
             if _status(error) in {404, 409, 412} and error.response["Error"]["Code"] != "NoSuchBucket":
@@ -112,7 +126,7 @@ def staged(uri: str) -> Iterator[Path]:
         path = Path(folder, Path(key).name or "object")
         yield path
         with _errors(uri):
-            client().upload_file(str(path), bucket, key)
+            client().upload_file(str(path), bucket, key, ExtraArgs=_content_type(key))
 
 
 @contextmanager

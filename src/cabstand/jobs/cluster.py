@@ -38,8 +38,9 @@ class Params:
     input: str
     eps_m: float = 50.0
     min_samples: int = 20
-    engine: str = "multicore"
+    engine: str = "multicore"  # or `auto`
     n_workers: int | None = None
+    engine_reason: str = "asked for"  # why this engine, for the result
     end: End = "pickup"
     named: Named = BY_ALIAS
     era: str | None = None
@@ -62,7 +63,8 @@ class _Found:
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster and publish, unless the same result exists already."""
-    engine, n_workers = engines.parse(params.engine, params.n_workers)
+    if params.engine != engines.AUTO:
+        engines.parse(params.engine, params.n_workers)  # before the input is read
     engines.check(params.eps_m, params.min_samples)
     if params.max_spread_m is not None:
         densest.check(params.max_spread_m)
@@ -72,10 +74,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         read = points.read_as(params, zones_uri)
     if read.by_zone and params.max_spread_m is not None:
         raise ConfigError("trips that only have a zone have no densest parts", where="--max-spread-m")
+    engine, n_workers, reason = _engine(params, len(read))
     outlines = zones.outlines(settings.lake_uri)
 
     def compute(output: Output) -> dict[str, Any]:
-        engine.warm_up(n_workers)
+        with log.progress("preparing the kernels"):
+            engine.warm_up(n_workers)
         with log.progress(f"clustering {len(read):,} points"):
             clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
         found = _describe(read, params, clustering, n_workers)
@@ -96,7 +100,14 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     )
     result = publish_once(settings, hotspots.KIND, request, compute, hotspots.result)
     chains.warn(result)
-    return result
+    return result | {"engine_reason": reason}
+
+
+def _engine(params: Params, n_points: int) -> tuple[Engine, int, str]:
+    """Return the engine, its number of workers, and why it was chosen."""
+    if params.engine == engines.AUTO:
+        return engines.automatic(n_points, params.n_workers)
+    return *engines.parse(params.engine, params.n_workers), params.engine_reason
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:
@@ -161,6 +172,7 @@ def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:
             "by_zone": read.by_zone,
             "synthetic": read.synthetic,
             **read.reading,
+            **_period(read),
         },
         "n_points": len(read),
         "n_clusters": clustering.n_clusters,
@@ -170,6 +182,14 @@ def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:
         "parts": None if found.parts is None else _parts(read, found.parts),
         **asdict(usage),
     }
+
+
+def _period(read: Points) -> dict[str, str]:
+    """Return the first and last local time of the points, if any is known."""
+    if read.at is None or np.isnat(read.at).all():
+        return {}
+    first, last = (end.astype("M8[s]") for end in (np.nanmin(read.at), np.nanmax(read.at)))
+    return {"first_at": str(first), "last_at": str(last)}
 
 
 def _parts(read: Points, parts: Parts) -> dict[str, Any]:

@@ -7,6 +7,7 @@ order.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -31,6 +32,7 @@ from cabstand.trips.columns import BY_ALIAS, Named
 from cabstand.trips.eras import COORDINATES
 
 GIB = 1 << 30
+LEAST_WORKER_GIB = 0.5
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def _plan(settings: Settings, params: Params) -> driver.Plan:
         raise ConfigError(
             f"the dask engine reads no trips of era {params.era}", where="--era", hint="use --engine multicore"
         )
+    if params.worker_memory_gib is not None and not LEAST_WORKER_GIB <= params.worker_memory_gib < math.inf:
+        raise ConfigError(f"must be {LEAST_WORKER_GIB} or more", where="--worker-memory-gib")
     density = Density(params.eps_m, params.min_samples)
     engines.check(params.eps_m, params.min_samples)  # before a worker starts
     scheduler = params.scheduler or settings.dask_scheduler or None

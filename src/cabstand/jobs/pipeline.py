@@ -64,10 +64,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         del shown[name]
     journal = Journal.open(folder, key, shown, fresh=params.again)
     repeated = journal.is_done(STEPS)
-    for name, step in STEPS.items():
-        journal.run(name, partial(step, settings, params, journal.results))
     page = storage.join(folder, "run.html")
-    storage.write(page, pages.run(journal.content).encode())
+    try:
+        for name, step in STEPS.items():
+            journal.run(name, partial(step, settings, params, journal.results))
+    finally:  # the page of a failed run says why it failed
+        storage.write(page, pages.run(journal.content).encode())
     done = journal.results
     return {
         "run_key": key,

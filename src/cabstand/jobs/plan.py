@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand import log
 from cabstand.clustering import engines, planner
 from cabstand.clustering.columns import End
 from cabstand.clustering.planner import Prediction
@@ -25,6 +26,7 @@ from cabstand.trips.eras import COORDINATES, ZONES
 GIB, MIB = 1 << 30, 1 << 20
 N_SAMPLED_CHUNKS = 12  # spread over the input
 CHUNK_ROWS = 25_000
+CERTAIN_MB, CERTAIN_BYTES = 400, 400  # one process never needs more: MiB, and bytes a point
 HEADROOM = 1.25  # of memory, for what the prediction may fall short
 
 
@@ -56,7 +58,11 @@ class Plan:
     @property
     def best(self) -> Prediction | None:
         """The fastest engine that fits, if one does."""
-        fitting = [one for one in self.engines if one.peak_mb <= self.budget_mb]
+        return self.best_of([one.engine for one in self.engines])
+
+    def best_of(self, names: Sequence[str]) -> Prediction | None:
+        """Return the fastest of these engines that fits, if one does."""
+        fitting = [one for one in self.engines if one.peak_mb <= self.budget_mb and one.engine in names]
         return min(fitting, key=lambda one: one.wall_s, default=None)
 
     @property
@@ -71,6 +77,16 @@ class Plan:
     def least(self) -> Prediction:
         """The engine that needs the least memory."""
         return min(self.engines, key=lambda one: one.peak_mb)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine for a clustering."""
+
+    engine: str
+    n_workers: int
+    reason: str
+    worker_mb: float | None = None  # memory limit of each of Dask's workers, in MiB
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
@@ -93,20 +109,37 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     }
 
 
-def choose(settings: Settings, params: Params) -> Prediction:
-    """Return the engine that the plan chooses, with its workers and their memory; ConfigError if none fits."""
+def choose(settings: Settings, params: Params) -> Choice | None:
+    """Choose an engine for `cluster`, or return None if one process certainly has enough memory, without planning.
+
+    Input other than Parquet with coordinates is left to one process, too. ConfigError if no engine fits.
+    """
+    try:
+        every = chunks.split(tables.expand(params.input), params.end, CHUNK_ROWS, params.named, params.era)
+    except DataError:  # not for workers, or an error that `cluster` reports
+        return None
+    if CERTAIN_MB + sum(chunk.n_rows for chunk in every) * CERTAIN_BYTES / MIB <= _budget_mb(params):
+        return None
     plan = _predict(settings, params)
-    if plan.best is None:
-        raise ConfigError(plan.reason, where=params.input, hint="give it more memory, or see `cabstand plan`")
-    return plan.best
+    best = plan.best_of(("sequential", "multicore", "dask"))
+    if best is None:
+        hint = "free some memory, choose another --engine, or see `cabstand plan`"
+        raise ConfigError(plan.reason, where=params.input, hint=hint)
+    needs = f"{plan.reason}, predicted {best.peak_mb:,.0f} MiB and {best.wall_s:.3g} s"
+    return Choice(best.engine, best.n_workers, needs, best.worker_mb)
+
+
+def _budget_mb(params: Params) -> float:
+    return params.memory_gib * 1024 if params.memory_gib else free_bytes() * 0.8 / MIB
 
 
 def _predict(settings: Settings, params: Params) -> Plan:
     engines.check(params.eps_m, params.min_samples)
     n_workers = engines.named("multicore").workers(params.n_workers)
-    budget_mb = params.memory_gib * 1024 if params.memory_gib else free_bytes() * 0.8 / MIB
-    workload, by_files = _workload(settings, params)
-    return Plan(workload, budget_mb, planner.predict(workload, n_workers, budget_mb, by_files=by_files))
+    budget_mb = _budget_mb(params)
+    with log.progress("measuring the engines on a sample"):
+        workload, by_files = _workload(settings, params)
+        return Plan(workload, budget_mb, planner.predict(workload, n_workers, budget_mb, by_files=by_files))
 
 
 def _workload(settings: Settings, params: Params) -> tuple[Workload, bool]:

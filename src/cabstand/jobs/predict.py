@@ -82,7 +82,9 @@ def _ask(client: Any, method: str, url: str, content: Any = None) -> Any:
         answer = client.request(method, url, json=content)
         found = answer.json()
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise TaskError(f"no answer: {error}", where=url, hint="is `cabstand serve` running there?") from error
+        raise TaskError(
+            f"no answer: {error}", where=url, hint="is `cabstand serve` running there? --url names another address"
+        ) from error
     except ValueError as error:
         raise TaskError("the answer is not JSON", where=url, hint="is it the service's address?") from error
     if not isinstance(found, dict):

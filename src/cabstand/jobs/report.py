@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
 
 from cabstand import __version__, log
 from cabstand.errors import DataError
@@ -13,12 +17,13 @@ from cabstand.io import provenance, publish, storage, synthetic, zones
 from cabstand.jobs import compare, sweep
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Kind
-from cabstand.report import pages, pictures
-from cabstand.report.content import Content, largest
+from cabstand.report import hulls, pages, pictures
+from cabstand.report.content import MAP_HOTSPOTS, Content, Json, largest
 from cabstand.report.figures import figures
 from cabstand.settings import Settings
 
 PAGE = "report.html"
+PNG_WIDTH = 800
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Params:
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Write the page and its pictures."""
-    content = gather(settings, params)
+    with log.progress("reading results"):
+        content = gather(settings, params)
     parts = [part["run_key"] for part in (content.clustering, content.comparison, content.sweep) if part]
     target = params.out or str(settings.home / "reports" / provenance.run_key("report", {}, {"parts": parts}))
     if params.dry_run:
@@ -43,7 +49,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with publish.folder(target, PAGE) as folder, log.progress("drawing", len(drawn) + 1) as advance:
         for figure in drawn:
-            pictures.write_png(figure.chart, folder / f"{figure.name}.png")
+            picture = pictures.png(figure.chart, figure.title, figure.caption, PNG_WIDTH)
+            (folder / f"{figure.name}.png").write_bytes(picture)
             advance(1)
         page = pages.render(content, drawn, made_at=now, version=__version__)
         (folder / PAGE).write_text(page, encoding="utf-8")
@@ -64,11 +71,13 @@ def gather(settings: Settings, params: Params) -> Content:
         raise DataError("nothing has been clustered yet", where=lake, hint=_advice(settings))
     made = clustering["source"]["synthetic"]
     synthetic.require(settings, made, folder)
-    features = json.loads(storage.read(storage.join(folder, hotspots.GEOJSON)))["features"]
+    spots = _largest(folder, hotspots.GEOJSON)
     outlines = zones.outlines(lake)
     return Content(
         clustering=clustering,
-        hotspots=largest(features),
+        hotspots=spots,
+        parts=_largest(folder, hotspots.PARTS_GEOJSON) if clustering.get("parts") else (),
+        outlines=_outlines(folder, clustering, spots),
         zones=outlines.geojson if outlines else None,
         months=_months(clustering["source"]["uri"]),
         comparison=_find(lake, compare.KIND, params.comparison, made)[1],
@@ -76,10 +85,26 @@ def gather(settings: Settings, params: Params) -> Content:
     )
 
 
+def _largest(folder: str, name: str) -> list[Json]:
+    return largest(json.loads(storage.read(storage.join(folder, name)))["features"])
+
+
+def _outlines(folder: str, clustering: dict[str, Any], spots: Sequence[Json]) -> dict[int, hulls.Ring]:
+    """Return the outlines of the hotspots on the map; none where all trips of a zone share one point."""
+    uri = storage.join(folder, hotspots.CORES)
+    if clustering["source"]["by_zone"] or not storage.exists(uri):
+        return {}
+    with storage.fetched(uri) as path:
+        cores = pq.read_table(path, columns=["lat", "lon", "cluster"])
+    latlon = np.stack([cores["lat"].to_numpy(), cores["lon"].to_numpy()], axis=1)
+    wanted = [spot["id"] for spot in spots[:MAP_HOTSPOTS]]
+    return hulls.outlines(latlon, cores["cluster"].to_numpy(), wanted, clustering["eps_m"])
+
+
 def _advice(settings: Settings) -> str:
     apart = synthetic.apart(settings)
     if apart is settings or not synthetic.of_lake(apart.lake_uri):
-        return "run `cabstand cluster` first"
+        return "run `cabstand cluster` first, or name its lake with --lake or CABSTAND_LAKE"
     return f"run `cabstand cluster` first, or show synthetic results with CABSTAND_HOME={apart.home}"
 
 

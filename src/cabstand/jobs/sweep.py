@@ -64,7 +64,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     grid = [(eps_m, count) for eps_m in sorted(set(params.eps_m)) for count in sorted(set(counts))]
 
     def compute(output: Output) -> dict[str, Any]:
-        engine.warm_up(n_workers)
+        with log.progress("preparing the kernels"):
+            engine.warm_up(n_workers)
         trials = Trials(read, engine, n_workers, params.sample, params.seed)
         with log.progress("sweeping", len(grid) + 1) as advance:
             rows = []

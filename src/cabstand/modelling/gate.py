@@ -91,7 +91,7 @@ def judge(
     if attempt > 1:
         bound += f", attempt {attempt} against this champion on this data"
     if not enough:
-        fault = f"is below the least one, {limits.min_gain:.2%}"
+        fault = f"is below the least one, {limits.min_gain:.2%} (CABSTAND_GATE_MIN_GAIN)"
     elif gain_low <= 0:
         fault = f"may be chance: {bound}"
     else:
@@ -104,7 +104,8 @@ def _segment_fault(worst: Mapping[str, Any] | None, limits: GateLimits) -> str:
     if worst is None or worst["loss"] <= limits.max_segment_loss:
         return ""
     where = f"{worst['segment']} {worst['value']} ({worst['n']:,} rows)"
-    return f"comes with {worst['loss']:+.1%} loss in {where}; {limits.max_segment_loss:.0%} is allowed"
+    allowed = f"{limits.max_segment_loss:.0%} is allowed (CABSTAND_GATE_MAX_SEGMENT_LOSS)"
+    return f"comes with {worst['loss']:+.1%} loss in {where}; {allowed}"
 
 
 def _percent(confidence: float) -> str:

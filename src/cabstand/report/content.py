@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 Json = Mapping[str, Any]
 
 MAP_HOTSPOTS = 1000
-TABLE_HOTSPOTS = 25
+TABLE_HOTSPOTS = 25  # shown before a search or a click on `all`
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,33 @@ class Content:
 
     clustering: Json  # manifest of the hotspots
     hotspots: Sequence[Json]  # properties of their GeoJSON features, the heaviest first
+    parts: Sequence[Json] = ()  # the same of their densest parts
     zones: Json | None = None  # GeoJSON of their outlines
     months: Sequence[Json] = ()  # manifests of the ingested months that were clustered
     comparison: Json | None = None
     sweep: Json | None = None
+    outlines: Mapping[int, Any] = field(default_factory=dict)  # ring of [longitude, latitude] by the hotspot's id
+
+    @property
+    def on_map(self) -> Sequence[Json]:
+        """The hotspots on the map and in the table."""
+        return self.hotspots[:MAP_HOTSPOTS]
+
+    @property
+    def timed(self) -> bool:
+        """Whether the hours of the pickups are known."""
+        return any(spot["hours"] for spot in self.hotspots)
+
+    @property
+    def dates(self) -> str:
+        """First and last day of the pickups, or the months that were clustered; empty if neither is known."""
+        source = self.clustering["source"]
+        if source.get("first_at"):
+            return day_range(date.fromisoformat(source["first_at"][:10]), date.fromisoformat(source["last_at"][:10]))
+        if not self.months:
+            return ""
+        months = sorted(date.fromisoformat(f"{month['month']}-01") for month in self.months)
+        return day_range(months[0], (months[-1] + timedelta(days=31)).replace(day=1) - timedelta(days=1))
 
     @property
     def synthetic(self) -> bool:
@@ -48,6 +72,25 @@ def largest(features: Sequence[Json]) -> list[Json]:
 def name_of(spot: Json) -> str:
     """Return a hotspot's name for readers."""
     return f"{spot['zone'] or 'hotspot'} #{spot['id']}"
+
+
+def part_name(part: Json) -> str:
+    """Return the name of a part of a hotspot for readers."""
+    return f"{part['zone'] or 'part'} #{part['hotspot']}, part {part['id']}"
+
+
+def busiest_hour(spot: Json) -> int | None:
+    """Return the local hour with the most pickups, or None if the hours are unknown."""
+    return max(range(24), key=spot["hours"].__getitem__) if spot["hours"] else None
+
+
+def day_range(first: date, last: date) -> str:
+    """Return a range of days as people write it: 1 to 30 April 2014."""
+    ends = [f"{first.day}", f"{first:%B}", f"{first.year}"], f"{last.day} {last:%B} {last.year}"
+    if first == last:
+        return ends[1]
+    n_parts = 3 if first.year != last.year else 2 if first.month != last.month else 1
+    return f"{' '.join(ends[0][:n_parts])} to {ends[1]}"
 
 
 def engine_name(row: Json) -> str:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cabstand.report import maps, plots
-from cabstand.report.content import Content
+from cabstand.report.content import Content, Json
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its file name (without suffix), alternative text and caption."""
+    """A chart with its file name (without suffix), title, alternative text and caption."""
 
     name: str
+    title: str
     chart: Any
     alt: str
     caption: str
@@ -22,53 +23,77 @@ class Figure:
 def figures(content: Content) -> list[Figure]:
     """Return the charts of the content that is there."""
     made = []
+    when = f", {content.dates}" if content.dates else ""
     if content.hotspots:
-        made += [
-            Figure("map", maps.picture(content), "Map of the hotspots", "Larger marks have more pickups."),
+        largest = "Larger marks have more pickups; outlines are those of taxi zones."
+        made.append(Figure("map", f"Hotspots{when}", maps.picture(content), "Map of the hotspots", largest))
+    if content.timed:
+        made.append(
             Figure(
                 "hours",
+                f"When the largest hotspots are busy{when}",
                 plots.hours(content),
                 "Share of each hotspot's pickups in each hour of the day",
                 "Each row adds up to one: it shows when a hotspot is busy, not how busy it is.",
-            ),
-        ]
+            )
+        )
     if content.comparison:
         made += _comparison(content.comparison)
     if content.sweep:
-        made += [
-            Figure(
-                "sweep",
-                plots.sweep(content.sweep),
-                "Number of clusters for each eps and min_samples",
-                "Numbers are clusters found, colours the share of points left as noise.",
-            ),
-            Figure(
-                "k_distance",
-                plots.k_distance(content.sweep),
-                "Sorted distance to the k-th neighbour",
-                f"The dashed line is at the bend of the curve, {content.sweep['k_distance']['suggested_eps_m']:g} m.",
-            ),
-        ]
+        made += _sweep(content.sweep)
     return made
 
 
-def _comparison(comparison: Any) -> list[Figure]:
-    repeats = comparison["repeats"]
+def _sweep(sweep: Json) -> list[Figure]:
+    return [
+        Figure(
+            "sweep",
+            "Hotspots by eps and min_samples",
+            plots.sweep(sweep),
+            "Number of clusters for each eps and min_samples",
+            "Numbers are clusters found, in brackets where they chain; colours the share of points left as noise.",
+        ),
+        Figure(
+            "k_distance",
+            f"Distance to neighbour {sweep['k_distance']['k']}",
+            plots.k_distance(sweep),
+            "Sorted distance to the k-th neighbour",
+            _k_distance(sweep["k_distance"]),
+        ),
+    ]
+
+
+def _k_distance(found: Json) -> str:
+    """Say what the dashed line is, and what clustering at the bend of the curve gives."""
+    suggested = found["suggested_eps_m"]
+    line = "" if suggested is None else f"The dashed line is the recommended eps, {suggested:g} m. "
+    if "knee_m" not in found:  # of an older sweep, which recommended the bend
+        return line
+    judged = found["at_knee"] or {"chains": False}
+    chains = f", where {judged['far_share']:.0%} of the points chain together" if judged["chains"] else ""
+    return f"{line}The curve bends at {found['knee_m']:g} m{chains}."
+
+
+def _comparison(comparison: Json) -> list[Figure]:
+    repeats, baseline = comparison["repeats"], comparison["baseline"]
     return [
         Figure(
             "speedup",
+            f"Speed-up over {baseline}",
             plots.speedup(comparison),
-            f"Speed-up of each engine over {comparison['baseline']}",
+            f"Speed-up of each engine over {baseline}",
             f"Ratio of wall times, mean of {repeats} interleaved trials; bars are 95 % bootstrap intervals.",
         ),
         Figure(
             "times",
+            "CPU time of each engine",
             plots.times(comparison),
             "CPU seconds of each engine by number of points",
             "Both axes are logarithmic.",
         ),
         Figure(
             "memory",
+            "Memory of each engine",
             plots.memory(comparison),
             "Working memory of each engine",
             "Peak memory above the process with its input loaded.",

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
-import vl_convert
+
+from cabstand.report import pictures
 
 FEW = 12  # most bars that have room for long labels
 
@@ -47,5 +48,4 @@ def importance(found: Mapping[str, float]) -> bytes:
 
 
 def _png(chart: Any, title: str) -> bytes:
-    spec = chart.properties(width=420, height=300, title=title).to_json()
-    return bytes(vl_convert.vegalite_to_png(spec, scale=1.5))
+    return pictures.png(chart.properties(height=380), title)

@@ -1,39 +1,54 @@
-"""Render charts: SVG in light and dark for the page, PNG files for elsewhere."""
+"""Render charts: SVG in light and dark, wide and narrow for a page, PNG files for elsewhere."""
 
 from __future__ import annotations
 
 import base64
-from pathlib import Path
+import json
 from typing import Any
 
 import vl_convert
 
+WIDE, NARROW = 560, 344  # of a picture in pixels: part of a desktop's page, and a phone's without its margins
 _INK = {"light": "#212529", "dark": "#e9ecef"}
 _FAINT = {"light": "#dee2e6", "dark": "#495057"}
+FONT_SIZE = 13
+_LEGEND_BELOW = {"orient": "bottom", "columns": 2, "gradientLength": 150}
 
 
-def svg_address(chart: Any, theme: str) -> str:
+def svg_address(chart: Any, theme: str, width: int = WIDE) -> str:
     """Return an Altair chart as a data URI: an SVG in theme "light" or "dark" with a transparent background."""
-    svg = vl_convert.vegalite_to_svg(_spec(chart, theme, background=None))
+    svg = vl_convert.vegalite_to_svg(_spec(chart, theme, width))
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def write_png(chart: Any, path: Path) -> None:
-    """Write the chart as a PNG on white, at twice its nominal size."""
-    path.write_bytes(vl_convert.vegalite_to_png(_spec(chart, "light", background="white"), scale=2))
+def png(chart: Any, title: str, note: str = "", width: int = WIDE) -> bytes:
+    """Return the chart as a PNG on white, at twice its nominal size, with a title and a note below it."""
+    heading = {"text": title, "subtitle": note, "anchor": "start", "fontSize": 16, "subtitleFontSize": 12, "offset": 12}
+    spec = _spec(chart, "light", width) | {"background": "white", "title": heading}
+    return bytes(vl_convert.vegalite_to_png(json.dumps(spec), scale=2))
 
 
-def _spec(chart: Any, theme: str, background: str | None) -> dict[str, Any]:
+def _spec(chart: Any, theme: str, width: int) -> dict[str, Any]:
     ink, faint = _INK[theme], _FAINT[theme]
     spec: dict[str, Any] = chart.to_dict()
-    text = {"labelColor": ink, "titleColor": ink, "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 260}
-    spec["background"] = background
-    # A browser's font may be wider than the one used to measure the text.
-    spec["padding"] = {"left": 40, "right": 40, "top": 5, "bottom": 5}
+    narrow = width < WIDE
+    text = {"labelColor": ink, "titleColor": ink, "labelFontSize": FONT_SIZE, "titleFontSize": FONT_SIZE}
+    text |= {"labelLimit": 150 if narrow else 260}
+    size = {"width": width, "autosize": {"type": "fit", "contains": "padding"}}
+    spec |= size | {"background": None, "padding": 8}
     spec["config"] = {
-        "font": "system-ui, sans-serif",
-        "axis": text | {"gridColor": faint, "domainColor": faint, "tickColor": faint},
-        "legend": text,
+        "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # as wide where it is measured as where it is shown
+        "axis": text
+        | {
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+            "gridColor": faint,
+            "domainColor": faint,
+            "tickColor": faint,
+        },
+        "legend": text | (_LEGEND_BELOW if narrow else {}),
+        "title": {"color": ink, "subtitleColor": ink},
+        "text": {"fontSize": FONT_SIZE},
         "rule": {"color": ink},
         "view": {"stroke": None},
     }

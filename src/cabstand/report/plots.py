@@ -1,4 +1,4 @@
-"""Draw the report's charts from published results, one function each."""
+"""Draw the report's charts from published results, one function each; the picture decides on their width."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import altair as alt
 from cabstand.report.content import Content, Json, engine_name, name_of
 
 SCALE = "viridis"
-WIDTH = 640
+HEIGHT = 320  # with axes and legend
 
 
 def hours(content: Content, top: int = 15) -> alt.Chart:
     """Draw the share of each of the largest hotspots' pickups by hour."""
-    spots = content.hotspots[:top]
+    spots = [spot for spot in content.hotspots if spot["hours"]][:top]
     cells = [
         {"hotspot": name_of(spot), "hour": hour, "share": share}
         for spot in spots
@@ -24,11 +24,11 @@ def hours(content: Content, top: int = 15) -> alt.Chart:
         alt.Chart(alt.Data(values=cells))
         .mark_rect()
         .encode(
-            x=alt.X("hour:O", title="hour of the day", axis=alt.Axis(labelAngle=0)),
+            x=alt.X("hour:O", title="hour of the day", axis=alt.Axis(labelAngle=0, values=list(range(0, 24, 3)))),
             y=alt.Y("hotspot:N", sort=[name_of(spot) for spot in spots], title=None),
             color=alt.Color("share:Q", scale=alt.Scale(scheme=SCALE), legend=alt.Legend(format="%", title="share")),
         )
-        .properties(width=WIDTH - 220, height=22 * max(len(spots), 1))
+        .properties(height=24 * max(len(spots), 1) + 90)
     )
 
 
@@ -44,9 +44,7 @@ def speedup(comparison: Json) -> alt.LayerChart:
         y=alt.Y("speedup_low:Q", scale=alt.Scale(type="log"), title=f"times as fast as {comparison['baseline']}"),
         y2="speedup_high:Q",
     )
-    return alt.layer(low_high, base.mark_point(filled=True, size=70).encode(y="speedup:Q")).properties(
-        width=WIDTH - 160, height=260
-    )
+    return alt.layer(low_high, base.mark_point(filled=True, size=70).encode(y="speedup:Q")).properties(height=HEIGHT)
 
 
 def times(comparison: Json) -> alt.Chart:
@@ -59,7 +57,7 @@ def times(comparison: Json) -> alt.Chart:
             y=alt.Y("cpu_s:Q", scale=alt.Scale(type="log"), title="CPU seconds", axis=alt.Axis(format="~g")),
             color=_engine_colour(),
         )
-        .properties(width=WIDTH - 160, height=260)
+        .properties(height=HEIGHT)
     )
 
 
@@ -74,13 +72,17 @@ def memory(comparison: Json) -> alt.Chart:
             y=alt.Y("working_mb:Q", title="working memory, MB"),
             color=_engine_colour(),
         )
-        .properties(width=WIDTH - 160, height=220)
+        .properties(height=HEIGHT)
     )
 
 
 def sweep(result: Json) -> alt.LayerChart:
     """Draw how many clusters each pair of parameters finds."""
-    base = alt.Chart(alt.Data(values=result["table"])).encode(
+    rows = [
+        {**row, "text": f"({row['n_clusters']:,})" if row.get("chains") else f"{row['n_clusters']:,}"}
+        for row in result["table"]
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("eps_m:O", title="eps, m", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("min_samples:O", title="min_samples", sort="descending"),
     )
@@ -91,14 +93,14 @@ def sweep(result: Json) -> alt.LayerChart:
     )
     # White on the dark half of the scale, black on the light one.
     text = base.mark_text().encode(
-        text="n_clusters:Q",
+        text="text:N",
         color=alt.condition("datum.noise_share > 0.5", alt.value("white"), alt.value("black")),
     )
-    return alt.layer(squares, text).properties(width=WIDTH - 160, height=220)
+    return alt.layer(squares, text).properties(height=HEIGHT)
 
 
 def k_distance(result: Json) -> alt.LayerChart:
-    """Draw the sorted distances to the k-th neighbour and the eps at the bend."""
+    """Draw the sorted distances to the k-th neighbour and the recommended eps, if there is one."""
     curve, suggested = result["k_distance"]["curve_m"], result["k_distance"]["suggested_eps_m"]
     points = [{"share": i / max(len(curve) - 1, 1), "distance_m": max(d, 0.1)} for i, d in enumerate(curve)]
     y = alt.Y(
@@ -109,8 +111,9 @@ def k_distance(result: Json) -> alt.LayerChart:
         .mark_line()
         .encode(x=alt.X("share:Q", axis=alt.Axis(format="%"), title="share of the points sampled"), y=y)
     )
-    rule = alt.Chart(alt.Data(values=[{"distance_m": suggested}])).mark_rule(strokeDash=[4, 4]).encode(y=y)
-    return alt.layer(line, rule).properties(width=WIDTH - 160, height=220)
+    at = [] if suggested is None else [{"distance_m": suggested}]
+    rule = alt.Chart(alt.Data(values=at)).mark_rule(strokeDash=[4, 4]).encode(y=y)
+    return alt.layer(line, rule).properties(height=HEIGHT)
 
 
 def _engine_colour() -> alt.Color:

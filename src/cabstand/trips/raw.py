@@ -31,7 +31,7 @@ class Limits:
     def check_rows(self, n_rows: int) -> None:
         """Raise a DataError if `n_rows` are too many."""
         if n_rows > self.max_rows:
-            raise DataError(f"more than {self.max_rows:,} rows", hint="see setting ingest_max_rows")
+            raise DataError(f"more than {self.max_rows:,} rows", hint="raise CABSTAND_INGEST_MAX_ROWS")
 
     def check_unpacked(self, unpacked: int, on_disk: int) -> None:
         """Raise a DataError if `unpacked` bytes are too many for a file of `on_disk` bytes."""

@@ -71,7 +71,11 @@ def _completed(client: Client, pending: set[Any], phase: str) -> Iterator[Any]:
         if client.scheduler_info(n_workers=-1)["workers"]:
             last_seen = time.monotonic()
         elif time.monotonic() - last_seen > NO_WORKER_S:
-            raise TaskError(f"no worker for {NO_WORKER_S} s", where=f"phase {phase}", hint="see the workers' logs")
+            raise TaskError(
+                f"no worker for {NO_WORKER_S} s",
+                where=f"phase {phase}",
+                hint="see the workers' logs; CABSTAND_TASK_LIFETIME_S ends tasks",
+            )
 
 
 def _result(future: Any, phase: str) -> Any:
@@ -82,9 +86,14 @@ def _result(future: Any, phase: str) -> Any:
     except CabstandError:
         raise
     except KilledWorker as error:
-        what, hint = f"{DEATHS} workers died", "out of memory? give each more, or use more blocks"
+        what, hint = (
+            f"{DEATHS} workers died",
+            "out of memory? give each more with --worker-memory-gib, or use more --blocks",
+        )
         raise TaskError(what, where=f"phase {phase}", hint=hint) from error
     except MemoryError as error:
-        raise TaskError("out of memory", where=f"phase {phase}", hint="use more blocks") from error
+        raise TaskError(
+            "out of memory", where=f"phase {phase}", hint="use more --blocks, or raise --worker-memory-gib"
+        ) from error
     except Exception as error:  # of any library on the worker: the user gets one line
         raise TaskError(f"{type(error).__name__}: {error}", where=f"phase {phase}") from error

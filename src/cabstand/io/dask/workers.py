@@ -90,7 +90,8 @@ def at(address: str) -> Iterator[Client]:
             client = stack.enter_context(Client(address, timeout=CONNECT_S))
             client.wait_for_workers(1, timeout=60)
         except (OSError, ValueError, TimeoutError) as error:
-            raise ConfigError(f"no Dask scheduler with workers: {error}", where=address) from error
+            hint = "start them, or name another with --scheduler or CABSTAND_DASK_SCHEDULER"
+            raise ConfigError(f"no Dask scheduler with workers: {error}", where=address, hint=hint) from error
         yield client
 
 
