@@ -146,6 +146,7 @@ def test_a_chain_and_its_densest_parts_are_shown(tmp_path: Path) -> None:
     page = Path(divided["report_uri"]).read_text()
     assert "Their densest parts" in page
     assert "came apart into 40 denser parts" in page
+    assert "--max-spread-m 150" in page.split('id="again"')[1]
     assert len(json.loads(page.split('id="map-data">')[1].split("<")[0])["parts"]) == 40
     # The trips have no times: nothing is said of hours.
     assert 'id="hour"' not in page

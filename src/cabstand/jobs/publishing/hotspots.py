@@ -50,7 +50,7 @@ def request(
         "n_workers": n_workers,
         "end": params.end,
         "weight_column": weight_column,
-        **{name: value for name, value in (further or {}).items() if value is not None},
+        **(further or {}),
     }
     inputs = {"zones": outlines.tag if outlines else ""}
     return Request(source, parameters, inputs, planned, params.out, params.track, params.dry_run)
