@@ -122,6 +122,8 @@ def test_the_recommendation_is_told_once(page: str, settings: Settings) -> None:
     assert f"eps {swept['best']['eps_m']:g} m with min_samples {swept['best']['min_samples']} " in line
     assert "The hotspots above were found with eps 80 m and min_samples 15." in line
     assert f"The dashed line is the recommended eps, {swept['best']['eps_m']:g} m." in page
+    knee = swept["k_distance"]
+    assert f"The curve bends at {knee['knee_m']:g} m, which gives {knee['at_knee']['n_clusters']:,} clusters" in page
     same = {**swept, "best": {**swept["best"], "eps_m": 80.0, "min_samples": 15}}
     content = report.gather(settings, report.Params())
     again = pages.render(Content(content.clustering, content.hotspots, sweep=same), [], made_at="now", version="0")
