@@ -103,6 +103,9 @@ module "batch" {
     dataset        = var.pipeline_dataset
     months         = var.pipeline_months
     holdout_months = var.pipeline_holdout_months
+    newest_months  = var.pipeline_newest_months
+    # With endpoints for AWS alone, a task cannot reach the TLC: it takes the months that others put into the lake.
+    fetch_months = var.egress != "interface_endpoints"
   }
 }
 

@@ -74,25 +74,41 @@ variable "pipeline_dataset" {
   }
 }
 
-variable "pipeline_months" {
-  description = "Months that the pipeline trains on, YYYY-MM."
-  type        = list(string)
-  default     = ["2023-01", "2023-02"]
+variable "pipeline_newest_months" {
+  description = "How many of the newest complete months the pipeline reads; it trains on all but the last one, which it evaluates on. It ignores this if pipeline_months names months."
+  type        = number
+  default     = 3
 
   validation {
-    condition     = length(var.pipeline_months) > 0 && alltrue([for month in var.pipeline_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
-    error_message = "pipeline_months must hold at least one month as YYYY-MM."
+    condition     = var.pipeline_newest_months >= 2 && var.pipeline_newest_months <= 36 && floor(var.pipeline_newest_months) == var.pipeline_newest_months
+    error_message = "pipeline_newest_months must be a whole number from 2 to 36."
+  }
+}
+
+variable "pipeline_months" {
+  description = "Months that the pipeline trains on, YYYY-MM. Empty means the newest ones, so that each scheduled run does new work."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for month in var.pipeline_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
+    error_message = "pipeline_months must be months as YYYY-MM."
   }
 }
 
 variable "pipeline_holdout_months" {
-  description = "Later months that the pipeline evaluates on, YYYY-MM."
+  description = "Later months that the pipeline evaluates on, YYYY-MM; only together with pipeline_months."
   type        = list(string)
-  default     = ["2023-03"]
+  default     = []
 
   validation {
     condition     = alltrue([for month in var.pipeline_holdout_months : can(regex("^20[0-9]{2}-(0[1-9]|1[0-2])$", month))])
     error_message = "pipeline_holdout_months must be months as YYYY-MM."
+  }
+
+  validation {
+    condition     = length(var.pipeline_months) > 0 || length(var.pipeline_holdout_months) == 0
+    error_message = "pipeline_holdout_months requires pipeline_months."
   }
 }
 

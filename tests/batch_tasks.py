@@ -11,7 +11,7 @@ VALUES = {
     "local.clustering_input": '"s3://lake/trips/uber/2014-04.parquet"',
     "local.training_input": '"s3://lake/trips/green/2023-*.parquet"',
     "tostring(var.multicore_vcpu)": '"8"',
-    "var.pipeline.dataset], local.pipeline_months": '"green", "--month", "2023-01", "--holdout-month", "2023-03"]',
+    "var.pipeline.dataset], local.pipeline_months": '"green", "--newest", "3", "--no-fetch"]',
 }
 
 

@@ -78,6 +78,7 @@ def small_bundle(
     bias: float = 10.0,
     extra: Mapping[str, bytes] | None = None,
     training: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
     run_id: str = "",
 ) -> bundle.Manifest:
     """Publish a bundle of `version`, with the files of `extra` (`hotspots.npz`) besides; return its manifest."""
@@ -99,12 +100,13 @@ def small_bundle(
         files={key: bundle.file_of(data) for key, data in files.items()},
         metrics={problem.metric: 1.0},
         training=training or {},
+        data=data or {},
         run_id=run_id,
         created="2023-04-01T00:00:00Z",
     )
     base = storage.join(str(artifacts), problem.name, "bundles", version)
-    for key, data in files.items():
-        storage.write(storage.join(base, key), data)
+    for key, content in files.items():
+        storage.write(storage.join(base, key), content)
     storage.write(storage.join(base, bundle.MANIFEST), manifest.to_bytes())
     return manifest
 

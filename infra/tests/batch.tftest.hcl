@@ -26,8 +26,10 @@ variables {
 
   pipeline = {
     dataset        = "green"
-    months         = ["2023-01", "2023-02"]
-    holdout_months = ["2023-03"]
+    months         = []
+    holdout_months = []
+    newest_months  = 4
+    fetch_months   = true
   }
 
   network = {
@@ -68,6 +70,53 @@ run "sizes_follow_multicore_vcpu" {
   assert {
     condition     = aws_ecs_task_definition.main["cluster-sequential"].cpu == "1024"
     error_message = "cluster-sequential has one vCPU"
+  }
+}
+
+run "the_pipeline_follows_the_calendar" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--newest", "4"]
+    error_message = "without named months, the pipeline reads the newest ones"
+  }
+}
+
+run "a_pipeline_without_internet_fetches_nothing" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    pipeline = { dataset = "yellow", months = [], holdout_months = [], newest_months = 2, fetch_months = false }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "yellow", "--newest", "2", "--no-fetch"]
+    error_message = "without internet, the pipeline takes the months in the lake"
+  }
+}
+
+run "named_months_are_read" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    pipeline = { dataset = "green", months = ["2023-01", "2023-02"], holdout_months = ["2023-03"], newest_months = 3, fetch_months = true }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--month", "2023-01", "--month", "2023-02", "--holdout-month", "2023-03"]
+    error_message = "named months take the place of the newest ones"
   }
 }
 

@@ -157,7 +157,8 @@ run "every_variable_refuses_what_is_wrong" {
     capacity_provider                = "EC2"
     clustering_input                 = "s3://elsewhere/x.parquet"
     pipeline_dataset                 = "purple"
-    pipeline_months                  = []
+    pipeline_newest_months           = 1
+    pipeline_months                  = ["2023-1"]
     pipeline_holdout_months          = ["2023-13"]
     training_input                   = "../x.parquet"
     worker_lifetime_minutes          = 1
@@ -185,7 +186,7 @@ run "every_variable_refuses_what_is_wrong" {
     var.vpc_cidr_block, var.egress, var.quarantine_retention_days, var.prediction_retention_days, var.old_version_retention_days,
     var.given_mlflow_passwords, var.server_instance_type, var.server_disk_gib, var.database_instance_class, var.database_disk_gib, var.backup_retention_days,
     var.secret_recovery_days, var.batch_image_tag, var.batch_architecture, var.multicore_vcpu, var.capacity_provider,
-    var.clustering_input, var.training_input, var.pipeline_dataset, var.pipeline_months, var.pipeline_holdout_months, var.worker_lifetime_minutes, var.schedule_timezone, var.schedule_overrides,
+    var.clustering_input, var.training_input, var.pipeline_dataset, var.pipeline_newest_months, var.pipeline_months, var.pipeline_holdout_months, var.worker_lifetime_minutes, var.schedule_timezone, var.schedule_overrides,
     var.api_package_path, var.api_runtime, var.api_architecture, var.api_memory_mib, var.api_timeout_seconds,
     var.api_reserved_concurrency, var.api_live_version, var.api_domain_name, var.api_jwt_issuer,
     var.api_throttle_requests_per_second, var.api_throttle_burst_requests, var.alarm_email,

@@ -181,7 +181,13 @@ def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"months": ()}, "no month"),
+        ({"months": (), "holdout_months": ("2023-02",)}, "no month"),
+        ({"months": (), "sources": ("x",)}, "no month"),
+        ({"months": (), "newest": 0}, "0 months are too few"),
+        ({"months": (), "fetch": False}, "0 complete months of green, not 3"),
+        ({"months": ("2023-01", "2023-01")}, "2023-01 is named twice"),
+        ({"holdout_months": ("2023-01",)}, "2023-01 is named twice"),
+        ({"months": ("2023-02",), "holdout_months": ("2023-01",)}, "2023-01 is not later than 2023-02"),
         ({"months": ("2023-13",)}, "2023-13"),
         ({"sources": ("a", "b")}, "2 sources for 1 months"),
         ({"problem": "iris"}, "does not learn from trips"),

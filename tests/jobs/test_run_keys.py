@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cabstand.io import provenance, storage
-from cabstand.jobs import cluster, compare, pipeline, sweep, train
+from cabstand.jobs import cluster, compare, sweep, train
 from cabstand.settings import Settings
 
 
@@ -48,7 +48,5 @@ def test_of_comparisons_and_sweeps(settings: Settings, trips: str) -> None:
     assert sweep.run(settings, swept)["run_key"] == "sweep-4912da7b13ee521b"
 
 
-def test_of_bundles_and_pipelines(settings: Settings) -> None:
+def test_of_bundles(settings: Settings) -> None:
     assert train.run(settings, train.Params("iris", seed=4, dry_run=True))["model_version"] == "m-00d069d3328e"
-    params = pipeline.Params("green", ("2023-01",), holdout_months=("2023-02",), dry_run=True)
-    assert pipeline.run(settings, params)["run_key"] == "pipeline-c1c970a5158260fc"

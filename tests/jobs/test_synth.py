@@ -40,13 +40,14 @@ def test_several_side_by_side():
     assert names[0] != names[1]
 
 
-def test_real_zones_are_never_replaced(shared: Path):
+@pytest.mark.parametrize("era", ["coordinates", "zones"])
+def test_real_zones_are_never_replaced(era: str, shared: Path):
     settings = settings_module.load()
     zones.run(settings, zones.Params(str(shared / "data/zones")))
-    run(Plan(100))
-    assert pq.read_table(lake_zones.table_uri(settings.lake_uri))["zone"][0].as_py() == "Newark Airport"
     with pytest.raises(ConfigError, match="another --lake"):
-        run(Plan(100, era="zones"))
+        run(Plan(100, era=era))
+    assert pq.read_table(lake_zones.table_uri(settings.lake_uri))["zone"][0].as_py() == "Newark Airport"
+    assert not Path(settings.lake_uri, "trips").exists()
 
 
 @pytest.mark.parametrize(
@@ -76,5 +77,8 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     assert cli.run(["synth", "--trips", "500", "--dry-run", "--lake", str(tmp_path / "lake")]) == 0
     assert json.loads(capsys.readouterr().out)["dry_run"] is True
     assert not (tmp_path / "lake").exists()
+    home = settings_module.load().home
+    assert cli.run(["synth", "--trips", "500", "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["trips_uri"].startswith(f"{home}/synthetic/lake/")
     assert cli.run(["zones", "--source", "nowhere"]) == 2
     assert capsys.readouterr().err.startswith("error: nowhere/taxi_zones.zip: no such file")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
 import pytest
 
-from cabstand.errors import ConfigError
+from cabstand import cli
+from cabstand.errors import ConfigError, DataError
 from cabstand.io import storage
 from cabstand.jobs import verify
 from cabstand.modelling import reference
@@ -110,3 +113,105 @@ def test_the_full_month_passes_when_it_is_there(tmp_path: Path) -> None:
     full_month(tmp_path / verify.FULL_MONTH)
     result = verify.run(load(), verify.Params(str(tmp_path)))
     assert set(checks(result, verify.FULL_MONTH).values()) == {"pass"}, result["failures"]
+
+
+def published(shared: Path, month: str) -> dict[str, float]:
+    """Return the figures of a green month from the table beside the data."""
+    text = (shared / "data" / "README.md").read_text()
+    [row] = re.findall(rf"^\| {month} \|(.*)\|$", text, re.MULTILINE)
+    values = [float(value.replace(",", "")) for value in row.split("|")]
+    return dict(zip(("rows", "kept", "columns", "intercept", "rmse"), values, strict=True))
+
+
+@pytest.mark.parametrize("month", ["2021-01", "2026-01"])
+def test_the_figures_of_a_month_of_one_s_own(month: str, shared: Path, tmp_path: Path) -> None:
+    """Under another name, so that nothing is known of it; as a CSV file it has the same figures."""
+    mine, text = tmp_path / "mine.parquet", tmp_path / "mine.csv.gz"
+    shutil.copy(shared / "data" / "green" / f"green_tripdata_{month}.parquet", mine)
+    names = ["lpep_pickup_datetime", "lpep_dropoff_datetime", "PULocationID", "DOLocationID"]
+    with pa.CompressedOutputStream(str(text), "gzip") as stream:
+        pv.write_csv(pq.read_table(mine, columns=names), stream)
+    result = verify.run(load(), verify.Params(months=(str(mine), str(text))))
+    assert (result["passed"], result["failed"], result["not_checked"]) == (0, 0, 0)
+    for figures in result["months"].values():
+        assert figures == pytest.approx(figures | published(shared, month), abs=1e-3)
+    assert len(result["months"]) == 2
+    page = storage.read(result["page_uri"]).decode()
+    assert f"{result['months'][str(mine)]['intercept']:.4f}" in page
+    assert "verify --month FILE" in page
+
+
+def trips(path: Path, n: int = 300, **changed: list[object]) -> Path:
+    rng = np.random.default_rng(0)
+    start = np.datetime64("2024-01-01", "us") + rng.integers(0, 10**12, n).astype("m8[us]")
+    columns = {
+        "lpep_pickup_datetime": start,
+        "lpep_dropoff_datetime": start + rng.integers(60, 3_600, n).astype("m8[s]"),
+        "PULocationID": rng.integers(1, 9, n),
+        "DOLocationID": rng.integers(1, 9, n),
+    }
+    pq.write_table(pa.table(columns | changed), path)
+    return path
+
+
+def test_missing_and_odd_location_ids_are_categories(tmp_path: Path) -> None:
+    """As DictVectorizer has it: each value is one column, the missing one too."""
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.linear_model import LinearRegression
+
+    pickup = [None if i % 9 == 0 else 10**12 if i % 11 == 0 else i % 7 for i in range(300)]
+    path = trips(tmp_path / "x.parquet", PULocationID=pickup)
+    table = pq.read_table(path).to_pylist()
+    rows = [{"PU": str(row["PULocationID"]), "DO": str(row["DOLocationID"])} for row in table]
+    minutes = [(row["lpep_dropoff_datetime"] - row["lpep_pickup_datetime"]).total_seconds() / 60 for row in table]
+    matrix = DictVectorizer().fit_transform(rows)
+    oracle = LinearRegression(tol=1e-12).fit(matrix, minutes)
+    found = reference.linear(path)
+    assert (found.rows, found.kept, found.columns) == (300, 300, matrix.shape[1])
+    assert found.intercept == pytest.approx(oracle.intercept_, abs=1e-4)
+    assert found.rmse == pytest.approx(np.sqrt(np.mean((oracle.predict(matrix) - minutes) ** 2)), abs=1e-4)
+
+
+def test_a_known_month_is_checked_too(shared: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.run(["verify", "--month", str(shared / "data" / "green" / MONTH)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["passed"] == 5
+    assert cli.run(["verify", "--month", str(trips(tmp_path / MONTH))]) == 1
+
+
+def test_gaps_are_gaps_in_every_type(tmp_path: Path) -> None:
+    pickup = [float("nan") if i % 9 == 0 else float(i % 7) for i in range(300)]
+    nulls = [None if i % 9 == 0 else i % 7 for i in range(300)]
+    found = [reference.linear(trips(tmp_path / "x.parquet", PULocationID=one)) for one in (pickup, nulls)]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"PULocationID": ["Harlem"] * 300}, "not a readable Parquet file of trips"),
+        ({"PULocationID": [0.5] * 300}, "not a readable Parquet file of trips"),
+        ({"lpep_dropoff_datetime": [None] * 300}, "no ride of 1 to 60 minutes"),
+        ({"lpep_dropoff_datetime": ["yesterday"] * 300}, "not a readable Parquet file of trips"),
+    ],
+)
+def test_odd_columns_are_one_line(changed: dict[str, list[object]], what: str, tmp_path: Path) -> None:
+    params = verify.Params(months=(str(trips(tmp_path / "x.parquet", **changed)),))
+    with pytest.raises(DataError, match=what) as caught:
+        verify.run(load(), params)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_month_of_trips(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    many = trips(tmp_path / "many.parquet", 5_000, PULocationID=[*range(5_000)])
+    empty = tmp_path / "empty.parquet"
+    empty.touch()
+    for uri, what in (
+        (str(tmp_path / "x.csv"), "give a month as the TLC publishes it"),
+        (str(many), "5,000 different LocationIDs"),
+        (str(empty), "not a readable Parquet file"),
+        (str(tmp_path / "absent.parquet"), "no such file"),
+        (str(tmp_path), "no such file"),
+    ):
+        with pytest.raises(DataError, match=what):
+            verify.run(load(), verify.Params(months=(uri,)))

@@ -4,10 +4,12 @@ locals {
   clustering_input = "${var.storage.lake_uri}/${var.inputs.clustering}"
   training_input   = "${var.storage.lake_uri}/${var.inputs.training}"
 
-  pipeline_months = concat(
+  named_months = concat(
     flatten([for month in var.pipeline.months : ["--month", month]]),
     flatten([for month in var.pipeline.holdout_months : ["--holdout-month", month]]),
   )
+  newest_months   = concat(["--newest", tostring(var.pipeline.newest_months)], var.pipeline.fetch_months ? [] : ["--no-fetch"])
+  pipeline_months = length(local.named_months) > 0 ? local.named_months : local.newest_months
 
   tasks = {
     cluster-sequential = {

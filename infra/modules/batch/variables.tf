@@ -72,11 +72,13 @@ variable "inputs" {
 }
 
 variable "pipeline" {
-  description = "The trips that the pipeline reads, the months it trains on and the later months it evaluates on, YYYY-MM."
+  description = "The trips that the pipeline reads, the months it trains on and the later months it evaluates on, YYYY-MM; where no months are named, how many of the newest ones it reads, and whether it fetches published ones first."
   type = object({
     dataset        = string
     months         = list(string)
     holdout_months = list(string)
+    newest_months  = number
+    fetch_months   = bool
   })
   nullable = false
 }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cabstand.api import onnx_check
 from cabstand.api.schemas import Row, RowSchema
 from cabstand.clustering.core_index import CoreIndex
+from cabstand.clustering.marks import BY_ZONE, SYNTHETIC
 from cabstand.errors import DataError
 from cabstand.modelling.bundle import ASSETS, HOTSPOTS, MODEL, Manifest, check_file
 from cabstand.modelling.predictor import Predictor
@@ -46,6 +47,16 @@ class Model:
     def version(self) -> str:
         """The bundle's version."""
         return self.manifest.version
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the bundle was made from synthetic data."""
+        return self.manifest.synthetic or (self.hotspots is not None and SYNTHETIC in self.hotspots.marks)
+
+    @property
+    def by_zone(self) -> bool:
+        """Whether its hotspots are of zone centroids instead of places of pickups."""
+        return self.hotspots is not None and BY_ZONE in self.hotspots.marks
 
     def answer(self, rows: Sequence[Row]) -> list[Answer]:
         """Return one answer a row, from one call of the model."""

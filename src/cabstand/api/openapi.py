@@ -19,6 +19,8 @@ from cabstand.api.store import ModelStore
 Schema = dict[str, Any]
 DESCRIPTION = """Where New York's cabs stand and how long a ride takes.
 Send a key as `x-api-key` or as `authorization: Bearer`. Errors are problem details (RFC 9457) with a request id."""
+SYNTHETIC = "Trained on synthetic trips."
+NOTICE = "Synthetic data: answers whose `synthetic` is true come from generated trips."
 PREDICT = "/v1/{problem}/predict"
 BATCH = "/batch"
 REFERENCE = "#/components/schemas/{model}"
@@ -56,7 +58,12 @@ def document(app: FastAPI, store: ModelStore) -> Schema:
     """Return the document: every route, and those of predictions once more for each problem that is served."""
     if app.openapi_schema is None:
         app.openapi_schema = _every_route(app)
-    return app.openapi_schema | {"paths": app.openapi_schema["paths"] | _served(app.openapi_schema, store)}
+    every_route = app.openapi_schema
+    found = every_route | {"paths": every_route["paths"] | _served(every_route, store)}
+    if any(served.champion.synthetic for served in store.served.values()):
+        text = f"{every_route['info']['description']}\n{NOTICE}"
+        found["info"] = every_route["info"] | {"description": text, "x-synthetic": True}
+    return found
 
 
 def _every_route(app: FastAPI) -> Schema:
@@ -87,6 +94,8 @@ def _served(every_route: Schema, store: ModelStore) -> Schema:
         ):
             operation = deepcopy(paths[PREDICT + suffix]["post"]) | body
             operation |= {"tags": [name], "summary": summary}
+            if served.champion.synthetic:
+                operation |= {"summary": f"{summary} {SYNTHETIC}", "x-synthetic": True}
             operation["parameters"] = [parameter for parameter in operation["parameters"] if parameter["in"] != "path"]
             operation["responses"]["200"]["content"]["application/json"]["schema"] = result
             found[f"/v1/{name}/predict{suffix}"] = {"post": operation}

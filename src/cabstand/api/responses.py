@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, Response
 Count = Annotated[int, Field(ge=0)]
 Json = dict[str, Any]
 NULL = "Null where the row was wrong."
+SYNTHETIC = "Whether the bundle was made from synthetic trips."
+BY_ZONE = "Whether the hotspots are of zone centroids, since their trips name no places."
 
 
 class Body(BaseModel):
@@ -51,6 +53,7 @@ class Heading(Body):
     problem: str
     version: str
     role: Literal["champion", "challenger"]
+    synthetic: bool = Field(description=SYNTHETIC)
     request_id: str
 
 
@@ -77,12 +80,14 @@ class Nearest(Body):
 class NearestHotspot(Heading):
     """The answer to one point."""
 
+    by_zone: bool = Field(description=BY_ZONE)
     answer: Nearest
 
 
 class NearestHotspots(Heading):
     """The answers to a batch of points."""
 
+    by_zone: bool = Field(description=BY_ZONE)
     answers: list[Annotated[Nearest | None, Field(description=NULL)]]
     errors: list[RowErrors]
 
@@ -92,6 +97,8 @@ class Hotspots(Body):
 
     type: Literal["FeatureCollection"]
     version: str
+    synthetic: bool = Field(description=SYNTHETIC)
+    by_zone: bool = Field(description=BY_ZONE)
     features: list[Json]
     next: int | None = Field(description="`after` of the next page.")
 

@@ -44,11 +44,13 @@ def synth(
     lake: Lake = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Generate synthetic trips with known hotspots. The hotspots are recorded beside the trips."""
+    """Generate synthetic trips with known hotspots. They go to `<home>/synthetic` or --lake, apart from real trips."""
+    from cabstand.io import synthetic
     from cabstand.jobs import synth as job
     from cabstand.trips.synthetic.generator import Plan
 
     settings = load_settings(lake=lake)
+    settings = settings if lake else synthetic.apart(settings)
     plan = Plan(
         trips=trips, seed=seed, era=era, month=month, decimals=decimals, bad_share=bad_share, slowdown=slowdown,
         hotspot_shift_m=hotspot_shift_m, hour_shift=hour_shift, airport_factor=airport_factor,

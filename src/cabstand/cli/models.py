@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from cabstand.cli.common import emit, load_settings
-from cabstand.cli.options import Artifacts, DryRun, Eps, Lake, MinSamples, Problem, Seed, Track, Version, Who, Why
+from cabstand.cli.options import (
+    Artifacts,
+    DryRun,
+    Eps,
+    Fetch,
+    Lake,
+    MinSamples,
+    Newest,
+    Problem,
+    Seed,
+    Track,
+    Version,
+    Who,
+    Why,
+)
 from cabstand.errors import DataError
 
 app = typer.Typer()
@@ -124,13 +138,19 @@ def predict(
 @app.command()
 def verify(
     data: Annotated[str, typer.Option(help="Folder to search for trip files and housing.csv.gz.")] = "",
-    out: Annotated[str, typer.Option(help="Output folder; default: <home>/reports/evidence.")] = "",
+    month: Annotated[
+        list[str] | None, typer.Option(help="Trip file whose figures are computed, published or your own; repeatable.")
+    ] = None,
+    out: Annotated[str, typer.Option(help="Output folder; default: <home>/reports/evidence, or months.")] = "",
 ) -> None:
-    """Recompute the reference figures. Writes the evidence, and exits with 1 if a figure fails."""
+    """Recompute the reference figures. Writes the evidence, and exits with 1 if a figure fails.
+
+    With --month alone, it computes only that month's figures.
+    """
     settings = load_settings()
     from cabstand.jobs.verify import Params, run
 
-    result = run(settings, Params(data, out))
+    result = run(settings, Params(data, out, tuple(month or ())))
     emit(result)
     if result["failed"]:
         raise typer.Exit(1)
@@ -139,9 +159,11 @@ def verify(
 @app.command()
 def pipeline(
     dataset: Annotated[str, typer.Option(help="yellow, green, or a synthetic dataset in the lake.")],
-    month: Annotated[list[str], typer.Option(help="Training month as YYYY-MM; repeatable.")],
-    source: Annotated[list[str] | None, typer.Option(help="File per month, in order; default: download.")] = None,
+    month: Annotated[list[str] | None, typer.Option(help="Training month, YYYY-MM; repeatable.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="File of each month, or `lake`; default: download.")] = None,
     holdout_month: Annotated[list[str] | None, typer.Option(help="Later month to evaluate on; repeatable.")] = None,
+    newest: Newest = 3,
+    fetch: Fetch = True,
     zones: Annotated[str, typer.Option(help="Zone files, used if the lake has none.")] = "",
     problem: Problem = "trip-duration",
     eps_m: Eps = 50.0,
@@ -159,7 +181,7 @@ def pipeline(
 
     params = Params(
         dataset=dataset,
-        months=tuple(month),
+        months=tuple(month or ()),
         sources=tuple(source or ()),
         holdout_months=tuple(holdout_month or ()),
         zones=zones,
@@ -170,5 +192,7 @@ def pipeline(
         track=track,
         again=again,
         dry_run=dry_run,
+        newest=newest,
+        fetch=fetch,
     )
     emit(run(settings, params))

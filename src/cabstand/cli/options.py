@@ -31,3 +31,9 @@ Problem = Annotated[
 Version = Annotated[str, typer.Option(help="Bundle version, or a unique prefix of it.")]
 Why = Annotated[str, typer.Option(help="Reason to record in the pointer.")]
 Who = Annotated[str, typer.Option(help="Author to record in the pointer; default: the current user.")]
+Newest = Annotated[
+    int, typer.Option(help="Without --month: number of newest complete months; the last one is held out.")
+]
+Fetch = Annotated[
+    bool, typer.Option("--fetch/--no-fetch", help="Without --month: ingest newer months that are published.")
+]

@@ -34,10 +34,12 @@ def demo(
     seed: Seed = 1,
     repeats: Annotated[int, typer.Option(help="Trials per engine and size.")] = 5,
 ) -> None:
-    """Run the whole workflow on synthetic trips. Generates, sweeps, clusters, compares, trains and reports."""
+    """Run the whole workflow on synthetic trips. Sweeps, clusters, compares, trains and reports, in its own home."""
     settings = load_settings()
+    from cabstand.io import synthetic
     from cabstand.jobs.demo import Params, run
 
-    result = run(settings, Params(trips=trips, seed=seed, repeats=repeats))
+    result = run(synthetic.apart(settings), Params(trips=trips, seed=seed, repeats=repeats))
     typer.echo(f"Open the report in a browser: {result['report_uri']}", err=True)
+    typer.echo(f"To go on with synthetic data: export CABSTAND_HOME={result['home']}", err=True)
     emit(result)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cabstand.clustering import metrics, npz, parameters
+from cabstand.clustering.marks import EVERY, NONE, Marks
 from cabstand.clustering.point_tree import PointTree
 from cabstand.clustering.rows import group_rows
 from cabstand.clustering.z_order import z_codes
@@ -29,17 +30,20 @@ _EXPECTED = {
     "points": ("<f8", 2),
     "clusters": ("<i4", 1),
 }
+_MARKS = dict.fromkeys(EVERY, ("<i8", 0))  # absent unless the mark applies
 
 
 class CoreIndex:
     """An index of the core points of a clustering.
 
-    `eps_m` is the reach of a core point, in metres (in units of the plane for the euclidean metric).
+    `eps_m` is the reach of a core point, in metres (in units of the plane for the euclidean metric); `marks` says what
+    the points are, see `cabstand.clustering.marks`.
     """
 
-    def __init__(self, tree: PointTree, eps_m: float) -> None:
+    def __init__(self, tree: PointTree, eps_m: float, marks: Marks = NONE) -> None:
         self._tree = tree
         self.eps_m = eps_m
+        self.marks = marks
         self.metric = tree.metric
 
     def __len__(self) -> int:
@@ -58,7 +62,13 @@ class CoreIndex:
 
     @classmethod
     def build(
-        cls, core_points: ArrayLike, cluster_ids: ArrayLike, eps_m: float, *, metric: str = "haversine"
+        cls,
+        core_points: ArrayLike,
+        cluster_ids: ArrayLike,
+        eps_m: float,
+        *,
+        metric: str = "haversine",
+        marks: Marks = NONE,
     ) -> CoreIndex:
         """Index core points, array_like of shape (n, 2): latitude and longitude in degrees, or x and y.
 
@@ -68,7 +78,7 @@ class CoreIndex:
         clusters = np.asarray(cluster_ids, np.int32)
         _check(points, clusters, eps_m, metric)
         points, clusters, _ = distinct_core_points(points, clusters, metric)
-        return cls(PointTree.build(points, clusters, metric), float(eps_m))
+        return cls(PointTree.build(points, clusters, metric), float(eps_m), marks)
 
     def query(self, points: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Find the cluster of the nearest core point within eps, the lowest-numbered of equally near ones.
@@ -98,7 +108,7 @@ class CoreIndex:
 
     def save(self, file: str | Path | IO[bytes]) -> None:
         """Write the index as an .npz."""
-        _write(file, self._tree.points, self._tree.tags, self.eps_m, self.metric)
+        _write(file, self._tree.points, self._tree.tags, self.eps_m, self.metric, self.marks)
 
     @classmethod
     def load(cls, source: bytes | str | Path, *, max_bytes: int = MAX_BYTES) -> CoreIndex:
@@ -116,7 +126,7 @@ class CoreIndex:
         DataError
             If it is not an index, is of a newer version, is too large, or holds values that are not valid.
         """
-        arrays = npz.read(source, _EXPECTED, max_bytes)
+        arrays = npz.read(source, _EXPECTED, max_bytes, _MARKS)
         version, metric = int(arrays["schema_version"]), int(arrays["metric"])
         if version != SCHEMA_VERSION or not 0 <= metric < len(metrics.METRICS):
             what = f"schema version {version} or metric {metric} is not supported"
@@ -129,7 +139,7 @@ class CoreIndex:
             _check(points, clusters, eps_m, name)
         except ConfigError as error:
             raise DataError(str(error), where="hotspot index") from error
-        return cls(PointTree.build(points, clusters, name), eps_m)
+        return cls(PointTree.build(points, clusters, name), eps_m, frozenset(one for one in _MARKS if one in arrays))
 
     def _query(self, points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         cluster, reduced = self._tree.nearest(points, metrics.reach(self.eps_m, self.metric))
@@ -139,7 +149,13 @@ class CoreIndex:
         return cluster, np.where(none, np.nan, np.minimum(distance, self.eps_m))
 
 
-def write_parts(file: str | Path | IO[bytes], n_points: int, parts: Callable[[], Iterable[Part]], eps_m: float) -> None:
+def write_parts(
+    file: str | Path | IO[bytes],
+    n_points: int,
+    parts: Callable[[], Iterable[Part]],
+    eps_m: float,
+    marks: Marks = NONE,
+) -> None:
     """Write the index of core points that arrive in parts: the file that `CoreIndex.save` would write of all of them.
 
     `parts` is called twice and returns the parts each time: distinct core points, `n_points` in all, and their
@@ -147,7 +163,7 @@ def write_parts(file: str | Path | IO[bytes], n_points: int, parts: Callable[[],
     """
     points = npz.Stream((n_points, 2), np.dtype("<f8"), (points for points, _ in parts()))
     clusters = npz.Stream((n_points,), np.dtype("<i4"), (clusters for _, clusters in parts()))
-    _write(file, points, clusters, eps_m, "haversine")
+    _write(file, points, clusters, eps_m, "haversine", marks)
 
 
 def _write(
@@ -156,6 +172,7 @@ def _write(
     clusters: NDArray[np.int32] | npz.Stream,
     eps_m: float,
     metric: str,
+    marks: Marks,
 ) -> None:
     arrays = {
         "schema_version": np.asarray(np.int64(SCHEMA_VERSION)),
@@ -164,7 +181,7 @@ def _write(
         "points": points,
         "clusters": clusters,
     }
-    npz.write(file, arrays)
+    npz.write(file, arrays | {name: np.asarray(np.int64(1)) for name in sorted(marks)})
 
 
 def _is_valid(points: NDArray[np.float64], metric: str) -> NDArray[np.bool_]:

@@ -30,9 +30,9 @@ def hotspots_table(hotspots: Hotspots, zones: Sequence[str] | None, eps_m: float
         "weight": pa.array(hotspots.weight),
         "lat": pa.array(hotspots.centroid[:, 0]),
         "lon": pa.array(hotspots.centroid[:, 1]),
-        "radius_m": pa.array(hotspots.radius_m),
-        "area_km2": pa.array(hotspots.area_km2),
-        "density_per_km2": pa.array(hotspots.density_per_km2),
+        "radius_m": pa.array(hotspots.radius_m, from_pandas=True),  # null where it means nothing
+        "area_km2": pa.array(hotspots.area_km2, from_pandas=True),
+        "density_per_km2": pa.array(hotspots.density_per_km2, from_pandas=True),
         "hours": _lists(hotspots.hours, k),
         "weekdays": _lists(hotspots.weekdays, k),
         "zone": pa.array(zones, pa.string()) if zones is not None else pa.nulls(k, pa.string()),

@@ -59,18 +59,22 @@ def _write_parts(stream: IO[bytes], array: Stream, name: str) -> None:
 
 
 def read(
-    source: bytes | str | Path, expected: Mapping[str, tuple[str, int]], max_bytes: int
+    source: bytes | str | Path,
+    expected: Mapping[str, tuple[str, int]],
+    max_bytes: int,
+    optional: Mapping[str, tuple[str, int]] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of an .npz file (its path or content) if they are as expected and no larger than allowed.
 
-    Exactly the expected names must be present, each with this type and number of dimensions, and unpack to `max_bytes`
-    at most in all; otherwise DataError.
+    The expected names must be present, and no others but `optional` ones, each with this type and number of dimensions,
+    and unpack to `max_bytes` at most in all; otherwise DataError.
     """
     where = "array file" if isinstance(source, bytes) else source
     try:
         with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
-            _check_names(archive, expected, max_bytes)
-            return {name: _read_one(archive, name, *kind) for name, kind in expected.items()}
+            further = {name: kind for name, kind in (optional or {}).items() if f"{name}.npy" in archive.namelist()}
+            _check_names(archive, {**expected, **further}, max_bytes)
+            return {name: _read_one(archive, name, *kind) for name, kind in {**expected, **further}.items()}
     except DataError as error:
         raise DataError(error.what, where=where, hint=error.hint) from error
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError) as error:

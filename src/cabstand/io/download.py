@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from cabstand.errors import StorageError
+from cabstand.errors import AbsentError, StorageError
 from cabstand.io import disk
 from cabstand.io.provenance import sha256_file
 
@@ -181,8 +181,10 @@ def _check_status(answer: httpx2.Response, url: str, part: Path) -> None:
         what = f"redirects to {public(answer.headers.get('location', '?'))}"
         trust = "redirects are not followed; give that address if you trust it"
         raise StorageError(what, where=public(url), hint=trust)
-    hint = "is that month published?" if status in {403, 404} else None
-    raise StorageError(f"the server answered {status}", where=public(url), hint=hint)
+    what, where = f"the server answered {status}", public(url)
+    if status in {403, 404}:  # the TLC's server answers 403 for what it does not have
+        raise AbsentError(what, where=where, hint="is that month published?")
+    raise StorageError(what, where=where)
 
 
 def _total(answer: httpx2.Response, start: int) -> int | None:

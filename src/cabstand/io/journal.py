@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -55,6 +55,10 @@ class Journal:
     def results(self) -> dict[str, dict[str, Any]]:
         """Results of the steps that are done, by name."""
         return {name: step["result"] for name, step in self.content["steps"].items() if step["status"] == "done"}
+
+    def is_done(self, steps: Iterable[str]) -> bool:
+        """Return whether all these steps are done."""
+        return set(steps) <= set(self.results)
 
     def times(self) -> dict[str, dict[str, Any]]:
         """Return status, attempts and times of each step."""

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cabstand.clustering.columns import End, choose
+from cabstand.clustering.marks import Marks, marks
 from cabstand.errors import DataError
-from cabstand.io import provenance, storage, tables
+from cabstand.io import provenance, storage, synthetic, tables
 from cabstand.trips.zones import Centroids
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class Points:
     by_zone: bool = False  # the points are centroids of taxi zones
     synthetic: bool = False  # the trips were generated
 
+    @property
+    def marks(self) -> Marks:
+        """What files made from the points must say of them."""
+        return marks(synthetic=self.synthetic, by_zone=self.by_zone)
+
     def __len__(self) -> int:
         """Return the number of points."""
         return len(self.latlon)
@@ -57,6 +63,7 @@ def read(uri: str, end: End = "pickup", *, weight_column: str | None = None, zon
     by_zone = table.column("latitude").null_count == len(table) and table.column("zone").null_count < len(table)
     if by_zone:
         table = _locate_zones(table, zones_uri, uri)
+        _log.warning("%s: the trips name zones only: each point is a zone's centroid, not a place of pickup", uri)
     has_coordinates = pc.and_(pc.is_valid(table.column("latitude")), pc.is_valid(table.column("longitude")))
     row = np.flatnonzero(has_coordinates).astype(np.int64)
     if len(row) == 0:
@@ -69,9 +76,9 @@ def read(uri: str, end: End = "pickup", *, weight_column: str | None = None, zon
     check_latlon(latlon, row, uri)
     hashes = [file.sha256 for file in files]
     sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
-    synthetic = any(file.synthetic for file in files)
+    made = any(file.synthetic for file in files)
     weight = _weight(table, uri) if weight_column else None
-    return Points(latlon, row, weight, _times(table), n_rows, n_without, uri, sha256, by_zone, synthetic)
+    return Points(latlon, row, weight, _times(table), n_rows, n_without, uri, sha256, by_zone, made)
 
 
 class _File(NamedTuple):
@@ -88,12 +95,7 @@ def _read_file(uri: str, end: End, weight: str | None) -> _File:
         sha256 = provenance.sha256_file(path)
     columns = choose(table.column_names, end, weight=weight, where=uri)
     arrays = [_cast(table, getattr(columns, field.name), field.type, uri) for field in _SCHEMA]
-    return _File(pa.Table.from_arrays(arrays, schema=_SCHEMA), sha256, is_synthetic(table.schema))
-
-
-def is_synthetic(schema: pa.Schema) -> bool:
-    """Return whether a file of this schema holds generated trips."""
-    return (schema.metadata or {}).get(b"cabstand.synthetic") == b"true"
+    return _File(pa.Table.from_arrays(arrays, schema=_SCHEMA), sha256, synthetic.of_schema(table.schema))
 
 
 def understood_time(name: str | None, schema: pa.Schema, uri: str) -> str | None:

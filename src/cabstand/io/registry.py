@@ -29,13 +29,21 @@ class LoggedModel:
     uri: str
 
 
-def register(settings: Settings, problem: str, version: str, run_id: str, model: LoggedModel | None = None) -> str:
-    """Register a bundle's version with the files of a logged model, and return its number in the registry.
+def register(
+    settings: Settings,
+    problem: str,
+    version: str,
+    run_id: str,
+    model: LoggedModel | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> str:
+    """Register a bundle's version with `tags` and a logged model's files, and return its number in the registry.
 
     Without a `model` it gets the files that the run has in its folder `model`, unless it is registered already.
     """
     if model is None and (number := _numbers(settings, problem).get(version)) is not None:
         return number
+    marked = {BUNDLE: version} | {name: str(value) for name, value in (tags or {}).items()}
     store = tracking.client(settings)
     with tracking.errors(settings):
         _ensure_model(store, problem)
@@ -44,7 +52,7 @@ def register(settings: Settings, problem: str, version: str, run_id: str, model:
     def create() -> Any:
         with tracking.errors(settings):
             return store.create_model_version(
-                problem, source, run_id=run_id, tags={BUNDLE: version}, model_id=model.id if model else None
+                problem, source, run_id=run_id, tags=marked, model_id=model.id if model else None
             )
 
     return str(tracking.retried(create).version)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from cabstand.errors import StorageError
 from cabstand.io import storage
 from cabstand.trips.zones import ZoneSet
 
@@ -45,13 +44,3 @@ def write(lake: str, zones: ZoneSet) -> None:
         path.write_text(json.dumps(zones.geojson, separators=(",", ":")))
     with storage.staged(table_uri(lake)) as path:
         pq.write_table(zones.table.replace_schema_metadata(metadata), path, compression="zstd")
-
-
-def are_real(lake: str) -> bool:
-    """Return whether the lake holds the TLC's zones, and not synthetic ones or none."""
-    try:
-        with storage.fetched(table_uri(lake)) as path:
-            metadata = pq.read_schema(path).metadata or {}
-    except StorageError:
-        return False
-    return bool(metadata.get(b"cabstand.synthetic") != b"true")

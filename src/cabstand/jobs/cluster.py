@@ -19,7 +19,7 @@ from cabstand.clustering.engines import Engine
 from cabstand.clustering.extents import total_weight
 from cabstand.clustering.hotspots import Hotspots, summarise
 from cabstand.errors import ConfigError
-from cabstand.io import points, zones
+from cabstand.io import points, synthetic, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Source
 from cabstand.io.usage import Usage, measure
@@ -63,6 +63,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     engines.check(params.eps_m, params.min_samples)
     if params.max_spread_m is not None:
         densest.check(params.max_spread_m)
+    settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
@@ -133,17 +134,16 @@ def _describe(read: Points, params: Params, clustering: Clustering, n_workers: i
 
 def _write(folder: Path, read: Points, found: _Found, eps_m: float, outlines: Outlines | None) -> None:
     labels, core, _ = found.clustering
-    parts, source = found.parts, {"source": read.uri, "synthetic": read.synthetic}
-    hotspots.write(folder, found.hotspots, outlines, eps_m, source)
+    parts = found.parts
+    hotspots.write(folder, found.hotspots, outlines, eps_m, read.uri, read.marks)
     if parts is not None:
         described = summarise(read.latlon, parts.labels, parts.core, eps_m, weight=read.weight, at=read.at)
-        hotspots.write_parts(folder, parts, described, outlines, eps_m, source)
+        hotspots.write_parts(folder, parts, described, outlines, eps_m, read.uri, read.marks)
     part = None if parts is None else parts.labels
-    hotspots.write_parquet(geofiles.labels_table(read.row, labels, core, part), folder / hotspots.LABELS)
-    hotspots.write_parquet(
-        geofiles.cores_table(*distinct_core_points(read.latlon[core], labels[core])), folder / hotspots.CORES
-    )
-    CoreIndex.build(read.latlon[core], labels[core], eps_m).save(folder / hotspots.INDEX)
+    hotspots.write_parquet(geofiles.labels_table(read.row, labels, core, part), folder / hotspots.LABELS, read.marks)
+    cores = geofiles.cores_table(*distinct_core_points(read.latlon[core], labels[core]))
+    hotspots.write_parquet(cores, folder / hotspots.CORES, read.marks)
+    CoreIndex.build(read.latlon[core], labels[core], eps_m, marks=read.marks).save(folder / hotspots.INDEX)
 
 
 def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from typing import Any
 from cabstand.clustering import engines
 from cabstand.clustering.blockwise import Density
 from cabstand.clustering.columns import End
+from cabstand.clustering.marks import marks
 from cabstand.errors import ConfigError
-from cabstand.io import disk, provenance, storage, tables, zones
+from cabstand.io import disk, provenance, storage, synthetic, tables, zones
 from cabstand.io.ecs_tasks import Fleet
 from cabstand.io.tracking import Source
 from cabstand.io.usage import Usage, measure
@@ -54,6 +55,7 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster and publish, unless the same result exists already."""
     uris = tables.expand(params.input)
+    settings = synthetic.admit(settings, params.input)
     plan = _plan(settings, params)
     source = Source(params.input, _sha256(uris))
     outlines = zones.outlines(settings.lake_uri)
@@ -62,8 +64,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         # In S3 the workers write straight to the bucket, on a disk beside the other files.
         target = output.uri if storage.is_s3(output.uri) else str(output.folder)
         outcome, usage = measure(lambda: driver.run(uris, target, _scratch(settings, output.uri), plan))
-        described = {"source": params.input, "synthetic": outcome.synthetic}
-        hotspots.write(output.folder, outcome.hotspots, outlines, params.eps_m, described)
+        found = marks(synthetic=outcome.synthetic)
+        hotspots.write(output.folder, outcome.hotspots, outlines, params.eps_m, params.input, found)
         return hotspots.complete(output, _facts(outcome, usage, source))
 
     request = hotspots.request(params, source, outlines, "dask", params.n_workers, planned={"n_files": len(uris)})
@@ -128,6 +130,7 @@ def _facts(outcome: Outcome, usage: Usage, source: Source) -> dict[str, Any]:
         "n_points": outcome.n_points,
         "n_clusters": len(outcome.hotspots),
         "n_noise": outcome.n_noise,
+        "parts": None,  # dividing hotspots needs all points in one memory
         "n_core": outcome.n_core,
         "chaining": chains.judge(outcome.hotspots, outcome.n_points),
         "n_blocks": outcome.n_blocks,

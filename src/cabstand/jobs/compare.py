@@ -12,7 +12,7 @@ from cabstand import log
 from cabstand.clustering import engines
 from cabstand.clustering.columns import End
 from cabstand.errors import ConfigError
-from cabstand.io import points, storage, tracking, zones
+from cabstand.io import points, storage, synthetic, tracking, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Run, Source
 from cabstand.io.usage import free_bytes
@@ -49,6 +49,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Run the trials and publish their report, unless it exists and the engines agreed."""
     chosen = _engines(params)
     engines.check(params.eps_m, params.min_samples)
+    settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
@@ -60,7 +61,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         samples = [_sample(read, n_points, params.seed) for n_points in sizes]
         cases, checks = trials.run(samples, chosen, params.eps_m, params.min_samples, params.repeats, budget)
         report = _report(read, cases, checks, parameters["score_weights"])
-        table.write(output.folder, report["table"], KIND.schema_version)
+        table.write(output.folder, report["table"], KIND.schema_version, read.marks)
         _log(settings, output.run, report)
         return report
 
@@ -119,7 +120,13 @@ def _sample(read: Points, n_points: int, seed: int) -> trials.Sample:
 def _report(read: Points, cases: list[Case], checks: list[dict[str, Any]], weights: dict[str, float]) -> dict[str, Any]:
     n_cores = engines.available_cores()
     return {
-        "source": {"uri": read.uri, "sha256": read.sha256, "n_points": len(read), "synthetic": read.synthetic},
+        "source": {
+            "uri": read.uri,
+            "sha256": read.sha256,
+            "n_points": len(read),
+            "synthetic": read.synthetic,
+            "by_zone": read.by_zone,
+        },
         "baseline": summary.BASELINE if any(one.engine == summary.BASELINE for one in cases) else cases[0].engine,
         "n_cores": n_cores,
         "agree": all(check["agree"] for check in checks),
@@ -151,6 +158,7 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
     names = ("agree", "baseline", "eps_m", "min_samples", "repeats", "run_id", "run_key", "table")
     return {name: report[name] for name in names} | {
         "synthetic": report["source"]["synthetic"],
+        "by_zone": report["source"].get("by_zone", False),
         "quality": report["checks"][-1]["quality"],
         "report_uri": storage.join(uri, REPORT),
         "table_uri": storage.join(uri, table.PARQUET),

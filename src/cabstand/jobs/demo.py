@@ -16,6 +16,7 @@ from cabstand.trips.synthetic.generator import Plan, recommended
 TRIPS = 500_000
 SIZES = (5_000, 20_000)
 MODEL_TRIPS = 20_000
+RIDES = "synth-rides"  # the data set that the model is trained on
 PROBLEM = "trip-duration"
 
 
@@ -48,6 +49,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         page = report.run(settings, report.Params())
         advance(1)
     return page | {
+        "home": str(settings.home),
         "trips_uri": trips,
         "n_points": found["n_points"],
         "n_clusters": found["n_clusters"],
@@ -64,9 +66,8 @@ def ensure_champion(settings: Settings, seed: int, hotspots: str) -> str:
     current, _ = pointer.read(settings.artifacts_uri, PROBLEM)
     if current is not None:
         return current.champion
-    # A lake of its own, since synthetic zones must not mix with the TLC's.
-    apart = settings.model_copy(update={"lake": str(settings.home / "demo-lake")})
-    rides = synth.run(apart, synth.Params(Plan(trips=MODEL_TRIPS, seed=seed, era=eras.ZONES)))["trips_uri"]
-    made = train.run(apart, train.Params(PROBLEM, (rides,), hotspots=hotspots, seed=seed))
+    plan = Plan(trips=MODEL_TRIPS, seed=seed, era=eras.ZONES)
+    rides = synth.run(settings, synth.Params(plan, RIDES))["trips_uri"]
+    made = train.run(settings, train.Params(PROBLEM, (rides,), hotspots=hotspots, seed=seed))
     why = "the demo's model, of synthetic trips"
-    return str(promote.run(apart, promote.Params(PROBLEM, made["model_version"], why=why))["champion"])
+    return str(promote.run(settings, promote.Params(PROBLEM, made["model_version"], why=why))["champion"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from cabstand import log, tlc
 from cabstand.errors import ConfigError, suggest
-from cabstand.io import download, lake, provenance, sources
+from cabstand.io import download, lake, provenance, sources, synthetic
 from cabstand.settings import Settings
 from cabstand.trips import eras, readers
 from cabstand.trips.clean import Contract, TripBounds
@@ -48,6 +48,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         raise ConfigError(f"unknown dataset {params.dataset[:40]!r}", where="--dataset", hint=hint)
     month = lake.Month(settings.lake_uri, params.dataset, params.month)
     uri = params.source or tlc.month_url(settings.tlc_url, settings.uber_url, params.dataset, params.month)
+    synthetic.require(settings, False, f"{params.dataset} {params.month}")
     if params.dry_run:
         shown = download.public(uri) if sources.is_web(uri) else uri
         return {"dry_run": True, "dataset": params.dataset, "month": params.month, "source": shown} | month.addresses

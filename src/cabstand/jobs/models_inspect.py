@@ -23,7 +23,18 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     manifest = bundles.select(artifacts, bundles.name_of(artifacts, params.problem), params.version)
     bundles.read_files(artifacts, manifest, manifest.files)
     training = dict(manifest.training)
-    shown = ("problem", "version", "task", "candidate", "outputs", "target", "metrics", "interval", "tolerance")
+    shown = (
+        "problem",
+        "version",
+        "task",
+        "candidate",
+        "outputs",
+        "target",
+        "metrics",
+        "interval",
+        "tolerance",
+        "synthetic",
+    )
     lineage = ("run_id", "created", "data", "libraries", "feature_version")
     return {name: getattr(manifest, name) for name in shown} | {
         "fields": [one.to_json() for one in manifest.fields],

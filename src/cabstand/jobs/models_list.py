@@ -61,4 +61,5 @@ def _row(artifacts: str, problem: str, version: str, current: Pointer | None) ->
         manifest = bundles.read_manifest(artifacts, problem, version)
     except DataError as error:
         return row | {"fault": str(error)}
-    return row | {"candidate": manifest.candidate, "created": manifest.created, "metrics": dict(manifest.metrics)}
+    shown = {"candidate": manifest.candidate, "created": manifest.created, "metrics": dict(manifest.metrics)}
+    return row | shown | {"synthetic": manifest.synthetic}

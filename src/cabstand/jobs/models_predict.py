@@ -35,4 +35,5 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         ]
     else:
         answers = [{name: float(answer[name][row]) for name in answer} for row in range(len(params.rows))]
-    return {"problem": problem.name, "version": manifest.version, "unit": problem.target.unit, "answers": answers}
+    told = {"problem": problem.name, "version": manifest.version, "synthetic": manifest.synthetic}
+    return told | {"unit": problem.target.unit, "answers": answers}

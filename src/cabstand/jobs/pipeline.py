@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from cabstand.errors import ConfigError
-from cabstand.io import lake, pointer, provenance, registry, storage
+from cabstand.io import lake, pointer, registry, storage, synthetic
 from cabstand.io import zones as lake_zones
 from cabstand.io.journal import Journal
+from cabstand.io.sources import is_web
 from cabstand.jobs import cluster, ingest, report, train, zones
+from cabstand.jobs.pipelining import identity, months
 from cabstand.jobs.promotion import deciding, judging, records
 from cabstand.jobs.publishing.hotspots import INDEX
 from cabstand.modelling import catalog
@@ -29,8 +32,10 @@ class Params:
     """What to run from end to end; the fields are the options of `cabstand pipeline`."""
 
     dataset: str
-    months: tuple[str, ...]
-    sources: tuple[str, ...] = ()  # of `months`, then of `holdout_months`; empty downloads them
+    months: tuple[str, ...] = ()  # empty: the newest complete ones of the lake
+    sources: tuple[
+        str, ...
+    ] = ()  # of `months`, then of `holdout_months`; empty downloads them, "lake" has them already
     holdout_months: tuple[str, ...] = ()
     zones: str = ""  # used if the lake has none
     problem: str = "trip-duration"
@@ -40,17 +45,25 @@ class Params:
     track: bool = True
     again: bool = False
     dry_run: bool = False
+    newest: int = 3  # without `months`: how many, of which the last one is held out
+    fetch: bool = True  # without `months`: ingest newer ones that are published
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Run the steps that are not done yet, and return what they published; the steps before a failed one stay done."""
     _check(params)
-    parameters = {name: value for name, value in asdict(params).items() if name not in {"again", "dry_run"}}
-    key = provenance.run_key("pipeline", {}, parameters)
-    folder = storage.join(settings.lake_uri, "runs", key)
+    if months.is_synthetic(params.dataset):
+        settings = synthetic.settings_for(settings, True, params.dataset)
+    params = _with_months(settings, params)
     if params.dry_run:
-        return {"dry_run": True, "run_key": key, "would_write": folder, "steps": list(STEPS)}
-    journal = Journal.open(folder, key, parameters, fresh=params.again)
+        return _plan(settings, params)
+    _ensure_zones(settings, params)
+    key, shown = _key(settings, params), asdict(params)
+    folder = storage.join(settings.lake_uri, "runs", key)
+    for name in ("again", "dry_run", "newest", "fetch"):
+        del shown[name]
+    journal = Journal.open(folder, key, shown, fresh=params.again)
+    repeated = journal.is_done(STEPS)
     for name, step in STEPS.items():
         journal.run(name, partial(step, settings, params, journal.results))
     page = storage.join(folder, "run.html")
@@ -58,6 +71,10 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     done = journal.results
     return {
         "run_key": key,
+        "synthetic": bool(done["train"].get("synthetic")),
+        "repeated": repeated,
+        "months": list(params.months),
+        "holdout_months": list(params.holdout_months),
         "decision": done["publish"]["decision"],
         "reason": done["publish"]["reason"],
         "model_version": done["train"]["model_version"],
@@ -71,36 +88,79 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
 def _check(params: Params) -> None:
     every = (*params.months, *params.holdout_months)
-    if not params.months:
-        raise ConfigError("no month", where="--month", hint="at least one, as YYYY-MM")
+    if not params.months and every + params.sources:
+        raise ConfigError("no month", where="--month", hint="name the months to train on, too, as YYYY-MM")
+    if params.newest < 1:
+        raise ConfigError(f"{params.newest} months are too few", where="--newest", hint="at least 1")
     if params.sources and len(params.sources) != len(every):
         raise ConfigError(f"{len(params.sources)} sources for {len(every)} months", where="--source")
     for month in every:
         ingest.check_month(month)
+    if len(set(every)) < len(every):
+        raise ConfigError(f"{max(every, key=every.count)} is named twice", where="--month")
+    if params.holdout_months and min(params.holdout_months) <= max(params.months):
+        what = f"{min(params.holdout_months)} is not later than {max(params.months)}, which is trained on"
+        raise ConfigError(what, where="--holdout-month", hint="hold out later months")
     if "trip-duration" not in catalog.find(params.problem).name and not params.problem.endswith(".py"):
         raise ConfigError(f"{params.problem} does not learn from trips", hint="use `cabstand train` for it")
 
 
-def _ingest(settings: Settings, params: Params, _: Results) -> dict[str, Any]:
+def _with_months(settings: Settings, params: Params) -> Params:
+    """Return the parameters with the months that are read, the newest of the lake if none are named."""
+    if params.months:
+        return params
+    today, fetch = datetime.now(UTC).date(), params.fetch and not params.dry_run
+    found = months.newest(settings, params.dataset, params.newest, today, fetch=fetch)
+    n = max(1, len(found) - 1)
+    return replace(params, months=found[:n], holdout_months=found[n:], sources=(months.IN_LAKE,) * len(found))
+
+
+def _sources(settings: Settings, params: Params) -> dict[str, str]:
+    """Return where each month comes from."""
     every = (*params.months, *params.holdout_months)
-    if params.dataset.startswith("synth"):
-        return {"months": [{"trips_uri": _synthetic(settings, params.dataset, month)} for month in every]}
-    if not storage.exists(lake_zones.table_uri(settings.lake_uri)):
+    given = params.sources or ("",) * len(every)
+    return {
+        month: identity.source_of(settings, params.dataset, month, source)
+        for month, source in zip(every, given, strict=True)
+    }
+
+
+def _key(settings: Settings, params: Params) -> str:
+    names = ("months", "holdout_months", "eps_m", "min_samples", "seed", "track")
+    shown = {name: getattr(params, name) for name in names}
+    return identity.run_key(settings, params.problem, _sources(settings, params), params.dataset, shown)
+
+
+def _plan(settings: Settings, params: Params) -> dict[str, Any]:
+    """Return what a run would do; its key is unknown while its zones or a month are still to be downloaded."""
+    runs, found = storage.join(settings.lake_uri, "runs"), _sources(settings, params)
+    known = not any(map(is_web, found.values())) and (_has_zones(settings) or months.is_synthetic(params.dataset))
+    key = _key(settings, params) if known else None
+    shown = {"months": list(params.months), "holdout_months": list(params.holdout_months)}
+    where = storage.join(runs, key) if key else runs
+    return {"dry_run": True, "run_key": key, "would_write": where, "steps": list(STEPS)} | shown
+
+
+def _has_zones(settings: Settings) -> bool:
+    return storage.exists(lake_zones.table_uri(settings.lake_uri))
+
+
+def _ensure_zones(settings: Settings, params: Params) -> None:
+    if not _has_zones(settings) and not months.is_synthetic(params.dataset):
         zones.run(settings, zones.Params(params.zones))
-    sources = params.sources or ("",) * len(every)
-    ingested = [
-        ingest.run(settings, ingest.Params(params.dataset, month, source=source))
-        for month, source in zip(every, sources, strict=True)
-    ]
+
+
+def _ingest(settings: Settings, params: Params, _: Results) -> dict[str, Any]:
     keys = ("month", "sha256", "rows_in", "rows_out", "rows_quarantined", "trips_uri")
-    return {"months": [{key: one[key] for key in keys} for one in ingested]}
-
-
-def _synthetic(settings: Settings, dataset: str, month: str) -> str:
-    uri = lake.Month(settings.lake_uri, dataset, month).trips_uri
-    if not storage.exists(uri):
-        raise ConfigError("not in the lake", where=uri, hint=f"`cabstand synth --month {month}` makes it")
-    return uri
+    found = []
+    for month, source in _sources(settings, params).items():
+        if source == months.IN_LAKE:
+            made = months.manifest(settings, params.dataset, month)
+            one = ingest.result(lake.Month(settings.lake_uri, params.dataset, month), made)
+        else:
+            one = ingest.run(settings, ingest.Params(params.dataset, month, source=source))
+        found.append({key: one[key] for key in keys if key in one})
+    return {"months": found}
 
 
 def _cluster(settings: Settings, params: Params, done: Results) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cabstand.clustering.planner import Prediction
 from cabstand.clustering.workload import Workload
 from cabstand.costs import task_sizes
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import points, tables, zones
+from cabstand.io import points, synthetic, tables, zones
 from cabstand.io.dask import chunks
 from cabstand.io.usage import free_bytes
 from cabstand.settings import Settings
@@ -107,6 +107,7 @@ def _predict(settings: Settings, params: Params) -> Plan:
 
 def _workload(settings: Settings, params: Params) -> tuple[Workload, bool]:
     """Sample rows from all over Parquet files with coordinates, or else read the whole input."""
+    settings = synthetic.admit(settings, params.input)
     try:
         sample, n_points = _sample(tables.expand(params.input), params.end)
         by_files = True

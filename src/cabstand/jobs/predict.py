@@ -57,16 +57,19 @@ def _batches(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
     answers: list[Any] = []
     errors: list[Any] = []
     versions: set[str] = set()
+    synthetic = False
     for first in range(0, len(rows), BATCH):
         batch = _ask(client, "POST", url, {"rows": rows[first : first + BATCH]})
         with _expected(url):
             answers += batch["answers"]
             errors += [one | {"row": one["row"] + first} for one in batch["errors"]]
             versions.add(batch["version"])
+            synthetic |= bool(batch.get("synthetic"))
     return {
         "n_rows": len(rows),
         "n_wrong": answers.count(None),
         "versions": sorted(versions),
+        "synthetic": synthetic,
         "answers": answers,
         "errors": errors,
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from cabstand import __version__, log
 from cabstand.errors import DataError
-from cabstand.io import provenance, publish, storage, zones
+from cabstand.io import provenance, publish, storage, synthetic, zones
 from cabstand.jobs import compare, sweep
 from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Kind
@@ -39,7 +39,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     target = params.out or str(settings.home / "reports" / provenance.run_key("report", {}, {"parts": parts}))
     if params.dry_run:
         return {"dry_run": True, "would_write": target, "parts": parts}
-    drawn = figures(content)
+    drawn = [replace(figure, caption=" ".join([figure.caption, *content.notes])) for figure in figures(content)]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with publish.folder(target, PAGE) as folder, log.progress("drawing", len(drawn) + 1) as advance:
         for figure in drawn:
@@ -52,6 +52,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "picture_uris": [storage.join(target, f"{figure.name}.png") for figure in drawn],
         "parts": parts,
         "synthetic": content.synthetic,
+        "by_zone": content.by_zone,
     }
 
 
@@ -60,7 +61,9 @@ def gather(settings: Settings, params: Params) -> Content:
     lake = settings.lake_uri
     folder, clustering = _find(lake, hotspots.KIND, params.hotspots)
     if clustering is None:
-        raise DataError("nothing has been clustered yet", where=lake, hint="run `cabstand cluster` first")
+        raise DataError("nothing has been clustered yet", where=lake, hint=_advice(settings))
+    made = clustering["source"]["synthetic"]
+    synthetic.require(settings, made, folder)
     outlines = zones.outlines(lake)
     return Content(
         clustering=clustering,
@@ -68,8 +71,8 @@ def gather(settings: Settings, params: Params) -> Content:
         parts=_largest(folder, hotspots.PARTS_GEOJSON) if clustering.get("parts") else (),
         zones=outlines.geojson if outlines else None,
         months=_months(clustering["source"]["uri"]),
-        comparison=_find(lake, compare.KIND, params.comparison)[1],
-        sweep=_find(lake, sweep.KIND, params.sweep)[1],
+        comparison=_find(lake, compare.KIND, params.comparison, made)[1],
+        sweep=_find(lake, sweep.KIND, params.sweep, made)[1],
     )
 
 
@@ -77,19 +80,32 @@ def _largest(folder: str, name: str) -> list[Json]:
     return largest(json.loads(storage.read(storage.join(folder, name)))["features"])
 
 
-def _find(lake: str, kind: Kind, folder: str) -> tuple[str, dict[str, Any] | None]:
-    """Return a folder and its manifest: the one that is named, or else the newest of its kind in the lake."""
+def _advice(settings: Settings) -> str:
+    apart = synthetic.apart(settings)
+    if apart is settings or not synthetic.of_lake(apart.lake_uri):
+        return "run `cabstand cluster` first"
+    return f"run `cabstand cluster` first, or show synthetic results with CABSTAND_HOME={apart.home}"
+
+
+def _find(lake: str, kind: Kind, folder: str, made: bool | None = None) -> tuple[str, dict[str, Any] | None]:
+    """Return a folder and its manifest: the one that is named, or else the newest in the lake.
+
+    `made` is whether the report is on synthetic data: a result of the other kind is not found, and not accepted.
+    """
     if folder:
         manifest = publish.manifest(folder, kind.schema_version, kind.manifest)
         if manifest is None:
             raise DataError(f"no {kind.manifest} there", where=folder, hint=f"give a folder under {lake}/{kind.folder}")
+        synthetic.one_kind(
+            {folder: manifest["source"]["synthetic"], "the clustering": made} if made is not None else {}
+        )
         return folder, manifest
     end = f"/{kind.manifest}"
     uris = storage.list_under(storage.join(lake, kind.folder))
     folders = [uri.removesuffix(end) for uri in uris if uri.endswith(end)]
     found = [(one, publish.manifest(one, kind.schema_version, kind.manifest)) for one in folders]
     return max(
-        ((one, manifest) for one, manifest in found if manifest),
+        ((one, manifest) for one, manifest in found if manifest and made in {None, manifest["source"]["synthetic"]}),
         key=lambda pair: pair[1]["created_at"],
         default=("", None),
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.errors import DataError
+from cabstand.errors import DataError, StorageError
 from cabstand.io import bundles, pointer
-from cabstand.jobs.promotion import deciding, records
+from cabstand.jobs.promotion import deciding, kind, records
 from cabstand.modelling import catalog
+from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.pointer import state
 from cabstand.settings import Settings
 
@@ -35,6 +36,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     new = current.rolled_back(bundles.resolve(artifacts, problem, params.to) if params.to else None)
     manifest = bundles.read_manifest(artifacts, problem, new.champion)
     bundles.read_files(artifacts, manifest, manifest.files)
+    kind.require_same(settings, manifest, _known(artifacts, problem, current.champion))
     if params.dry_run:
         return {"dry_run": True, "problem": problem, **state(new)}
     records.complete(settings, current)
@@ -48,3 +50,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "rolled_back_from": current.champion,
     }
     return result | deciding.settle(settings, result, written, current.sequence, track=params.track)
+
+
+def _known(artifacts: str, problem: str, version: str) -> Manifest | None:
+    """Return the manifest of a champion, which may be damaged or gone: that is a reason to roll back."""
+    try:
+        return bundles.read_manifest(artifacts, problem, version)
+    except (DataError, StorageError):
+        return None

@@ -15,7 +15,7 @@ from cabstand.clustering import engines
 from cabstand.clustering.columns import End
 from cabstand.clustering.extents import total_weight
 from cabstand.errors import ConfigError
-from cabstand.io import points, storage, tracking, zones
+from cabstand.io import points, storage, synthetic, tracking, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Run, Source
 from cabstand.jobs.publishing import table
@@ -53,6 +53,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster at each pair and publish the report, unless it exists already."""
     engine, n_workers = engines.parse(params.engine, params.n_workers)
     _check(params)
+    settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
         read = points.read(params.input, params.end, weight_column=params.weight_column, zones_uri=zones_uri)
@@ -68,7 +69,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
                 rows.append(trials.row(eps_m, min_samples))
                 advance(1)
             report = _report(trials, rows, params.k)
-        table.write(output.folder, rows, KIND.schema_version)
+        table.write(output.folder, rows, KIND.schema_version, read.marks)
         _log(settings, output.run, report)
         return report
 
@@ -100,7 +101,13 @@ def _report(trials: Trials, rows: list[dict[str, Any]], k: int | None) -> dict[s
     scored = [row for row in rows if row["score"] is not None and not row["chains"]]
     best = max(scored, key=lambda row: row["score"]) if scored else None
     return {
-        "source": {"uri": read.uri, "sha256": read.sha256, "n_points": len(read), "synthetic": read.synthetic},
+        "source": {
+            "uri": read.uri,
+            "sha256": read.sha256,
+            "n_points": len(read),
+            "synthetic": read.synthetic,
+            "by_zone": read.by_zone,
+        },
         "table": rows,
         "k_distance": k_distance(trials, k or (best["min_samples"] if best else MIN_SAMPLES[1]), best),
         "best": {name: best[name] for name in _BEST} if best else None,
@@ -122,6 +129,7 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
     return {name: report[name] for name in ("best", "table", "run_id", "run_key")} | {
         "n_points": report["source"]["n_points"],
         "synthetic": report["source"]["synthetic"],
+        "by_zone": report["source"].get("by_zone", False),
         "suggested_eps_m": report["k_distance"]["suggested_eps_m"],
         "report_uri": storage.join(uri, REPORT),
         "table_uri": storage.join(uri, table.PARQUET),

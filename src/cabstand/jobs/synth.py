@@ -14,7 +14,7 @@ import numpy as np
 
 from cabstand import log
 from cabstand.errors import ConfigError, suggest
-from cabstand.io import lake, zones
+from cabstand.io import lake, synthetic, zones
 from cabstand.jobs import ingest
 from cabstand.settings import Settings
 from cabstand.trips import eras
@@ -24,7 +24,6 @@ from cabstand.trips.readers import Batch
 from cabstand.trips.synthetic import generator
 from cabstand.trips.synthetic.zones import synthetic_zones
 
-DATASET = "synth"
 MAX_TRIPS = 1_000_000_000
 
 
@@ -33,7 +32,7 @@ class Params:
     """What to make, and the name of its dataset; the plan's fields are the options of `cabstand synth`."""
 
     plan: generator.Plan
-    dataset: str = DATASET
+    dataset: str = synthetic.DATASET
     dry_run: bool = False
 
 
@@ -43,15 +42,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     plan = params.plan
     month = lake.Month(settings.lake_uri, params.dataset, plan.month)
     where = month.addresses | {"planted_uri": month.planted_uri}
+    if synthetic.of_lake(settings.lake_uri) is False:
+        hint = "give another --lake: synthetic trips never lie beside real ones"
+        raise ConfigError("the lake holds real data", where=settings.lake_uri, hint=hint)
     if params.dry_run:
         return {"dry_run": True, "synthetic": True, "dataset": params.dataset, "month": plan.month} | where
-    if not zones.are_real(settings.lake_uri):
-        zones.write(settings.lake_uri, synthetic_zones())
-    elif plan.era == eras.ZONES:
-        raise ConfigError(
-            "the lake holds the TLC's zones, and synthetic trips have zones of their own", where=settings.lake_uri,
-            hint="give another --lake, or --era coordinates",
-        )  # fmt: skip
+    zones.write(settings.lake_uri, synthetic_zones())
     manifest = lake.publish(month, lambda *paths: _make(params, month, *paths))
     return ingest.result(month, manifest) | where | {"recommended": generator.recommended(plan.trips)}
 

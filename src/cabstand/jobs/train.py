@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from cabstand import log
 from cabstand.errors import ConflictError
 from cabstand.io import bundles, provenance, registry, tracking
 from cabstand.io.tracking import Source
-from cabstand.jobs.training import contents, inputs, record
+from cabstand.jobs.training import contents, inputs, kind, record
 from cabstand.jobs.training.contents import Training
 from cabstand.jobs.training.inputs import Inputs
 from cabstand.modelling import catalog, fit
@@ -41,8 +40,10 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Train a problem's best candidate and publish it as a bundle, unless the same version exists already."""
     problem = catalog.find(params.problem)
+    settings, synthetic = kind.admit(settings, problem, (*params.input, *params.holdout), params.hotspots)
     with ExitStack() as stack:
         found = inputs.fetch(stack, settings.lake_uri, problem, params.input, params.holdout, params.hotspots)
+        found = replace(found, synthetic=synthetic)
         version = _version(problem, params, found)
         uri = bundles.base(settings.artifacts_uri, problem.name, version)
         if params.dry_run:
@@ -53,6 +54,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     number = record.register(settings, manifest) if manifest.run_id and params.track else None
     return {
         "problem": problem.name,
+        "synthetic": manifest.synthetic,
         "model_version": version,
         "registry_version": number,
         "candidate": manifest.candidate,
@@ -65,8 +67,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
 def _version(problem: Problem, params: Params, found: Inputs) -> str:
     parameters = {"problem": problem.name, "features": problem.feature_version, "seed": params.seed}
-    if params.problem.endswith(".py"):
-        parameters["source"] = provenance.sha256_file(Path(params.problem))
+    if source := provenance.sha256_files(catalog.own_files(params.problem)):
+        parameters["source"] = source
     return provenance.run_key("m", found.hashes, parameters)[:14]
 
 
@@ -89,7 +91,7 @@ def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, v
             enabled=params.track,
         ) as run,
     ):
-        run.tags({registry.KEY: version, registry.BUNDLE: version})
+        run.tags({registry.KEY: version, registry.BUNDLE: version, "data.synthetic": found.synthetic})
         with log.progress(f"training on {len(examples):,} rows"):
             trained = fit.train(problem, examples, params.seed)
         training = Training(problem, examples, holdout, trained, params.seed)
@@ -107,7 +109,12 @@ def _publish(
         found.hotspots,
         version=version,
         run_id=run.id or "",
-        data={"uris": [*params.input], "holdout_uris": [*params.holdout], "sha256": found.hashes},
+        data={
+            "uris": [*params.input],
+            "holdout_uris": [*params.holdout],
+            "sha256": found.hashes,
+            "synthetic": found.synthetic,
+        },
         holdout=frozen,
     )
     run.inputs([Source(bundles.holdout_uri(artifacts, problem, frozen["sha256"]), frozen["sha256"], inputs.HOLDOUT)])

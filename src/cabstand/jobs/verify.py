@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cabstand import log
-from cabstand.errors import CabstandError, ConfigError
-from cabstand.io import provenance, storage
+from cabstand.errors import CabstandError, ConfigError, DataError
+from cabstand.io import provenance, sources, storage
 from cabstand.modelling import reference
 from cabstand.report import pages
 from cabstand.settings import Settings
@@ -57,10 +57,14 @@ FOREST = {"R2": (0.75, 0.05), "MAE": (4.0, 4.0)}
 
 @dataclass(frozen=True)
 class Params:
-    """Folder of the data (empty: only what needs no file is checked), and output folder of the evidence."""
+    """Folder of the data, months of one's own, and output folder of the evidence.
+
+    Without a folder, only what needs no file is checked; with months alone, nothing else is.
+    """
 
     data: str = ""
     out: str = ""
+    months: tuple[str, ...] = ()  # files or addresses of the TLC's trip files
 
 
 @dataclass(frozen=True)
@@ -78,18 +82,21 @@ class Check:
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Check every reference figure and write the evidence as JSON and as a page."""
+    """Check every reference figure, compute those of further months, and write the evidence as JSON and as a page."""
     if params.data and not Path(params.data).is_dir():
         raise ConfigError("no such folder", where=params.data, hint="--data takes a folder of trip files")
-    checks = list(_checks(params))
-    out = params.out or str(settings.home / "reports" / "evidence")
+    months = [_month(settings, uri) for uri in params.months]
+    checks = list(_checks(params)) if params.data or not months else []
+    checks += [check for month in months for check in month.checks]
+    out = params.out or str(settings.home / "reports" / ("evidence" if params.data or not months else "months"))
     summary = {status: sum(one.status == status for one in checks) for status in ("pass", "fail", "not checked")}
     content = {
         "schema_version": SCHEMA_VERSION,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "code": {"version": provenance.code_version(), "commit": provenance.git_commit()},
         "environment": _environment(),
-        "data": _hashes(params.data),
+        "data": _hashes(params.data) | {month.name: month.sha256 for month in months},
+        "months": {month.name: month.figures for month in months},
         "summary": summary,
         "checks": [asdict(one) for one in checks],
     }
@@ -102,17 +109,43 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "not_checked": summary["not checked"],
         "failures": [f"{one.subject}: {one.figure} {one.actual}, not {one.expected} {one.reason}".strip()
                      for one in checks if one.status == "fail"],
+        "months": content["months"],
         "evidence_uri": evidence_uri,
         "page_uri": page_uri,
     }  # fmt: skip
 
 
+class _Month(NamedTuple):
+    """The figures of a month, and their checks if figures of a file with this name were published."""
+
+    name: str  # its path or address
+    sha256: str
+    figures: dict[str, float]
+    checks: list[Check]
+
+
+def _month(settings: Settings, uri: str) -> _Month:
+    """Compute the figures of a month that is on disk, in S3 or at a web address."""
+    with sources.local_copy(settings, uri) as copy, log.progress(f"computing {uri}"):
+        try:
+            figures = _trips(copy.path)
+        except DataError as error:
+            raise DataError(error.what, where=copy.name, hint=error.hint) from error
+    file = copy.name.rpartition("/")[2]
+    published = FULL_FIGURES if file == FULL_MONTH else _expected(file) if file in MONTHS else {}
+    return _Month(copy.name, copy.sha256, figures, list(_compare(copy.name, published, figures, TRIPS)))
+
+
+def _expected(name: str) -> Expected:
+    rows, kept, columns, intercept, rmse = MONTHS[name]
+    expected = {"rows": (rows, 0.0), "kept": (kept, 0.0), "intercept": (intercept, INTERCEPT), "rmse": (rmse, RMSE)}
+    return expected | ({"columns": (columns, 0.0)} if columns else {})
+
+
 def _checks(params: Params) -> Iterator[Check]:
     with log.progress("checking", len(MONTHS)) as advance:
-        for name, (rows, kept, columns, intercept, rmse) in MONTHS.items():
-            expected = {"rows": (rows, 0.0), "kept": (kept, 0.0), "intercept": (intercept, INTERCEPT)}
-            expected |= {"rmse": (rmse, RMSE)} | ({"columns": (columns, 0.0)} if columns else {})
-            yield from _file(params.data, name, expected, TRIPS, _trips)
+        for name in MONTHS:
+            yield from _file(params.data, name, _expected(name), TRIPS, _trips)
             advance(1)
         yield from _file(params.data, FULL_MONTH, FULL_FIGURES, TRIPS, _trips)
         yield from _file(params.data, "housing.csv.gz", HOUSING, reference.HOUSING_PROTOCOL, reference.housing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.io import sources
+from cabstand.io import sources, synthetic
 from cabstand.io import zones as lake_zones
 from cabstand.settings import Settings
 from cabstand.trips import zones
@@ -24,6 +24,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     lake = settings.lake_uri
     base = (params.source or settings.zones_url).rstrip("/")
     uris = {"zones_uri": lake_zones.table_uri(lake), "outlines_uri": lake_zones.outlines_uri(lake)}
+    synthetic.require(settings, False, base)
     if params.dry_run:
         return {"dry_run": True, "source": base} | uris
     with (

@@ -42,6 +42,7 @@ LinearRegressor MatMul Max Min Mul Normalizer Reshape Scaler Sigmoid Softmax Squ
 TreeEnsembleRegressor Unsqueeze Where
 """
 OPERATORS = frozenset(_OPERATORS.split())
+_SYNTHETIC = re.compile(r"/trips/synth(-[a-z0-9]+)*/[0-9-]+\.parquet$")
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,18 @@ class Manifest:
     files: Mapping[str, File]  # all but the manifest
     metrics: Mapping[str, float] = field(default_factory=dict)  # on the holdout
     interval: Mapping[str, float] = field(default_factory=dict)  # nominal `coverage`; `below`, `above`: see `interval`
-    data: Mapping[str, Any] = field(default_factory=dict)  # uri and sha256 of the input
+    data: Mapping[str, Any] = field(default_factory=dict)  # of the input: uris, sha256, whether it is `synthetic`
     training: Mapping[str, Any] = field(default_factory=dict)  # seed, spans, holdout, importance, parameters
     run_id: str = ""  # of MLflow
     libraries: Mapping[str, str] = field(default_factory=dict)  # their versions
     created: str = ""  # UTC, ISO 8601
     schema_version: int = MANIFEST_SCHEMA
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether it was made from synthetic data; a manifest that does not say so may name synthetic months."""
+        named = any(_SYNTHETIC.search(str(uri)) for uri in self.data.get("uris", ()))
+        return bool(self.data.get("synthetic", named))
 
     @property
     def n_features(self) -> int:

@@ -39,6 +39,19 @@ def find(spec: str) -> Problem:
     return found
 
 
+def own_files(spec: str) -> list[Path]:
+    """Return the Python files that define a problem: none of a built-in one, all of an installed package's."""
+    if spec.endswith(".py"):
+        return [Path(spec)]
+    module = next((point.module for point in entry_points(group=GROUP) if point.name == spec), None)
+    if spec in BUILT_IN or module is None:
+        return []
+    found = importlib.util.find_spec(module.partition(".")[0])
+    folders = (found.submodule_search_locations if found else None) or []
+    files = [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
+    return files or ([Path(found.origin)] if found and found.origin else [])
+
+
 def _load(spec: str) -> object:
     if spec.endswith(".py"):
         return getattr(_module(Path(spec)), "PROBLEM", None)

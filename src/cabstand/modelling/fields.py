@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from cabstand.errors import ConfigError, DataError
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
+ZONED = re.compile(r":\d\d(\.\d*)? ?([A-Za-z]+|[+-]\d\d:?(\d\d)?)$")  # 08:15:00Z, 08:15+01:00, 08:15:00 UTC
 KINDS: dict[str, str] = {"number": "f8", "integer": "i8", "category": "U", "timestamp": "M8[s]"}
 
 
@@ -89,6 +91,9 @@ class Field:
 
     def _checked(self, value: Any, where: str) -> Any:
         if self.kind == "timestamp":
+            if ZONED.search(str(value)):
+                hint = "write local time without one, such as 2023-03-01T08:15:00"
+                raise DataError(f"a time with a zone: {str(value)[:60]}", where=where, hint=hint)
             moment = np.datetime64(str(value), "s")
             if np.isnat(moment):
                 raise DataError("not a time", where=where, hint="write 2023-03-01T08:15:00")

@@ -78,14 +78,36 @@ def check(problem: Problem, examples: Examples, role: str) -> None:
         raise DataError(f"{len(examples)} rows are too few", where=where, hint=f"at least {least} are needed")
     if not np.isfinite(examples.target.astype(np.float64)).all():
         raise DataError("the target has missing values", where=where)
+    if examples.time is not None and examples.time.dtype.kind != "M":
+        raise DataError(f"the time is {examples.time.dtype}, not datetime64", where=where)
     if examples.time is not None and np.isnat(examples.time).any():
         raise DataError("the time has missing values", where=where, hint="leave those rows out in `load`")
+    check_columns(problem, examples, where)
     if role == "holdout":
         return
     if len(np.unique(examples.target[:100_000])) < 2:
         raise DataError("the target is the same in every row", where=where, hint="there is nothing to learn")
     if all(len(np.unique(values[:100_000])) < 2 for values in examples.columns.values()):
         raise DataError("every field is the same in every row", where=where, hint="there is nothing to learn from")
+
+
+def check_columns(problem: Problem, examples: Examples, where: str) -> None:
+    """Raise a DataError unless each field has a column of its kind, and gaps only where the field is optional."""
+    for field in problem.fields:
+        values = examples.columns.get(field.name)
+        if values is None:
+            raise DataError(f"`load` gives no column {field.name!r}", where=where)
+        if field.kind == "category":
+            unknown = np.setdiff1d(values.astype(str), np.asarray(field.choices))
+            fault = f"holds {unknown[0][:60]!r}, which is not among its choices" if len(unknown) else ""
+        elif values.dtype.kind not in {"number": "fiu", "integer": "fiu", "timestamp": "M"}[field.kind]:
+            fault = f"is {values.dtype}, not of kind {field.kind}"
+        else:
+            empty = np.isnat(values) if field.kind == "timestamp" else ~np.isfinite(values)
+            gaps = empty.any() and not field.optional
+            fault = f"lacks {int(empty.sum()):,} values, but is not optional" if gaps else ""
+        if fault:
+            raise DataError(f"column {field.name!r} {fault}", where=where, hint="leave those rows out in `load`")
 
 
 @contextmanager
@@ -120,11 +142,11 @@ def train(problem: Problem, examples: Examples, seed: int) -> Trained:
     chosen, table = _search(problem, known, unseen, seed)
     _log.info("chosen: %s", chosen.name)
     everything = _Rows(*map(np.concatenate, zip(known, unseen, strict=True)))
-    model = Model(chosen.name, chosen.build(seed).fit(*everything), minimum=problem.target.minimum)
+    model = Model(chosen.name, _fitted(chosen, everything, seed), minimum=problem.target.minimum)
     if problem.coverage is None:
         return Trained(model, assets, table)
     # The interval needs errors on rows that the model has not seen, so it takes a model of the earlier rows.
-    earlier_model = replace(model, point=chosen.build(seed).fit(*known.sample(INTERVAL_ROWS, seed)))
+    earlier_model = replace(model, point=_fitted(chosen, known.sample(INTERVAL_ROWS, seed), seed))
     predicted = earlier_model.answer(unseen.matrix)["point"]
     fitted = interval.fit(unseen.matrix, predicted, unseen.target, problem.coverage, seed)
     return Trained(replace(model, interval=fitted), assets, table)
@@ -157,12 +179,21 @@ def _cross_fitted(problem: Problem, examples: Examples, seed: int) -> FeatureMat
     return found
 
 
+def _fitted(candidate: Candidate, rows: _Rows, seed: int) -> Any:
+    try:
+        return candidate.build(seed).fit(*rows)
+    except ValueError as error:
+        what = str(error).splitlines()[0].split(". ")[0][:150]
+        hint = "features with gaps need `cabstand.modelling.estimators.imputed` around it" if "NaN" in what else None
+        raise DataError(f"cannot be fitted: {what}", where=f"candidate {candidate.name}", hint=hint) from error
+
+
 def _search(problem: Problem, known: _Rows, unseen: _Rows, seed: int) -> tuple[Candidate, list[dict[str, Any]]]:
     """Fit all candidates to samples of known rows; return the one chosen on unseen rows, and the table of all."""
     training, validation = known.sample(SEARCH_ROWS, seed), unseen.sample(SEARCH_ROWS, seed)
     candidates, table = problem.candidates(), []
     for candidate in candidates:
-        fitted = Model(candidate.name, candidate.build(seed).fit(*training))
+        fitted = Model(candidate.name, _fitted(candidate, training, seed))
         figures = measures.summarise(problem.task, validation.target, fitted.answer(validation.matrix))
         table.append({"candidate": candidate.name, **figures, **candidate.parameters})
         _log.info("%s: %s %.4f", candidate.name, problem.metric, figures[problem.metric])

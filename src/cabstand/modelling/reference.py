@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cabstand.errors import DataError
 from cabstand.modelling.coded import fit_one_hot
+from cabstand.tlc import LAST_ZONE
 
 IRIS_PROTOCOL = "mean of 5-fold cross-validation in the file's order, stratified; columns standardised for the logistic"
 HOUSING_PROTOCOL = (
@@ -29,6 +30,7 @@ FOREST_PROTOCOL = (
 )
 TIMES = (("lpep_pickup_datetime", "lpep_dropoff_datetime"), ("tpep_pickup_datetime", "tpep_dropoff_datetime"))
 ZONES = ("PULocationID", "DOLocationID")
+MAX_ZONES = 2_000  # the figures take memory and time by its square and cube
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,17 @@ class LinearFigures:
 def linear(path: Path) -> LinearFigures:
     """Return the figures of least squares on both LocationIDs, one-hot, of a TLC file."""
     rides = _read(path, ZONES)
-    pickup, dropoff = (rides.table[name].to_numpy().astype(np.int64) for name in ZONES)
-    sizes = [int(pickup.max()) + 1, int(dropoff.max()) + 1]
+    # A missing LocationID is a category of its own, as it is for DictVectorizer.
+    coded = [np.unique(rides.table[name].fill_null(-1).to_numpy(), return_inverse=True) for name in ZONES]
+    (pickup, dropoff), sizes = [codes for _, codes in coded], [len(ids) for ids, _ in coded]
+    if max(sizes) > MAX_ZONES:
+        raise DataError(f"{max(sizes):,} different LocationIDs; the TLC has {LAST_ZONE}", where=path)
     coefficients, intercept = fit_one_hot([pickup, dropoff], rides.minutes, sizes)
     error = coefficients[pickup] + coefficients[sizes[0] + dropoff] + intercept - rides.minutes
-    seen = np.concatenate([np.bincount(pickup), np.bincount(dropoff)]) > 0
     artifact = io.BytesIO()
-    np.save(artifact, np.append(coefficients[seen], intercept))
+    np.save(artifact, np.append(coefficients, intercept))
     rmse = float(np.sqrt(np.mean(np.square(error))))
-    return LinearFigures(rides.n_rows, len(pickup), int(seen.sum()), intercept, rmse, artifact.tell())
+    return LinearFigures(rides.n_rows, len(pickup), sum(sizes), intercept, rmse, artifact.tell())
 
 
 def forest(path: Path) -> dict[str, float]:
@@ -87,23 +91,60 @@ class _Rides(NamedTuple):
 
 def _read(path: Path, wanted: Sequence[str]) -> _Rides:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    with path.open("rb") as handle:
+        is_parquet = handle.read(4) == b"PAR1" or path.suffix == ".parquet"
     try:
-        file = pq.ParquetFile(path)
-        names = set(file.schema_arrow.names)
-        times = next((pair for pair in TIMES if set(pair) <= names), None)
-        if times is None or not set(wanted) <= names:
-            raise DataError("not a trip file with times and LocationIDs", where=path)
-        table = file.read(columns=[*times, *wanted])
+        table, names = _parquet(path, wanted) if is_parquet else _csv(path, wanted)
+        start, end = (table[name].cast(pa.timestamp("us")).to_numpy() for name in names)
+        table = pa.table({name: _whole(table[name]) if name in ZONES else table[name] for name in wanted})
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"not a readable Parquet file: {str(error)[:100]}", where=path) from error
-    start, end = (table[name].to_numpy().astype("M8[us]") for name in times)
+        kind = "Parquet" if is_parquet else "CSV"
+        what = f"not a readable {kind} file of trips: {str(error).splitlines()[0][:100]}"
+        raise DataError(what, where=path) from error
     minutes = (end - start) / np.timedelta64(60_000_000, "us")
     kept = (minutes >= 1) & (minutes <= 60)
     if not kept.any():
         raise DataError("no ride of 1 to 60 minutes", where=path)
     return _Rides(table.filter(pa.array(kept)), start[kept], minutes[kept], len(minutes))
+
+
+def _whole(column: Any) -> Any:
+    """Return an Arrow column as whole numbers; NaN becomes null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    return column.cast(pa.int64())
+
+
+def _parquet(path: Path, wanted: Sequence[str]) -> tuple[Any, tuple[str, str]]:
+    """Return a Parquet file's wanted columns and times, and the names of the times."""
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    times = _times(path, file.schema_arrow.names, wanted)
+    return file.read(columns=[*times, *wanted]), times
+
+
+def _csv(path: Path, wanted: Sequence[str]) -> tuple[Any, tuple[str, str]]:
+    """Return the same of a CSV file, plain or gzip."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    with path.open("rb") as handle:
+        packed = handle.read(2) == b"\x1f\x8b"
+    table = csv.read_csv(pa.input_stream(path, compression="gzip" if packed else None))
+    return table, _times(path, table.column_names, wanted)
+
+
+def _times(path: Path, columns: Sequence[str], wanted: Sequence[str]) -> tuple[str, str]:
+    times = next((pair for pair in TIMES if set(pair) <= set(columns)), None)
+    if times is None or not set(wanted) <= set(columns):
+        hint = f"give a month as the TLC publishes it, with {', '.join(wanted)} and both times"
+        raise DataError("not a trip file with times and LocationIDs", where=path, hint=hint)
+    return times
 
 
 def iris() -> dict[str, float]:

@@ -34,6 +34,17 @@ class Content:
         """Whether anything shown is synthetic."""
         return any(part["source"]["synthetic"] for part in (self.clustering, self.comparison, self.sweep) if part)
 
+    @property
+    def by_zone(self) -> bool:
+        """Whether the points clustered are centroids of zones."""
+        return bool(self.clustering["source"].get("by_zone"))
+
+    @property
+    def notes(self) -> list[str]:
+        """What every picture says besides its caption, since it may be seen without the page."""
+        found = {"Synthetic trips.": self.synthetic, "Points are zone centroids.": self.by_zone}
+        return [note for note, applies in found.items() if applies]
+
 
 def largest(features: Sequence[Json]) -> list[Json]:
     """Return the properties of GeoJSON features, the heaviest hotspot first."""

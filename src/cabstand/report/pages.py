@@ -45,7 +45,7 @@ def render(content: Content, figures: list[Figure], *, made_at: str, version: st
 def evidence(content: Mapping[str, Any]) -> str:
     """Return the evidence as one self-contained HTML page."""
     protocols = sorted({one["protocol"] for one in content["checks"] if one["protocol"]})
-    return _templates().get_template("evidence.html.j2").render(protocols=protocols, **content)
+    return _templates().get_template("evidence.html.j2").render(**{"months": {}, "protocols": protocols, **content})
 
 
 def run(manifest: Mapping[str, Any]) -> str:

@@ -81,6 +81,8 @@ def register(app: FastAPI, service: Service) -> None:
             {
                 "type": "FeatureCollection",
                 "version": model.version,
+                "synthetic": model.synthetic,
+                "by_zone": model.by_zone,
                 "features": [found.feature(row) for row in rows],
                 "next": int(found.ids[rows[-1]]) if more else None,
             }

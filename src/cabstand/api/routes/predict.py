@@ -7,7 +7,8 @@ bundle's own schema validates them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import FastAPI, Request, Response
@@ -50,6 +51,7 @@ class Chosen(NamedTuple):
     problem: str
     version: str
     role: str
+    facts: Mapping[str, bool]  # what every answer says of its data
     schema: RowSchema
     answer: Callable[[Sequence[Row]], list[Answer]]
 
@@ -113,12 +115,14 @@ def _model(store: ModelStore, request: Request) -> Chosen:
     routing_key = request.headers.get("x-routing-key")
     key = request.state.call.body if routing_key is None else routing_key.encode("latin-1")
     model, role = store.find(problem).choose(key)
-    return Chosen(problem, model.version, role, model.schema, model.answer)
+    return Chosen(problem, model.version, role, {"synthetic": model.synthetic}, model.schema, model.answer)
 
 
 def _hotspots(store: ModelStore) -> Chosen:
     model, index = hotspots.champion(store)
-    return Chosen(HOTSPOTS, model.version, "champion", hotspots.POINT, lambda rows: hotspots.nearest(index, rows))
+    facts = {"synthetic": model.synthetic, "by_zone": model.by_zone}
+    answer = partial(hotspots.nearest, index)
+    return Chosen(HOTSPOTS, model.version, "champion", facts, hotspots.POINT, answer)
 
 
 def _one(service: Service, request: Request, chosen: Chosen) -> Response:
@@ -151,4 +155,4 @@ def _record(
     at, latency_ms = iso(time.time()), round(call.elapsed_s() * 1e3, 3)
     shared = (call.request_id, at, problem, version, role, call.key, latency_ms, call.trace_id)
     service.telemetry.predicted(PredictedRows(*shared, rows, answers))
-    return {"problem": problem, "version": version, "role": role, "request_id": call.request_id}
+    return {"problem": problem, "version": version, "role": role, **chosen.facts, "request_id": call.request_id}

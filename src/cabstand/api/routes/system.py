@@ -88,6 +88,8 @@ def _bundle(model: Model) -> Json:
         "target": dict(manifest.target),
         "interval": dict(manifest.interval),
         "fields": [one.to_json() for one in manifest.fields],
+        "synthetic": model.synthetic,
+        "hotspots_by_zone": model.by_zone,
         "n_hotspot_points": len(model.hotspots) if model.hotspots is not None else 0,
     }
 

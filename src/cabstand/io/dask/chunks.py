@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cabstand.clustering.columns import End, choose
+from cabstand.clustering.marks import SYNTHETIC, of_metadata
 from cabstand.clustering.rhythm import NO_HOUR, hours_of_week
 from cabstand.errors import DataError
 from cabstand.io import points
@@ -53,7 +54,7 @@ def split(uris: Sequence[str], end: End, most_rows: int) -> list[Chunk]:
         with parquet(uri) as file:
             columns = choose(file.schema_arrow.names, end, where=uri)
             time = points.understood_time(columns.time, file.schema_arrow, uri)
-            synthetic = points.is_synthetic(file.schema_arrow)
+            synthetic = SYNTHETIC in of_metadata(file.schema_arrow.metadata)
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         if columns.latitude is None or columns.longitude is None:
             raise DataError("trips with a zone but no coordinates", where=uri, hint="use --engine multicore")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cabstand.clustering.blockwise import Density
+from cabstand.clustering.marks import Marks, marks
 from cabstand.io import storage
 from cabstand.io.dask.chunks import Chunk
 
@@ -16,6 +17,11 @@ class Context:
     folder: str  # URI of the work files
     chunks: tuple[Chunk, ...]  # the input
     density: Density
+
+    @property
+    def marks(self) -> Marks:
+        """What the run's files must say of its points."""
+        return marks(synthetic=any(chunk.synthetic for chunk in self.chunks))
 
     def uri(self, kind: str, number: int) -> str:
         """Return the URI of a work file."""

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cabstand.clustering import core_index, geofiles
+from cabstand.clustering.marks import to_metadata
 from cabstand.clustering.z_order import Codes, z_codes
 from cabstand.io import storage
 from cabstand.io.dask import work_files
@@ -64,8 +65,9 @@ def write(context: Context, n_segments: int, n_points: int, cores_uri: str, inde
     def index_parts() -> Iterator[core_index.Part]:
         return ((np.column_stack([part["lat"], part["lon"]]), part["cluster"]) for part in segments())
 
-    with storage.staged(cores_uri) as path, pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+    schema = _SCHEMA.with_metadata({**(_SCHEMA.metadata or {}), **to_metadata(context.marks)})
+    with storage.staged(cores_uri) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for part in segments():
             writer.write_table(pa.table(part, _SCHEMA))
     with storage.staged(index_uri) as path:
-        core_index.write_parts(path, n_points, index_parts, context.density.eps_m)
+        core_index.write_parts(path, n_points, index_parts, context.density.eps_m, context.marks)

@@ -19,6 +19,7 @@ from cabstand.clustering import blockwise, geofiles
 from cabstand.clustering.blocks import OWNED, SHARED, Blocks
 from cabstand.clustering.blockwise import LocalClusters
 from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.marks import to_metadata
 from cabstand.clustering.member_sums import MemberSums, radii, sum_members
 from cabstand.clustering.rhythm import NO_HOUR
 from cabstand.io import storage
@@ -116,6 +117,7 @@ def measure(
 def label(context: Context, numbers: Sequence[int], n_blocks: int, target: str) -> None:
     """Write the labels of one input file, which consists of the chunks `numbers`, in its order."""
     schema = geofiles.labels_table(np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.bool_)).schema
+    schema = schema.with_metadata({**schema.metadata, **to_metadata(context.marks)})
     with storage.staged(target) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for number in numbers:
             writer.write_table(_labels_of_chunk(context, number, n_blocks), row_group_size=GROUP_ROWS)

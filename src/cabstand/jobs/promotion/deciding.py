@@ -49,6 +49,7 @@ def result(judged: Judged, promoted: bool, current: Pointer | None, reason: str 
         "judged_against": judged.pointer.champion if judged.pointer else None,
         "verdict": asdict(judged.verdict),
         "holdout_sha256": judged.holdout,
+        "synthetic": judged.synthetic,
     }
 
 
@@ -64,7 +65,7 @@ def log_verdict(settings: Settings, judged: Judged) -> None:
     with tracking.run(settings, f"gate {judged.problem}", parameters) as run:
         numbers = ("champion_loss", "challenger_loss", "gain", "gain_low", "n")
         run.metrics({name: getattr(verdict, name) for name in numbers})
-        run.tags({"gate.passed": verdict.passed, "gate.reason": verdict.reason})
+        run.tags({"gate.passed": verdict.passed, "gate.reason": verdict.reason, "data.synthetic": judged.synthetic})
         run.table("verdict.json", asdict(verdict))
 
 

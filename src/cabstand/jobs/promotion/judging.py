@@ -8,7 +8,7 @@ import numpy as np
 
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import bundles, pointer
-from cabstand.jobs.promotion import attempts
+from cabstand.jobs.promotion import attempts, kind
 from cabstand.modelling import gate, measures
 from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.gate import GateLimits, Verdict
@@ -27,6 +27,7 @@ class Judged:
     verdict: Verdict
     pointer: Pointer | None  # names the champion it was judged against; None if that was the best constant
     holdout: str  # SHA-256 of the rows
+    synthetic: bool  # whether it was trained on synthetic data
 
 
 def judge(settings: Settings, problem: Problem, version: str = "", *, register: bool = True) -> Judged:
@@ -38,19 +39,17 @@ def judge(settings: Settings, problem: Problem, version: str = "", *, register: 
     current, _ = pointer.read(artifacts, problem.name)
     chosen = bundles.resolve(artifacts, problem.name, version) if version else _newest(artifacts, problem.name)
     manifest = bundles.read_manifest(artifacts, problem.name, chosen)
+    against = bundles.read_manifest(artifacts, problem.name, current.champion) if current else None
+    kind.require_same(settings, manifest, against)
     holdout = _holdout(manifest)
     rows = bundles.read_holdout(artifacts, problem.name, holdout)
     challenger = _losses(artifacts, problem, manifest, rows)
-    if current is None:
-        champion = _constant_losses(problem, manifest, rows)
-    else:
-        against = bundles.read_manifest(artifacts, problem.name, current.champion)
-        champion = _losses(artifacts, problem, against, rows)
+    champion = _losses(artifacts, problem, against, rows) if against else _constant_losses(problem, manifest, rows)
     attempt = attempts.number(settings, manifest, current.champion if current else None, register=register)
     verdict = gate.judge(
         champion, challenger, _limits(settings), segments=rows.segments, time=rows.time, attempt=attempt
     )
-    return Judged(problem.name, chosen, verdict, current, holdout)
+    return Judged(problem.name, chosen, verdict, current, holdout, manifest.synthetic)
 
 
 def _holdout(manifest: Manifest) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cabstand.clustering import geofiles
 from cabstand.clustering.densest import Parts
 from cabstand.clustering.hotspots import Hotspots
+from cabstand.clustering.marks import BY_ZONE, EVERY, Marks, to_metadata
 from cabstand.clustering.zone_lookup import nearest_zones
 from cabstand.io import provenance, publish, storage
 from cabstand.io.tracking import Source
@@ -56,29 +59,49 @@ def request(
     return Request(source, parameters, inputs, planned, params.out, params.track, params.dry_run)
 
 
-def write(folder: Path, hotspots: Hotspots, outlines: Outlines | None, eps_m: float, source: dict[str, Any]) -> None:
+def write(folder: Path, hotspots: Hotspots, outlines: Outlines | None, eps_m: float, source: str, marks: Marks) -> None:
     """Write hotspots as GeoParquet and GeoJSON (with `source`), with zone names where the lake has zones."""
-    table = geofiles.hotspots_table(hotspots, _zone_names(hotspots, outlines), eps_m)
-    write_parquet(table, folder / HOTSPOTS)
-    (folder / GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, source)))
+    table = geofiles.hotspots_table(_known_extent(hotspots, marks), _zone_names(hotspots, outlines), eps_m)
+    write_parquet(table, folder / HOTSPOTS, marks)
+    _write_geojson(table, folder / GEOJSON, source, marks)
 
 
 def write_parts(
-    folder: Path, parts: Parts, described: Hotspots, outlines: Outlines | None, eps_m: float, source: dict[str, Any]
+    folder: Path,
+    parts: Parts,
+    described: Hotspots,
+    outlines: Outlines | None,
+    eps_m: float,
+    source: str,
+    marks: Marks,
 ) -> None:
     """Write the densest parts of hotspots in the same two forms; `described` has a row for each."""
-    table = geofiles.parts_table(described, parts, _zone_names(described, outlines), eps_m)
-    write_parquet(table, folder / PARTS)
-    (folder / PARTS_GEOJSON).write_text(json.dumps(geofiles.feature_collection(table, source)))
+    table = geofiles.parts_table(_known_extent(described, marks), parts, _zone_names(described, outlines), eps_m)
+    write_parquet(table, folder / PARTS, marks)
+    _write_geojson(table, folder / PARTS_GEOJSON, source, marks)
+
+
+def _known_extent(hotspots: Hotspots, marks: Marks) -> Hotspots:
+    """Return hotspots without an extent if they are of zone centroids: it says nothing of where the pickups were."""
+    if BY_ZONE not in marks:
+        return hotspots
+    unknown = np.full(len(hotspots), np.nan)
+    return replace(hotspots, radius_m=unknown, area_km2=unknown, density_per_km2=unknown)
 
 
 def _zone_names(hotspots: Hotspots, outlines: Outlines | None) -> list[str] | None:
     return nearest_zones(hotspots.centroid, outlines.geojson) if outlines else None
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a table as every Parquet file of a clustering is written."""
-    pq.write_table(table, path, compression="zstd")
+def _write_geojson(table: pa.Table, path: Path, source: str, marks: Marks) -> None:
+    facts = {"source": source, **{name: name in marks for name in EVERY}}
+    path.write_text(json.dumps(geofiles.feature_collection(table, facts)))
+
+
+def write_parquet(table: pa.Table, path: Path, marks: Marks) -> None:
+    """Write a table as every Parquet file of a clustering is written, with the marks of its points."""
+    marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **to_metadata(marks)})
+    pq.write_table(marked, path, compression="zstd")
 
 
 def complete(output: Output, facts: Manifest) -> Manifest:
@@ -103,6 +126,7 @@ def result(manifest: Manifest, uri: str, labels: str = LABELS) -> dict[str, Any]
     return {name: manifest[name] for name in _RESULT if name in manifest} | {
         "n_without_place": source["n_without_place"],
         "synthetic": source["synthetic"],
+        "by_zone": source["by_zone"],
         "chaining": manifest.get("chaining"),
         "labels_uri": storage.join(uri, labels),
         "hotspots_uri": storage.join(uri, HOTSPOTS),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cabstand.clustering.marks import Marks, marks, to_metadata
 from cabstand.errors import ConfigError
 from cabstand.modelling import bundle, export, fit, measures
 from cabstand.modelling import holdout as holdouts
@@ -58,12 +59,13 @@ def build(
 ) -> tuple[bundle.Manifest, dict[str, bytes]]:
     """Return the manifest and the files of a bundle.
 
-    `hotspots` is a hotspots.npz, `data` the URIs and hashes of the input, `holdout` hash, rows and span of the frozen
-    holdout. A model whose ONNX export does not answer as the estimator does is refused with a DataError.
+    `hotspots` is a hotspots.npz, `data` the URIs and hashes of the input and whether it is synthetic, `holdout` hash,
+    rows and span of the frozen holdout. A model whose ONNX export does not answer as the estimator does is refused with
+    a DataError.
     """
     problem = training.problem
     model, metrics, tolerance = _export(training)
-    files = _files(training, model, hotspots)
+    files = _files(training, model, hotspots, marks(synthetic=bool(data.get("synthetic"))))
     manifest = bundle.Manifest(
         problem=problem.name,
         target=asdict(problem.target),
@@ -83,8 +85,8 @@ def build(
     return manifest, files
 
 
-def _files(training: Training, model: bytes, hotspots: Path | None) -> dict[str, bytes]:
-    files = {bundle.MODEL: model, bundle.REFERENCE: _reference(training)}
+def _files(training: Training, model: bytes, hotspots: Path | None, marked: Marks) -> dict[str, bytes]:
+    files = {bundle.MODEL: model, bundle.REFERENCE: _reference(training, marked)}
     if hotspots:
         files[bundle.HOTSPOTS] = hotspots.read_bytes()
     if training.trained.assets:
@@ -125,7 +127,7 @@ def _facts(training: Training) -> dict[str, Any]:
     }
 
 
-def _reference(training: Training) -> bytes:
+def _reference(training: Training, marked: Marks) -> bytes:
     """Return a sample of the training rows as Parquet: request fields, `target`, `prediction` (and `low`, `high`)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -144,7 +146,7 @@ def _reference(training: Training) -> bytes:
     if rows.time is not None and "time" not in table:
         table["time"] = pa.array(rows.time)
     written = io.BytesIO()
-    metadata = {"cabstand.schema": "reference", "cabstand.schema_version": "1"}
+    metadata = {b"cabstand.schema": b"reference", b"cabstand.schema_version": b"1", **to_metadata(marked)}
     pq.write_table(pa.table(table).replace_schema_metadata(metadata), written, compression="zstd")
     return written.getvalue()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ class Inputs:
     hotspots: Path | None
     hashes: dict[str, str]
     sources: list[Source]
+    synthetic: bool = False  # whether all of it was made from synthetic data
 
 
 def fetch(
@@ -49,8 +51,8 @@ def fetch(
         else:
             _log.warning("the lake has no zones, so no centroid distance and no borough; run `cabstand zones` first")
     inputs = Inputs(
-        paths=[copy(uri, f"input{number}", TRAINING) for number, uri in enumerate(_expand(uris))],
-        holdout=[copy(uri, f"holdout{number}", HOLDOUT) for number, uri in enumerate(_expand(holdout))],
+        paths=[copy(uri, f"input{number}", TRAINING) for number, uri in enumerate(expand(uris))],
+        holdout=[copy(uri, f"holdout{number}", HOLDOUT) for number, uri in enumerate(expand(holdout))],
         extras=extras,
         hotspots=copy(hotspots, "hotspots") if hotspots else None,
         hashes=hashes,
@@ -63,7 +65,7 @@ def fetch(
     return inputs
 
 
-def _expand(uris: tuple[str, ...]) -> list[str]:
+def expand(uris: Sequence[str]) -> list[str]:
     """Return the files that URIs name; a folder or prefix means the Parquet files below it."""
     found: list[str] = []
     for uri in uris:

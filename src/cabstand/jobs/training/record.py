@@ -49,10 +49,11 @@ def register(settings: Settings, manifest: bundle.Manifest, example: FeatureMatr
             example = np.zeros((1, manifest.n_features), np.float32)
         session = open_session(model, f"{problem} {version}", manifest.n_features, manifest.outputs)
         answers = dict(zip(outputs, session.run(outputs, {"features": example}), strict=True))
-        facts = {"candidate": manifest.candidate, "bundle": version}
+        facts = {"candidate": manifest.candidate, "bundle": version, "data.synthetic": str(manifest.synthetic)}
         run_id = manifest.run_id
         logged = registry.log_onnx(settings, run_id, problem, model, example, answers, manifest.metrics, facts)
-        return registry.register(settings, problem, version, run_id, logged)
+        tags = {"data.synthetic": manifest.synthetic}
+        return registry.register(settings, problem, version, run_id, logged, tags)
 
 
 def draw(run: Run, training: Training, manifest: bundle.Manifest) -> None:
