@@ -87,6 +87,17 @@ def test_the_suggested_eps_is_the_largest_that_keeps_them_apart(spacing_m: float
     assert len(f"{apart.eps_m:g}") <= 5, "a number to type"
 
 
+def test_with_negative_weights_the_figures_are_still_those_of_the_suggested_eps() -> None:
+    points = street(60.0, crowds=50)
+    weight = RNG.choice([-1.0, 1.0, 2.0], len(points), p=[0.2, 0.5, 0.3])
+    labels = dbscan(points, 80.0, 20, sample_weight=weight).labels
+    assert judge(points, 80.0, weight).is_over
+    apart = chaining.largest_eps(points, labels, 80.0, 20, weight=weight)
+    assert apart is not None
+    assert not judge(points, apart.eps_m, weight).is_over
+    assert apart.n_clusters == dbscan(points, apart.eps_m, 20, sample_weight=weight).n_clusters
+
+
 def test_clusters_that_vanish_before_they_fall_apart_have_no_such_eps() -> None:
     lattice = np.stack(np.meshgrid(np.arange(60) * 50, np.arange(60) * 50, indexing="ij"), axis=-1).reshape(-1, 2)
     points = np.array([0.0, 0.0]) + lattice * M

@@ -89,8 +89,9 @@ def test_hotspots_that_are_small_or_light_are_not_warned_of(
 ) -> None:
     assert run(settings, crowds.write(tmp_path / "trips.parquet"))["chaining"] is None
     assert run(settings, str(tmp_path / "trips.parquet"), dry_run=True).get("chaining") is None
-    zones = synth.run(settings, synth.Params(Plan(trips=2_000, seed=3, era="zones")))["trips_uri"]
-    assert run(settings, zones, eps_m=9_000.0)["chaining"] is None
+    apart = Settings(home=tmp_path / "apart")
+    zones = synth.run(apart, synth.Params(Plan(trips=2_000, seed=3, era="zones")))["trips_uri"]
+    assert run(apart, zones, eps_m=9_000.0)["chaining"] is None
     assert warnings_in(caplog) == []
 
 

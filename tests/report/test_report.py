@@ -104,6 +104,8 @@ def test_the_recommendation_is_told_once(page: str, settings: Settings) -> None:
     assert f"eps {swept['best']['eps_m']:g} m with min_samples {swept['best']['min_samples']} " in line
     assert "The hotspots above were found with eps 80 m and min_samples 15." in line
     assert f"The dashed line is the recommended eps, {swept['best']['eps_m']:g} m." in page
+    knee = swept["k_distance"]
+    assert f"The curve bends at {knee['knee_m']:g} m, which gives {knee['at_knee']['n_clusters']:,} clusters" in page
     same = {**swept, "best": {**swept["best"], "eps_m": 80.0, "min_samples": 15}}
     content = report.gather(settings, report.Params())
     again = pages.render(Content(content.clustering, content.hotspots, sweep=same), [], made_at="now", version="0")
@@ -128,6 +130,7 @@ def test_a_chain_and_its_densest_parts_are_shown(tmp_path: Path) -> None:
     page = Path(divided["report_uri"]).read_text()
     assert "Their densest parts" in page
     assert "came apart into 40 denser parts" in page
+    assert "--max-spread-m 150" in page.split('id="again"')[1]
     assert len(json.loads(page.split('id="map-data">')[1].split("<")[0])["parts"]) == 40
     # The trips have no times: nothing is said of hours.
     assert 'id="hour"' not in page
@@ -144,7 +147,9 @@ def test_results_from_before_are_shown(settings: Settings, tmp_path: Path, kind:
     told = report.run(settings, report.Params(**{kind: str(old)}, out=str(tmp_path / "page")))
     page = Path(told["report_uri"]).read_text()
     assert 'id="sweep"' in page
-    assert "without chaining" not in page or kind != "sweep"
+    if kind == "sweep":
+        assert "without chaining" not in page
+        assert "The curve bends" not in page
 
 
 def test_disagreement_is_not_hidden(settings: Settings) -> None:

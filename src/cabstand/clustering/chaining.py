@@ -72,6 +72,8 @@ def largest_eps(
     bisection. None if all of them chain, or the clusters do not fall apart but vanish.
     """
     total, member = total_weight(len(latlon), weight), labels >= 0
+    if weight is not None and (weight < 0).any():  # without a negative neighbour, noise may become a core point
+        member[:] = True
     points, own = latlon[member], None if weight is None else weight[member]
     sphere, radii = unit_sphere(points), _radii(eps_m)
     best, low, high = None, 0, len(radii)

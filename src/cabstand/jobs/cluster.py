@@ -96,7 +96,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         n_workers,
         params.weight_column,
         planned={"n_points": len(read)},
-        further={"max_spread_m": params.max_spread_m},
+        further={} if params.max_spread_m is None else {"max_spread_m": float(params.max_spread_m)},
     )
     result = publish_once(settings, hotspots.KIND, request, compute, hotspots.result)
     chains.warn(result)

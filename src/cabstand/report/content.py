@@ -100,7 +100,8 @@ def engine_name(row: Json) -> str:
 
 def commands(content: Content) -> list[str]:
     """Return the commands that reproduce each part."""
-    found = [_command("cluster", content.clustering, ("eps_m", "min_samples", "engine"))]
+    further = ("max_spread_m",) if content.clustering.get("max_spread_m") else ()
+    found = [_command("cluster", content.clustering, ("eps_m", "min_samples", "engine", *further))]
     if content.comparison:
         found.append(_command("compare", content.comparison, ("engines", "sizes", "repeats", "eps_m", "min_samples")))
     if content.sweep:

@@ -65,13 +65,13 @@ def _sweep(sweep: Json) -> list[Figure]:
 
 def _k_distance(found: Json) -> str:
     """Say what the dashed line is, and what clustering at the bend of the curve gives."""
-    suggested = found["suggested_eps_m"]
-    line = "" if suggested is None else f"The dashed line is the recommended eps, {suggested:g} m. "
-    if "knee_m" not in found:  # of an older sweep, which recommended the bend
+    suggested, at_knee = found["suggested_eps_m"], found.get("at_knee")  # an older sweep recommended the bend
+    line = "" if suggested is None else f"The dashed line is the recommended eps, {suggested:g} m."
+    if at_knee is None:
         return line
-    judged = found["at_knee"] or {"chains": False}
-    chains = f", where {judged['far_share']:.0%} of the points chain together" if judged["chains"] else ""
-    return f"{line}The curve bends at {found['knee_m']:g} m{chains}."
+    inside = f"{at_knee['n_clusters']:,} clusters with {1 - at_knee['noise_share']:.0%} of the points"
+    chains = f", {at_knee['far_share']:.0%} in some that chain together" if at_knee["chains"] else ""
+    return f"{line} The curve bends at {found['knee_m']:g} m, which gives {inside}{chains}.".strip()
 
 
 def _comparison(comparison: Json) -> list[Figure]:

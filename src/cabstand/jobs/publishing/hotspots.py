@@ -54,7 +54,7 @@ def request(
         "end": params.end,
         "weight_column": weight_column,
         **points.parameters(params.named, params.era),
-        **{name: value for name, value in (further or {}).items() if value is not None},
+        **(further or {}),
     }
     inputs = {"zones": outlines.tag if outlines else ""}
     return Request(source, parameters, inputs, planned, params.out, params.track, params.dry_run)

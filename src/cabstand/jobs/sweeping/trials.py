@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering import chaining, kdistance, quality
-from cabstand.clustering.dbscan import Clustering
+from cabstand.clustering.dbscan import Clustering, dbscan
 from cabstand.clustering.engines import Engine
 from cabstand.clustering.extents import extents, total_weight
 from cabstand.clustering.metrics import unit_sphere
-from cabstand.clustering.parameters import SMALLEST_EPS_M
 from cabstand.io.points import Points
 from cabstand.io.usage import measure
 
@@ -32,13 +31,10 @@ class Trials:
         self.sphere = unit_sphere(self.read.latlon)
         self.total = total_weight(len(self.read), self.read.weight)
 
-    def cluster(self, eps_m: float, min_samples: int) -> Clustering:
-        """Cluster all points."""
-        return self.engine.run(self.read.latlon, eps_m, min_samples, self.read.weight, self.n_workers)
-
     def row(self, eps_m: float, min_samples: int) -> dict[str, Any]:
         """Return the table's row for a pair."""
-        found, usage = measure(lambda: self.cluster(eps_m, min_samples))
+        read = self.read
+        found, usage = measure(lambda: self.engine.run(read.latlon, eps_m, min_samples, read.weight, self.n_workers))
         judged = self.judge(found)
         return {"eps_m": eps_m, "min_samples": min_samples, **judged, "wall_s": usage.wall_s, "cpu_s": usage.cpu_s}
 
@@ -78,7 +74,9 @@ def k_distance(trials: Trials, k: int, best: dict[str, Any] | None) -> dict[str,
     read = trials.read
     curve = kdistance.k_distances(read.latlon, k, sample=trials.sample, seed=trials.seed)
     knee_m = round(kdistance.knee(curve), 1)
-    found = trials.cluster(knee_m, k) if knee_m >= SMALLEST_EPS_M else None
+    found = None
+    if knee_m > 0:  # with our kernels whatever the engine, as scikit-learn's lists of neighbours may not fit here
+        found = dbscan(read.latlon, knee_m, k, sample_weight=read.weight, n_threads=trials.n_workers)
     judged = trials.judge(found) if found else None
     suggested = knee_m if found else None
     if best:
