@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
-from policy_evaluation import Policies, listed
+from cabstand.local.permissions.conditions import listed
+from cabstand.local.permissions.decision import Document, Policies
 
 LISTED = tomllib.loads((Path(__file__).resolve().parents[1] / "infra/iam_wildcards.toml").read_text())
 # Statements that may cover every resource, each listed with its reason.
@@ -38,7 +38,7 @@ def broken_rules(found: Policies) -> list[str]:
     return [problem for statement in statements for problem in _broken(statement)]
 
 
-def _broken(statement: dict[str, Any]) -> list[str]:
+def _broken(statement: Document) -> list[str]:
     name = statement.get("Sid", "?")
     foreign = [
         f"{name}: of {resource}"

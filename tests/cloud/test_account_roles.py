@@ -8,23 +8,33 @@ from typing import Any
 import pytest
 
 from access_cases import GRANTED, REFUSED
+from cabstand.local.permissions import applied
+from cabstand.local.permissions.decision import Policies, Request, decide, trusts
 from cloud_account import ROOT, Account
-from policy_evaluation import is_allowed, mutants, policies, trusts
+from policy_mutants import mutants
 from policy_rules import broken_rules
 
 pytestmark = pytest.mark.cloud
 
 
+def policies(account: Account, role: str) -> Policies:
+    return applied.of_role(account.client("iam"), f"cabstand-{role}")
+
+
+def is_allowed(found: Policies, action: str, resource: str, context: dict[str, str]) -> bool:
+    return decide(found, Request(action, resource, context)).allowed
+
+
 @pytest.mark.parametrize(("role", "action", "resource", "context"), REFUSED, ids=lambda value: str(value)[:40])
 def test_refused(account: Account, role: str, action: str, resource: str, context: dict[str, str]) -> None:
-    assert not is_allowed(policies(account.client("iam"), f"cabstand-{role}"), action, resource, context)
+    assert not is_allowed(policies(account, role), action, resource, context)
 
 
 @pytest.mark.parametrize(("role", "action", "resource", "context"), GRANTED, ids=lambda value: str(value)[:40])
 def test_granted(account: Account, role: str, action: str, resource: str, context: dict[str, str]) -> None:
     if resource == "the tasks' secret":  # its ARN ends in random letters
         resource = account.client("secretsmanager").describe_secret(SecretId="cabstand-dev/mlflow/tasks")["ARN"]
-    assert is_allowed(policies(account.client("iam"), f"cabstand-{role}"), action, resource, context)
+    assert is_allowed(policies(account, role), action, resource, context)
 
 
 IMPLIED = tomllib.loads((ROOT / "infra/implied_permissions.toml").read_text())["implied"]
@@ -33,8 +43,8 @@ IMPLIED = tomllib.loads((ROOT / "infra/implied_permissions.toml").read_text())["
 @pytest.mark.parametrize("case", IMPLIED, ids=lambda case: f"{case['role']} {case['call']} {case['action']}")
 def test_what_a_call_implies_is_granted(account: Account, case: dict[str, Any]) -> None:
     resource = case["resource"].format(account="123456789012")
-    found = policies(account.client("iam"), f"cabstand-{case['role']}")
-    assert is_allowed(found, case["action"], resource, case.get("context"))
+    found = policies(account, case["role"])
+    assert is_allowed(found, case["action"], resource, case.get("context", {}))
 
 
 # A Deny of something that no statement allows: a second safeguard.
@@ -44,13 +54,13 @@ ROLES = sorted({case[0] for case in REFUSED})
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_keeps_to_the_rules(account: Account, role: str) -> None:
-    assert broken_rules(policies(account.client("iam"), f"cabstand-{role}")) == []
+    assert broken_rules(policies(account, role)) == []
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_mutated_policy_is_noticed(account: Account, role: str) -> None:
     cases = [case[1:] for case in REFUSED if case[0] == role]
-    changed = list(mutants(policies(account.client("iam"), f"cabstand-{role}")))
+    changed = list(mutants(policies(account, role)))
     assert changed
     unseen = [name for name, one in changed if not broken_rules(one) and not any(is_allowed(one, *c) for c in cases)]
     assert unseen == UNSEEN.get(role, [])
@@ -105,19 +115,24 @@ UNTRUSTED = {
 }
 
 
+def assumable(account: Account, role: str, claims: dict[str, str]) -> bool:
+    document = applied.trust(account.client("iam"), f"cabstand-{role}")
+    return trusts(document, Request("sts:AssumeRoleWithWebIdentity", "*", claims))
+
+
 @pytest.mark.parametrize(("role", "claims"), TRUSTED, ids=lambda value: str(value)[:4])
 def test_github_may_assume(account: Account, role: str, claims: dict[str, str]) -> None:
-    assert trusts(account.client("iam"), f"cabstand-{role}", "sts:AssumeRoleWithWebIdentity", claims)
+    assert assumable(account, role, claims)
 
 
 @pytest.mark.parametrize("name", UNTRUSTED)
 def test_github_may_not_assume(account: Account, name: str) -> None:
     role, claims = UNTRUSTED[name]
-    assert not trusts(account.client("iam"), f"cabstand-{role}", "sts:AssumeRoleWithWebIdentity", claims)
+    assert not assumable(account, role, claims)
 
 
 def test_each_claim_is_required(account: Account) -> None:
     for role, claims in TRUSTED:
         for missing in claims:
             rest = {name: value for name, value in claims.items() if name != missing}
-            assert not trusts(account.client("iam"), f"cabstand-{role}", "sts:AssumeRoleWithWebIdentity", rest), missing
+            assert not assumable(account, role, rest), missing
