@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 
 def run(environment: dict[str, str], *words: str) -> tuple[int, list[str]]:
-    import os
-
     done = subprocess.run(
         [sys.executable, "-m", "cabstand", *words],
         env=os.environ | environment,
@@ -35,3 +36,21 @@ def test_a_job_on_aws_logs_its_end(words: list[str], status: str) -> None:
 
 def test_elsewhere_there_is_no_such_line() -> None:
     assert run({}, "version") == (0, [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_job_that_is_terminated_says_so_and_publishes_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """ECS sends SIGTERM two minutes before it takes a Spot task away."""
+    environment = {"CABSTAND_LOG_JSON": "true", "CABSTAND_HOME": str(tmp_path / "home")}
+    words = [sys.executable, "-m", "cabstand", "synth", "--trips", "40000000"]
+    with subprocess.Popen(words, env=os.environ | environment, stderr=subprocess.PIPE, text=True) as job:
+        assert job.stderr is not None
+        first = job.stderr.readline()  # a sign of life
+        job.send_signal(number)
+        lines = [first, *job.stderr.read().splitlines()]
+    assert job.returncode == 128 + number
+    assert lines[-2] == f"error: stopped by {number.name}; no partial results were left behind"
+    line = json.loads(lines[-1])
+    assert (line["event"], line["status"], line["exit_code"]) == ("job_finished", "failed", 128 + number)
+    assert line["reason"] == lines[-2].removeprefix("error: ")
+    assert not [path for path in tmp_path.rglob("*.parquet") if "trips" in path.parts]

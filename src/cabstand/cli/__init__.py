@@ -6,6 +6,7 @@ success, 1 for failure and 2 for bad input. An error is one line on stderr; `--d
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 import traceback
@@ -16,6 +17,7 @@ import typer
 from cabstand import __version__, activity
 from cabstand.cli import account, clustering, comparing, data, job_log, models, report, service, system
 from cabstand.errors import CabstandError
+from cabstand.io.signals import exit_on_termination
 
 # The panels of `cabstand --help`, in this order.
 PANELS = {
@@ -69,19 +71,21 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     started = time.monotonic()
     command = typer.main.get_command(app)
+    reason = ""
     try:
-        with activity.command(" ".join(["cabstand", *arguments[:1]])):
+        with exit_on_termination(), activity.command(" ".join(["cabstand", *arguments[:1]])):
             code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
         if code == 130:  # typer catches Ctrl-C silently and returns this code
             raise KeyboardInterrupt
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
         if "--debug" in arguments:
             traceback.print_exc()
         message, code = _explain(error)
-        if message:  # empty where typer has already printed a group's help
-            print(f"error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+        reason = " ".join(message.split())
+        if reason:  # empty where typer has already printed a group's help
+            print(f"error: {reason}", file=sys.stderr)  # noqa: T201
     code = code if isinstance(code, int) else 0
-    job_log.log_finish(arguments, code, started)
+    job_log.log_finish(arguments, code, started, reason)
     return code
 
 
@@ -92,8 +96,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return str(error), error.exit_code
         case typer.TyperException():
             return error.format_message(), error.exit_code
-        case typer.Abort() | KeyboardInterrupt():
-            return "interrupted; no partial results were left behind", 130
+        case typer.Abort() | KeyboardInterrupt() | SystemExit():
+            return _explain_end(error)
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return f"{where}{(error.strerror or str(error)).lower()}", 1
@@ -101,3 +105,12 @@ def _explain(error: BaseException) -> tuple[str, int]:
             return "not enough memory for this input (see `cabstand plan`)", 1
         case _:
             return f"unexpected {type(error).__name__}: {error} (this is a bug; --debug shows the traceback)", 1
+
+
+def _explain_end(error: BaseException) -> tuple[str, int]:
+    """Return the message and exit code for a command that was stopped from outside."""
+    code = error.code if isinstance(error, SystemExit) else 130
+    if not isinstance(code, int) or code <= 128:
+        return "", code if isinstance(code, int) else 1
+    what = "interrupted" if code == 130 else f"stopped by {signal.Signals(code - 128).name}"
+    return f"{what}; no partial results were left behind", code

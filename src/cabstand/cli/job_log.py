@@ -16,8 +16,11 @@ from cabstand.errors import ConfigError
 LOGGER = logging.getLogger(__name__)
 
 
-def log_finish(arguments: list[str], code: int, started: float) -> None:
-    """Log the job (the first argument), its status, wall time since `started` (`time.monotonic()`) and peak memory."""
+def log_finish(arguments: list[str], code: int, started: float, reason: str = "") -> None:
+    """Log the job (the first argument), its status, the `reason` of a failure, wall time and peak memory.
+
+    The time is measured from `started` (`time.monotonic()`).
+    """
     try:
         effective = settings.load()
     except ConfigError:
@@ -34,6 +37,7 @@ def log_finish(arguments: list[str], code: int, started: float) -> None:
         "job": arguments[0],
         "status": "succeeded" if code == 0 else "failed",
         "exit_code": code,
+        **({"reason": reason} if code else {}),
         "wall_s": round(time.monotonic() - started, 3),
         "peak_rss_mb": round(max_rss_kib / 1024, 1),
     }
