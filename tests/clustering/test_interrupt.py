@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from cabstand.clustering.kernels.threads import SMALL, sliced, slices, workers
 
 # Work for minutes: points around a pole of which each has a third in reach, or a sparse Earth. Prints when it starts.
 CHILD = """
-import sys, threading
+import signal, sys, threading
 import numpy as np
 from cabstand.clustering import engines
 from cabstand.clustering.dbscan import dbscan
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 kind, threads = sys.argv[1], int(sys.argv[2])
 engines.named("multicore").warm_up(threads)
 rng = np.random.default_rng(0)
@@ -63,7 +65,7 @@ def interrupt(kind: str, threads: int, after_cpu_s: float) -> tuple[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after_cpu_s", [0.02, 0.3, 1.0, 3.0, 8.0])
+@pytest.mark.parametrize("after_cpu_s", [0.3, 3.0])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("kind", ["pole", "weights", "sparse"])
 def test_an_interrupt_ends_any_stage_within_a_second(kind: str, threads: int, after_cpu_s: float) -> None:
@@ -74,6 +76,15 @@ def test_an_interrupt_ends_any_stage_within_a_second(kind: str, threads: int, af
     assert spent < threads
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C interrupt this process, which may have been started in the background, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_an_interrupt_ends_threads_that_would_never_end(threads: int) -> None:
     busy = threading.Barrier(threads)
