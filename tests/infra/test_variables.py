@@ -18,12 +18,14 @@ NULLABLE = {"given_passwords"}  # null where Secrets Manager generates the passw
 
 # Settings that Terraform leaves at their defaults, each with the reason.
 NOT_SET = {
+    "api_bundle_memory_mib": "the default, which the function's memory has room for",
     "api_burst": "API Gateway's throttle is the rate limit on AWS (api_throttle_burst_requests)",
     "api_cors_origins": "closed unless a deployment opens it",
     "api_key": "sent by callers; the service has only hashes",
     "api_keys_refresh_s": "the default: a revoked key is refused within a minute",
     "api_keys_required": "keys are always required on AWS",
     "api_max_body_bytes": "the default, below API Gateway's own limit",
+    "api_root_path": "API Gateway serves at the root",
     "api_problems": "every published problem is served",
     "api_rate_per_s": "API Gateway's throttle is the rate limit on AWS (api_throttle_requests_per_second)",
     "api_refresh_s": "the default: a minute",
