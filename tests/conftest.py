@@ -56,6 +56,7 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_watch: KeyWat
     for name in list(os.environ):
         if name.startswith(("CABSTAND_", "AWS_", "MLFLOW_")) and name != "CABSTAND_SHARED":
             monkeypatch.delenv(name)
+    monkeypatch.setattr("cabstand.activity.QUIET_S", 3600.0)  # a slow machine must not add lines to a command's log
     monkeypatch.setenv("CABSTAND_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 

@@ -52,7 +52,7 @@ def test_without_its_extra_the_command_line_names_it(library: str) -> None:
     code = f"import sys; sys.modules[{library!r}] = None; from {module} import {function} as main; main()"
     done = subprocess.run([sys.executable, "-c", code, "demo"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    [line] = done.stderr.splitlines()
+    [line] = [one for one in done.stderr.splitlines() if one.startswith("error: ")]
     assert "the extra `batch`" in line
     assert library in line
 

@@ -22,12 +22,8 @@ PREFIX = "CABSTAND_"
 
 # Variables that are no settings: read by the tests, by scripts, and by the tracking server's own scripts.
 OTHER_VARIABLES = (
-    "CABSTAND_CONFIG",
-    "CABSTAND_SHARED",
-    "CABSTAND_PLAIN_PIP",
-    "CABSTAND_ROOT",
-    "CABSTAND_METRICS_NAMESPACE",
-)
+    "CABSTAND_CONFIG", "CABSTAND_METRICS_NAMESPACE", "CABSTAND_PLAIN_PIP", "CABSTAND_ROOT", "CABSTAND_SHARED",
+)  # fmt: skip
 
 
 def config_file() -> Path:

@@ -82,7 +82,7 @@ def test_a_role_may_need_a_minute(tmp_path: Path, refusals: int, code: int) -> N
     )
     (tmp_path / "aws").chmod(0o755)
     command = f"set -euo pipefail; set -- health; source <(sed '/^case /,$d' '{SCRIPT}'); got=$(secret name); echo $got"
-    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CABSTAND_RETRY_SECONDS": "0"}
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "MLFLOW_RETRY_SECONDS": "0"}
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=env)
     assert done.returncode == code, done.stderr
     assert ("secretsmanager get-secret-value --secret-id name" in done.stdout) == (code == 0)

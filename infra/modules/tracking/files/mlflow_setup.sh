@@ -192,7 +192,7 @@ patiently() {
     local attempt
     for attempt in {1..12}; do
         "$@" && return 0
-        sleep "${CABSTAND_RETRY_SECONDS:-6}"
+        sleep "${MLFLOW_RETRY_SECONDS:-6}"
     done
     say "gave up after $attempt attempts: $*"
     return 1
