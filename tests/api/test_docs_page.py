@@ -97,7 +97,7 @@ def test_on_a_phone_behind_a_prefix(tmp_path: Path, stripped: bool) -> None:
         "--virtual-time-budget=6000 --dump-dom"
     )
     make_home(tmp_path)
-    env = {"CABSTAND_API_ROOT_PATH": PREFIX, "CABSTAND_API_KEYS_REQUIRED": "false"}
+    env = {"CABSTAND_API_ROOT_PATH": PREFIX, "CABSTAND_API_KEYS_REQUIRED": "false"}  # pragma: allowlist secret
     with (
         serving(tmp_path, tmp_path / "log", **env) as server,
         proxied(server.url, stripped=stripped) as url,

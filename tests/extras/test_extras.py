@@ -143,6 +143,9 @@ def install(wheel: Path, pins: Path, tmp_path: Path) -> Iterator[Callable[[str],
     shutil.rmtree(venv, ignore_errors=True)  # a gigabyte
 
 
+NO_KEYS = {"CABSTAND_API_KEYS_REQUIRED": "false"}  # pragma: allowlist secret
+
+
 def works_alone(place: Installed) -> None:
     place.python(FIT)
     [line] = place.run("cabstand", code=1).stderr.splitlines()
@@ -150,7 +153,7 @@ def works_alone(place: Installed) -> None:
 
 
 def works_in_lambda(place: Installed) -> None:
-    place.python(HEALTH, CABSTAND_API_KEYS_REQUIRED="false")
+    place.python(HEALTH, **NO_KEYS)
     [line] = place.run("cabstand", "train", code=1).stderr.splitlines()
     assert "the extra `batch`" in line
 
@@ -165,7 +168,7 @@ def works_for_everybody(place: Installed) -> None:
 
 
 def works_with_traces(place: Installed) -> None:
-    place.python(HEALTH, CABSTAND_API_KEYS_REQUIRED="false", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    place.python(HEALTH, **NO_KEYS, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
 
 
 def works_for_the_mlflow_server(place: Installed) -> None:
