@@ -28,7 +28,7 @@ LOCK = ROOT / "requirements" / "lambda.txt"
 LIMIT_MIB = 150
 PLATFORMS = {"x86_64": "x86_64", "arm64": "aarch64"}
 PACKAGES = ("api", "io", "clustering", "modelling")
-FILES = ("__init__.py", "errors.py", "log.py", "settings.py", "tlc.py", "py.typed")
+FILES = ("activity.py", "__init__.py", "errors.py", "log.py", "settings.py", "tlc.py", "py.typed")
 # Never imported by the handler; `make test-lambda` would fail otherwise.
 STRIPPED = (
     "bin",

@@ -81,3 +81,9 @@ def test_an_invalid_value_names_its_variable(variable: str, value: str, monkeypa
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError, match=variable):
         settings.load()
+
+
+def test_a_file_that_is_named_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CABSTAND_CONFIG", str(tmp_path / "absent.toml"))
+    with pytest.raises(ConfigError, match=r"CABSTAND_CONFIG=.*absent\.toml: no such file"):
+        settings.load()

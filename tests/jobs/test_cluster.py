@@ -83,6 +83,13 @@ def test_the_same_again_is_not_made_again(settings: Settings, trips: str) -> Non
     assert run(settings, trips, eps_m=60.0)["run_key"] != first["run_key"]
 
 
+def test_no_hotspot_is_warned_of(settings: Settings, trips: str, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):  # the second time the result is reused
+        caplog.clear()
+        assert run(settings, trips, min_samples=100_000)["n_clusters"] == 0
+        assert "no point has 100000 neighbours within" in caplog.text
+
+
 def test_weights_and_the_other_end(settings: Settings, tmp_path: Path) -> None:
     table = crowds.city(per_crowd=12)
     names = [name.replace("pickup", "dropoff") for name in table.column_names]

@@ -357,6 +357,17 @@ def test_aliases_follow_and_heal(place: Settings, monkeypatch: pytest.MonkeyPatc
     assert runs[0].data.metrics["gain"] == pytest.approx(refused["verdict"]["gain"])
 
 
+def test_a_listing_leaves_the_aliases_of_another_store(place: Settings, tmp_path: Path) -> None:
+    with tracking.run(place, "made", {}) as tracked:
+        assert tracked.id
+    registry.register(place, PROBLEM, "v1", tracked.id)
+    go(place, "v1", track=True)
+    other = load(artifacts=str(tmp_path / "other"))
+    listed = models_list.run(other, models_list.Params(PROBLEM))["problems"]
+    assert listed == {} or listed[PROBLEM]["aliases"] == "of another store"
+    assert registry.aliases(place, PROBLEM) == {"champion": "v1"}
+
+
 class Serving(RuleBasedStateMachine):
     """Promotions, rollbacks and crashes in any order: the pointer is what a simple model says."""
 

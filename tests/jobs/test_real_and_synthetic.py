@@ -125,6 +125,18 @@ def test_training_on_both_is_refused(as_holdout: bool, home: Path, run: Any, ref
     assert not (home / "artifacts").exists()
 
 
+def test_a_store_of_the_other_kind_is_refused(home: Path, run: Any, refused: Any, real: str) -> None:
+    made = run("synth", "--trips", "500", "--era", "zones")["trips_uri"]
+    trips = run("ingest", "--dataset", "yellow", "--month", "2024-01", "--source", real)["trips_uri"]
+    stores = {"synthetic": str(home / "synthetic/artifacts"), "real": str(home / "artifacts")}
+    small_bundle(stores["synthetic"], data={"synthetic": True})
+    small_bundle(stores["real"])
+    line = refused("train", "--problem", "trip-duration", "--input", trips, "--artifacts", stores["synthetic"])
+    assert "holds trip-duration models of synthetic data, and this is real" in line
+    line = refused("train", "--problem", "trip-duration", "--input", made, "--artifacts", str(home / "artifacts"))
+    assert "synthetic" in line
+
+
 def test_hotspots_of_the_other_kind_are_refused(run: Any, refused: Any, real: str, tmp_path: Path) -> None:
     trips = run("ingest", "--dataset", "yellow", "--month", "2024-01", "--source", real)["trips_uri"]
     made = run("synth", "--trips", "2000")["trips_uri"]

@@ -187,6 +187,8 @@ def _choose(
     if not by_zone:
         aside[OTHER_ERA] = n_zoned
         return rows, {reason: count for reason, count in aside.items() if count}
+    if not n_zoned:
+        raise DataError("the trips have coordinates and no zones", where=uri, hint="leave out --era")
     latlon = _centroids(rows.where, zones_uri, uri)
     known = np.isfinite(latlon).all(axis=1)
     aside |= {OTHER_ERA: sum(len(file.located) for file in files), NO_CENTROID: int((~known).sum())}

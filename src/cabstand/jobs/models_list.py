@@ -49,9 +49,22 @@ def _problem(settings: Settings, name: str, track: bool) -> dict[str, Any]:
         if current and current.champion not in versions:
             fault = {"fault": f"{name} {current.champion}: the champion's bundle is missing"}
         if track:
-            aliases = registry.try_set_aliases(settings, current)
+            aliases = _aliases(settings, current, name, versions)
     rows = [_row(artifacts, name, version, current) for version in versions]
     return {"versions": rows, **state(current), "aliases": aliases, **fault}
+
+
+def _aliases(settings: Settings, current: Pointer | None, name: str, versions: list[str]) -> str:
+    """Correct the aliases, unless they are those of another store of models, and return how they stand."""
+    try:
+        foreign = set(registry.aliases(settings, name).values()) - set(versions)
+    except RegistryError:
+        foreign = set()
+    if foreign:
+        what = "MLflow's aliases of %s name versions that are not in %s: they stay as they are"
+        _log.warning(what, name, settings.artifacts_uri)
+        return "of another store"
+    return registry.try_set_aliases(settings, current)
 
 
 def _row(artifacts: str, problem: str, version: str, current: Pointer | None) -> dict[str, Any]:

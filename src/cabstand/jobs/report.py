@@ -82,6 +82,7 @@ def gather(settings: Settings, params: Params) -> Content:
         months=_months(clustering["source"]["uri"]),
         comparison=_find(lake, compare.KIND, params.comparison, made)[1],
         sweep=_find(lake, sweep.KIND, params.sweep, made)[1],
+        home="" if settings.home == Settings.model_fields["home"].default else str(settings.home),
     )
 
 

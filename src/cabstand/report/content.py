@@ -25,6 +25,7 @@ class Content:
     comparison: Json | None = None
     sweep: Json | None = None
     outlines: Mapping[int, Any] = field(default_factory=dict)  # ring of [longitude, latitude] by the hotspot's id
+    home: str = ""  # the folder that holds it all, if another than the default has to be named
 
     @property
     def on_map(self) -> Sequence[Json]:
@@ -101,7 +102,8 @@ def engine_name(row: Json) -> str:
 def commands(content: Content) -> list[str]:
     """Return the commands that reproduce each part."""
     further = ("max_spread_m",) if content.clustering.get("max_spread_m") else ()
-    found = [_command("cluster", content.clustering, ("eps_m", "min_samples", "engine", *further))]
+    home = [f"export CABSTAND_HOME={content.home}"] if content.home else []
+    found = [*home, _command("cluster", content.clustering, ("eps_m", "min_samples", "engine", *further))]
     if content.comparison:
         found.append(_command("compare", content.comparison, ("engines", "sizes", "repeats", "eps_m", "min_samples")))
     if content.sweep:

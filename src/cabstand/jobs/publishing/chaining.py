@@ -23,6 +23,13 @@ def judge(hotspots: Hotspots, total: float) -> dict[str, Any] | None:
 
 
 def warn(result: Mapping[str, Any]) -> None:
-    """Warn if the hotspots of a result chain."""
+    """Warn if the hotspots of a result chain, or if it has none."""
+    if result.get("n_clusters") == 0:
+        _log.warning(
+            "no point has %s neighbours within %g m, so there is no hotspot: try a larger --eps-m or a smaller "
+            "--min-samples (`cabstand sweep` tries thirty pairs)",
+            result["min_samples"],
+            result["eps_m"],
+        )
     if result.get("chaining"):
         _log.warning("%s", chaining.sentence(result["chaining"], divided="parts_uri" in result))

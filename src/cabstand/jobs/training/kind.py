@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from cabstand.io import synthetic
+from cabstand.errors import ConfigError, DataError
+from cabstand.io import bundles, synthetic
 from cabstand.jobs.training.inputs import expand
 from cabstand.modelling.problem import Problem
 from cabstand.settings import Settings
@@ -21,4 +23,19 @@ def admit(settings: Settings, problem: Problem, tables: Sequence[str], hotspots:
     found = synthetic.one_kind(parts)
     if found or (parts and "zones" in problem.extras):
         settings = synthetic.settings_for(settings, found, next(iter(parts)))
+    _require_store(settings.artifacts_uri, problem.name, found)
     return settings, found
+
+
+def _require_store(artifacts: str, problem: str, made: bool) -> None:
+    """Raise a ConfigError if the store holds the problem's models of the other kind alone."""
+    kinds = set()
+    for version in bundles.versions(artifacts, problem):
+        with suppress(DataError):  # a damaged bundle says nothing of the others
+            kinds.add(bundles.read_manifest(artifacts, problem, version).synthetic)
+    if kinds == {not made}:
+        words = ("real", "synthetic") if made else ("synthetic", "real")
+        hint = "name another store with --artifacts or CABSTAND_ARTIFACTS"
+        raise ConfigError(
+            f"holds {problem} models of {words[0]} data, and this is {words[1]}", where=artifacts, hint=hint
+        )
