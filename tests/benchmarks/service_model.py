@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from bundles import point, small_assets, small_bundle
+from cabstand.io.proving import bundles as proofs
 from cabstand.modelling import bundle, catalog, export, fit
 from cabstand.modelling.problem import Candidate, Examples
 
@@ -60,6 +61,7 @@ def publish(home: Path) -> dict[str, int]:
         (base / name).write_bytes(data)
         files[name] = bundle.file_of(data)
     (base / bundle.MANIFEST).write_bytes(replace(manifest, files=files).to_bytes())
+    proofs.record(str(home / "artifacts"), PROBLEM.name, "v1")  # as a promotion does: the manifest is another one now
     point(home / "artifacts")
     (home / "estimators.pickle").write_bytes(pickle.dumps((trained.model, trained.assets)))
     parts = (trained.model.point.root_, trained.model.interval.error)
