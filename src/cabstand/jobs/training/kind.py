@@ -29,11 +29,13 @@ def admit(settings: Settings, problem: Problem, tables: Sequence[str], hotspots:
 
 def _require_store(artifacts: str, problem: str, made: bool) -> None:
     """Raise a ConfigError if the store holds the problem's models of the other kind alone."""
-    kinds = set()
+    other = False
     for version in bundles.versions(artifacts, problem):
         with suppress(DataError):  # a damaged bundle says nothing of the others
-            kinds.add(bundles.read_manifest(artifacts, problem, version).synthetic)
-    if kinds == {not made}:
+            if bundles.read_manifest(artifacts, problem, version).synthetic is made:
+                return
+            other = True
+    if other:
         words = ("real", "synthetic") if made else ("synthetic", "real")
         hint = "name another store with --artifacts or CABSTAND_ARTIFACTS"
         raise ConfigError(
