@@ -62,6 +62,12 @@ class Points:
         """What was put aside or converted, for manifests and results."""
         return {"put_aside": self.put_aside, "times_converted": self.times_converted, "crs": self.crs}
 
+    @property
+    def source(self) -> dict[str, Any]:
+        """What manifests and results say of the input."""
+        kind = {"by_zone": self.by_zone, "synthetic": self.synthetic}
+        return {"uri": self.uri, "sha256": self.sha256, **kind, **self.reading}
+
 
 class Asked(Protocol):
     """The parameters of a job that say what to read."""

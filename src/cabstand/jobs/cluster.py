@@ -165,13 +165,9 @@ def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:
     clustering = found.clustering
     return {
         "source": {
-            "uri": read.uri,
-            "sha256": read.sha256,
+            **read.source,
             "n_rows": read.n_rows,
             "n_without_place": read.n_without_place,
-            "by_zone": read.by_zone,
-            "synthetic": read.synthetic,
-            **read.reading,
             **_period(read),
         },
         "n_points": len(read),

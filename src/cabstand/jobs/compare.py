@@ -124,14 +124,7 @@ def _sample(read: Points, n_points: int, seed: int) -> trials.Sample:
 def _report(read: Points, cases: list[Case], checks: list[dict[str, Any]], weights: dict[str, float]) -> dict[str, Any]:
     n_cores = engines.available_cores()
     return {
-        "source": {
-            "uri": read.uri,
-            "sha256": read.sha256,
-            "n_points": len(read),
-            "synthetic": read.synthetic,
-            "by_zone": read.by_zone,
-            **read.reading,
-        },
+        "source": {**read.source, "n_points": len(read)},
         "baseline": summary.BASELINE if any(one.engine == summary.BASELINE for one in cases) else cases[0].engine,
         "n_cores": n_cores,
         "agree": all(check["agree"] for check in checks),

@@ -107,14 +107,7 @@ def _report(trials: Trials, rows: list[dict[str, Any]], k: int | None) -> dict[s
     scored = [row for row in rows if row["score"] is not None and not row["chains"]]
     best = max(scored, key=lambda row: row["score"]) if scored else None
     return {
-        "source": {
-            "uri": read.uri,
-            "sha256": read.sha256,
-            "n_points": len(read),
-            "synthetic": read.synthetic,
-            "by_zone": read.by_zone,
-            **read.reading,
-        },
+        "source": {**read.source, "n_points": len(read)},
         "table": rows,
         "k_distance": k_distance(trials, k or (best["min_samples"] if best else MIN_SAMPLES[1]), best),
         "best": {name: best[name] for name in _BEST} if best else None,
