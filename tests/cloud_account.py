@@ -179,7 +179,7 @@ def copy_of_infra(folder: Path) -> Path:
     """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
     (folder / "scripts").mkdir()
-    for name in ("terraform.py", "release.py"):
+    for name in ("terraform.py", "release.py", "roles_page.py"):
         shutil.copy(ROOT / "scripts" / name, folder / "scripts")
     (folder / "requirements").mkdir()
     shutil.copy(ROOT / "requirements/mlflow.txt", folder / "requirements")

@@ -21,6 +21,7 @@ LAKE, ARTIFACTS = f"cabstand-dev-lake-{A}", f"cabstand-dev-artifacts-{A}"
 RUN = {"cluster": "cabstand-dev", "launchType": "FARGATE", "tags": [{"key": "Deployment", "value": "cabstand-dev"}]}
 QUEUE = f"https://sqs.us-east-1.amazonaws.com/{A}/cabstand-dev-dead-letters"
 METRIC = {"Namespace": "cabstand/dev", "MetricData": [{"MetricName": "heartbeat", "Value": 1.0}]}
+SUBSCRIPTION = f"arn:aws:sns:us-east-1:{A}:cabstand-dev-alarms:none"
 TASK = {"cluster": "cabstand-dev", "task": "none"}
 ALIAS = {"FunctionName": "cabstand-dev-api", "Name": "live"}
 
@@ -77,7 +78,7 @@ WORK = [
     ("plan", "s3:GetObject", "s3.get_object", get(f"cabstand-state-{A}", "dev/terraform.tfstate")),
     ("plan", "secretsmanager:GetRandomPassword", "secretsmanager.get_random_password", {}),
     ("deploy", "lambda:UpdateAlias", "lambda.update_alias", ALIAS),
-    ("deploy", "ecr:ListImages", "ecr.list_images", {"repositoryName": "cabstand/batch"}),
+    ("deploy", "sns:Unsubscribe", "sns.unsubscribe", {"SubscriptionArn": SUBSCRIPTION}),
 ]
 
 

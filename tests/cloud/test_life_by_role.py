@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cabstand.local.permissions import requests
-from cloud_account import Account, copy_of_infra
+from cabstand.local.permissions import applied, requests
+from cabstand.local.permissions.conditions import listed
+from cabstand.local.permissions.decision import Policies
+from cabstand.local.permissions.patterns import matches
+from cloud_account import ROOT, Account, copy_of_infra
 
 pytestmark = pytest.mark.cloud
 
@@ -53,6 +57,8 @@ def test_no_call_is_denied(owner: Account, record: Path) -> None:
     released(deploy)
     deploy.terraform("dev", "plan", "-input=false", "-detailed-exitcode")
     pull_request.terraform("dev", "plan", "-input=false", "-refresh=false", "-lock=false", "-detailed-exitcode")
+    owner.script("roles_page.py")
+    roles = {name: applied.of_role(owner.client("iam"), f"cabstand-{name}") for name in ("plan", "deploy")}
     deploy.terraform("dev", "destroy", "-input=false", "-auto-approve")
     owner.cabstand("destroy", "--environment", "dev", "--confirm", "destroy cabstand-dev")  # the receipt
     owner.terraform("leave", "-y")
@@ -60,7 +66,9 @@ def test_no_call_is_denied(owner: Account, record: Path) -> None:
     print_by_role(calls)
     assert [call for call in calls if not call["allowed"]] == []
     assert {call["call"] for call in calls} <= requests.operations().keys()
-    assert {call["role"] for call in calls} >= {"root", "cabstand-plan", "cabstand-deploy"}
+    assert {name: unused(found, name, calls) for name, found in roles.items()} == justified()
+    page = (owner.tree / "infra/README.md").read_text()
+    assert page == (ROOT / "infra/README.md").read_text(), f"run make roles-page, or copy {owner.tree}/infra/README.md"
 
 
 def released(deploy: Account) -> None:
@@ -69,6 +77,23 @@ def released(deploy: Account) -> None:
     assert deploy.outputs["endpoint"]  # `check` would ask it for a minute; the emulator answers nothing there
     assert "runs version 1 again" in deploy.script("release.py", "undo", "dev")
     assert "deleted 0 old versions" in deploy.script("release.py", "prune", "dev")
+
+
+def unused(found: Policies, role: str, calls: list[dict[str, str]]) -> set[str]:
+    """Return the actions that a role was granted and never used."""
+    did = {call["action"] for call in calls if call["role"] == f"cabstand-{role}"}
+    statements = [one for document in found.own for one in listed(document["Statement"]) if one["Effect"] == "Allow"]
+    granted = {action for one in statements for action in listed(one["Action"])}
+    return {one for one in granted if not any(matches(one, action, ignore_case=True) for action in did)}
+
+
+def justified() -> dict[str, set[str]]:
+    listed_ones = tomllib.loads((ROOT / "infra/unused_grants.toml").read_text())["unused"]
+    assert all(one["why"] for one in listed_ones)
+    return {
+        role: {action for one in listed_ones if one["role"] == role for action in one["actions"].split()}
+        for role in ("plan", "deploy")
+    }
 
 
 def recorded(record: Path) -> list[dict[str, str]]:

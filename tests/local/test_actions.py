@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -59,6 +62,20 @@ def test_an_implied_action_exists(reference: Reference) -> None:
     unknown = [a for one in IMPLIED for a in listed(one["action"]) if not iam_reference.kinds(reference, a)]
     assert set(unknown) <= iam_reference.UNDOCUMENTED
     assert all(one["page"].startswith("https://") and one["why"] for one in IMPLIED)
+
+
+CASES = tomllib.loads((Path(__file__).resolve().parents[2] / "infra/implied_permissions.toml").read_text())["implied"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['role']} {case['call']} {case['action']}")
+def test_the_emulator_asks_for_each_implied_permission(case: dict[str, Any]) -> None:
+    """The cases are evaluated on applied policies; the emulator asks for the same at the call itself."""
+    if case["call"] == "terraform plan":
+        assert ("secretsmanager:GetRandomPassword", "*") in asked("secretsmanager", "GetRandomPassword")
+        return
+    own = [action for action, _ in requests.operations()[case["call"]]]
+    implied = [a for one in IMPLIED if fnmatchcase(case["call"], one["call"]) for a in listed(one["action"])]
+    assert case["action"] in own + implied
 
 
 def asked(service: str, operation: str, **params: Any) -> list[tuple[str, str]]:
