@@ -71,6 +71,7 @@ def run(account: Account, folder: Path, role: str, *line: str) -> str:
         check=False,
     )
     assert done.returncode == 0, f"{role}: {' '.join(line)}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+    assert "not authorized" not in done.stdout + done.stderr
     return done.stdout
 
 
@@ -86,4 +87,4 @@ def test_tasks_and_function_need_no_more_than_their_roles(account: Account, tmp_
         "-c",
         f"import os\nos.environ['CABSTAND_API_KEYS_SECRET'] = {secret!r}\n{ASK}",
     )
-    assert json.loads(answered.splitlines()[-1])[0] == 200
+    assert json.loads(answered.splitlines()[-1]) == [200, 200]
