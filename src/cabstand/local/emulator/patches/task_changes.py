@@ -131,7 +131,7 @@ def _change(task: Any, status: str, reason: str | None) -> None:
         task.version += 1
     if status == "RUNNING" and not getattr(task, "started_at", None):
         task.started_at = now
-    if status in {"DEACTIVATING", "STOPPED"}:
+    if status in {"DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"}:
         _ask_to_stop(task, "EssentialContainerExited" if hasattr(task, "started_at") else "TaskFailedToStart", reason)
     task.last_status, task.updated_at = status, now
     if status == "STOPPED":
