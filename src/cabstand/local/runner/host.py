@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from typing import IO
 import psutil
 
 import cabstand
-from cabstand.local.runner import memory, processes
+from cabstand.local.runner import box, memory, processes
 from cabstand.local.runner.order import Order
 
 _log = logging.getLogger(__name__)
@@ -46,10 +45,11 @@ class HostRun:
             "cores": list(cores),
         }
         launch = [sys.executable, "-I", "-S", str(_LAUNCH), json.dumps(limits)]
-        self.boxed = _bubblewrap()
-        box = _box(folder, folders["/tmp"]) if self.boxed else []  # noqa: S108
+        self.boxed = box.available()
+        needed = [sys.prefix, sys.base_prefix, *_search_path(), str(folder)]
+        boxed = box.words(folders["/tmp"], needed) if self.boxed else []  # noqa: S108
         self.process = subprocess.Popen(
-            [*launch, *box, *_command(order)],
+            [*launch, *boxed, *_command(order)],
             env=_environment(folders | ({"/tmp": Path("/tmp")} if self.boxed else {}), environment),  # noqa: S108
             cwd=folders["/work"],
             stdin=subprocess.DEVNULL,
@@ -101,25 +101,6 @@ def _say_once() -> None:
         "no memory cgroup can be made here: prlimit holds each process of a task to the memory of the whole task, and "
         "one that asks for more gets MemoryError (exit code 1), not OutOfMemoryError"
     )
-
-
-@cache
-def _bubblewrap() -> bool:
-    program = shutil.which("bwrap")
-    words = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--unshare-pid", "--proc", "/proc", "true"]
-    works = bool(program) and subprocess.run(words, capture_output=True, check=False).returncode == 0
-    if not works:
-        _log.info("bubblewrap is not installed or not allowed here: a task's own /tmp is its TMPDIR alone")
-    return works
-
-
-def _box(folder: Path, tmp: Path) -> list[str]:
-    """Return the words that put a command in a file system like this one, but with another /tmp."""
-    needed = [sys.prefix, sys.base_prefix, *_search_path(), str(folder)]
-    hidden = [path for path in dict.fromkeys(needed) if Path(path).is_relative_to("/tmp")]  # noqa: S108
-    words = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--unshare-pid", "--proc", "/proc"]
-    words += ["--die-with-parent", "--bind", str(tmp), "/tmp"]  # noqa: S108
-    return words + [word for path in hidden for word in ("--bind", path, path)]
 
 
 def _search_path() -> list[str]:

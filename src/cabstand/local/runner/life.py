@@ -85,10 +85,10 @@ class Life(threading.Thread):
             raise TaskError(f"CannotStartContainerError: {error}") from error
         try:
             code = self._follow(run, stream)
+            reason = OUT_OF_MEMORY if run.out_of_memory(code) else None
         finally:
             run.close()
             stream.close()
-        reason = OUT_OF_MEMORY if run.out_of_memory(code) else None
         _log.info("task %s of %s ended: exit code %d%s", order.id, order.definition, code, f", {reason}" * bool(reason))
         self._report("STOPPED", self._reason, container={"exitCode": code, "reason": reason})
 
@@ -128,7 +128,8 @@ class Life(threading.Thread):
             time.sleep(_LOOK_S)
             if self._grace_s is not None and kill_at is None:
                 kill_at = time.monotonic() + self._grace_s
-                run.terminate()
+                if self._grace_s:
+                    run.terminate()
                 self._report("STOPPING", self._reason)
             if self._grace_s == 0 or (kill_at and time.monotonic() > kill_at):
                 run.kill()

@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 _SPOT = "Your Spot Task was interrupted."
 _KILLED = 137
 _END_S = 10.0
+_RARELY = 10  # looks
 _PAGE = 100  # most tasks that DescribeTasks takes
 
 
@@ -70,6 +72,8 @@ class Runner:
         self.tools = Tools(Reporter(client, stop), Endpoint(), options.image)
         self.lives: dict[str, Life] = {}
         self._ended: set[str] = set()  # ECS shows them for an hour
+        self._open: dict[str, str] = {}  # cluster by task
+        self._n_looks = 0
         self._away = False
         self._end_orphans()
 
@@ -108,13 +112,12 @@ class Runner:
     def _tasks(self) -> dict[str, Any]:
         """Return the tasks that have not stopped, by ARN."""
         ecs, found = self.client("ecs"), {}
+        # A task known from before is looked at in any case; one that came and was stopped in between is seen later.
+        wanted = ("RUNNING",) if self._n_looks % _RARELY else ("RUNNING", "STOPPED")
         for cluster in ecs.list_clusters()["clusterArns"]:
-            arns = [
-                arn
-                for status in ("RUNNING", "STOPPED")
-                for arn in ecs.list_tasks(cluster=cluster, desiredStatus=status)["taskArns"]
-                if arn not in self._ended
-            ]
+            listed = [ecs.list_tasks(cluster=cluster, desiredStatus=status)["taskArns"] for status in wanted]
+            known = [arn for arn, owner in self._open.items() if owner == cluster]
+            arns = list(dict.fromkeys(arn for arn in [*chain(*listed), *known] if arn not in self._ended))
             for start in range(0, len(arns), _PAGE):
                 answer = ecs.describe_tasks(cluster=cluster, tasks=arns[start : start + _PAGE])
                 for task in answer["tasks"]:
@@ -122,6 +125,8 @@ class Runner:
                         self._ended.add(task["taskArn"])
                     else:
                         found[task["taskArn"]] = task
+        self._n_looks += 1
+        self._open = {arn: task["clusterArn"] for arn, task in found.items()}
         return found
 
     def _serve(self, task: dict[str, Any]) -> None:
