@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+import task_probes
 from cabstand.local.emulator.patches import ALL
 from cloud_account import client
 
@@ -246,7 +247,7 @@ PROBES = {
         metric_data,
         metric_filters,
     )
-}
+} | task_probes.PROBES
 
 
 def test_each_patch_has_a_probe() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, measuring, missing_calls
+from cabstand.local.emulator.patches import corrections, measuring, missing_calls, task_changes, tasks
 
 ALL = {
     patch.__name__: patch
@@ -26,6 +26,12 @@ ALL = {
         measuring.alarm_checks,
         measuring.metric_data,
         measuring.metric_filters,
+        tasks.task_records,
+        tasks.task_overrides,
+        tasks.task_tokens,
+        task_changes.task_stops,
+        task_changes.task_lists,
+        task_changes.task_changes,
     )
 }
 
