@@ -201,6 +201,10 @@ sleep: $(RUN)  ## stop what costs money while idle: schedules, the MLflow server
 wake: $(RUN)  ## start what `make sleep` stopped (ENV=dev)
 	$(CABSTAND) wake --environment $(ENV)
 
+.PHONY: roles-page
+roles-page: $(RUN)  ## write what each role may do into infra/README.md, from the account that AWS_ENDPOINT_URL names
+	$(BIN)/python scripts/roles_page.py
+
 .PHONY: destroy
 destroy: $(RUN)  ## delete the environment after confirmation; exit 1 while anything billable is left (ENV=dev)
 	$(CABSTAND) destroy --environment $(ENV) $(DESTROY)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import iam_reference
 from access_cases import GRANTED, REFUSED
 from cabstand.local.permissions import applied
 from cabstand.local.permissions.decision import Policies, Request, decide, trusts
@@ -136,3 +137,11 @@ def test_each_claim_is_required(account: Account) -> None:
         for missing in claims:
             rest = {name: value for name, value in claims.items() if name != missing}
             assert not assumable(account, role, rest), missing
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_grant_has_an_effect(account: Account, role: str) -> None:
+    """AWS knows the action, and judges it on a resource of the statement."""
+    reference = iam_reference.load()
+    found = policies(account, role)
+    assert [one for document in found.own for one in iam_reference.without_effect(reference, document)] == []
