@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def this_job() -> dict[str, Any]:
 
 def unsigned(claims: dict[str, str]) -> str:
     """Return a JSON Web Token without a signature: nothing here checks one."""
-    parts = [{"alg": "none"}, {"iss": f"https://{ISSUER}"} | claims]
+    parts = [{"alg": "none"}, claims | {"iss": f"https://{ISSUER}", "exp": time.time() + 300}]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     return ".".join([*encoded, ""])
 

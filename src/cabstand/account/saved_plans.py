@@ -31,11 +31,7 @@ class Plan:
     file: Path
     shown: Mapping[str, Any]  # as Terraform's JSON
     moment: str  # which state it changes
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the file."""
-        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+    digest: str  # SHA-256 of the file
 
 
 def make(root: Root, folder: Path, *, tag: str = "") -> Plan:
@@ -51,7 +47,7 @@ def make(root: Root, folder: Path, *, tag: str = "") -> Plan:
     words = [f"-var=batch_image_tag={tag}"] if tag else []
     if terraform.run(root, "plan", *_READ_ONLY, f"-out={file}", *words) != 0:
         raise TaskError("cannot be planned", where=root.environment, hint="see Terraform's message above")
-    return Plan(file, terraform.show(root, str(file)), moment)
+    return Plan(file, terraform.show(root, str(file)), moment, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 def save(root: Root, plan: Plan) -> None:
