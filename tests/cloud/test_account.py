@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cabstand.local.events import Deliveries
 from cloud_account import Account
 
 pytestmark = pytest.mark.cloud
@@ -163,6 +164,7 @@ def test_a_dead_task_reaches_the_alarm(account: Account, name: str) -> None:
     detail = {"clusterArn": cluster, "lastStatus": "STOPPED"} | (STOPPED | QUIET)[name]
     event = {"Source": "aws.ecs", "DetailType": "ECS Task State Change", "Detail": json.dumps(detail)}
     account.client("events").put_events(Entries=[event])
+    Deliveries(account.client).tick()
     found = sqs.receive_message(QueueUrl=queue).get("Messages", [])
     for one in found:
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, missing_calls
+from cabstand.local.emulator.patches import corrections, events, missing_calls
 
 ALL = {
     patch.__name__: patch
@@ -16,13 +16,16 @@ ALL = {
         missing_calls.budgets,
         missing_calls.log_queries,
         corrections.conditional_deny,
-        corrections.event_arrays,
         corrections.instance_groups,
         corrections.managed_secret,
         corrections.moved_label,
         corrections.rule_changes,
         corrections.rule_descriptions,
+        corrections.schedule_checks,
         corrections.snap_start,
+        events.event_arrays,
+        events.event_deliveries,
+        events.event_tests,
     )
 }
 
