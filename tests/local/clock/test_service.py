@@ -141,7 +141,7 @@ def test_a_cluster_starts_the_task_with_its_parameters(account: Account) -> None
 @pytest.mark.skipif("task_tokens" not in ALL, reason="this emulator does not honour the client token of RunTask")
 def test_a_schedule_fired_twice_starts_one_task(account: Account) -> None:
     made = cluster(account.aws, "twice")
-    account.schedule(made["cluster"], "rate(1 hour)", EcsParameters=ecs_parameters(made))
+    account.schedule(made["cluster"], "rate(1 hour)", name="twice", EcsParameters=ecs_parameters(made))
     account.tick(account.now + SECOND)
     (account.folder / "clock.json").unlink()  # as after a crash between the call and the record
     account.restart()
@@ -244,6 +244,41 @@ def test_fire_now(account: Account) -> None:
         fire(account.aws, "dev-broken")
     with pytest.raises(ConfigError, match="names no schedule"):
         fire(account.aws, "weekly")
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "message"),
+    [
+        ("arn:aws:ecs:us-east-1:123456789012:cluster/c", "{}", "lacks 'EcsParameters'"),
+        ("arn:aws:scheduler:::aws-sdk:rds:stopEverything", "{}", "there is no such call"),
+        ("arn:aws:scheduler:::aws-sdk:rds:stopDBInstance", "[]", "no JSON object"),
+        ("arn:aws:scheduler:::aws-sdk:rds:stopDBInstance", '{"Other": 1}', "Missing required parameter"),
+        ("arn:aws:scheduler:::aws-sdk:nothing:do", "{}", "Unknown service"),
+        ("arn:aws:kinesis:us-east-1:123456789012:stream/s", "{}", "does not call such targets"),
+        ("words", "{}", "does not call such targets"),
+    ],
+)
+def test_a_target_that_cannot_be_called_is_an_error_of_one_line(
+    account: Account, target: str, text: str, message: str
+) -> None:
+    account.schedule(target, Input=text, name="wrong")
+    with pytest.raises(TaskError, match=message) as error:
+        fire(account.aws, "wrong")
+    assert "\n" not in str(error.value)
+
+
+def test_a_function_that_does_not_answer_is_tried_again(account: Account) -> None:
+    answers: list[Exception | None] = [OSError("refused"), TaskError("timed out"), None]
+
+    def invoke(_arn: str, _text: str) -> None:
+        if answer := answers.pop(0):
+            raise answer
+
+    account.schedule("arn:aws:lambda:us-east-1:123456789012:function:work", "rate(1 hour)")
+    account.clock = Clock(account.aws, account.folder, invoke, lambda: account.now)
+    for seconds in range(5):
+        account.tick(account.now + seconds * SECOND)
+    assert answers == []
 
 
 def test_run_goes_on_until_it_is_stopped(account: Account) -> None:

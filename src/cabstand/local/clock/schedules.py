@@ -141,6 +141,7 @@ def _schedule(client: Callable[[str], Any], listed: dict[str, Any]) -> Schedule 
 
 
 def _rule(given: dict[str, Any]) -> Schedule | None:
+    """Read a rule; when it was made is not told, so its rate counts from the beginning of 1970."""
     expression = _expression(given["Arn"], given["ScheduleExpression"], "UTC", of_rule=True)
     on = given["State"] != "DISABLED"
     return Schedule(given["Arn"], given["Name"], given["EventBusName"], on, expression) if expression else None

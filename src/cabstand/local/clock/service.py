@@ -18,7 +18,7 @@ from cabstand.local.events.attempts import Policy, attempt, pause
 from cabstand.local.events.polling import poll
 from cabstand.local.events.targets import Clients, Invoke, TargetError
 
-SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_LOOKS = 5.0  # AWS fires within the minute
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ def run(client: Clients, folder: Path, stop: threading.Event, invoke: Invoke | N
     stop : threading.Event
         Ends it.
     invoke : callable, optional
-        Takes the ARN of a function and its event as JSON; by default it calls Lambda's Invoke.
+        Takes the ARN of a function and its event as JSON, and raises a CabstandError or an OSError if it fails; by
+        default it calls Lambda's Invoke.
     """
     poll("clock", Clock(client, folder, invoke).tick, SECONDS_BETWEEN_LOOKS, stop)
 

@@ -54,7 +54,8 @@ def run(client: Clients, folder: Path, stop: threading.Event, invoke: Invoke | N
     stop : threading.Event
         Ends it.
     invoke : callable, optional
-        Takes the ARN of a function and its event as JSON; by default it calls Lambda's Invoke.
+        Takes the ARN of a function and its event as JSON, and raises a CabstandError or an OSError if it fails; by
+        default it calls Lambda's Invoke.
     """
     del folder
     poll("events", Deliveries(client, invoke).tick, SECONDS_BETWEEN_LOOKS, stop)

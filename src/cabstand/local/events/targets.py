@@ -52,14 +52,14 @@ def call(target: dict[str, Any], what: Call, clients: Clients, invoke: Invoke) -
     clients : callable
         Returns a client with the credentials of the caller, by service name.
     invoke : callable
-        Takes the ARN of a function and its event as JSON.
+        Takes the ARN of a function and its event as JSON, and raises a CabstandError or an OSError if it fails.
 
     Raises
     ------
     TargetError
         The target refuses, or is of an unknown kind.
     """
-    service = target["Arn"].split(":")[2]
+    service = f"{target['Arn']}::".split(":")[2]
     try:
         if service == "lambda":
             invoke(target["Arn"], what.payload)
@@ -69,8 +69,14 @@ def call(target: dict[str, Any], what: Call, clients: Clients, invoke: Invoke) -
             raise TargetError("UNSUPPORTED_TARGET", f"{target['Arn']}: the laptop does not call such targets")
     except ClientError as error:
         raise TargetError(error.response["Error"]["Code"], error.response["Error"].get("Message", str(error))) from None
+    except KeyError as error:
+        raise TargetError("ValidationException", f"the target lacks {error}") from None
     except (ParamValidationError, UnknownServiceError, ValueError) as error:
         raise TargetError("ValidationException", str(error)) from None
+    except TargetError:
+        raise
+    except (CabstandError, OSError) as error:
+        raise TargetError("CONNECTION_FAILURE", str(error)) from None
 
 
 def through_lambda(client: Clients) -> Invoke:
@@ -109,7 +115,7 @@ def _to_log(target: dict[str, Any], what: Call, clients: Clients) -> None:
 
 def _to_cluster(target: dict[str, Any], what: Call, clients: Clients) -> None:
     parameters: dict[str, Any] = _lower(target["EcsParameters"])
-    given = json.loads(what.payload or "{}")
+    given = _object(what.payload)
     answer = clients("ecs").run_task(
         cluster=target["Arn"],
         taskDefinition=parameters.pop("taskDefinitionArn"),
@@ -130,6 +136,13 @@ def _lower(value: Any) -> Any:
     return [_lower(one) for one in value] if isinstance(value, list) else value
 
 
+def _object(payload: str) -> dict[str, Any]:
+    found = json.loads(payload or "{}")
+    if not isinstance(found, dict):
+        raise ValueError("the input is no JSON object")
+    return found
+
+
 def _to_any(target: dict[str, Any], what: Call, clients: Clients) -> None:
     """Make the call that a universal target names; Scheduler and boto3 differ in the case of letters only."""
     service, action = target["Arn"].split(":")[-2:]
@@ -140,7 +153,7 @@ def _to_any(target: dict[str, Any], what: Call, clients: Clients) -> None:
     name, api = methods[action.casefold()]
     shape = client.meta.service_model.operation_model(api).input_shape
     spelled = {member.casefold(): member for member in (shape.members if shape else ())}
-    given = json.loads(what.payload or "{}")
+    given = _object(what.payload)
     getattr(client, name)(**{spelled.get(key.casefold(), key): value for key, value in given.items()})
 
 
