@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cabstand.local import clock
 from cabstand.local.events import Deliveries
 from cloud_account import Account
 
@@ -141,6 +142,18 @@ def test_schedules_start_the_tasks(account: Account) -> None:
         assert target["EcsParameters"]["TaskDefinitionArn"] == found["task_definition_arns"][task]
         assert target["RetryPolicy"]["MaximumRetryAttempts"] == 2
         assert target["DeadLetterConfig"]["Arn"].endswith(":cabstand-dev-dead-letters")
+
+
+def test_a_schedule_fired_now_starts_its_task(account: Account) -> None:
+    schedules = {one.name.removeprefix("cabstand-dev-") for one in clock.read(account.client)}
+    assert schedules == {"daily-comparison", "weekly-sweep", "monthly-pipeline", "stay-asleep"}
+    clock.fire(account.client, "daily-comparison")
+    ecs, found = account.client("ecs"), account.outputs["batch"]
+    [arn] = ecs.list_tasks(cluster="cabstand-dev")["taskArns"]
+    [task] = ecs.describe_tasks(cluster="cabstand-dev", tasks=[arn])["tasks"]
+    assert task["taskDefinitionArn"] == found["task_definition_arns"]["compare"]
+    assert task["startedBy"] == "chronos-schedule/cabstand-dev-daily-comparison"
+    ecs.stop_task(cluster="cabstand-dev", task=arn)
 
 
 STOPPED = {

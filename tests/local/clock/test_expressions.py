@@ -191,6 +191,7 @@ WEEKDAY = st.one_of(
         st.integers(1, 5),
     ),
 )
+UNSAID: Part = ("?", lambda _: True)
 EVERY = st.just(("*", lambda _: True))
 # Days around the changes of daylight saving, the leap day and the ends of months.
 DATES = st.sampled_from(
@@ -204,7 +205,7 @@ ZONES = st.sampled_from(["UTC", "America/New_York", "Europe/Berlin", "Asia/Kathm
     minute=lists(0, 59, lambda moment: moment.minute),
     hour=lists(0, 23, lambda moment: moment.hour),
     day=st.one_of(
-        DAY.map(lambda one: (one, ("?", lambda _: True))), WEEKDAY.map(lambda one: (("?", lambda _: True), one))
+        EVERY.map(lambda one: (one, UNSAID)), DAY.map(lambda one: (one, UNSAID)), WEEKDAY.map(lambda one: (UNSAID, one))
     ),
     month=st.one_of(EVERY, lists(1, 12, lambda moment: moment.month, MONTHS)),
     year=st.one_of(EVERY, lists(2026, 2028, lambda moment: moment.year).filter(lambda part: "-" not in part[0])),
