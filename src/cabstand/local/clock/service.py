@@ -46,7 +46,7 @@ def run(client: Clients, folder: Path, stop: threading.Event, invoke: Invoke | N
 
 
 def fire(client: Clients, name: str, invoke: Invoke | None = None) -> None:
-    """Fire a schedule or a scheduled rule now, once, whatever its state; `name` may be the end of its name.
+    """Fire a schedule, whatever its state, or an enabled rule now and once; `name` may be the end of its name.
 
     Raises
     ------

@@ -86,10 +86,10 @@ def event_deliveries() -> None:
 
 
 def _concerns(rule: Any, event: dict[str, Any]) -> bool:
-    """Return whether an event is for a rule; one without a pattern gets what its schedule fires."""
-    if rule.event_pattern.get_pattern():
-        return bool(rule.event_pattern.matches_event(event))
-    return event["source"] == "aws.events" and rule.arn in event["resources"]
+    """Return whether an event matches a rule or comes from its own schedule; moto takes no pattern for any event."""
+    if rule.scheduled_expression and event["source"] == "aws.events" and rule.arn in event["resources"]:
+        return True
+    return bool(rule.event_pattern.get_pattern() and rule.event_pattern.matches_event(event))
 
 
 def _put_aside(rule: Any, event: dict[str, Any], targets: list[dict[str, Any]]) -> None:
