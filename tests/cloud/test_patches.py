@@ -156,6 +156,21 @@ def snap_start(aws: Clients) -> bool:
     return bool(found["SnapStart"]["ApplyOn"] == "PublishedVersions")
 
 
+def function_code(aws: Clients) -> bool:
+    role = "arn:aws:iam::123456789012:role/probe"
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", "def handler(event, context): return {}")
+    zipped = {"ZipFile": package.getvalue()}
+    aws("lambda").create_function(
+        FunctionName="code", Role=role, Runtime="python3.13", Handler="code.handler", Code=zipped
+    )
+    location = aws("lambda").get_function(FunctionName="code")["Code"]["Location"].removeprefix("https://")
+    bucket, _, rest = location.partition(".s3.")
+    found = aws("s3").get_object(Bucket=bucket, Key=rest.partition("/")[2])["Body"].read()
+    return bool(found == package.getvalue())
+
+
 def event_arrays(aws: Clients) -> bool:
     queue = aws("sqs").create_queue(QueueName="probe")["QueueUrl"]
     arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -180,6 +195,7 @@ PROBES = {
         instance_groups,
         log_queries,
         managed_secret,
+        function_code,
         moved_label,
         rule_changes,
         rule_descriptions,

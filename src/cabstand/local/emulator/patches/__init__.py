@@ -17,6 +17,7 @@ ALL = {
         missing_calls.log_queries,
         corrections.conditional_deny,
         corrections.event_arrays,
+        corrections.function_code,
         corrections.instance_groups,
         corrections.managed_secret,
         corrections.moved_label,

@@ -1,0 +1,124 @@
+"""One execution environment: a runtime emulator with the function's process, for one invocation at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cabstand.local.functions import invocation, runtime
+from cabstand.local.functions.deployed import Version
+from cabstand.local.functions.invocation import Invocation
+
+# Before the hour of its role's credentials is over.
+OLDEST_S = 45 * 60
+# The emulator's own messages, which Lambda does not write.
+_OWN = re.compile(r"\d\d \w{3} \d{4} [\d:,]+ \[[A-Z]+\] \(rapid\)")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+PID = "pid"
+_MEMORY = re.compile(r"Max Memory Used: \d+ MB")
+
+
+class Environment:
+    """Runs one version of a function until it is stopped; `write` takes each line of its log."""
+
+    def __init__(
+        self, version: Version, command: tuple[str, Path, Path], variables: dict[str, str],
+        folder: Path, write: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        python, tree, installed = command
+        self.version, self.key = version, version.key
+        self.started_at = self.used_at = time.monotonic()
+        self._limit_bytes = int(version.configuration["MemorySize"]) * 2**20
+        self._peak_bytes, self._out_of_memory = 0, False
+        self._folder, self._write = folder, write
+        (folder / "tmp").mkdir(parents=True)
+        settings = variables | {"HOME": str(folder), "TMPDIR": str(folder / "tmp")}
+        self._process, port = runtime.start(
+            python, tree, installed, str(version.configuration["Handler"]), settings, subprocess.PIPE
+        )
+        (folder / PID).write_text(str(self._process.pid))
+        # Lambda answers or times out by itself: the margin is for a machine under load.
+        self._connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=float(version.configuration["Timeout"]) + 30
+        )
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another invocation may come here."""
+        return self._process.poll() is None and time.monotonic() - self.started_at < OLDEST_S
+
+    def invoke(self, payload: bytes, request_id: str) -> Invocation:
+        """Run the function once."""
+        number = self.version.number
+        try:
+            self._connection.request("POST", runtime.INVOKE, payload, {"X-Amzn-RequestId": request_id})
+            answer = self._connection.getresponse()
+            found = invocation.read(number, answer.status, answer.read(), request_id)
+        except (OSError, http.client.HTTPException):
+            self.stop(patience_s=0.5)
+            message = f"RequestId: {request_id} Error: the execution environment ended"
+            found = invocation.failure(number, "Runtime.ExitError", message)
+        self.used_at = time.monotonic()
+        return self._explained(found, request_id) if found.error else found
+
+    def watch_memory(self) -> None:
+        """Kill the function if it holds more memory than its version may."""
+        for pid in runtime.children(self._process.pid):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, IndexError):
+                held = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+                self._peak_bytes = max(self._peak_bytes, held)
+                if held > self._limit_bytes:
+                    self._out_of_memory = True
+                    os.kill(pid, signal.SIGKILL)
+
+    def stop(self, patience_s: float = runtime.END_S) -> None:
+        """End the processes and delete the environment's folder."""
+        runtime.end(self._process, patience_s)
+        self._connection.close()
+        self._reader.join(timeout=2)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _explained(self, found: Invocation, request_id: str) -> Invocation:
+        if found.timed_out:
+            self._write(found.error_message)
+        if not self._out_of_memory:
+            return found
+        self._out_of_memory = False
+        message = f"RequestId: {request_id} Error: Runtime exited with error: signal: killed"
+        self._write(f"{message} Runtime.OutOfMemory")
+        return invocation.failure(found.version, "Runtime.OutOfMemory", message)
+
+    def _read_log(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for raw in lines:
+                line = raw.decode(errors="replace").rstrip("\n")
+                if not _OWN.match(line):
+                    self._write(self._measured(line) if line.startswith("REPORT ") else line)
+
+    def _measured(self, report: str) -> str:
+        """Replace the memory in a report: the emulator repeats the configured size there."""
+        self.watch_memory()
+        return _MEMORY.sub(f"Max Memory Used: {self._peak_bytes // 2**20} MB", report)
+
+
+def sweep(folder: Path) -> None:
+    """End the environments below a folder that a killed process left."""
+    for left in folder.glob(f"*/{PID}"):
+        pid = int(left.read_text())
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if b"aws-lambda-rie" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                for one in (*runtime.children(pid), pid):
+                    os.kill(one, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
