@@ -34,13 +34,18 @@ class Account:
             service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=key
         )
 
-    def make_function(self, python: str, **settings: Any) -> None:
+    def make_function(self, python: str, package: bytes = b"", **settings: Any) -> None:
         """Create the function with version 1 and the alias `live`."""
         role = self.client("iam").create_role(RoleName="small", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         self.client("logs").create_log_group(logGroupName=LOGS)
         given = {"Timeout": 2, "MemorySize": 128, "Handler": "small_handler.handler"} | settings
         self.client("lambda").create_function(
-            FunctionName=NAME, Role=role, Runtime=f"python{python}", Code={"ZipFile": zipped()}, Publish=True, **given
+            FunctionName=NAME,
+            Role=role,
+            Runtime=f"python{python}",
+            Code={"ZipFile": package or zipped()},
+            Publish=True,
+            **given,
         )
         self.client("lambda").create_alias(FunctionName=NAME, Name="live", FunctionVersion="1")
 

@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ class Version:
 
     configuration: Mapping[str, Any]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Text that changes with any setting or with the code."""
         return json.dumps(self.configuration, sort_keys=True, default=str)

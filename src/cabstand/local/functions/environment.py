@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -42,16 +41,23 @@ class Environment:
         self._folder, self._write = folder, write
         (folder / "tmp").mkdir(parents=True)
         settings = variables | {"HOME": str(folder), "TMPDIR": str(folder / "tmp")}
-        self._process, port = runtime.start(
-            python, tree, installed, str(version.configuration["Handler"]), settings, subprocess.PIPE
-        )
+        # A file, not a pipe: whoever read that would wake for every line, in the midst of a request.
+        with (folder / "log").open("wb") as out:
+            self._process, port = runtime.start(
+                python, tree, installed, str(version.configuration["Handler"]), settings, out
+            )
+        self._log = (folder / "log").open("rb")
+        self._reading = threading.Lock()
         (folder / PID).write_text(str(self._process.pid))
         # Lambda answers or times out by itself: the margin is for a machine under load.
         self._connection = http.client.HTTPConnection(
             "127.0.0.1", port, timeout=float(version.configuration["Timeout"]) + 30
         )
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was stopped or gave up in an invocation."""
+        return self._process.returncode is not None
 
     @property
     def is_usable(self) -> bool:
@@ -86,10 +92,11 @@ class Environment:
         """End the processes and delete the environment's folder."""
         runtime.end(self._process, patience_s)
         self._connection.close()
-        self._reader.join(timeout=2)
+        self.read_log()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _explained(self, found: Invocation, request_id: str) -> Invocation:
+        self.read_log()
         if found.timed_out:
             self._write(found.error_message)
         if not self._out_of_memory:
@@ -99,13 +106,19 @@ class Environment:
         self._write(f"{message} Runtime.OutOfMemory")
         return invocation.failure(found.version, "Runtime.OutOfMemory", message)
 
-    def _read_log(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
-            for raw in lines:
+    def read_log(self) -> None:
+        """Pass on what the function has written since the last time."""
+        with self._reading:
+            if self._log.closed:
+                return
+            # The rest of an unfinished line comes with the next reading.
+            while (raw := self._log.readline()).endswith(b"\n"):
                 line = raw.decode(errors="replace").rstrip("\n")
                 if not _OWN.match(line):
                     self._write(self._measured(line) if line.startswith("REPORT ") else line)
+            self._log.seek(-len(raw), os.SEEK_CUR)
+            if self._process.poll() is not None:
+                self._log.close()
 
     def _measured(self, report: str) -> str:
         """Replace the memory in a report: the emulator repeats the configured size there."""

@@ -51,6 +51,13 @@ class Pool:
         for environment in list(self._busy):
             environment.watch_memory()
 
+    def read_logs(self) -> None:
+        """Pass on what the functions have written."""
+        with self._changed:
+            both = [*self._idle, *self._busy]
+        for environment in both:
+            environment.read_log()
+
     def reap(self, idle_s: float = IDLE_S) -> None:
         """End environments that nobody has used for a while, or that ended by themselves."""
         now = time.monotonic()
@@ -105,7 +112,7 @@ class Pool:
     def _give_back(self, environment: Environment) -> None:
         with self._changed:
             self._busy.discard(environment)
-            reusable = environment.is_usable and not self._closed
+            reusable = not (environment.has_ended or self._closed)
             if reusable:
                 self._idle.append(environment)
                 self._changed.notify()

@@ -25,7 +25,7 @@ from cabstand.local.functions.invocation import Invocation
 from cabstand.local.functions.log_writer import LogWriter
 from cabstand.local.functions.pool import MOST_ENVIRONMENTS, Pool
 
-WATCH_S, REAP_S = 0.05, 5.0
+WATCH_S, READ_S, REAP_S = 0.05, 0.5, 5.0
 CACHE = Path(__file__).resolve().parents[4] / "build"
 
 
@@ -78,14 +78,17 @@ class Functions:
         return found or kept.setdefault((key[0], key[1]), Fresh(lambda: read(self._client("lambda"), *key)))
 
     def _keep(self) -> None:
-        reaped_at = time.monotonic()
+        read_at = reaped_at = time.monotonic()
         while not self._stop.wait(WATCH_S):
-            for pool in list(self._pools.values()):
+            now, pools = time.monotonic(), list(self._pools.values())
+            for pool in pools:
                 pool.watch()
-            if time.monotonic() - reaped_at > REAP_S:
-                reaped_at = time.monotonic()
-                for pool in list(self._pools.values()):
+                if now - read_at > READ_S:
+                    pool.read_logs()
+                if now - reaped_at > REAP_S:
                     pool.reap()
+            read_at = now if now - read_at > READ_S else read_at
+            reaped_at = now if now - reaped_at > REAP_S else reaped_at
 
     def _start(self, version: Version) -> Environment:
         python = interpreters.find(version.python)

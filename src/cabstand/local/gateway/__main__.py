@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--https", action="store_true", help="serve HTTPS with a self-made certificate")
     given = parser.parse_args()
     log.configure()
+    sys.setswitchinterval(0.0005)  # a request does not wait for a thread that reads the emulator's state
     try:
         _serve(given)
     except CabstandError as error:

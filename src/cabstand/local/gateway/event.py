@@ -9,6 +9,7 @@ import base64
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -31,17 +32,17 @@ class Request:
     protocol: str = "HTTP/1.1"
     received_s: float = field(default_factory=time.time)
 
-    @property
+    @cached_property
     def headers(self) -> dict[str, str]:
         """The headers, repeated ones joined by commas."""
         return _joined(self.header_list)
 
-    @property
+    @cached_property
     def host(self) -> str:
         """The name of the host without the port."""
         return self.headers.get("host", "").partition(":")[0]
 
-    @property
+    @cached_property
     def time_text(self) -> str:
         """The time of the request as in access logs."""
         return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(self.received_s))
@@ -49,7 +50,7 @@ class Request:
 
 def make(request: Request, api: Api, stage: Stage, route: Route, parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the event for a request; keys without a value are absent, as on AWS."""
-    headers = request.headers
+    headers = dict(request.headers)
     cookies = [one.strip() for one in headers.pop("cookie", "").split(";") if one.strip()]
     body, is_base64 = _body(request.body, headers)
     found = {
