@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import http.client
 import os
 import re
 import shutil
@@ -16,6 +16,7 @@ from pathlib import Path
 from cabstand.local.functions import invocation, runtime
 from cabstand.local.functions.deployed import Version
 from cabstand.local.functions.invocation import Invocation
+from cabstand.local.functions.wire import BROKEN, Wire
 
 # Before the hour of its role's credentials is over.
 OLDEST_S = 45 * 60
@@ -50,9 +51,7 @@ class Environment:
         self._reading = threading.Lock()
         (folder / PID).write_text(str(self._process.pid))
         # Lambda answers or times out by itself: the margin is for a machine under load.
-        self._connection = http.client.HTTPConnection(
-            "127.0.0.1", port, timeout=float(version.configuration["Timeout"]) + 30
-        )
+        self._wire = Wire(port, float(version.configuration["Timeout"]) + 30)
 
     @property
     def has_ended(self) -> bool:
@@ -66,17 +65,20 @@ class Environment:
 
     def invoke(self, payload: bytes, request_id: str) -> Invocation:
         """Run the function once."""
-        number = self.version.number
         try:
-            self._connection.request("POST", runtime.INVOKE, payload, {"X-Amzn-RequestId": request_id})
-            answer = self._connection.getresponse()
-            found = invocation.read(number, answer.status, answer.read(), request_id)
-        except (OSError, http.client.HTTPException):
-            self.stop(patience_s=0.5)
-            message = f"RequestId: {request_id} Error: the execution environment ended"
-            found = invocation.failure(number, "Runtime.ExitError", message)
-        self.used_at = time.monotonic()
-        return self._explained(found, request_id) if found.error else found
+            found = invocation.read(self.version.number, *self._wire.exchange(payload, request_id), request_id)
+        except BROKEN:
+            found = self._lost(request_id)
+        return self._finished(found, request_id)
+
+    async def invoke_here(self, payload: bytes, request_id: str) -> Invocation:
+        """Run the function once, on the running event loop."""
+        try:
+            answer = await self._wire.exchange_here(payload, request_id)
+            found = invocation.read(self.version.number, *answer, request_id)
+        except BROKEN:
+            found = await asyncio.to_thread(self._lost, request_id)
+        return self._finished(found, request_id)
 
     def watch_memory(self) -> None:
         """Kill the function if it holds more memory than its version may."""
@@ -91,9 +93,19 @@ class Environment:
     def stop(self, patience_s: float = runtime.END_S) -> None:
         """End the processes and delete the environment's folder."""
         runtime.end(self._process, patience_s)
-        self._connection.close()
+        self._wire.close()
         self.read_log()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _lost(self, request_id: str) -> Invocation:
+        """End what is left after the emulator went away in the midst of an invocation."""
+        self.stop(patience_s=0.5)
+        message = f"RequestId: {request_id} Error: the execution environment ended"
+        return invocation.failure(self.version.number, "Runtime.ExitError", message)
+
+    def _finished(self, found: Invocation, request_id: str) -> Invocation:
+        self.used_at = time.monotonic()
+        return self._explained(found, request_id) if found.error else found
 
     def _explained(self, found: Invocation, request_id: str) -> Invocation:
         self.read_log()

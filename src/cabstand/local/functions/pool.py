@@ -32,10 +32,7 @@ class Pool:
     @contextmanager
     def lent(self, key: str, reserved: int | None, start: Callable[[], Environment]) -> Iterator[Environment]:
         """Lend an environment of a version's key for the duration of the block, started if none is free."""
-        with self._changed:
-            if self._closed or self._n_requests >= (ACCOUNT_CONCURRENCY if reserved is None else reserved):
-                raise throttled()
-            self._n_requests += 1
+        self._enter(reserved)
         try:
             environment = self._take(key) or self._started(start)
             try:
@@ -43,8 +40,23 @@ class Pool:
             finally:
                 self._give_back(environment)
         finally:
-            with self._changed:
-                self._n_requests -= 1
+            self._leave()
+
+    @contextmanager
+    def lent_if_free(self, key: str, reserved: int | None) -> Iterator[Environment | None]:
+        """Lend an environment that is free now, or None; never waits."""
+        with self._changed:
+            found = self._free(key)
+            if found:
+                self._enter(reserved)
+                self._idle.remove(found)
+                self._busy.add(found)
+        try:
+            yield found
+        finally:
+            if found:
+                self._give_back(found)
+                self._leave()
 
     def watch(self) -> None:
         """Enforce the memory limit of the busy environments."""
@@ -74,6 +86,20 @@ class Pool:
             self._idle = []
         self._end(both)
 
+    def _enter(self, reserved: int | None) -> None:
+        with self._changed:
+            if self._closed or self._n_requests >= (ACCOUNT_CONCURRENCY if reserved is None else reserved):
+                raise throttled()
+            self._n_requests += 1
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._n_requests -= 1
+
+    def _free(self, key: str) -> Environment | None:
+        """Return a usable environment of the version, the latest used: the others become idle enough to end."""
+        return next((one for one in reversed(self._idle) if one.key == key and one.is_usable), None)
+
     def _take(self, key: str) -> Environment | None:
         """Return a free environment of the version; None if there is room to start one."""
         surplus: list[Environment] = []
@@ -81,8 +107,7 @@ class Pool:
             while True:
                 surplus += [one for one in self._idle if not one.is_usable]
                 self._idle = [one for one in self._idle if one.is_usable]
-                # The latest used first, so that the others become idle enough to end.
-                found = next((one for one in reversed(self._idle) if one.key == key), None)
+                found = self._free(key)
                 if found or self._n_started - len(surplus) < self._most:
                     break
                 if self._idle:  # of another version

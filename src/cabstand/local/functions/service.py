@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import shutil
@@ -9,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -54,15 +56,19 @@ class Functions:
 
     def invoke(self, name: str, qualifier: str, payload: bytes) -> Invocation:
         """Invoke a version, `$LATEST` or an alias with a JSON document; `RefusedError` where Lambda's Invoke fails."""
-        if len(payload) > invocation.MOST_BYTES:
-            raise invocation.too_large(len(payload))
-        target = self._fresh(self._targets, deployed.target, name, qualifier).get()
-        number = deployed.choose(target.shares, self._generator)
-        version = self._fresh(self._versions, deployed.version, name, number).get()
-        with self._starting:
-            pool = self._pools.setdefault(name, Pool(self._most))
-        with pool.lent(version.key, target.reserved, lambda: self._start(version)) as environment:
-            return environment.invoke(payload, str(uuid.uuid4()))
+        return self._invoke(*self._chosen(name, qualifier, payload), payload)
+
+    async def invoke_here(self, threads: Executor, name: str, qualifier: str, payload: bytes) -> Invocation:
+        """Do the same on the running event loop: in a thread only if something must be read, started or waited for."""
+        loop = asyncio.get_running_loop()
+        kept = self._targets.get((name, qualifier))
+        if not kept or not kept.is_recent:
+            return await loop.run_in_executor(threads, self.invoke, name, qualifier, payload)
+        version, reserved = self._chosen(name, qualifier, payload)
+        with self._pool(name).lent_if_free(version.key, reserved) as environment:
+            if environment:
+                return await environment.invoke_here(payload, str(uuid.uuid4()))
+        return await loop.run_in_executor(threads, self._invoke, version, reserved, payload)
 
     def close(self) -> None:
         """End every environment and write what is left of their logs."""
@@ -72,6 +78,21 @@ class Functions:
             pool.close()
         self.log.close()
         shutil.rmtree(self._folder / "environments", ignore_errors=True)
+
+    def _chosen(self, name: str, qualifier: str, payload: bytes) -> tuple[Version, int | None]:
+        """Return the version that serves a request, and the function's reserved concurrency."""
+        if len(payload) > invocation.MOST_BYTES:
+            raise invocation.too_large(len(payload))
+        target = self._fresh(self._targets, deployed.target, name, qualifier).get()
+        number = deployed.choose(target.shares, self._generator)
+        return self._fresh(self._versions, deployed.version, name, number).get(), target.reserved
+
+    def _invoke(self, version: Version, reserved: int | None, payload: bytes) -> Invocation:
+        with self._pool(version.name).lent(version.key, reserved, lambda: self._start(version)) as environment:
+            return environment.invoke(payload, str(uuid.uuid4()))
+
+    def _pool(self, name: str) -> Pool:
+        return self._pools.get(name) or self._pools.setdefault(name, Pool(self._most))
 
     def _fresh(self, kept: dict[tuple[str, str], Fresh[Any]], read: Callable[..., Any], *key: str) -> Fresh[Any]:
         found = kept.get((key[0], key[1]))

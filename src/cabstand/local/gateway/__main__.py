@@ -75,7 +75,7 @@ def _serve(given: argparse.Namespace) -> None:
         functions = Functions(client, given.folder.absolute(), cache=given.cache.absolute(), most=given.environments)
         settings = uvicorn.Config(
             Gateway(client, functions), log_config=None, log_level="warning", access_log=False, lifespan="off",
-            server_header=False, timeout_graceful_shutdown=2,
+            server_header=False, proxy_headers=False, timeout_graceful_shutdown=2,
             ssl_certfile=pair and pair[0], ssl_keyfile=pair and pair[1],
         )  # fmt: skip
         print(f"{'https' if pair else 'http'}://127.0.0.1:{listening.getsockname()[1]}", flush=True)  # noqa: T201

@@ -98,8 +98,8 @@ class Gateway:
     async def _invoked(self, integration: Integration, payload: bytes) -> Answer:
         """Invoke the function; after the integration's time-out it goes on, but nobody waits for it."""
         began_s = time.perf_counter()
-        call = asyncio.get_running_loop().run_in_executor(
-            self._threads, self._functions.invoke, integration.function, integration.qualifier, payload
+        call = asyncio.ensure_future(
+            self._functions.invoke_here(self._threads, integration.function, integration.qualifier, payload)
         )
         done, _ = await asyncio.wait([call], timeout=integration.timeout_s)
         if not done:
