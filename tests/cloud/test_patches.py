@@ -159,6 +159,22 @@ def snap_start(aws: Clients) -> bool:
     return bool(found["SnapStart"]["ApplyOn"] == "PublishedVersions")
 
 
+def function_code(aws: Clients) -> bool:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = aws("iam").create_role(RoleName="code", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", "def handler(event, context): return {}")
+    zipped = {"ZipFile": package.getvalue()}
+    aws("lambda").create_function(
+        FunctionName="code", Role=role, Runtime="python3.13", Handler="code.handler", Code=zipped
+    )
+    location = aws("lambda").get_function(FunctionName="code")["Code"]["Location"].removeprefix("https://")
+    bucket, _, rest = location.partition(".s3.")
+    found = aws("s3").get_object(Bucket=bucket, Key=rest.partition("/")[2])["Body"].read()
+    return bool(found == package.getvalue())
+
+
 def event_arrays(aws: Clients) -> bool:
     pattern = {"detail": {"containers": {"exitCode": [137], "name": ["task"]}}}
     aws("events").put_rule(Name="arrays", EventPattern=json.dumps(pattern))
@@ -299,6 +315,7 @@ PROBES = {
         instance_groups,
         log_queries,
         managed_secret,
+        function_code,
         moved_label,
         rule_changes,
         rule_descriptions,

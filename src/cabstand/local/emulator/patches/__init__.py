@@ -16,6 +16,7 @@ ALL = {
         missing_calls.budgets,
         missing_calls.log_queries,
         corrections.conditional_deny,
+        corrections.function_code,
         corrections.instance_groups,
         corrections.managed_secret,
         corrections.moved_label,
