@@ -47,10 +47,11 @@ class Account:
     def environment(self) -> dict[str, str]:
         return terraform_environment(self.url) | (self.keys or ROOT_KEYS)
 
-    def script(self, name: str, *words: str, code: int = 0) -> str:
-        """Run a script of the copy, expect an exit code, and return what it prints."""
+    def script(self, name: str, *words: str, code: int = 0, **variables: str) -> str:
+        """Run a script of the copy with environment variables, expect an exit code, and return what it prints."""
         line = [sys.executable, str(self.tree / "scripts" / name), *words]
-        run = subprocess.run(line, env=self.environment, capture_output=True, text=True, check=False, cwd=self.tree)
+        env = self.environment | variables
+        run = subprocess.run(line, env=env, capture_output=True, text=True, check=False, cwd=self.tree)
         assert run.returncode == code, f"{name} {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
         return run.stderr if code else run.stdout
 
@@ -179,7 +180,7 @@ def copy_of_infra(folder: Path) -> Path:
     """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
     shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
     (folder / "scripts").mkdir()
-    for name in ("terraform.py", "release.py", "roles_page.py"):
+    for name in ("terraform.py", "release.py", "roles_page.py", "plans.py"):
         shutil.copy(ROOT / "scripts" / name, folder / "scripts")
     (folder / "requirements").mkdir()
     shutil.copy(ROOT / "requirements/mlflow.txt", folder / "requirements")

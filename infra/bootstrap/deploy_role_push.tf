@@ -30,6 +30,13 @@ data "aws_iam_policy_document" "deploy_push" {
     resources = [for name in var.deploy_environments : "${aws_s3_bucket.state.arn}/${name}/*"]
   }
 
+  # It applies plans that another role has saved, and can save none itself: see NotOtherStates.
+  statement {
+    sid       = "ReadPlans"
+    actions   = ["s3:GetObject"]
+    resources = [for name in var.deploy_environments : "${aws_s3_bucket.state.arn}/plans/${name}/*"]
+  }
+
   statement {
     sid       = "FindStates"
     actions   = ["s3:ListBucket"]

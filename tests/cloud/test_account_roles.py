@@ -90,6 +90,8 @@ def token(subject: str, **claims: str) -> dict[str, str]:
 TRUSTED = [
     ("plan", token(f"{OLD}:pull_request")),
     ("plan", token(f"{NEW}:pull_request")),
+    ("release-plan", token(f"{OLD}:ref:refs/heads/main", ref="refs/heads/main")),
+    ("release-plan", token(f"{NEW}:ref:refs/heads/main", ref="refs/heads/main")),
     ("deploy", token(f"{OLD}:environment:dev", environment="dev")),
     ("deploy", token(f"{NEW}:environment:prod", environment="prod")),
 ]
@@ -110,6 +112,11 @@ UNTRUSTED = {
     "a branch": ("deploy", token(f"{OLD}:ref:refs/heads/main")),
     "a pull request": ("deploy", token(f"{NEW}:pull_request")),
     "an environment that plans": ("plan", token(f"{NEW}:environment:dev", environment="dev")),
+    "a release's plan from another branch": (
+        "release-plan",
+        token(f"{NEW}:ref:refs/heads/other", ref="refs/heads/other"),
+    ),
+    "a release's plan from a pull request": ("release-plan", token(f"{NEW}:pull_request", ref="refs/pull/1/merge")),
     "another audience": ("plan", token(f"{OLD}:pull_request", aud="https://github.com/example")),
     "another case": ("plan", token(f"{OLD}:pull_request".replace("cabstand", "Cabstand"))),
     "the hyphen of the first announcement": ("plan", token("repo:example-456/cabstand-789:pull_request")),
