@@ -58,9 +58,11 @@ def texts(message: dict[str, Any]) -> dict[str, str]:
 
 
 def role(aws: Clients, name: str) -> str:
-    """Make a role without a policy; return its ARN."""
+    """Make a role that may do everything; return its ARN."""
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     arn: str = aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    aws("iam").put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=json.dumps(everything))
     return arn
 
 
