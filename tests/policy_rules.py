@@ -29,6 +29,7 @@ CONDITIONS = {
     "iam:PassRole": "iam:PassedToService",
     "iam:PutRolePolicy": "iam:PermissionsBoundary",
     "kms:DescribeKey": "kms:ResourceAliases",
+    "sns:Unsubscribe": "aws:RequestedRegion",
 }
 
 

@@ -18,7 +18,7 @@ data "aws_iam_policy_document" "deploy_push" {
     sid = "PushImages"
     actions = [
       "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer",
-      "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+      "ecr:InitiateLayerUpload", "ecr:ListImages", "ecr:PutImage", "ecr:UploadLayerPart",
     ]
     resources = [for repository in aws_ecr_repository.main : repository.arn]
   }
