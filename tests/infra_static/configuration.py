@@ -174,5 +174,7 @@ class Module:
 
 def modules(infra: Path) -> list[Module]:
     """Return the modules of the account's two roots."""
-    root = Module(infra, "")
-    return [root, *root.children.values(), Module(infra / "bootstrap", "bootstrap")]
+    found = [Module(infra, ""), Module(infra / "bootstrap", "bootstrap")]
+    for module in found:
+        found.extend(module.children.values())
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra_static.configuration import Block, Module, attributes, modules, nested
+from infra_static.configuration import Block, Body, Module, attributes, blocks, modules, nested
 from infra_static.evaluation import Evaluator, Ref, text
 
 SHORT = [
@@ -64,7 +64,8 @@ def principals(body: Any, evaluate: Evaluator) -> Iterator[str]:
     for name in ("principals", "not_principals"):
         for inner, within, _ in nested(body, name, evaluate):
             found = {key: within(tree) for key, tree in attributes(inner).items()}
-            yield from (f"{shown(found['type'])} {one}" for one in several(found["identifiers"]))
+            sort = shown(found["type"]) if name == "principals" else "* but not"
+            yield from (f"{sort} {one}" for one in several(found["identifiers"]))
 
 
 def statements(document: Block, evaluate: Evaluator) -> list[Statement]:
@@ -116,6 +117,16 @@ def target(value: Any) -> str:
     return re.sub(r"(\[\d+\])?\.(name|id|arn|json)$", "", value.address)
 
 
+def leaves(body: Body, evaluate: Evaluator) -> Iterator[tuple[str, str]]:
+    """Yield every argument of a block and of those inside it, evaluated."""
+    for name, tree in attributes(body).items():
+        yield name, text(evaluate(tree))
+    kinds = {one.labels[0] if one.kind == "dynamic" else one.kind for one in blocks(body, Path())}
+    for kind in kinds - {"lifecycle"}:
+        for inner, within, _ in nested(body, kind, evaluate):
+            yield from leaves(inner, within)
+
+
 class Account:
     """All code below infra/."""
 
@@ -152,8 +163,9 @@ class Account:
         return found
 
     def roles(self) -> dict[str, dict[str, list[str]]]:
-        """Return who may take each role, and the names of its policies."""
+        """Return who may take each role, the names of its policies, and what runs with it."""
         managed = {one.address: self.name(one) for one in self.resources("aws_iam_policy")}
+        used = self.users()
         held: dict[str, list[str]] = {}
         for one in self.resources("aws_iam_role_policy"):
             held.setdefault(target(one.get("role")), []).append(self.name(one))
@@ -161,9 +173,23 @@ class Account:
             policy = target(one.get("policy_arn"))
             held.setdefault(target(one.get("role")), []).append(managed.get(policy, policy))
         return {
-            self.name(role): {**self.trust(role), "policies": sorted(held.get(role.address, []))}
+            self.name(role): {
+                **self.trust(role),
+                "policies": sorted(held.get(role.address, [])),
+                "used_by": sorted(used.get(role.address, set())),
+            }
             for role in self.resources("aws_iam_role")
         }
+
+    def users(self) -> dict[str, set[str]]:
+        """Return what runs with each role, by the role's address."""
+        found: dict[str, set[str]] = {}
+        for one in self.resources():
+            if one.block.labels[0] not in {"aws_iam_role_policy", "aws_iam_role_policy_attachment"}:
+                for name, value in leaves(one.block.body, one.evaluate):
+                    if name == "role" or name.endswith("role_arn"):
+                        found.setdefault(target(Ref(value.strip("{}"))), set()).add(shown(Ref(one.address)).strip("{}"))
+        return found
 
     def trust(self, role: Resource) -> dict[str, list[str]]:
         """Return who may take a role, and when."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infra_static.configuration import Body, attributes, blocks, nested
-from infra_static.evaluation import Evaluator, text
-from infra_static.grants import Account, Statement, shown
+from infra_static.configuration import attributes, blocks
+from infra_static.evaluation import text
+from infra_static.grants import Account, Statement, leaves, shown, target
 
 ACTION = re.compile(r"^[a-z0-9-]+:[A-Za-z*]+$")
 # Ways to give permissions that the reviewed table could not show.
@@ -68,10 +68,30 @@ def every_grant_can_be_read(account: Account) -> Iterator[str]:
         inside = {block.kind for block in blocks(one.block.body, one.block.file)} | attributes(one.block.body).keys()
         if kind in HIDDEN or inside & {"managed_policy_arns", "inline_policy"}:
             yield f"{one.address}: permissions given in this way are not checked: use a role's own policy"
-        if "policy" in inside and kind != "aws_ecr_lifecycle_policy" and not account.document(one):
+        if "policy_document" in inside or (
+            "policy" in inside and kind != "aws_ecr_lifecycle_policy" and not account.document(one)
+        ):
             yield f"{one.address}: the policy is no policy document, and is not checked"
         if kind == "aws_iam_role_policy_attachment" and "aws_iam_policy." not in text(one.get("policy_arn")):
             yield f"{one.address}: attaches {shown(one.get('policy_arn'))}, wider than what is needed: write a policy"
+
+
+def every_policy_has_its_role_and_its_name(account: Account) -> Iterator[str]:
+    roles = {one.address for one in account.resources("aws_iam_role")}
+    named: dict[str, set[str]] = {}
+    for kind in ("aws_iam_policy", "aws_iam_role_policy", "aws_iam_role_policy_attachment"):
+        for one in account.resources(kind):
+            if kind != "aws_iam_policy" and target(one.get("role")) not in roles:
+                yield f"{one.address}: gives permissions to {shown(one.get('role'))}, which is no role of this code"
+            if kind != "aws_iam_role_policy_attachment":
+                named.setdefault(account.name(one), set()).add(target(one.get("policy")))
+    yield from (f"policy {name}: several policies have this name" for name, found in named.items() if len(found) > 1)
+
+
+def every_file_is_read(account: Account) -> Iterator[str]:
+    for pattern in ("*.tf.json", "*override.tf"):
+        for file in account.infra.rglob(pattern):
+            yield f"{file.relative_to(account.infra)}: not checked: write plain .tf files"
 
 
 def every_statement_can_be_read(account: Account) -> Iterator[str]:
@@ -143,16 +163,6 @@ def no_output_shows_a_secret(account: Account) -> Iterator[str]:
                 yield f"{module.full(f'output.{name}')}: shows a secret ({found[0]}), kept in the state: give its ARN"
 
 
-def leaves(body: Body, evaluate: Evaluator) -> Iterator[tuple[str, str]]:
-    """Yield every argument of a block and of those inside it, evaluated."""
-    for name, tree in attributes(body).items():
-        yield name, text(evaluate(tree))
-    kinds = {one.labels[0] if one.kind == "dynamic" else one.kind for one in blocks(body, Path())}
-    for kind in kinds - {"lifecycle"}:
-        for inner, within, _ in nested(body, kind, evaluate):
-            yield from leaves(inner, within)
-
-
 def no_argument_keeps_a_secret(account: Account) -> Iterator[str]:
     for one in account.resources():
         for name, value in leaves(one.block.body, one.evaluate):
@@ -168,6 +178,8 @@ RULES = [
     every_row_says_why,
     every_grant_can_be_read,
     every_statement_can_be_read,
+    every_policy_has_its_role_and_its_name,
+    every_file_is_read,
     every_role_has_the_boundary,
     wildcards_are_listed,
     nobody_in_general_is_let_in,
