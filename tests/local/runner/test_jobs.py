@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +10,7 @@ import psutil
 import pytest
 
 from cabstand.local.runner import processes
-from ecs_cluster import Cluster, running
+from ecs_cluster import Cluster, result_of, running
 
 pytestmark = pytest.mark.slow
 Clients = Callable[[str], Any]
@@ -117,11 +116,11 @@ def test_no_worker_outlives_its_run(jobs: Jobs, month: str, end: str) -> None:
 
 def test_a_job_that_reaches_its_time_limit_says_so(jobs: Jobs) -> None:
     pairs = [
-        {"name": "CABSTAND_TASK_LIFETIME_S", "value": "3"},
+        {"name": "CABSTAND_TASK_LIFETIME_S", "value": "60"},  # the least
         {"name": "DASK_SCHEDULER_ADDRESS", "value": "tcp://127.0.0.1:9"},
     ]
     arn = jobs.cluster.start(jobs.worker, overrides={"containerOverrides": [{"name": "task", "environment": pairs}]})
-    assert jobs.cluster.ended(arn)["containers"][0]["exitCode"] == 0, jobs.cluster.lines(arn)
+    assert jobs.cluster.ended(arn, 120)["containers"][0]["exitCode"] == 0, jobs.cluster.lines(arn)
     assert result_of(jobs.cluster.lines(arn))["ended_by"] == "lifetime"
 
 
@@ -144,10 +143,3 @@ def until(probe: Callable[[], Any], seconds: float = 120) -> Any:
         assert time.monotonic() < end
         time.sleep(0.2)
     return found
-
-
-def result_of(printed: list[str]) -> dict[str, Any]:
-    """Return the result of a job, which is the only line of stdout, among those of its log."""
-    found = [json.loads(line) for line in printed if line.startswith("{")]
-    (result,) = (one for one in found if "logger" not in one)
-    return dict(result)

@@ -36,7 +36,7 @@ class ContainerRun:
         self.id, self.program = order.id, engine(image) or "podman"
         self._sent_kill = False
         words = [self.program, *_GLOBAL[self.program], "run", "--rm", "--name", name(order.id), "--network", "host"]
-        words += ["--read-only", "--cap-drop", "all", "--init", "--no-healthcheck", "--memory", f"{order.memory_mib}m"]
+        words += ["--read-only", "--cap-drop", "all", "--no-healthcheck", "--memory", f"{order.memory_mib}m"]
         words += ["--cpuset-cpus", ",".join(map(str, cores)), *(_PODMAN_LIMITS if self.program == "podman" else [])]
         # Values stay out of the command line, which everyone on this machine can read.
         words += [word for variable in environment for word in ("--env", variable)]
