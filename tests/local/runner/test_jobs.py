@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -11,6 +15,7 @@ import pytest
 
 from cabstand.local.runner import processes
 from ecs_cluster import Cluster, result_of, running
+from trip_files import write_parquet, zone_rows
 
 pytestmark = pytest.mark.slow
 Clients = Callable[[str], Any]
@@ -74,6 +79,16 @@ def test_a_month_is_written_to_the_lake_and_clustered(jobs: Jobs, month: str) ->
     assert result["hotspots_uri"].startswith(f"{jobs.lake}/")
 
 
+def test_a_month_is_ingested_from_the_lake(jobs: Jobs, aws: Clients, tmp_path: Path) -> None:
+    file = write_parquet(tmp_path / "raw.parquet", zone_rows(50))
+    aws("s3").put_object(Bucket=jobs.lake.removeprefix("s3://"), Key="raw.parquet", Body=file.read_bytes())
+    source = f"{jobs.lake}/raw.parquet"
+    result = jobs.result("ingest", "--dataset", "yellow", "--month", "2024-01", "--source", source)
+    assert (result["rows_in"], result["trips_uri"]) == (50, f"{jobs.lake}/trips/yellow/2024-01.parquet")
+    again = jobs.result("ingest", "--dataset", "yellow", "--month", "2024-01", "--source", source)
+    assert (result["repeated"], again["repeated"]) == (False, True)
+
+
 DASK = ["--engine", "dask", "--scheduler", "ecs", "--workers", "2", "--no-track"]
 
 
@@ -114,13 +129,18 @@ def test_no_worker_outlives_its_run(jobs: Jobs, month: str, end: str) -> None:
         jobs.cluster.ended(arn, 120)  # "no orphan task after two minutes"
 
 
-def test_a_job_that_reaches_its_time_limit_says_so(jobs: Jobs) -> None:
-    pairs = [
-        {"name": "CABSTAND_TASK_LIFETIME_S", "value": "60"},  # the least
-        {"name": "DASK_SCHEDULER_ADDRESS", "value": "tcp://127.0.0.1:9"},
-    ]
-    arn = jobs.cluster.start(jobs.worker, overrides={"containerOverrides": [{"name": "task", "environment": pairs}]})
-    assert jobs.cluster.ended(arn, 120)["containers"][0]["exitCode"] == 0, jobs.cluster.lines(arn)
+def test_a_job_that_reaches_its_time_limit_says_so(jobs: Jobs, tmp_path: Path) -> None:
+    words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(tmp_path / "scheduler")]
+    with subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_scheduler", *words]) as scheduler:
+        until((tmp_path / "scheduler").exists)
+        address = json.loads((tmp_path / "scheduler").read_text())["address"]
+        given = {"CABSTAND_TASK_LIFETIME_S": "60", "DASK_SCHEDULER_ADDRESS": address}  # the least
+        pairs = [{"name": name, "value": value} for name, value in given.items()]
+        override = {"name": "task", "environment": pairs}
+        arn = jobs.cluster.start(jobs.worker, overrides={"containerOverrides": [override]})
+        task = jobs.cluster.ended(arn, 120)
+        scheduler.terminate()
+    assert task["containers"][0]["exitCode"] == 0, jobs.cluster.lines(arn)
     assert result_of(jobs.cluster.lines(arn))["ended_by"] == "lifetime"
 
 
