@@ -47,9 +47,11 @@ def test_a_job_writes_to_the_lake(cluster: Cluster) -> None:
 def test_what_a_task_is_given(cluster: Cluster) -> None:
     program = "import os; open('/tmp/x', 'w'); open(os.environ['HOME'] + '/x', 'w'); "
     program += "print(os.getuid(), len(os.sched_getaffinity(0)))"
-    arn = cluster.start(cluster.define(cpu=1024, entryPoint=PYTHON, **cluster.logged()), [program])
+    pairs = [{"name": "HOME", "value": "/work"}, {"name": "NAME", "value": "two\nlines"}]
+    family = cluster.define(cpu=1024, entryPoint=PYTHON, environment=pairs, **cluster.logged())
+    arn = cluster.start(family, [f"{program}; print(os.environ['HOME'], os.environ['NAME'])"])
     assert why(cluster.ended(arn))[2] == 0, cluster.lines(arn)
-    assert cluster.lines(arn) == ["10001 1"]
+    assert cluster.lines(arn) == ["10001 1", "/work two", "lines"]
 
 
 def test_out_of_memory(cluster: Cluster) -> None:
