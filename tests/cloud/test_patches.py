@@ -10,15 +10,19 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+import task_probes
 from cabstand.local.emulator.patches import ALL
+from cabstand.local.events import Deliveries
 from cloud_account import client
+from emulator import Clients, messages, queue
 
 pytestmark = pytest.mark.cloud
 
@@ -32,7 +36,6 @@ server.start()
 print("http://%s:%s" % server.get_host_and_port(), flush=True)
 signal.pause()
 """
-Clients = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
@@ -156,19 +159,149 @@ def snap_start(aws: Clients) -> bool:
     return bool(found["SnapStart"]["ApplyOn"] == "PublishedVersions")
 
 
+def function_code(aws: Clients) -> bool:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = aws("iam").create_role(RoleName="code", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", "def handler(event, context): return {}")
+    zipped = {"ZipFile": package.getvalue()}
+    aws("lambda").create_function(
+        FunctionName="code", Role=role, Runtime="python3.13", Handler="code.handler", Code=zipped
+    )
+    location = aws("lambda").get_function(FunctionName="code")["Code"]["Location"].removeprefix("https://")
+    bucket, _, rest = location.partition(".s3.")
+    found = aws("s3").get_object(Bucket=bucket, Key=rest.partition("/")[2])["Body"].read()
+    return bool(found == package.getvalue())
+
+
 def event_arrays(aws: Clients) -> bool:
-    queue = aws("sqs").create_queue(QueueName="probe")["QueueUrl"]
-    arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    aws("events").put_rule(Name="probe", EventPattern=json.dumps({"detail": {"containers": {"exitCode": [137]}}}))
-    aws("events").put_targets(Rule="probe", Targets=[{"Id": "queue", "Arn": arn}])
+    pattern = {"detail": {"containers": {"exitCode": [137], "name": ["task"]}}}
+    aws("events").put_rule(Name="arrays", EventPattern=json.dumps(pattern))
+    aws("events").put_targets(Rule="arrays", Targets=[{"Id": "queue", "Arn": queue(aws, "arrays")}])
     for codes in ([0, 1], [0, 137]):
-        detail = json.dumps({"containers": [{"exitCode": code} for code in codes]})
-        aws("events").put_events(Entries=[{"Source": "probe", "DetailType": "probe", "Detail": detail}])
-    found = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-    aws("events").remove_targets(Rule="probe", Ids=["queue"])
-    aws("events").delete_rule(Name="probe")
-    aws("sqs").delete_queue(QueueUrl=queue)
-    return len(found) == 1 and "137" in found[0]["Body"]
+        containers = [{"exitCode": code, "name": "task"} for code in codes]
+        event = {"Source": "probe", "DetailType": "probe", "Detail": json.dumps({"containers": containers})}
+        aws("events").put_events(Entries=[event])
+    deliver(aws)
+    bodies = [one["Body"] for one in messages(aws, "arn:aws:sqs:us-east-1:123456789012:arrays")]
+    return len(bodies) == 1 and "137" in bodies[0]
+
+
+def event_deliveries(aws: Clients) -> bool:
+    events, topic = aws("events"), "arn:aws:sns:us-east-1:123456789012:topic"
+    first, later, silent = (queue(aws, name) for name in ("first", "later", "silent"))
+    for rule, state in (("on", "ENABLED"), ("off", "DISABLED")):
+        events.put_rule(Name=rule, EventPattern='{"source": ["deliveries"]}', State=state)
+    targets = [("first", first), ("topic", topic), ("later", later)]
+    events.put_targets(Rule="on", Targets=[{"Id": name, "Arn": arn} for name, arn in targets])
+    events.put_targets(Rule="off", Targets=[{"Id": "silent", "Arn": silent}])
+    entry = {"Source": "deliveries", "DetailType": "probe", "Detail": "{}"}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    deliver(aws)
+    return [len(messages(aws, arn)) for arn in (first, later, silent)] == [1, 1, 0]
+
+
+def event_tests(aws: Clients) -> bool:
+    event = {"id": "1", "source": "probe", "detail-type": "probe", "account": "123456789012", "region": "us-east-1"}
+    event |= {"time": "2026-01-01T00:00:00Z", "resources": [], "detail": {"n": 5}}
+    answers = [
+        aws("events").test_event_pattern(EventPattern=json.dumps({"detail": {"n": [n]}}), Event=json.dumps(event))
+        for n in (5, 6)
+    ]
+    return [one.get("Result") for one in answers] == [True, False]
+
+
+def schedule_checks(aws: Clients) -> bool:
+    target = {"Arn": queue(aws, "checks"), "RoleArn": "arn:aws:iam::123456789012:role/probe"}
+
+    def refused(name: str, expression: str, zone: str = "UTC") -> bool:
+        given = {"ScheduleExpression": expression, "ScheduleExpressionTimezone": zone, "Target": target}
+        try:
+            aws("scheduler").create_schedule(Name=name, FlexibleTimeWindow={"Mode": "OFF"}, **given)
+        except aws("scheduler").exceptions.ValidationException:
+            return True
+        aws("scheduler").delete_schedule(Name=name)
+        return False
+
+    def refused_rule(expression: str) -> bool:
+        try:
+            aws("events").put_rule(Name="checks", ScheduleExpression=expression)
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "ValidationException"
+        return False
+
+    bad = [("a", "rate(0 days)"), ("b", "cron(nonsense)"), ("c", "cron(0 6 * * ? *)", "Mars/Olympus")]
+    good = [("d", "rate(1 hours)"), ("e", "cron(0 6 * * ? *)", "America/New_York")]
+    return (
+        all(refused(*one) for one in bad)
+        and not any(refused(*one) for one in good)
+        and refused_rule("rate(2 minute)")
+        and not refused_rule("rate(1 minute)")
+    )
+
+
+def deliver(aws: Clients) -> None:
+    """Let the deliverer work once; an unpatched moto delivers by itself."""
+    with suppress(ValueError):
+        Deliveries(aws).tick()
+
+
+def alarm_checks(aws: Clients) -> bool:
+    alarm = {
+        "MetricName": "probe",
+        "Namespace": "Probe",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 1.0,
+    }
+    given = {**alarm, "AlarmName": "probe", "Period": 60, "EvaluationPeriods": 1}
+    aws("cloudwatch").put_metric_alarm(**given, Statistic="Sum")
+    [made] = aws("cloudwatch").describe_alarms(AlarmNames=["probe"])["MetricAlarms"]
+    for refused in ({"DatapointsToAlarm": 2}, {"Period": 45}, {"Statistic": "", "ExtendedStatistic": "p101"}):
+        wrong = {name: value for name, value in ({**given, "Statistic": "Sum"} | refused).items() if value}
+        try:
+            aws("cloudwatch").put_metric_alarm(**wrong | {"AlarmName": "wrong"})
+        except ClientError:
+            continue
+        aws("cloudwatch").delete_alarms(AlarmNames=["probe", "wrong"])
+        return False
+    aws("cloudwatch").delete_alarms(AlarmNames=["probe"])
+    return bool(made["StateValue"] == "INSUFFICIENT_DATA")
+
+
+def metric_data(aws: Clients) -> bool:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    rides = [{"MetricName": "Rides", "Value": float(value), "Timestamp": now} for value in range(1, 101)]
+    other = {"MetricName": "Rides", "Value": 1e6, "Timestamp": now, "Dimensions": [{"Name": "Zone", "Value": "1"}]}
+    aws("cloudwatch").put_metric_data(Namespace="Probe", MetricData=[*rides, other])
+    stat = {"Metric": {"Namespace": "Probe", "MetricName": "Rides"}, "Period": 60, "Stat": "p95"}
+    queries = [{"Id": "p95", "MetricStat": stat, "ReturnData": False}, {"Id": "half", "Expression": "p95 / 2"}]
+    span = {"StartTime": now - timedelta(minutes=1), "EndTime": now + timedelta(minutes=1)}
+    found = aws("cloudwatch").get_metric_data(MetricDataQueries=queries, **span)["MetricDataResults"]
+    return [one["Values"] for one in found] == [[47.5]]
+
+
+def metric_filters(aws: Clients) -> bool:
+    logs, now = aws("logs"), datetime.now(UTC)
+    logs.create_log_group(logGroupName="measured")
+    logs.create_log_stream(logGroupName="measured", logStreamName="one")
+    for name in ("First", "Second"):  # the second replaces the first
+        how = {"metricName": name, "metricNamespace": "Filtered", "metricValue": "$.n"}
+        logs.put_metric_filter(
+            logGroupName="measured", filterName="probe", filterPattern="{ $.n > 1 }", metricTransformations=[how]
+        )
+    about = {"CloudWatchMetrics": [{"Namespace": "Embedded", "Dimensions": [[]], "Metrics": [{"Name": "n"}]}]}
+    lines = [{"n": 1}, {"n": 5}, {"n": 7, "_aws": about}]
+    events = [{"timestamp": int(now.timestamp() * 1000), "message": json.dumps(line)} for line in lines]
+    logs.put_log_events(logGroupName="measured", logStreamName="one", logEvents=events)
+    span = {"StartTime": now - timedelta(minutes=1), "EndTime": now + timedelta(minutes=1)}
+    logs.delete_log_group(logGroupName="measured")
+    found = []
+    for namespace, metric in (("Filtered", "First"), ("Filtered", "Second"), ("Embedded", "n")):
+        how = {"Namespace": namespace, "MetricName": metric, "Period": 3600, "Statistics": ["Sum"]}
+        data = aws("cloudwatch").get_metric_statistics(**how, **span)["Datapoints"]
+        found.append([one["Sum"] for one in data])
+    return found == [[], [12.0], [7.0]]
 
 
 PROBES = {
@@ -177,15 +310,22 @@ PROBES = {
         budgets,
         conditional_deny,
         event_arrays,
+        event_deliveries,
+        event_tests,
         instance_groups,
         log_queries,
         managed_secret,
+        function_code,
         moved_label,
         rule_changes,
         rule_descriptions,
+        schedule_checks,
         snap_start,
+        alarm_checks,
+        metric_data,
+        metric_filters,
     )
-}
+} | task_probes.PROBES
 
 
 def test_each_patch_has_a_probe() -> None:

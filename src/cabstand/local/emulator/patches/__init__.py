@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, missing_calls
+from cabstand.local.emulator.patches import corrections, events, measuring, missing_calls, task_changes, tasks
 
 ALL = {
     patch.__name__: patch
@@ -16,13 +16,26 @@ ALL = {
         missing_calls.budgets,
         missing_calls.log_queries,
         corrections.conditional_deny,
-        corrections.event_arrays,
+        corrections.function_code,
         corrections.instance_groups,
         corrections.managed_secret,
         corrections.moved_label,
         corrections.rule_changes,
         corrections.rule_descriptions,
+        corrections.schedule_checks,
         corrections.snap_start,
+        measuring.alarm_checks,
+        measuring.metric_data,
+        measuring.metric_filters,
+        tasks.task_records,
+        tasks.task_overrides,
+        tasks.task_tokens,
+        task_changes.task_stops,
+        task_changes.task_lists,
+        task_changes.task_changes,
+        events.event_arrays,
+        events.event_deliveries,
+        events.event_tests,
     )
 }
 
