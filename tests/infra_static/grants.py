@@ -54,6 +54,16 @@ class Account:
             for block in module.of_kind("data", "aws_iam_policy_document")
             for address, evaluate in module.instances(block)
         }
+        for one in list(self.documents.values()):
+            self.documents[one.address] = one._replace(statements=[*self.taken_over(one), *one.statements])
+
+    def taken_over(self, document: Document) -> Iterator[Statement]:
+        """Yield the statements that a document takes from others of its module."""
+        tree = attributes(document.block.body).get("source_policy_documents")
+        if tree is not None:
+            module = next(one for one in self.modules if document.block in one.blocks)
+            for source in module.evaluate(tree):
+                yield from self.documents[target(source)].statements
 
     def resources(self, kind: str = "") -> Iterator[Resource]:
         """Yield every instance of a type of resource, or of all types."""
