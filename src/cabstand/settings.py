@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     )
     lake: str = Field("", description="URI or path of the data lake; empty means `<home>/lake`.")
     artifacts: str = Field("", description="URI or path of model bundles and pointers; empty means `<home>/artifacts`.")
+    site: str = Field("", description="URI or path of the results site; empty publishes no page.")
     mlflow_tracking_uri: SecretStr = Field(
         SecretStr(""),
         validation_alias=AliasChoices("CABSTAND_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
@@ -98,9 +99,7 @@ class Settings(BaseSettings):
         description="OpenTelemetry collector to send traces to; empty disables tracing.",
     )
     lambda_function: str = Field(
-        "",
-        validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"),
-        description="Set by AWS Lambda; do not set it yourself.",
+        "", validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"), description="Set by AWS Lambda itself."
     )
 
     # --- comparison of engines
