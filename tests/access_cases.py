@@ -4,6 +4,7 @@ from __future__ import annotations
 
 A = "123456789012"
 LAKE, ARTIFACTS = f"arn:aws:s3:::cabstand-dev-lake-{A}", f"arn:aws:s3:::cabstand-dev-artifacts-{A}"
+SITE = f"arn:aws:s3:::cabstand-dev-site-{A}"
 STATE = f"arn:aws:s3:::cabstand-state-{A}"
 SECRET = f"arn:aws:secretsmanager:us-east-1:{A}:secret:"
 CLUSTER = {"ecs:cluster": f"arn:aws:ecs:us-east-1:{A}:cluster/cabstand-dev"}
@@ -11,6 +12,7 @@ TASK = f"arn:aws:ecs:us-east-1:{A}:task/cabstand-dev/0123456789abcdef"
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 DEFINITION = f"arn:aws:ecs:us-east-1:{A}:task-definition/cabstand-dev-"
 BOUNDARY = {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"}
+REPOSITORY = f"arn:aws:ecr:us-east-1:{A}:repository/cabstand/"
 ROLE = f"arn:aws:iam::{A}:role/cabstand-"
 
 # Requests that must be refused: role, action, resource, context.
@@ -26,6 +28,10 @@ REFUSED = [
     ("dev-task-distributing", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateCluster"}),
     ("dev-task-pipeline", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateCluster"}),
     ("dev-task-pipeline", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("dev-task-pipeline", "s3:DeleteObject", f"{SITE}/index.html", {}),
+    ("dev-task-clustering", "s3:PutObject", f"{SITE}/index.html", {}),
+    ("dev-task-training", "s3:PutObject", f"{SITE}/index.html", {}),
+    ("dev-api-function", "s3:GetObject", f"{SITE}/index.html", {}),
     ("dev-api-function", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
     ("dev-api-function", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
     ("dev-api-function", "s3:ListBucket", ARTIFACTS, {"s3:prefix": "mlflow/"}),
@@ -40,6 +46,8 @@ REFUSED = [
     ("plan", "s3:PutObject", f"{STATE}/dev/terraform.tfstate", {}),
     ("plan", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
     ("plan", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("plan", "ecr:DescribeImages", f"{REPOSITORY}mlflow", {}),
+    ("plan", "ecr:BatchGetImage", f"{REPOSITORY}batch", {}),
     ("deploy", "iam:CreateRole", f"{ROLE}dev-new", {}),
     (
         "deploy",
@@ -56,6 +64,9 @@ REFUSED = [
 GRANTED = [
     ("dev-task-clustering", "s3:PutObject", f"{LAKE}/hotspots/run/hotspots.parquet", {}),
     ("dev-task-training", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
+    ("dev-task-pipeline", "s3:PutObject", f"{SITE}/versions/report-1/report.html", {}),
+    ("dev-task-pipeline", "s3:ListBucket", SITE, {"s3:prefix": "versions/"}),
+    ("dev-task-pipeline", "s3:ListBucket", SITE, {}),  # an absent index.html must be a 404, not a 403
     ("dev-task-distributing", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
     ("dev-task-distributing", "iam:PassRole", f"{ROLE}dev-task-worker", TO_TASKS),
     ("dev-task-execution", "secretsmanager:GetSecretValue", "the tasks' secret", {}),
@@ -65,6 +76,8 @@ GRANTED = [
     ("dev-scheduler", "ecs:RunTask", f"{DEFINITION}compare:1", CLUSTER),
     ("dev-stay-asleep", "rds:StopDBInstance", f"arn:aws:rds:us-east-1:{A}:db:cabstand-dev-mlflow", {}),
     ("plan", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("plan", "ecr:DescribeImages", f"{REPOSITORY}batch", {}),
+    ("deploy", "ecr:ListTagsForResource", f"{REPOSITORY}batch", {}),
     (
         "deploy",
         "iam:CreateRole",

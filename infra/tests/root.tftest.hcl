@@ -18,6 +18,14 @@ override_data {
 }
 
 override_data {
+  target = data.aws_ecr_repository.batch
+
+  values = {
+    most_recent_image_tags = ["v1"]
+  }
+}
+
+override_data {
   target = module.storage.data.aws_caller_identity.current
 
   values = {
@@ -101,6 +109,34 @@ run "names_and_tags_follow_the_environment" {
   assert {
     condition     = local.tags.Deployment == "cabstand-test" && local.boundary_arn == "arn:aws:iam::123456789012:policy/cabstand-boundary"
     error_message = "tags and the boundary must follow project, environment and account"
+  }
+}
+
+run "without_an_image_no_schedule_starts" {
+  command = plan
+
+  override_data {
+    target = data.aws_ecr_repository.batch
+
+    values = {
+      most_recent_image_tags = []
+    }
+  }
+
+  expect_failures = [check.batch_image]
+
+  assert {
+    condition     = alltrue([for job in values(local.schedules) : !job.enabled])
+    error_message = "no schedule may start a task whose image is not there"
+  }
+}
+
+run "with_an_image_every_schedule_starts" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for job in values(local.schedules) : job.enabled])
+    error_message = "the schedules are on by default"
   }
 }
 
