@@ -17,7 +17,7 @@ from cloud_account import Account
 pytestmark = pytest.mark.cloud
 
 TASKS = {"cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"}
-MANIFEST = json.dumps({"schemaVersion": 2, "config": {"digest": "sha256:0"}, "layers": []})
+MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []})
 # Kinds of resources that are in the code but not in dev's plan, each with the variable that adds it.
 SWITCHED = {
     "aws_apigatewayv2_api_mapping": "api_domain_name",

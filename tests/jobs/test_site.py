@@ -10,7 +10,7 @@ import pytest
 
 from cabstand import cli
 from cabstand.errors import ConflictError, StorageError
-from cabstand.io import s3, storage
+from cabstand.io import s3, storage, synthetic
 from cabstand.jobs.publishing import site
 from cabstand.settings import Settings, load
 
@@ -91,6 +91,11 @@ def test_a_race_that_never_ends_is_an_error(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(storage, "put_if", lose)
     with pytest.raises(ConflictError):
         site.publish(on(str(tmp_path)), "report-1", FILES)
+
+
+def test_synthetic_pages_have_a_site_of_their_own() -> None:
+    assert synthetic.apart(on("s3://bucket")).site == "s3://bucket/synthetic"
+    assert synthetic.apart(on("")).site == ""
 
 
 def test_a_report_is_published_on_request(
