@@ -211,6 +211,10 @@ test-infra: $(STAMP)  ## apply the whole account to an emulator, read it back, d
 test-localstack:  ## apply the buckets to LocalStack and destroy them (skipped without Python 3.13)
 	scripts/test-localstack
 
+.PHONY: test-ministack
+test-ministack: $(STAMP)  ## apply dev to MiniStack and compare what it lacks with the table in infra/README.md (not in CI)
+	scripts/test-ministack
+
 PLAN ?=
 .PHONY: cost
 cost: $(RUN)  ## price what `make deploy` would apply (ENV=dev) or a plan (PLAN=plan.json); fails over 40 USD idle, 9 asleep
