@@ -63,11 +63,8 @@ class Account:
         self.permit(api)
         return api
 
-    def make_stage(self, api: str, **settings: Any) -> None:
-        """Make the stage `$default` anew with other settings: moto cannot change a stage."""
-        gateway = self.client("apigatewayv2")
-        gateway.delete_stage(ApiId=api, StageName="$default")
-        gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True, **settings)
+    def change_stage(self, api: str, **settings: Any) -> None:
+        self.client("apigatewayv2").update_stage(ApiId=api, StageName="$default", **settings)
 
     def permit(self, api: str) -> None:
         self.client("lambda").add_permission(

@@ -172,6 +172,16 @@ def function_code(aws: Clients) -> bool:
     return bool(found == package.getvalue())
 
 
+def stage_changes(aws: Clients) -> bool:
+    gateway = aws("apigatewayv2")
+    api = gateway.create_api(Name="probe", ProtocolType="HTTP")["ApiId"]
+    gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    limit = {"ThrottlingRateLimit": 5.0, "ThrottlingBurstLimit": 2}
+    gateway.update_stage(ApiId=api, StageName="$default", DefaultRouteSettings=limit)
+    found = gateway.get_stage(ApiId=api, StageName="$default")
+    return bool(found["AutoDeploy"] and found["DefaultRouteSettings"] == limit)
+
+
 def event_arrays(aws: Clients) -> bool:
     queue = aws("sqs").create_queue(QueueName="probe")["QueueUrl"]
     arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -201,6 +211,7 @@ PROBES = {
         rule_changes,
         rule_descriptions,
         snap_start,
+        stage_changes,
     )
 }
 

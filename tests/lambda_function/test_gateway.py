@@ -41,7 +41,7 @@ def account(python: tuple[str, str]) -> Iterator[Account]:
 def api(account: Account) -> str:
     origins = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["GET"], "AllowHeaders": ["x-api-key"]}
     api = account.make_api("$default", "GET /pets/{id}", "ANY /deep/{rest+}", CorsConfiguration=origins)
-    account.make_stage(api, **LOGGED)
+    account.change_stage(api, **LOGGED)
     return api
 
 
@@ -162,10 +162,10 @@ def test_reserved_concurrency_refuses_what_is_over_it(site: httpx2.Client, accou
 
 def test_the_stage_throttles(site: httpx2.Client, account: Account, api: str) -> None:
     limits = {"ThrottlingRateLimit": 0.1, "ThrottlingBurstLimit": 3}
-    account.make_stage(api, DefaultRouteSettings=limits, **LOGGED)
+    account.change_stage(api, DefaultRouteSettings=limits)
     time.sleep(2.1)
     answers = [site.get("/") for _ in range(5)]
-    account.make_stage(api, **LOGGED)
+    account.change_stage(api, DefaultRouteSettings={})
     time.sleep(2.1)
     assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
     assert message(answers[-1]) == (429, "Too Many Requests")
