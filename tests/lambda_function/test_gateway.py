@@ -226,6 +226,20 @@ def test_the_logs_are_lambdas(site: httpx2.Client, account: Account) -> None:
     assert not [line for line in account.lines(LOGS) if "(rapid)" in line]
 
 
+def test_a_second_api_has_its_own_host_stage_and_time_out(site: httpx2.Client, account: Account) -> None:
+    second = account.make_api("ANY /slow", timeout_ms=1_000, stage="test")
+    time.sleep(2.1)
+    there = {"host": f"{second}.localhost"}
+    assert event_of(site.get("/test/slow", headers=there))["rawPath"] == "/test/slow"
+    assert message(site.get("/test/other", headers=there)) == (404, "Not Found")
+    assert message(site.get("/slow", headers=there)) == (404, "Not Found")
+    assert message(site.get("/test/slow?do=sleep&s=1.5", headers=there)) == (503, "Service Unavailable")
+    assert message(site.get("/slow")) == (404, "Not Found")  # two APIs, and the host names neither
+    account.client("apigatewayv2").delete_api(ApiId=second)
+    time.sleep(2.1)
+    assert site.get("/").status_code == 200
+
+
 def test_the_end_leaves_nothing(account: Account, api: str, tmp_path: Path, runtime: Path) -> None:
     with gateway_account.gateway(account, tmp_path, "--cache", str(runtime.parent), "--https") as url:
         assert url.startswith("https://127.0.0.1:")
