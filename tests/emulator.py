@@ -88,7 +88,7 @@ def ecs_parameters(made: dict[str, str]) -> dict[str, Any]:
     return {
         "TaskDefinitionArn": made["task"],
         "TaskCount": 1,
-        "LaunchType": "FARGATE",
+        "CapacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}],
         "NetworkConfiguration": {"awsvpcConfiguration": network},
         "PropagateTags": "TASK_DEFINITION",
         "EnableECSManagedTags": True,

@@ -135,7 +135,7 @@ def test_a_cluster_starts_the_task_with_its_parameters(account: Account) -> None
     [task] = tasks(account.aws, made)
     assert task["overrides"]["containerOverrides"][0]["command"] == ["cabstand", "compare"]
     assert task["startedBy"] == "chronos-schedule/noon"
-    assert task["launchType"] == "FARGATE"
+    assert task["capacityProviderName"] == "FARGATE"
 
 
 @pytest.mark.skipif("task_tokens" not in ALL, reason="this emulator does not honour the client token of RunTask")
