@@ -63,6 +63,7 @@ class Account:
         for arn in (self.queue, self.dead):
             url = self.aws("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]
             self.aws("sqs").delete_queue(QueueUrl=url)
+        self.aws("iam").delete_role_policy(RoleName="scheduler", PolicyName="all")
         self.aws("iam").delete_role(RoleName="scheduler")
 
 
