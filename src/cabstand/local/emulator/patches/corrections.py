@@ -27,6 +27,32 @@ def conditional_deny() -> None:
     IAMPolicyStatement.is_action_permitted = is_action_permitted
 
 
+def function_code() -> None:
+    """Lambda: put the zip of a version where GetFunction says that it lies, in a bucket of Lambda's own account.
+
+    moto names an object that does not exist, or only in another bucket and under another version.
+    """
+    from moto.awslambda.models import LambdaFunction
+    from moto.s3.models import s3_backends
+
+    stock = LambdaFunction.get_code
+
+    def get_code(self: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = stock(self)
+        if answer.get("Code", {}).get("RepositoryType") == "S3":
+            bucket, key = f"awslambda-{self.region}-tasks", self.code_digest.removeprefix("sha256:")
+            store = s3_backends["000000000000"][self.partition]
+            with _LOCK:
+                if bucket not in store.buckets:
+                    store.create_bucket(bucket, self.region)
+                if key not in store.buckets[bucket].keys:
+                    store.put_object(bucket, key, self.code_bytes)
+            answer["Code"]["Location"] = f"https://{bucket}.s3.{self.region}.amazonaws.com/{key}"
+        return answer
+
+    LambdaFunction.get_code = get_code
+
+
 def instance_groups() -> None:
     """EC2: give a new instance without security groups those of its first network interface.
 
