@@ -13,7 +13,6 @@ import pytest
 
 from cabstand.errors import ConfigError, DataError, TaskError
 from cabstand.local.clock import Clock, fire, run
-from cabstand.local.emulator.patches import ALL
 from cabstand.local.events import Deliveries
 from emulator import Clients, cluster, ecs_parameters, messages, queue, role, tasks, texts
 
@@ -139,7 +138,6 @@ def test_a_cluster_starts_the_task_with_its_parameters(account: Account) -> None
     assert task["capacityProviderName"] == "FARGATE"
 
 
-@pytest.mark.skipif("task_tokens" not in ALL, reason="this emulator does not honour the client token of RunTask")
 def test_a_schedule_fired_twice_starts_one_task(account: Account) -> None:
     made = cluster(account.aws, "twice")
     account.schedule(made["cluster"], "rate(1 hour)", name="twice", EcsParameters=ecs_parameters(made))
