@@ -28,10 +28,10 @@ class Account:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, url: str = "") -> Any:
         key = "emulator"
         return boto3.client(
-            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=key
+            service, endpoint_url=url or self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=key
         )
 
     def make_function(self, python: str, package: bytes = b"", **settings: Any) -> None:
@@ -66,11 +66,8 @@ class Account:
         self.permit(api)
         return api
 
-    def make_stage(self, api: str, **settings: Any) -> None:
-        """Make the stage `$default` anew with other settings: moto cannot change a stage."""
-        gateway = self.client("apigatewayv2")
-        gateway.delete_stage(ApiId=api, StageName="$default")
-        gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True, **settings)
+    def change_stage(self, api: str, **settings: Any) -> None:
+        self.client("apigatewayv2").update_stage(ApiId=api, StageName="$default", **settings)
 
     def permit(self, api: str) -> None:
         self.client("lambda").add_permission(

@@ -20,8 +20,8 @@ variables {
   }
 
   inputs = {
-    clustering = "trips/uber/2014-04.parquet"
-    training   = "trips/green/2023-*.parquet"
+    clustering = null
+    training   = null
   }
 
   pipeline = {
@@ -41,6 +41,7 @@ variables {
   storage = {
     lake_uri      = "s3://cabstand-test-lake"
     artifacts_uri = "s3://cabstand-test-artifacts/serving"
+    site_uri      = "s3://cabstand-test-site"
     policy_arns   = { for name in ["read-lake", "write-lake", "write-bundles", "write-site"] : name => "arn:aws:iam::123456789012:policy/${name}" }
   }
 
@@ -51,7 +52,7 @@ variables {
   }
 }
 
-run "sizes_follow_multicore_vcpu" {
+run "sizes_follow_multicore_vcpu_and_no_internet_fetches_nothing" {
   command = plan
 
   module {
@@ -60,6 +61,12 @@ run "sizes_follow_multicore_vcpu" {
 
   variables {
     multicore_vcpu = 16
+    pipeline       = { dataset = "yellow", months = [], holdout_months = [], newest_months = 2, fetch_months = false }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "yellow", "--newest", "2", "--no-fetch"]
+    error_message = "without internet, the pipeline takes the months in the lake"
   }
 
   assert {
@@ -73,7 +80,7 @@ run "sizes_follow_multicore_vcpu" {
   }
 }
 
-run "the_pipeline_follows_the_calendar" {
+run "tasks_read_what_the_pipeline_ingested" {
   command = plan
 
   module {
@@ -81,12 +88,22 @@ run "the_pipeline_follows_the_calendar" {
   }
 
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--newest", "4"]
-    error_message = "without named months, the pipeline reads the newest ones"
+    condition     = alltrue([for task in ["compare", "sweep"] : jsondecode(aws_ecs_task_definition.main[task].container_definitions)[0].command == [task, "--input", "newest:green"]])
+    error_message = "comparison and sweep take the newest month of the pipeline's data set"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["train"].container_definitions)[0].command == ["train", "--problem", "trip-duration", "--input", "s3://cabstand-test-lake/trips/green"]
+    error_message = "training takes all months of the pipeline's data set"
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].environment, { name = "CABSTAND_SITE", value = "s3://cabstand-test-site" })
+    error_message = "the pipeline must know the site"
   }
 }
 
-run "a_pipeline_without_internet_fetches_nothing" {
+run "named_inputs_are_read" {
   command = plan
 
   module {
@@ -94,12 +111,17 @@ run "a_pipeline_without_internet_fetches_nothing" {
   }
 
   variables {
-    pipeline = { dataset = "yellow", months = [], holdout_months = [], newest_months = 2, fetch_months = false }
+    inputs = { clustering = "trips/uber/2014-04.parquet", training = "trips/green/2023-*.parquet" }
   }
 
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "yellow", "--newest", "2", "--no-fetch"]
-    error_message = "without internet, the pipeline takes the months in the lake"
+    condition     = jsondecode(aws_ecs_task_definition.main["compare"].container_definitions)[0].command[2] == "s3://cabstand-test-lake/trips/uber/2014-04.parquet"
+    error_message = "a named input takes the place of the newest month"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["train"].container_definitions)[0].command[4] == "s3://cabstand-test-lake/trips/green/2023-*.parquet"
+    error_message = "named months take the place of all"
   }
 }
 
@@ -134,7 +156,24 @@ run "named_months_are_read" {
   }
 }
 
-run "another_schedule_is_one_entry" {
+run "schedules_of_an_unknown_task_or_too_many_retries_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    schedules = {
+      unknown = { task = "dask-worker", expression = "rate(1 day)", timezone = "UTC", enabled = true }
+      retries = { task = "train", expression = "rate(1 day)", timezone = "UTC", enabled = true, max_retries = 186 }
+    }
+  }
+
+  expect_failures = [aws_scheduler_schedule.main["unknown"], aws_scheduler_schedule.main["retries"]]
+}
+
+run "the_module_as_a_new_account_takes_it" {
   command = plan
 
   module {
@@ -143,51 +182,6 @@ run "another_schedule_is_one_entry" {
 
   variables {
     schedules = { daily-drift = { task = "pipeline", command = ["monitor"], expression = "cron(0 8 * * ? *)", timezone = "UTC", enabled = true, max_retries = 1 } }
-  }
-
-  assert {
-    condition     = aws_scheduler_schedule.main["daily-drift"].target[0].retry_policy[0].maximum_retry_attempts == 1 && aws_scheduler_schedule.main["daily-drift"].schedule_expression_timezone == "UTC"
-    error_message = "a schedule must take its retries and its time zone"
-  }
-}
-
-run "a_schedule_of_an_unknown_task_is_refused" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  variables {
-    schedules = { odd = { task = "dask-worker", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
-  }
-
-  expect_failures = [aws_scheduler_schedule.main["odd"]]
-}
-
-run "a_schedule_of_too_many_retries_is_refused" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  variables {
-    schedules = { odd = { task = "train", expression = "rate(1 day)", timezone = "UTC", enabled = true, max_retries = 186 } }
-  }
-
-  expect_failures = [aws_scheduler_schedule.main["odd"]]
-}
-
-run "dead_tasks_are_noticed" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  variables {
-    schedules = { one = { task = "compare", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
   }
 
   override_resource {
@@ -205,17 +199,19 @@ run "dead_tasks_are_noticed" {
     condition     = alltrue([for one in values(aws_scheduler_schedule.main) : one.target[0].ecs_parameters[0].propagate_tags == "TASK_DEFINITION"])
     error_message = "the budget must see scheduled tasks"
   }
-}
-
-run "scheduled_tasks_fit_into_a_new_account" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
 
   assert {
     condition     = sum([for task in ["compare", "sweep", "pipeline"] : local.tasks[task].vcpu]) <= 6 && max([for task in values(local.tasks) : task.vcpu]...) <= 6
     error_message = "a new account may use 6 Fargate vCPUs at once"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--newest", "4"]
+    error_message = "without named months, the pipeline reads the newest ones"
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.main["daily-drift"].target[0].retry_policy[0].maximum_retry_attempts == 1 && aws_scheduler_schedule.main["daily-drift"].schedule_expression_timezone == "UTC"
+    error_message = "a schedule must take its retries and its time zone"
   }
 }

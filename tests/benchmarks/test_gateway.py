@@ -7,6 +7,7 @@ import json
 import shutil
 import statistics
 import time
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +31,9 @@ class Timed:
 
     def __init__(self, url: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+
+    def close(self) -> None:
+        self._connection.close()
 
     def post(self, path: str, body: bytes, **headers: str) -> float:
         """Return the milliseconds that a request takes."""
@@ -55,16 +59,21 @@ def test_a_request_costs_little_more_than_one_to_the_runtime(tmp_path: Path) -> 
     path, body = "/v1/trip-duration/predict", json.dumps(ROW).encode()
     sent = json.dumps(event("POST", path, ROW, **headers)).encode()
     home = {"CABSTAND_HOME": str(served)}
+    # With it, the runtime client asks for events in a thread of its own, as on Lambda: 0.4 ms more for a request.
+    same = {"AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}"}
     with (
         gateway_account.account() as account,
-        lambda_runtime.running(python, tree, installed, tmp_path / "log", **home) as function,
+        lambda_runtime.running(python, tree, installed, tmp_path / "log", **home, **same) as function,
     ):
         packed = Path(f"{tree}.zip").read_bytes()
         settings = {"Timeout": 30, "MemorySize": 512, "Handler": "handler.handler"}
         account.make_function(version, packed, Environment={"Variables": home}, **settings)
         account.make_api("$default")
-        with gateway_account.gateway(account, tmp_path / "work", "--cache", str(installed.parent)) as url:
-            direct, through = Timed(function.url), Timed(url)
+        with (
+            gateway_account.gateway(account, tmp_path / "work", "--cache", str(installed.parent)) as url,
+            closing(Timed(function.url)) as direct,
+            closing(Timed(url)) as through,
+        ):
             pairs = [
                 (direct.post(runtime.INVOKE, sent), through.post(path, body, **headers)) for _ in range(PAIRS + WARM)
             ][WARM:]

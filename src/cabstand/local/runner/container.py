@@ -15,6 +15,7 @@ from cabstand.local.runner.order import Order
 _KILLED = 137
 # Debian's podman needs runc where cgroups are of both versions, and cgroupfs where no systemd runs.
 _GLOBAL = {"podman": ["--runtime", "runc", "--cgroup-manager", "cgroupfs", "--log-level", "fatal"], "docker": []}
+_OF_ENGINE = ("HOME", "PATH", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
 _PODMAN_LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
 
 
@@ -36,15 +37,16 @@ class ContainerRun:
         self.id, self.program = order.id, engine(image) or "podman"
         self._sent_kill = False
         words = [self.program, *_GLOBAL[self.program], "run", "--rm", "--name", name(order.id), "--network", "host"]
-        words += ["--read-only", "--cap-drop", "all", "--init", "--no-healthcheck", "--memory", f"{order.memory_mib}m"]
+        words += ["--read-only", "--cap-drop", "all", "--no-healthcheck", "--memory", f"{order.memory_mib}m"]
         words += ["--cpuset-cpus", ",".join(map(str, cores)), *(_PODMAN_LIMITS if self.program == "podman" else [])]
-        # Values stay out of the command line, which everyone on this machine can read.
-        words += [word for variable in environment for word in ("--env", variable)]
+        # Values stay out of the command line, which everyone here can read, but for what the engine itself reads too.
+        for variable, value in environment.items():
+            words += ["--env", f"{variable}={value}" if variable in _OF_ENGINE else variable]
         if order.entry_point:
             words += ["--entrypoint", order.entry_point[0]]
         self.process = subprocess.Popen(
             [*words, image, *order.entry_point[1:], *order.command],
-            env=os.environ | environment,
+            env=os.environ | {key: value for key, value in environment.items() if key not in _OF_ENGINE},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
