@@ -49,8 +49,9 @@ resource "aws_db_instance" "main" {
 
   deletion_protection = var.database.deletion_protection
   skip_final_snapshot = !var.database.deletion_protection
-  # Each database has its own, because the snapshot of one that was destroyed earlier may still be there.
-  final_snapshot_identifier = "${var.name}-mlflow-last-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
+  # Each database has its own, because the snapshot of one that was destroyed earlier may still be there. The time is that of the
+  # apply: a plan made again must be the same.
+  final_snapshot_identifier = "${var.name}-mlflow-last-${formatdate("YYYYMMDDhhmmss", timestamp())}"
 
   enabled_cloudwatch_logs_exports = ["postgresql", "upgrade"]
 
