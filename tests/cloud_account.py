@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,11 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
+from cabstand.local.emulator.access import client, environment
+from cabstand.local.stack import terraform
 
 ROOT = Path(__file__).resolve().parents[1]
-REGION = "us-east-1"
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Account:
         """Run scripts/terraform.py, expect an exit code, and return stdout, or stderr if the code is not 0."""
         run = subprocess.run(
             [sys.executable, str(self.tree / "scripts/terraform.py"), *words],
-            env=terraform_environment(self.url),
+            env=environment(self.url),
             capture_output=True,
             text=True,
             check=False,
@@ -57,7 +55,7 @@ class Account:
         """Run the command line on this account; return its JSON (empty after an error) and the last line of its log."""
         run = subprocess.run(
             [sys.executable, "-m", "cabstand", *words],
-            env=terraform_environment(self.url),
+            env=environment(self.url),
             capture_output=True,
             text=True,
             check=False,
@@ -72,7 +70,7 @@ class Account:
         """Run a Python program, and kill it and its Terraform as soon as it prints `when`."""
         with subprocess.Popen(
             [sys.executable, *line],
-            env=terraform_environment(self.url),
+            env=environment(self.url),
             cwd=self.tree,
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -97,46 +95,9 @@ class Account:
         return {name: output["value"] for name, output in json.loads(self.terraform("dev", "output", "-json")).items()}
 
 
-def client(url: str, service: str) -> Any:
-    """Return a boto3 client of the emulator."""
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=url,
-        aws_access_key_id="emulator",
-        aws_secret_access_key="emulator",  # pragma: allowlist secret
-        config=Config(retries={"max_attempts": 1}),
-    )
-
-
-def terraform_environment(url: str) -> dict[str, str]:
-    """Return environment variables with which boto3 and Terraform use only the emulator."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CABSTAND_", "TF_VAR"))}
-    kept.pop("TF_DATA_DIR", None)
-    return kept | {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "emulator",
-        "AWS_SECRET_ACCESS_KEY": "emulator",  # pragma: allowlist secret
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "GITHUB_REPOSITORY": "example/cabstand",
-        "GITHUB_REPOSITORY_ID": "789",
-        "GITHUB_REPOSITORY_OWNER_ID": "456",
-        "TF_IN_AUTOMATION": "1",
-        "TF_CLI_ARGS": "-no-color",
-        "TF_CLI_ARGS_apply": "-parallelism=30",
-        "TF_CLI_ARGS_destroy": "-parallelism=30",
-    }
-
-
 def copy_of_infra(folder: Path) -> Path:
     """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
-    shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
-    (folder / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts/terraform.py", folder / "scripts")
-    (folder / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements/mlflow.txt", folder / "requirements")
-    (folder / "dist").mkdir()
+    terraform.copy(ROOT / "infra", folder)
     with zipfile.ZipFile(folder / "dist/lambda-arm64.zip", "w") as package:
         package.writestr(zipfile.ZipInfo("handler.py"), "def handler(event, context): return {}\n")
     return folder

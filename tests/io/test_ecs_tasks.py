@@ -17,7 +17,7 @@ import pytest
 
 from cabstand.errors import ConfigError, TaskError
 from cabstand.io import aws, ecs_tasks
-from postgres_server import free_port
+from cabstand.local.ports import free_port
 
 
 class Ecs:

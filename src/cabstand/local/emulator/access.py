@@ -1,0 +1,46 @@
+"""How boto3, Terraform and the command line reach the emulator and nothing else."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+REGION = "us-east-1"
+# The emulator's root key, which may do everything.
+KEY = "emulator"
+
+
+def client(url: str, service: str) -> Any:
+    """Return a boto3 client of the emulator, with its root key."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url=url,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=KEY,
+        config=Config(retries={"max_attempts": 1}),
+    )
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return this process's environment with the emulator's address and root key, and nothing about another account."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CABSTAND_", "TF_VAR"))}
+    kept.pop("TF_DATA_DIR", None)
+    return kept | {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # For the bootstrap's roles: a repository that is asked nothing.
+        "GITHUB_REPOSITORY": "example/cabstand",
+        "GITHUB_REPOSITORY_ID": "789",
+        "GITHUB_REPOSITORY_OWNER_ID": "456",
+        "TF_IN_AUTOMATION": "1",
+        "TF_CLI_ARGS": "-no-color",
+        "TF_CLI_ARGS_apply": "-parallelism=30",
+        "TF_CLI_ARGS_destroy": "-parallelism=30",
+    }
