@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from cabstand import activity
 from cabstand.cli.common import emit, load_settings, say
+from cabstand.errors import TaskError
 
 app = typer.Typer()
 local = typer.Typer(
@@ -68,6 +70,48 @@ def status() -> None:
     emit(result)
 
 
+@local.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A part (mlflow, services, ...), task, function, access, or one task.")],
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines, from the end.")] = 50,
+) -> None:
+    """Print what a part, the tasks or the function logged."""
+    folder = _folder()
+    from cabstand.local.stack import logs as stack
+    from cabstand.local.stack.state import required
+
+    for line in stack.run(required(folder), name, lines):
+        typer.echo(line)
+
+
+@local.command()
+def run(
+    task: Annotated[str, typer.Argument(help="Task definition, such as compare or pipeline.")],
+    command: Annotated[list[str] | None, typer.Argument(help="Command to run instead, after `--`.")] = None,
+) -> None:
+    """Run a task as ECS would and follow its log. Exits with 1 unless the task exits with 0."""
+    folder = _folder()
+    from cabstand.local.stack import tasks as stack
+    from cabstand.local.stack.state import required
+
+    ended = stack.run(required(folder), task, command or [], say)
+    emit(asdict(ended))
+    if ended.exit_code != 0:
+        raise TaskError(f"ended with exit code {ended.exit_code}: {ended.stopped_reason}", where=task)
+
+
+@local.command()
+def fire(
+    schedule: Annotated[str, typer.Argument(help="Schedule, such as daily-comparison.")],
+) -> None:
+    """Fire a schedule now, once, whatever its state."""
+    folder = _folder()
+    from cabstand.local.stack import firing as stack
+    from cabstand.local.stack.state import required
+
+    emit(stack.run(required(folder), schedule))
+
+
 def _folder() -> Path:
     return load_settings().home.resolve() / "local"
 
@@ -100,4 +144,4 @@ def _show_status(result: dict[str, Any]) -> None:
     for task in result["tasks"]:
         say(f"{task['status'].lower()}: {task['task']} {task['id']}")
     for one in result["schedules"]:
-        say(f"{one['name']}: {one['expression']} {one['next']}")
+        say(f"{one['next']}: {one['name']}")

@@ -19,6 +19,8 @@ def start(state: State) -> Part | None:
     if (found := server.programs()) is None:
         return None
     instance = server.Server(server.make_folder(state.folder / "postgres"), state.ports["postgres"], found)
+    # Of a killed server, whose id may still be a zombie's.
+    (instance.data / "postmaster.pid").unlink(missing_ok=True)
     instance.prepare(_password(state))
     given = environment.marks(state) | {"PATH": os.environ["PATH"], "TMPDIR": str(instance.folder)}
     log = state.log("postgres")

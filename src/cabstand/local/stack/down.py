@@ -9,7 +9,7 @@ from typing import Any
 
 from cabstand.errors import TaskError
 from cabstand.local.stack import kept, parts, processes
-from cabstand.local.stack.state import NAMES, load
+from cabstand.local.stack.state import NAMES, State, load
 
 PATIENCE_S = 60.0  # for an `up` that ends what it started
 
@@ -24,32 +24,36 @@ def run(folder: Path, *, keep: bool = False) -> dict[str, Any]:
     """
     if not folder.exists():
         return {"folder": str(folder), "ended": [], "kept": 0}
-    state = load(folder) if not keep or (folder / "state.json").exists() else None
+    state = _readable(folder)
     if state and state.up and state.up.pid != os.getpid():
         processes.end(state.up.process, patience_s=PATIENCE_S)
-        state = load(folder)
+        state = _readable(folder)
     n_kept = 0
-    if keep and state:
-        if "emulator" not in state.parts or not state.parts["emulator"].process.alive:
+    if keep:
+        if not state or "emulator" not in state.parts or not state.parts["emulator"].process.alive:
             raise TaskError("does not run, so nothing can be kept", where="emulator", hint="cabstand local down")
         parts.end(state, "supervisor")
         n_kept = kept.save(state)
-    names = [name for name in NAMES if state and name in state.parts]
     end_all(folder, keep=keep)
-    return {"folder": str(folder), "ended": names, "kept": n_kept}
+    return {"folder": str(folder), "ended": [*state.parts] if state else [], "kept": n_kept}
 
 
 def end_all(folder: Path, *, keep: bool = False) -> None:
     """End every process of the stack in a folder, in the reverse order of their start, and delete its files."""
-    try:
-        state = load(folder)
-    except TaskError:  # the file is damaged: every process has a mark, too
-        state = None
+    state = _readable(folder)
     for name in reversed(NAMES):
         if state:
             parts.end(state, name)
     processes.kill(processes.orphans(folder))
     delete(folder, keep=keep)
+
+
+def _readable(folder: Path) -> State | None:
+    """Return the stack in a folder; None if its file is damaged: its processes are found by their mark then."""
+    try:
+        return load(folder)
+    except TaskError:
+        return None
 
 
 def delete(folder: Path, *, keep: bool = False) -> None:

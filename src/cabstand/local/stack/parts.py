@@ -35,7 +35,8 @@ def _services(state: State) -> Part:
 def _gateway(state: State) -> Part | None:
     if find_spec("cabstand.local.gateway") is None:
         return None
-    return _serve(state, "gateway", "cabstand.local.gateway", str(state.ports["gateway"]), str(state.folder))
+    words = ["--port", str(state.ports["gateway"]), "--folder", str(state.folder / "gateway")]
+    return _serve(state, "gateway", "cabstand.local.gateway", *words)
 
 
 def _supervisor(state: State) -> Part:

@@ -15,6 +15,7 @@ import psutil
 
 # Every process of a stack has its folder in this variable, so that an orphan is found too.
 MARK = "CABSTAND_LOCAL_STACK"
+_CHILDREN: list[subprocess.Popen[bytes]] = []  # not waited for, which Popen would warn of
 CLOCK_ERROR_S = 2.0  # start times are computed from the time of boot, which may be corrected
 
 
@@ -28,21 +29,30 @@ class Process:
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
+        if abs(_start_of(self.pid) - self.started) > CLOCK_ERROR_S:
+            return False
         try:
-            found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.started) < CLOCK_ERROR_S
-            return bool(same) and found.status() != psutil.STATUS_ZOMBIE
+            return bool(psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 
     def session(self) -> list[psutil.Process]:
-        """Return the processes of its session, which may have outlived it."""
-        found = []
+        """Return the processes of its session, which may have outlived it; none if its id was given again."""
+        found: list[psutil.Process] = []
+        if psutil.pid_exists(self.pid) and abs(_start_of(self.pid) - self.started) > CLOCK_ERROR_S:
+            return found
         for other in psutil.process_iter():
             with suppress(psutil.Error, OSError):
                 if os.getsid(other.pid) == self.pid and other.create_time() > self.started - CLOCK_ERROR_S:
                     found.append(other)
         return found
+
+
+def _start_of(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def known(pid: int) -> Process:
@@ -56,7 +66,6 @@ def start(
     """Start a command in a session of its own, with its output at the end of a log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        # Not waited for: the supervisor or init does that.
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -67,6 +76,7 @@ def start(
             user=user,
             start_new_session=True,
         )
+    _CHILDREN.append(child)
     return known(child.pid)
 
 

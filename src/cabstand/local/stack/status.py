@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cabstand.local.stack import terraform
 from cabstand.local.stack.state import NAMES, State, required
+
+N_FIRINGS = 5
 
 
 def run(folder: Path) -> dict[str, Any]:
@@ -60,20 +63,9 @@ def tasks(state: State) -> list[dict[str, str]]:
 
 
 def _schedules(state: State) -> list[dict[str, str]]:
-    """Return the enabled schedules with their expressions and, where the clock can tell, their next firing."""
-    scheduler = terraform.client(state, "scheduler")
-    pages = scheduler.get_paginator("list_schedules").paginate()
-    names = [(one["GroupName"], one["Name"]) for page in pages for one in page["Schedules"]]
-    found = [scheduler.get_schedule(GroupName=group, Name=name) for group, name in names]
-    return [
-        {"name": one["Name"], "expression": one["ScheduleExpression"], "next": _next(one)}
-        for one in found
-        if one["State"] == "ENABLED"
-    ]
-
-
-def _next(schedule: dict[str, Any]) -> str:
+    """Return the next firings of the enabled schedules."""
     if find_spec("cabstand.local.clock") is None:
-        return ""
-    del schedule
-    return datetime.now(UTC).isoformat()
+        return []
+    clock = import_module("cabstand.local.clock")
+    found = clock.next_firings(partial(terraform.client, state), N_FIRINGS)
+    return [{"name": name, "next": at.isoformat()} for name, at in found]
