@@ -17,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+import task_probes
 from cabstand.local.emulator.patches import ALL
 from cloud_account import client
 
@@ -185,7 +186,7 @@ PROBES = {
         rule_descriptions,
         snap_start,
     )
-}
+} | task_probes.PROBES
 
 
 def test_each_patch_has_a_probe() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, missing_calls
+from cabstand.local.emulator.patches import corrections, missing_calls, task_changes, tasks
 
 ALL = {
     patch.__name__: patch
@@ -23,6 +23,12 @@ ALL = {
         corrections.rule_changes,
         corrections.rule_descriptions,
         corrections.snap_start,
+        tasks.task_records,
+        tasks.task_overrides,
+        tasks.task_tokens,
+        task_changes.task_stops,
+        task_changes.task_lists,
+        task_changes.task_changes,
     )
 }
 
