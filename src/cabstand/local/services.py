@@ -14,9 +14,11 @@ from functools import lru_cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cabstand import log
 from cabstand.local.emulator import access
+from cabstand.local.stack.state import load
 
 # Each has `run(client, folder, stop)`.
 MODULES = ("runner", "clock", "events", "alarms")
@@ -48,10 +50,21 @@ def keep_running(name: str, folder: Path, stop: threading.Event) -> None:
     client = lru_cache(partial(access.client, os.environ["AWS_ENDPOINT_URL"]))
     while not stop.is_set():
         try:
-            import_module(f"cabstand.local.{name}").run(client, own, stop)
+            run = import_module(f"cabstand.local.{name}").run
+            run(client, own, stop, *_options(name, folder))
         except Exception:
             _log.exception("%s failed, and begins again in %.0f s", name, PAUSE_S)
             stop.wait(PAUSE_S)
+
+
+def _options(name: str, folder: Path) -> list[Any]:
+    """Return what a module's `run` takes besides: the runner, where MLflow's address in the account is served here."""
+    state = load(folder)
+    if name != "runner" or not state or "mlflow" not in state.parts:
+        return []
+    from cabstand.local.runner import Options
+
+    return [Options(addresses={state.facts["outputs"]["mlflow"]["uri"]: state.address("mlflow")})]
 
 
 def _has_run(name: str) -> bool:
