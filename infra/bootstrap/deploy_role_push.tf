@@ -17,8 +17,8 @@ data "aws_iam_policy_document" "deploy_push" {
   statement {
     sid = "PushImages"
     actions = [
-      "ecr:BatchCheckLayerAvailability", "ecr:BatchDeleteImage", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer",
-      "ecr:InitiateLayerUpload", "ecr:ListImages", "ecr:PutImage", "ecr:UploadLayerPart",
+      "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer",
+      "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
     ]
     resources = [for repository in aws_ecr_repository.main : repository.arn]
   }
@@ -28,6 +28,13 @@ data "aws_iam_policy_document" "deploy_push" {
     sid       = "KeepStates"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = [for name in var.deploy_environments : "${aws_s3_bucket.state.arn}/${name}/*"]
+  }
+
+  # It applies plans that another role has saved, and can save none itself: see NotOtherStates.
+  statement {
+    sid       = "ReadPlans"
+    actions   = ["s3:GetObject"]
+    resources = [for name in var.deploy_environments : "${aws_s3_bucket.state.arn}/plans/${name}/*"]
   }
 
   statement {

@@ -35,6 +35,11 @@ locals {
     plan = merge(local.repository_claims, {
       sub = [for start in local.subject_starts : "${start}:pull_request"]
     })
+    # A job of main that needs no environment: it plans what an environment's approver then sees.
+    release-plan = merge(local.repository_claims, {
+      ref = ["refs/heads/main"]
+      sub = [for start in local.subject_starts : "${start}:ref:refs/heads/main"]
+    })
     deploy = merge(local.repository_claims, {
       environment = var.deploy_environments
       sub         = flatten([for start in local.subject_starts : [for name in var.deploy_environments : "${start}:environment:${name}"]])
@@ -69,6 +74,12 @@ resource "aws_iam_role" "plan" {
   name               = "${var.project}-plan"
   description        = "Pull requests: plan without refresh, read only."
   assume_role_policy = data.aws_iam_policy_document.github_trust["plan"].json
+}
+
+resource "aws_iam_role" "release_plan" {
+  name               = "${var.project}-release-plan"
+  description        = "Releases from main: plan without refresh, and save the plan."
+  assume_role_policy = data.aws_iam_policy_document.github_trust["release-plan"].json
 }
 
 resource "aws_iam_role" "deploy" {

@@ -13,6 +13,11 @@ output "plan_role_arn" {
   value       = aws_iam_role.plan.arn
 }
 
+output "release_plan_role_arn" {
+  description = "Role of releases from main, which plan before somebody approves."
+  value       = aws_iam_role.release_plan.arn
+}
+
 output "deploy_role_arn" {
   description = "Role of protected environments, for their variable AWS_DEPLOY_ROLE."
   value       = aws_iam_role.deploy.arn

@@ -39,3 +39,22 @@ data "aws_iam_policy_document" "plan" {
     resources = ["arn:aws:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
   }
 }
+
+# A release's plan is saved for its approver: this role may add plans, but read none, because a plan contains the state as it was,
+# and change no state. Pull requests have a role of their own, so that none can add a plan.
+resource "aws_iam_role_policy" "release_plan" {
+  name   = "read-state-save-plans"
+  role   = aws_iam_role.release_plan.id
+  policy = data.aws_iam_policy_document.release_plan.json
+}
+
+data "aws_iam_policy_document" "release_plan" {
+  # checkov:skip=CKV_AWS_356: see the plan role.
+  source_policy_documents = [data.aws_iam_policy_document.plan.json]
+
+  statement {
+    sid       = "SavePlans"
+    actions   = ["s3:PutObject"]
+    resources = [for name in var.deploy_environments : "${aws_s3_bucket.state.arn}/plans/${name}/*"]
+  }
+}

@@ -1,13 +1,10 @@
 provider "aws" {
   region = var.region
 
-  access_key                  = local.on_emulator ? "emulator" : null
-  secret_key                  = local.on_emulator ? "emulator" : null
-  skip_credentials_validation = local.on_emulator
-  skip_metadata_api_check     = local.on_emulator ? "true" : null
-  skip_region_validation      = local.on_emulator
-  s3_use_path_style           = local.on_emulator
-  max_retries                 = local.on_emulator ? 2 : null
+  skip_metadata_api_check = local.on_emulator ? "true" : null
+  skip_region_validation  = local.on_emulator
+  s3_use_path_style       = local.on_emulator
+  max_retries             = local.on_emulator ? 2 : null
 
   default_tags {
     tags = {

@@ -1,4 +1,4 @@
-# The bucket of all states, including the bootstrap's own.
+# The bucket of all states, including the bootstrap's own, and of the plans that wait for approval.
 
 data "aws_caller_identity" "current" {}
 
@@ -64,6 +64,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 2
+    }
+  }
+
+  # GitHub waits 30 days for an approval.
+  rule {
+    id     = "plans"
+    status = "Enabled"
+
+    filter {
+      prefix = "plans/"
+    }
+
+    expiration {
+      days = 35
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
     }
   }
 

@@ -24,7 +24,12 @@ run "trusts_exact_claims_alone" {
   }
 
   assert {
-    condition     = alltrue([for role in ["plan", "deploy"] : local.claims[role].repository_id == ["789"] && local.claims[role].repository_owner_id == ["456"]])
+    condition     = local.claims["release-plan"].sub == ["repo:example/cabstand:ref:refs/heads/main", "repo:example@456/cabstand@789:ref:refs/heads/main"] && local.claims["release-plan"].ref == ["refs/heads/main"]
+    error_message = "releases are planned from main alone"
+  }
+
+  assert {
+    condition     = alltrue([for role in ["plan", "release-plan", "deploy"] : local.claims[role].repository_id == ["789"] && local.claims[role].repository_owner_id == ["456"]])
     error_message = "both roles must be held to the repository's id"
   }
 

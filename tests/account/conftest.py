@@ -100,6 +100,11 @@ if command == "init":
     open(os.environ["TF_DATA_DIR"] + "/terraform.tfstate", "w").close()
 elif command == "plan":
     (folder / "seen").write_text(adopted.read_text() if adopted.exists() else "")
+    for word in words:
+        if word.startswith("-out="):
+            pathlib.Path(word.removeprefix("-out=")).write_text("the plan " + " ".join(words))
+elif command == "show" and (folder / "shown.json").exists():
+    print((folder / "shown.json").read_text())
 elif command == "show":
     change = {"actions": ["create"], "after": {"bucket": "cabstand-dev-lake"}}
     if "aws_s3_bucket.lake" in (folder / "seen").read_text():

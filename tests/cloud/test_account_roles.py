@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import iam_reference
 from access_cases import GRANTED, REFUSED
 from cabstand.local.permissions import applied
 from cabstand.local.permissions.decision import Policies, Request, decide, trusts
@@ -89,6 +90,8 @@ def token(subject: str, **claims: str) -> dict[str, str]:
 TRUSTED = [
     ("plan", token(f"{OLD}:pull_request")),
     ("plan", token(f"{NEW}:pull_request")),
+    ("release-plan", token(f"{OLD}:ref:refs/heads/main", ref="refs/heads/main")),
+    ("release-plan", token(f"{NEW}:ref:refs/heads/main", ref="refs/heads/main")),
     ("deploy", token(f"{OLD}:environment:dev", environment="dev")),
     ("deploy", token(f"{NEW}:environment:prod", environment="prod")),
 ]
@@ -109,6 +112,11 @@ UNTRUSTED = {
     "a branch": ("deploy", token(f"{OLD}:ref:refs/heads/main")),
     "a pull request": ("deploy", token(f"{NEW}:pull_request")),
     "an environment that plans": ("plan", token(f"{NEW}:environment:dev", environment="dev")),
+    "a release's plan from another branch": (
+        "release-plan",
+        token(f"{NEW}:ref:refs/heads/other", ref="refs/heads/other"),
+    ),
+    "a release's plan from a pull request": ("release-plan", token(f"{NEW}:pull_request", ref="refs/pull/1/merge")),
     "another audience": ("plan", token(f"{OLD}:pull_request", aud="https://github.com/example")),
     "another case": ("plan", token(f"{OLD}:pull_request".replace("cabstand", "Cabstand"))),
     "the hyphen of the first announcement": ("plan", token("repo:example-456/cabstand-789:pull_request")),
@@ -136,3 +144,11 @@ def test_each_claim_is_required(account: Account) -> None:
         for missing in claims:
             rest = {name: value for name, value in claims.items() if name != missing}
             assert not assumable(account, role, rest), missing
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_grant_has_an_effect(account: Account, role: str) -> None:
+    """AWS knows the action, and judges it on a resource of the statement."""
+    reference = iam_reference.load()
+    found = policies(account, role)
+    assert [one for document in found.own for one in iam_reference.without_effect(reference, document)] == []

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -172,6 +173,63 @@ def event_arrays(aws: Clients) -> bool:
     return len(found) == 1 and "137" in found[0]["Body"]
 
 
+def alarm_checks(aws: Clients) -> bool:
+    alarm = {
+        "MetricName": "probe",
+        "Namespace": "Probe",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 1.0,
+    }
+    given = {**alarm, "AlarmName": "probe", "Period": 60, "EvaluationPeriods": 1}
+    aws("cloudwatch").put_metric_alarm(**given, Statistic="Sum")
+    [made] = aws("cloudwatch").describe_alarms(AlarmNames=["probe"])["MetricAlarms"]
+    for refused in ({"DatapointsToAlarm": 2}, {"Period": 45}, {"Statistic": "", "ExtendedStatistic": "p101"}):
+        wrong = {name: value for name, value in ({**given, "Statistic": "Sum"} | refused).items() if value}
+        try:
+            aws("cloudwatch").put_metric_alarm(**wrong | {"AlarmName": "wrong"})
+        except ClientError:
+            continue
+        aws("cloudwatch").delete_alarms(AlarmNames=["probe", "wrong"])
+        return False
+    aws("cloudwatch").delete_alarms(AlarmNames=["probe"])
+    return bool(made["StateValue"] == "INSUFFICIENT_DATA")
+
+
+def metric_data(aws: Clients) -> bool:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    rides = [{"MetricName": "Rides", "Value": float(value), "Timestamp": now} for value in range(1, 101)]
+    other = {"MetricName": "Rides", "Value": 1e6, "Timestamp": now, "Dimensions": [{"Name": "Zone", "Value": "1"}]}
+    aws("cloudwatch").put_metric_data(Namespace="Probe", MetricData=[*rides, other])
+    stat = {"Metric": {"Namespace": "Probe", "MetricName": "Rides"}, "Period": 60, "Stat": "p95"}
+    queries = [{"Id": "p95", "MetricStat": stat, "ReturnData": False}, {"Id": "half", "Expression": "p95 / 2"}]
+    span = {"StartTime": now - timedelta(minutes=1), "EndTime": now + timedelta(minutes=1)}
+    found = aws("cloudwatch").get_metric_data(MetricDataQueries=queries, **span)["MetricDataResults"]
+    return [one["Values"] for one in found] == [[47.5]]
+
+
+def metric_filters(aws: Clients) -> bool:
+    logs, now = aws("logs"), datetime.now(UTC)
+    logs.create_log_group(logGroupName="measured")
+    logs.create_log_stream(logGroupName="measured", logStreamName="one")
+    for name in ("First", "Second"):  # the second replaces the first
+        how = {"metricName": name, "metricNamespace": "Filtered", "metricValue": "$.n"}
+        logs.put_metric_filter(
+            logGroupName="measured", filterName="probe", filterPattern="{ $.n > 1 }", metricTransformations=[how]
+        )
+    about = {"CloudWatchMetrics": [{"Namespace": "Embedded", "Dimensions": [[]], "Metrics": [{"Name": "n"}]}]}
+    lines = [{"n": 1}, {"n": 5}, {"n": 7, "_aws": about}]
+    events = [{"timestamp": int(now.timestamp() * 1000), "message": json.dumps(line)} for line in lines]
+    logs.put_log_events(logGroupName="measured", logStreamName="one", logEvents=events)
+    span = {"StartTime": now - timedelta(minutes=1), "EndTime": now + timedelta(minutes=1)}
+    logs.delete_log_group(logGroupName="measured")
+    found = []
+    for namespace, metric in (("Filtered", "First"), ("Filtered", "Second"), ("Embedded", "n")):
+        how = {"Namespace": namespace, "MetricName": metric, "Period": 3600, "Statistics": ["Sum"]}
+        data = aws("cloudwatch").get_metric_statistics(**how, **span)["Datapoints"]
+        found.append([one["Sum"] for one in data])
+    return found == [[], [12.0], [7.0]]
+
+
 PROBES = {
     probe.__name__: probe
     for probe in (
@@ -185,6 +243,9 @@ PROBES = {
         rule_changes,
         rule_descriptions,
         snap_start,
+        alarm_checks,
+        metric_data,
+        metric_filters,
     )
 } | task_probes.PROBES
 

@@ -40,8 +40,8 @@ def test_who_wants_the_clustering_alone_finds_it() -> None:
         assert [other for other in others if f"]({other}.md" not in text] == []
 
 
-def test_every_row_names_a_version_or_that_it_is_not_tested() -> None:
-    """What is tested is tested by the finding at the version that the row names; the page says how the rest was tried."""
+def test_every_row_names_a_version() -> None:
+    """The finding tests each version that a row says is tested."""
     text = PAGE.read_text()
     table = text[text.index("| from |") : text.index("## Tracking")]
     rows = [line.split("|")[1:4] for line in table.splitlines()[2:] if line.startswith("|")]

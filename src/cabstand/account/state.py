@@ -25,6 +25,12 @@ def image_tag(root: Root) -> str:
     return ""
 
 
+def moment(root: Root) -> str:
+    """Return which version of which state is the present one: Terraform's serial and lineage, or `none`."""
+    saved = _read(root, root.state_key)
+    return f"serial {saved['serial']} of {saved['lineage']}" if saved else "none"
+
+
 def lock(root: Root) -> dict[str, Any] | None:
     """Return the lock on the state as Terraform stores it, or None if nobody holds it."""
     return _read(root, f"{root.state_key}.tflock")

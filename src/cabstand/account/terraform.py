@@ -31,7 +31,7 @@ def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
     Backend and variables are added to `words`; `quiet` sends Terraform's output to stderr. Refused are a command that
     needs a lock which another run holds, and an apply that would change a sleeping environment.
     """
-    if command == "init" or not (root.data / "terraform.tfstate").is_file():
+    if command == "init" or not _is_initialised(root):
         code = execute(root, "init", "-reconfigure", *backend(root), quiet=quiet)
         if code or command == "init":
             return code
@@ -47,6 +47,16 @@ def run(root: Root, command: str, *words: str, quiet: bool = False) -> int:
         root.imports.unlink(missing_ok=True)
         default_egress.revoke_unmanaged(state.resources(root))
     return code
+
+
+def initialise(root: Root) -> None:
+    """Run `init` if that has not been done yet; raise a TaskError if it fails."""
+    if not _is_initialised(root):
+        check(root, "init")
+
+
+def _is_initialised(root: Root) -> bool:
+    return (root.data / "terraform.tfstate").is_file()
 
 
 def check(root: Root, command: str, *words: str) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 REGION = "us-east-1"
-# The emulator's root key, which may do everything.
-KEY = "emulator"
+# The emulator's root user, who may do everything.
+ROOT_KEYS = {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}  # pragma: allowlist secret
 
 
-def client(url: str, service: str) -> Any:
-    """Return a boto3 client of the emulator, with its root key."""
+def client(url: str, service: str, keys: Mapping[str, str] = ROOT_KEYS) -> Any:
+    """Return a boto3 client of the emulator, by default its root user's."""
     import boto3
     from botocore.config import Config
 
@@ -19,8 +20,9 @@ def client(url: str, service: str) -> Any:
         service,
         region_name=REGION,
         endpoint_url=url,
-        aws_access_key_id=KEY,
-        aws_secret_access_key=KEY,
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=keys.get("AWS_SESSION_TOKEN"),
         config=Config(retries={"max_attempts": 1}),
     )
 
@@ -31,8 +33,7 @@ def environment(url: str) -> dict[str, str]:
     kept.pop("TF_DATA_DIR", None)
     return kept | {
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
+        **ROOT_KEYS,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         # For the bootstrap's roles: a repository that is asked nothing.

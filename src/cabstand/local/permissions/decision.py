@@ -43,17 +43,39 @@ class Decision(NamedTuple):
     reason: str
 
 
-def decide(policies: Policies, request: Request) -> Decision:
-    """Return what IAM decides about a request by a principal of the same account."""
+def decide(policies: Policies, request: Request, of_resource: Document | None = None, principal: str = "") -> Decision:
+    """Return what IAM decides about a request by a principal of the same account.
+
+    `of_resource` is the policy of the resource itself, if it has one, for the principal with that ARN.
+    """
     kinds = {"identity-based": policies.own, "permissions boundary": policies.boundary, "session": policies.session}
-    for kind, documents in kinds.items():
+    for_principal = [_naming(of_resource, principal)] if of_resource else []
+    for kind, documents in {**kinds, "resource-based": for_principal}.items():
         if sid := _denied_by(documents, request):
-            return Decision(False, f"with an explicit deny in a {kind} policy ({sid})")
+            article = "an" if kind[0] in "aeiou" else "a"
+            return Decision(False, f"with an explicit deny in {article} {kind} policy ({sid})")
+    granted = _allowed_by(for_principal, request)
     for kind, documents in kinds.items():
-        applies = bool(documents) or kind == "identity-based"
-        if applies and not any(one["Effect"] == "Allow" for one in _applying(documents, request)):
+        applies = not granted if kind == "identity-based" else bool(documents)
+        if applies and not _allowed_by(documents, request):
             return Decision(False, f"because no {kind} policy allows the {request.action} action")
     return Decision(True, "")
+
+
+def _allowed_by(documents: Sequence[Document], request: Request) -> bool:
+    return any(one["Effect"] == "Allow" for one in _applying(documents, request))
+
+
+def _naming(document: Document, principal: str) -> Document:
+    """Return a resource's policy for one principal; a grant to the whole account grants nothing by itself."""
+    account = {principal.split(":")[4], f"arn:aws:iam::{principal.split(':')[4]}:root"}
+    kept = [
+        one
+        for one in _statements(document)
+        if _matches_principal(one.get("Principal", {}), principal)
+        and (one["Effect"] == "Deny" or not account.intersection(_names(one.get("Principal", {}))))
+    ]
+    return {**document, "Statement": kept}
 
 
 def trusts(document: Document, request: Request, principal: str = "") -> bool:
@@ -106,11 +128,15 @@ def _matches_resource(document: Document, statement: Document, request: Request)
 
 
 def _matches_principal(named: Any, principal: str) -> bool:
-    if not principal or named == "*":
+    if not principal:
         return True
-    names = [one for kind in named.values() for one in listed(kind)]
+    names = _names(named)
     account = principal.split(":")[4] if principal.count(":") > 4 else ""
     return any(one in {"*", principal, account, f"arn:aws:iam::{account}:root"} for one in names)
+
+
+def _names(named: Any) -> list[str]:
+    return [named] if isinstance(named, str) else [one for kind in named.values() for one in listed(kind)]
 
 
 def _conditions(document: Document, statement: Document, request: Request) -> bool:

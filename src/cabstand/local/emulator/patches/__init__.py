@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, missing_calls, task_changes, tasks
+from cabstand.local.emulator.patches import corrections, measuring, missing_calls, task_changes, tasks
 
 ALL = {
     patch.__name__: patch
@@ -23,6 +23,9 @@ ALL = {
         corrections.rule_changes,
         corrections.rule_descriptions,
         corrections.snap_start,
+        measuring.alarm_checks,
+        measuring.metric_data,
+        measuring.metric_filters,
         tasks.task_records,
         tasks.task_overrides,
         tasks.task_tokens,

@@ -1,0 +1,152 @@
+"""Each role of the applied account does its work; without one of its actions, the denial names action and role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cabstand.local.permissions import applied
+from cabstand.local.permissions.conditions import listed
+from cloud_account import Account, client, session_keys
+
+pytestmark = pytest.mark.cloud
+
+A = "123456789012"
+LAKE, ARTIFACTS = f"cabstand-dev-lake-{A}", f"cabstand-dev-artifacts-{A}"
+RUN = {"cluster": "cabstand-dev", "launchType": "FARGATE", "tags": [{"key": "Deployment", "value": "cabstand-dev"}]}
+QUEUE = f"https://sqs.us-east-1.amazonaws.com/{A}/cabstand-dev-dead-letters"
+METRIC = {"Namespace": "cabstand/dev", "MetricData": [{"MetricName": "heartbeat", "Value": 1.0}]}
+SUBSCRIPTION = f"arn:aws:sns:us-east-1:{A}:cabstand-dev-alarms:none"
+TASK = {"cluster": "cabstand-dev", "task": "none"}
+ALIAS = {"FunctionName": "cabstand-dev-api", "Name": "live"}
+
+
+def put(bucket: str, key: str) -> dict[str, Any]:
+    return {"Bucket": bucket, "Key": key, "Body": b"{}"}
+
+
+def get(bucket: str, key: str) -> dict[str, Any]:
+    return {"Bucket": bucket, "Key": key}
+
+
+# Role, the action that is taken away, and a call that needs it.
+WORK = [
+    ("dev-task-clustering", "s3:PutObject", "s3.put_object", put(LAKE, "hotspots/taken/away")),
+    ("dev-task-clustering", "s3:ListBucket", "s3.list_objects_v2", {"Bucket": LAKE, "Prefix": "trips/"}),
+    ("dev-task-training", "s3:GetObject", "s3.get_object", get(LAKE, "hotspots/taken/away")),
+    ("dev-task-training", "s3:PutObject", "s3.put_object", put(ARTIFACTS, "serving/taken-away.json")),
+    ("dev-task-pipeline", "s3:DeleteObject", "s3.delete_object", get(LAKE, "hotspots/taken/away")),
+    ("dev-task-worker", "s3:GetObject", "s3.head_object", get(LAKE, "hotspots/taken/away")),
+    ("dev-task-distributing", "ecs:RunTask", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-dask-worker"}),
+    ("dev-task-distributing", "iam:PassRole", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-dask-worker"}),
+    ("dev-task-distributing", "ecs:TagResource", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-dask-worker"}),
+    ("dev-task-distributing", "ecs:StopTask", "ecs.stop_task", TASK),
+    ("dev-task-pipeline", "ecs:DescribeTasks", "ecs.describe_tasks", {"cluster": "cabstand-dev", "tasks": ["none"]}),
+    ("dev-task-execution", "ecr:GetAuthorizationToken", "ecr.get_authorization_token", {}),
+    (
+        "dev-task-execution",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager.get_secret_value",
+        "cabstand-dev/mlflow/tasks",
+    ),
+    ("dev-scheduler", "ecs:RunTask", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-compare"}),
+    ("dev-scheduler", "iam:PassRole", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-compare"}),
+    ("dev-scheduler", "sqs:SendMessage", "sqs.send_message", {"QueueUrl": QUEUE, "MessageBody": "{}"}),
+    ("dev-api-function", "s3:GetObject", "s3.get_object", get(ARTIFACTS, "serving/taken-away.json")),
+    ("dev-api-function", "secretsmanager:GetSecretValue", "secretsmanager.get_secret_value", "cabstand-dev/api/keys"),
+    ("dev-api-prediction-delivery", "s3:PutObject", "s3.put_object", put(LAKE, "predictions/taken-away")),
+    (
+        "dev-api-log-subscription",
+        "firehose:PutRecordBatch",
+        "firehose.put_record_batch",
+        {"DeliveryStreamName": "cabstand-dev-api-predictions", "Records": [{"Data": b"{}"}]},
+    ),
+    ("dev-mlflow-server", "s3:PutObject", "s3.put_object", put(ARTIFACTS, "mlflow/taken-away")),
+    ("dev-mlflow-server", "cloudwatch:PutMetricData", "cloudwatch.put_metric_data", METRIC),
+    (
+        "dev-mlflow-server",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager.get_secret_value",
+        "cabstand-dev/mlflow/server",
+    ),
+    ("dev-stay-asleep", "rds:StopDBInstance", "rds.stop_db_instance", {"DBInstanceIdentifier": "cabstand-dev-mlflow"}),
+    ("plan", "s3:GetObject", "s3.get_object", get(f"cabstand-state-{A}", "dev/terraform.tfstate")),
+    ("plan", "secretsmanager:GetRandomPassword", "secretsmanager.get_random_password", {}),
+    ("deploy", "lambda:UpdateAlias", "lambda.update_alias", ALIAS),
+    ("deploy", "sns:Unsubscribe", "sns.unsubscribe", {"SubscriptionArn": SUBSCRIPTION}),
+]
+
+
+@pytest.mark.parametrize(("role", "action", "call", "params"), WORK, ids=lambda value: str(value)[:40])
+def test_without_one_action(account: Account, role: str, action: str, call: str, params: Any) -> None:
+    service, operation = call.split(".")
+    given = {"SecretId": params} if isinstance(params, str) else params
+    iam, sts = account.client("iam"), account.client("sts")
+    answer = sts.assume_role(RoleArn=f"arn:aws:iam::{A}:role/cabstand-{role}", RoleSessionName="work")
+    doing = getattr(client(account.url, service, session_keys(answer["Credentials"])), operation)
+    assert "not authorized" not in message(doing, given)
+    with without(iam, f"cabstand-{role}", action):
+        denial = message(doing, given)
+    assert f"assumed-role/cabstand-{role}/work is not authorized to perform: {action} on resource: " in denial
+    assert f"because no identity-based policy allows the {action} action" in denial
+    tidy(account)
+
+
+def message(call: Any, params: dict[str, Any]) -> str:
+    """Return the message of a call's error; empty if there is none."""
+    try:
+        call(**params)
+    except ClientError as error:
+        answer: Any = error.response
+        return str(answer["Error"]["Message"])
+    return ""
+
+
+@contextmanager
+def without(iam: Any, role: str, action: str) -> Iterator[None]:
+    """Take one action away from a role's policies for a while."""
+    before = applied.of_role(iam, role).own
+    managed = [one["PolicyArn"] for one in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]]
+    for arn in managed:
+        iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+    inline = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    kept = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in inline}
+    for name in inline:
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
+    for number, document in enumerate(before):
+        left = [lesser for one in listed(document["Statement"]) if (lesser := lessened(one, action))]
+        text = json.dumps({**document, "Statement": left or [NOTHING]})
+        iam.put_role_policy(RoleName=role, PolicyName=f"lessened-{number}", PolicyDocument=text)
+    try:
+        yield
+    finally:
+        for number in range(len(before)):
+            iam.delete_role_policy(RoleName=role, PolicyName=f"lessened-{number}")
+        for name, document in kept.items():
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+        for arn in managed:
+            iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+
+
+NOTHING = {"Effect": "Deny", "Action": "none:None", "Resource": "*"}
+
+
+def lessened(statement: dict[str, Any], action: str) -> dict[str, Any] | None:
+    """Return a statement without an action; None if nothing is left of it."""
+    actions = [one for one in listed(statement["Action"]) if one != action or statement["Effect"] == "Deny"]
+    return {**statement, "Action": actions} if actions else None
+
+
+def tidy(account: Account) -> None:
+    """Stop what a case started, and start what it stopped."""
+    ecs, rds = account.client("ecs"), account.client("rds")
+    for task in ecs.list_tasks(cluster="cabstand-dev")["taskArns"]:
+        ecs.stop_task(cluster="cabstand-dev", task=task)
+    database = rds.describe_db_instances()["DBInstances"][0]
+    if database["DBInstanceStatus"] == "stopped":
+        rds.start_db_instance(DBInstanceIdentifier=database["DBInstanceIdentifier"])
