@@ -21,7 +21,7 @@ from cabstand.local.emulator import access
 from cabstand.local.stack.state import load
 
 # Each has `run(client, folder, stop)`.
-MODULES = ("runner", "clock", "events", "alarms")
+MODULES = ("runner", "clock", "events", "alarms.watch")
 PAUSE_S = 5.0  # before a failed one begins again
 
 _log = logging.getLogger(__name__)
