@@ -121,11 +121,19 @@ def _show_addresses(addresses: dict[str, str], facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(stderr=True)
-    table = Table("what", "where")
-    for name, address in addresses.items():
-        table.add_row(name, address)
-    console.print(table)
+    table = Table("what", "where", "log in with")
+    user = facts["mlflow_user"]
+    rows = {
+        "endpoint (/docs)": ("gateway", "the API key below"),
+        "MLflow": ("mlflow", f"{user['username']}, {user['password']}"),
+        "AWS_ENDPOINT_URL": ("emulator", "key and secret: emulator"),
+        "page of the emulator": ("emulator", ""),
+        "PostgreSQL": ("postgres", "the secret that RDS manages"),
+    }
+    for label, (name, login) in rows.items():
+        if address := addresses.get(name):
+            table.add_row(label, address + ("/moto-api/" if label.startswith("page") else ""), login)
+    Console(stderr=True).print(table)
     if endpoint := addresses.get("gateway"):
         say(f'curl -s {endpoint}/v1/models -H "x-api-key: {facts["key"]}"')
 

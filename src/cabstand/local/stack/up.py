@@ -14,7 +14,7 @@ from pathlib import Path
 from cabstand.activity import progress
 from cabstand.errors import ConfigError, TaskError
 from cabstand.local.ports import check_free
-from cabstand.local.stack import environment, kept, key, parts, processes, terraform
+from cabstand.local.stack import environment, kept, logins, parts, processes, terraform
 from cabstand.local.stack.down import end_all
 from cabstand.local.stack.state import NAMES, Part, State, load
 
@@ -99,7 +99,7 @@ def _start(state: State, params: Params) -> None:
         with _step(state, f"starting the {name}"):
             _part(state, name)
     with _step(state, "making an API key"):
-        state.facts["key"] = key.make(state)
+        state.facts |= {"key": logins.api_key(state), "mlflow_user": logins.mlflow_user(state)}
     state.facts["seconds"] = round(time.monotonic() - begun)
     state.up = None
     state.save()
