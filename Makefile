@@ -136,6 +136,10 @@ bench-compare: $(STAMP)  ## compare one thread of the kernel with scikit-learn o
 bench-swaps: $(STAMP)  ## measure the service's slowest answers while a new model arrives every second (2 min)
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_swaps.py
 
+.PHONY: bench-gateway
+bench-gateway: $(STAMP)  ## measure a request through the laptop's gateway against one to Lambda's runtime emulator (2 min)
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_gateway.py
+
 .PHONY: demo
 demo: $(RUN)  ## cluster, compare, sweep, train and report on synthetic trips
 	$(CABSTAND) demo

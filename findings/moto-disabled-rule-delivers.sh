@@ -4,8 +4,8 @@
 # Seen: describe_rule says DISABLED, and the queue then holds the event. A rule whose pattern does not match delivers
 # nothing, so moto does read the pattern, but not the state. AWS delivers nothing to the targets of a disabled rule.
 #
-# Why it matters: a test on moto cannot show that switching a rule off stops the work behind it. cabstand's tests of `sleep`
-# and `wake` check the state that is stored, not whether something runs.
+# Why it matters: a test on moto cannot show that switching a rule off stops the work behind it. cabstand's emulator, which
+# is moto corrected, reads the state.
 set -euo pipefail
 
 work=$(mktemp -d)

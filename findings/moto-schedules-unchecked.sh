@@ -5,7 +5,7 @@
 # for a positive number, six cron fields and a time zone of the IANA database, and answers ValidationException otherwise.
 #
 # Why it matters: a typing error in a schedule passes every test on moto and fails at the first real apply. cabstand's
-# Terraform variables check the form of expressions and zones beforehand; such a check still lets these three through.
+# Terraform checks expressions and zones beforehand, and its emulator, which is moto corrected, refuses all three.
 set -euo pipefail
 
 work=$(mktemp -d)

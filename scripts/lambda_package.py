@@ -21,7 +21,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import interpreters
+from cabstand.local.functions import interpreters
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "lambda.txt"

@@ -8,7 +8,6 @@ import platform
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,14 +21,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import interpreters  # noqa: E402
 import lambda_package  # noqa: E402
+
+from cabstand.local.functions import interpreters, runtime  # noqa: E402
 
 USUAL = Path(__file__).parent / "lambda_function" / "usual_handler.py"
 USUAL_NEEDS = ("scikit-learn", "scipy", "joblib", "cloudpickle", "threadpoolctl", "narwhals")
 USUAL_NEEDS += ("pandas", "numpy", "python-dateutil", "six", "pytz", "tzdata")
 WANTED = ("3.13", "3.12")
-INVOKE = "/2015-03-31/functions/function/invocations"
 
 
 def choose_python() -> tuple[str, str]:
@@ -51,19 +50,7 @@ def build_tree(version: str) -> Path:
 
 def install_runtime(version: str) -> Path:
     """Install the runtime client and the emulator outside the tree, as in Lambda; return their folder."""
-    lock = ROOT / "requirements" / "lambda-test.txt"
-    target = ROOT / "build" / f"lambda-runtime-{version}"
-    if (target / ".lock").is_file() and (target / ".lock").read_bytes() == lock.read_bytes():
-        return target
-    shutil.rmtree(target, ignore_errors=True)
-    _install(target, version, "--no-deps", "--require-hashes", "-r", str(lock))
-    emulator = target / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{platform.machine()}"
-    if not emulator.is_file():
-        emulator = emulator.with_name("aws-lambda-rie-arm64")
-    emulator.chmod(0o755)
-    emulator.rename(target / "aws-lambda-rie")
-    (target / ".lock").write_bytes(lock.read_bytes())
-    return target
+    return runtime.install(version, ROOT / "build")
 
 
 def usual_tree(python: str, version: str, tree: Path) -> Path:
@@ -76,7 +63,7 @@ def usual_tree(python: str, version: str, tree: Path) -> Path:
     shutil.copytree(tree, target, ignore=shutil.ignore_patterns("numpy*"))
     lock = target / "usual.txt"
     lock.write_text(_locked(USUAL_NEEDS))
-    _install(target, version, "--no-deps", "--require-hashes", "-r", str(lock))
+    runtime.install_packages(target, version, "--no-deps", "--require-hashes", "-r", str(lock))
     shutil.copy(USUAL, target)
     lambda_package.compile_tree(target, python)
     return target
@@ -86,22 +73,6 @@ def _locked(names: tuple[str, ...]) -> str:
     """Return the lines of some packages, with hashes, from the development lock."""
     blocks = re.split(r"^(?=[a-z])", (ROOT / "requirements" / "dev.txt").read_text(), flags=re.MULTILINE)
     return "".join(block for block in blocks if block.partition("==")[0] in names)
-
-
-def _install(target: Path, version: str, *what: str) -> None:
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    # Copies instead of links into uv's cache, because the files are compiled in place.
-    tool = (
-        [uv, "pip", "install", "--link-mode", "copy"] if uv else [sys.executable, "-m", "pip", "install", "--upgrade"]
-    )
-    common = ["--target", str(target), "--python-version", version, "--only-binary", ":all:", "--quiet"]
-    subprocess.run([*tool, *common, *what], check=True)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @dataclass
@@ -132,8 +103,7 @@ class Function:
 
     def pids(self) -> set[int]:
         """Return the ids of the function's processes."""
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+        return runtime.children(self.process.pid)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -161,38 +131,14 @@ class Function:
 
 @contextmanager
 def running(
-    python: str, tree: Path, runtime: Path, log: Path, handler: str = "handler.handler", **env: str
+    python: str, tree: Path, runtime_folder: Path, log: Path, handler: str = "handler.handler", **env: str
 ) -> Iterator[Function]:
     """Run the emulator on a tree for the duration of the block."""
-    port, api_port = free_port(), free_port()
-    command = [str(runtime / "aws-lambda-rie"), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    # -S: without this environment's site-packages.
-    command += ["--runtime-api-address", f"127.0.0.1:{api_port}", python, "-S", "-m", "awslambdaric", handler]
-    path = os.pathsep.join([str(tree), str(runtime)])
-    fixed = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "LAMBDA_TASK_ROOT": str(tree), "HOME": str(log.parent)}
-    fixed |= {"AWS_LAMBDA_FUNCTION_NAME": "cabstand-test", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
-    fixed |= {"PYTHONDONTWRITEBYTECODE": "1", "AWS_LAMBDA_FUNCTION_TIMEOUT": "30"}
+    fixed = {"HOME": str(log.parent), "AWS_LAMBDA_FUNCTION_NAME": "cabstand-test"}
+    fixed |= {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_FUNCTION_TIMEOUT": "30"}
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=tree, env=fixed | env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        process, port = runtime.start(python, tree, runtime_folder, handler, fixed | env, out)
         try:
-            _wait(port, process)
-            yield Function(f"http://127.0.0.1:{port}{INVOKE}", process, log)
+            yield Function(f"http://127.0.0.1:{port}{runtime.INVOKE}", process, log)
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(400):
-        assert process.poll() is None, "the emulator ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    raise TimeoutError("the emulator does not listen")
+            runtime.end(process)

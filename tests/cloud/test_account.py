@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from cabstand.local import clock
+from cabstand.local.events import Deliveries
 from cloud_account import Account
 
 pytestmark = pytest.mark.cloud
@@ -142,6 +144,18 @@ def test_schedules_start_the_tasks(account: Account) -> None:
         assert target["DeadLetterConfig"]["Arn"].endswith(":cabstand-dev-dead-letters")
 
 
+def test_a_schedule_fired_now_starts_its_task(account: Account) -> None:
+    schedules = {one.name.removeprefix("cabstand-dev-") for one in clock.read(account.client)}
+    assert schedules == {"daily-comparison", "weekly-sweep", "monthly-pipeline", "stay-asleep"}
+    clock.fire(account.client, "daily-comparison")
+    ecs, found = account.client("ecs"), account.outputs["batch"]
+    [arn] = ecs.list_tasks(cluster="cabstand-dev")["taskArns"]
+    [task] = ecs.describe_tasks(cluster="cabstand-dev", tasks=[arn])["tasks"]
+    assert task["taskDefinitionArn"] == found["task_definition_arns"]["compare"]
+    assert task["startedBy"] == "chronos-schedule/cabstand-dev-daily-comparison"
+    ecs.stop_task(cluster="cabstand-dev", task=arn)
+
+
 STOPPED = {
     "never started": {"stopCode": "TaskFailedToStart", "containers": [{}]},
     "killed": {"stopCode": "EssentialContainerExited", "containers": [{"exitCode": 137}]},
@@ -163,6 +177,7 @@ def test_a_dead_task_reaches_the_alarm(account: Account, name: str) -> None:
     detail = {"clusterArn": cluster, "lastStatus": "STOPPED"} | (STOPPED | QUIET)[name]
     event = {"Source": "aws.ecs", "DetailType": "ECS Task State Change", "Detail": json.dumps(detail)}
     account.client("events").put_events(Entries=[event])
+    Deliveries(account.client).tick()
     found = sqs.receive_message(QueueUrl=queue).get("Messages", [])
     for one in found:
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])

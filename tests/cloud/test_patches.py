@@ -10,9 +10,9 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
@@ -20,7 +20,9 @@ from botocore.parsers import ResponseParserError
 
 import task_probes
 from cabstand.local.emulator.patches import ALL
+from cabstand.local.events import Deliveries
 from cloud_account import client
+from emulator import Clients, messages, queue
 
 pytestmark = pytest.mark.cloud
 
@@ -34,7 +36,6 @@ server.start()
 print("http://%s:%s" % server.get_host_and_port(), flush=True)
 signal.pause()
 """
-Clients = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
@@ -158,19 +159,92 @@ def snap_start(aws: Clients) -> bool:
     return bool(found["SnapStart"]["ApplyOn"] == "PublishedVersions")
 
 
+def function_code(aws: Clients) -> bool:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = aws("iam").create_role(RoleName="code", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("code.py", "def handler(event, context): return {}")
+    zipped = {"ZipFile": package.getvalue()}
+    aws("lambda").create_function(
+        FunctionName="code", Role=role, Runtime="python3.13", Handler="code.handler", Code=zipped
+    )
+    location = aws("lambda").get_function(FunctionName="code")["Code"]["Location"].removeprefix("https://")
+    bucket, _, rest = location.partition(".s3.")
+    found = aws("s3").get_object(Bucket=bucket, Key=rest.partition("/")[2])["Body"].read()
+    return bool(found == package.getvalue())
+
+
 def event_arrays(aws: Clients) -> bool:
-    queue = aws("sqs").create_queue(QueueName="probe")["QueueUrl"]
-    arn = aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    aws("events").put_rule(Name="probe", EventPattern=json.dumps({"detail": {"containers": {"exitCode": [137]}}}))
-    aws("events").put_targets(Rule="probe", Targets=[{"Id": "queue", "Arn": arn}])
+    pattern = {"detail": {"containers": {"exitCode": [137], "name": ["task"]}}}
+    aws("events").put_rule(Name="arrays", EventPattern=json.dumps(pattern))
+    aws("events").put_targets(Rule="arrays", Targets=[{"Id": "queue", "Arn": queue(aws, "arrays")}])
     for codes in ([0, 1], [0, 137]):
-        detail = json.dumps({"containers": [{"exitCode": code} for code in codes]})
-        aws("events").put_events(Entries=[{"Source": "probe", "DetailType": "probe", "Detail": detail}])
-    found = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-    aws("events").remove_targets(Rule="probe", Ids=["queue"])
-    aws("events").delete_rule(Name="probe")
-    aws("sqs").delete_queue(QueueUrl=queue)
-    return len(found) == 1 and "137" in found[0]["Body"]
+        containers = [{"exitCode": code, "name": "task"} for code in codes]
+        event = {"Source": "probe", "DetailType": "probe", "Detail": json.dumps({"containers": containers})}
+        aws("events").put_events(Entries=[event])
+    deliver(aws)
+    bodies = [one["Body"] for one in messages(aws, "arn:aws:sqs:us-east-1:123456789012:arrays")]
+    return len(bodies) == 1 and "137" in bodies[0]
+
+
+def event_deliveries(aws: Clients) -> bool:
+    events, topic = aws("events"), "arn:aws:sns:us-east-1:123456789012:topic"
+    first, later, silent = (queue(aws, name) for name in ("first", "later", "silent"))
+    for rule, state in (("on", "ENABLED"), ("off", "DISABLED")):
+        events.put_rule(Name=rule, EventPattern='{"source": ["deliveries"]}', State=state)
+    targets = [("first", first), ("topic", topic), ("later", later)]
+    events.put_targets(Rule="on", Targets=[{"Id": name, "Arn": arn} for name, arn in targets])
+    events.put_targets(Rule="off", Targets=[{"Id": "silent", "Arn": silent}])
+    entry = {"Source": "deliveries", "DetailType": "probe", "Detail": "{}"}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    deliver(aws)
+    return [len(messages(aws, arn)) for arn in (first, later, silent)] == [1, 1, 0]
+
+
+def event_tests(aws: Clients) -> bool:
+    event = {"id": "1", "source": "probe", "detail-type": "probe", "account": "123456789012", "region": "us-east-1"}
+    event |= {"time": "2026-01-01T00:00:00Z", "resources": [], "detail": {"n": 5}}
+    answers = [
+        aws("events").test_event_pattern(EventPattern=json.dumps({"detail": {"n": [n]}}), Event=json.dumps(event))
+        for n in (5, 6)
+    ]
+    return [one.get("Result") for one in answers] == [True, False]
+
+
+def schedule_checks(aws: Clients) -> bool:
+    target = {"Arn": queue(aws, "checks"), "RoleArn": "arn:aws:iam::123456789012:role/probe"}
+
+    def refused(name: str, expression: str, zone: str = "UTC") -> bool:
+        given = {"ScheduleExpression": expression, "ScheduleExpressionTimezone": zone, "Target": target}
+        try:
+            aws("scheduler").create_schedule(Name=name, FlexibleTimeWindow={"Mode": "OFF"}, **given)
+        except aws("scheduler").exceptions.ValidationException:
+            return True
+        aws("scheduler").delete_schedule(Name=name)
+        return False
+
+    def refused_rule(expression: str) -> bool:
+        try:
+            aws("events").put_rule(Name="checks", ScheduleExpression=expression)
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "ValidationException"
+        return False
+
+    bad = [("a", "rate(0 days)"), ("b", "cron(nonsense)"), ("c", "cron(0 6 * * ? *)", "Mars/Olympus")]
+    good = [("d", "rate(1 hours)"), ("e", "cron(0 6 * * ? *)", "America/New_York")]
+    return (
+        all(refused(*one) for one in bad)
+        and not any(refused(*one) for one in good)
+        and refused_rule("rate(2 minute)")
+        and not refused_rule("rate(1 minute)")
+    )
+
+
+def deliver(aws: Clients) -> None:
+    """Let the deliverer work once; an unpatched moto delivers by itself."""
+    with suppress(ValueError):
+        Deliveries(aws).tick()
 
 
 def alarm_checks(aws: Clients) -> bool:
@@ -236,12 +310,16 @@ PROBES = {
         budgets,
         conditional_deny,
         event_arrays,
+        event_deliveries,
+        event_tests,
         instance_groups,
         log_queries,
         managed_secret,
+        function_code,
         moved_label,
         rule_changes,
         rule_descriptions,
+        schedule_checks,
         snap_start,
         alarm_checks,
         metric_data,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, measuring, missing_calls, task_changes, tasks
+from cabstand.local.emulator.patches import corrections, events, measuring, missing_calls, task_changes, tasks
 
 ALL = {
     patch.__name__: patch
@@ -16,12 +16,13 @@ ALL = {
         missing_calls.budgets,
         missing_calls.log_queries,
         corrections.conditional_deny,
-        corrections.event_arrays,
+        corrections.function_code,
         corrections.instance_groups,
         corrections.managed_secret,
         corrections.moved_label,
         corrections.rule_changes,
         corrections.rule_descriptions,
+        corrections.schedule_checks,
         corrections.snap_start,
         measuring.alarm_checks,
         measuring.metric_data,
@@ -32,6 +33,9 @@ ALL = {
         task_changes.task_stops,
         task_changes.task_lists,
         task_changes.task_changes,
+        events.event_arrays,
+        events.event_deliveries,
+        events.event_tests,
     )
 }
 

@@ -27,28 +27,30 @@ def conditional_deny() -> None:
     IAMPolicyStatement.is_action_permitted = is_action_permitted
 
 
-def event_arrays() -> None:
-    """EventBridge: let a pattern look into the objects of an array, such as the containers of a stopped task.
+def function_code() -> None:
+    """Lambda: put the zip of a version where GetFunction says that it lies, in a bucket of Lambda's own account.
 
-    AWS matches if one element does. moto compares the array as a whole, so the rule for dead tasks would never fire.
+    moto names an object that does not exist, or only in another bucket and under another version.
     """
-    from moto.events.models import EventPattern
+    from moto.awslambda.models import LambdaFunction
+    from moto.s3.models import s3_backends
 
-    def flatten(node: dict[str, Any], prefix: str = "", result: dict[str, Any] | None = None) -> dict[str, Any]:
-        result = {} if result is None else result
-        for key, value in node.items():
-            name = f"{prefix}.{key}" if prefix else key
-            if isinstance(value, dict) and value:
-                flatten(value, name, result)
-            elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-                for one in value:
-                    for inner, found in flatten(one, name).items():
-                        result.setdefault(inner, []).extend(found if isinstance(found, list) else [found])
-            else:
-                result[name] = value
-        return result
+    stock = LambdaFunction.get_code
 
-    EventPattern._flatten_dict = staticmethod(flatten)
+    def get_code(self: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = stock(self)
+        if answer.get("Code", {}).get("RepositoryType") == "S3":
+            bucket, key = f"awslambda-{self.region}-tasks", self.code_digest.removeprefix("sha256:")
+            store = s3_backends["000000000000"][self.partition]
+            with _LOCK:
+                if bucket not in store.buckets:
+                    store.create_bucket(bucket, self.region)
+                if key not in store.buckets[bucket].keys:
+                    store.put_object(bucket, key, self.code_bytes)
+            answer["Code"]["Location"] = f"https://{bucket}.s3.{self.region}.amazonaws.com/{key}"
+        return answer
+
+    LambdaFunction.get_code = get_code
 
 
 def instance_groups() -> None:
@@ -138,6 +140,43 @@ def rule_descriptions() -> None:
         return found
 
     SecurityGroupRule.description = property(description)
+
+
+def schedule_checks() -> None:
+    """EventBridge: refuse the schedule expressions and time zones that AWS refuses; moto stores any."""
+    from moto.core.exceptions import JsonRESTError
+    from moto.events.models import EventsBackend
+    from moto.scheduler.exceptions import ValidationException
+    from moto.scheduler.models import Schedule
+
+    from cabstand.errors import ConfigError
+    from cabstand.local.clock.expressions import parse
+
+    stock_init, stock_update, stock_rule = Schedule.__init__, Schedule.update, EventsBackend.put_rule
+
+    def check(given: dict[str, Any]) -> None:
+        try:
+            parse(given["schedule_expression"], given["schedule_expression_timezone"] or "UTC")
+        except ConfigError as error:
+            raise ValidationException(f"Invalid Schedule Expression {error}.") from None
+
+    def init(self: Any, *args: Any, **given: Any) -> None:
+        check(given)
+        stock_init(self, *args, **given)
+
+    def update(self: Any, **given: Any) -> None:
+        check(given)
+        stock_update(self, **given)
+
+    def put_rule(self: Any, *args: Any, **given: Any) -> Any:
+        try:
+            if expression := given.get("scheduled_expression"):
+                parse(expression, of_rule=True)
+        except ConfigError as error:
+            raise JsonRESTError("ValidationException", f"Parameter ScheduleExpression is not valid. {error}") from None
+        return stock_rule(self, *args, **given)
+
+    Schedule.__init__, Schedule.update, EventsBackend.put_rule = init, update, put_rule
 
 
 def snap_start() -> None:

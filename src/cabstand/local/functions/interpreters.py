@@ -1,4 +1,4 @@
-"""Find an installed Python of a minor version: scripts/interpreters.py 3.13 prints its path, or exits with 1."""
+"""Find an installed Python: `python3 src/cabstand/local/functions/interpreters.py 3.13` prints its path or exits 1."""
 
 from __future__ import annotations
 

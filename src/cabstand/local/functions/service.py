@@ -1,0 +1,169 @@
+"""The functions of an emulated account, invoked by name and qualifier."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from cabstand.errors import TaskError
+from cabstand.local.functions import deployed, interpreters, invocation, runtime
+from cabstand.local.functions.deployed import Clients, Target, Version
+from cabstand.local.functions.environment import Environment, sweep
+from cabstand.local.functions.fresh import Fresh
+from cabstand.local.functions.invocation import Invocation
+from cabstand.local.functions.log_writer import LogWriter
+from cabstand.local.functions.pool import MOST_ENVIRONMENTS, Pool
+
+WATCH_S, READ_S, REAP_S = 0.05, 0.5, 5.0
+CACHE = Path(__file__).resolve().parents[4] / "build"
+
+
+class Functions:
+    """Invokes functions in environments below `folder`; `client` returns an SDK client of the emulator.
+
+    `cache` keeps Lambda's runtime client, `most` limits the environments of each function, `generator` draws versions
+    by the weights of an alias.
+    """
+
+    def __init__(
+        self, client: Clients, folder: Path, *, cache: Path = CACHE, most: int = MOST_ENVIRONMENTS,
+        generator: random.Random | None = None,
+    ) -> None:  # fmt: skip
+        self._client = lru_cache(maxsize=None)(client)
+        self._folder, self._cache, self._most = folder, cache, most
+        self._generator = generator or random.Random()  # noqa: S311
+        self._targets: dict[tuple[str, str], Fresh[Target]] = {}
+        self._versions: dict[tuple[str, str], Fresh[Version]] = {}
+        self._pools: dict[str, Pool] = {}
+        self._starting, self._stop = threading.Lock(), threading.Event()
+        sweep(self._folder / "environments")
+        self.log = LogWriter()
+        self._keeper = threading.Thread(target=self._keep, name="environments", daemon=True)
+        self._keeper.start()
+
+    def invoke(self, name: str, qualifier: str, payload: bytes) -> Invocation:
+        """Invoke a version, `$LATEST` or an alias with a JSON document; `RefusedError` where Lambda's Invoke fails."""
+        return self._invoke(*self._chosen(name, qualifier, payload), payload)
+
+    async def invoke_here(self, threads: Executor, name: str, qualifier: str, payload: bytes) -> Invocation:
+        """Do the same on the running event loop: in a thread only if something must be read, started or waited for."""
+        loop = asyncio.get_running_loop()
+        kept = self._targets.get((name, qualifier))
+        if not kept or not kept.is_recent:
+            return await loop.run_in_executor(threads, self.invoke, name, qualifier, payload)
+        version, reserved = self._chosen(name, qualifier, payload)
+        with self._pool(name).lent_if_free(version.key, reserved) as environment:
+            if environment:
+                return await environment.invoke_here(payload, str(uuid.uuid4()))
+        return await loop.run_in_executor(threads, self._invoke, version, reserved, payload)
+
+    def close(self) -> None:
+        """End every environment and write what is left of their logs."""
+        self._stop.set()
+        self._keeper.join()
+        for pool in self._pools.values():
+            pool.close()
+        self.log.close()
+        shutil.rmtree(self._folder / "environments", ignore_errors=True)
+
+    def _chosen(self, name: str, qualifier: str, payload: bytes) -> tuple[Version, int | None]:
+        """Return the version that serves a request, and the function's reserved concurrency."""
+        if len(payload) > invocation.MOST_BYTES:
+            raise invocation.too_large(len(payload))
+        target = self._fresh(self._targets, deployed.target, name, qualifier).get()
+        number = deployed.choose(target.shares, self._generator)
+        return self._fresh(self._versions, deployed.version, name, number).get(), target.reserved
+
+    def _invoke(self, version: Version, reserved: int | None, payload: bytes) -> Invocation:
+        with self._pool(version.name).lent(version.key, reserved, lambda: self._start(version)) as environment:
+            return environment.invoke(payload, str(uuid.uuid4()))
+
+    def _pool(self, name: str) -> Pool:
+        return self._pools.get(name) or self._pools.setdefault(name, Pool(self._most))
+
+    def _fresh(self, kept: dict[tuple[str, str], Fresh[Any]], read: Callable[..., Any], *key: str) -> Fresh[Any]:
+        found = kept.get((key[0], key[1]))
+        return found or kept.setdefault((key[0], key[1]), Fresh(lambda: read(self._client("lambda"), *key)))
+
+    def _keep(self) -> None:
+        read_at = reaped_at = time.monotonic()
+        while not self._stop.wait(WATCH_S):
+            now, pools = time.monotonic(), list(self._pools.values())
+            for pool in pools:
+                pool.watch()
+                if now - read_at > READ_S:
+                    pool.read_logs()
+                if now - reaped_at > REAP_S:
+                    pool.reap()
+            read_at = now if now - read_at > READ_S else read_at
+            reaped_at = now if now - reaped_at > REAP_S else reaped_at
+
+    def _start(self, version: Version) -> Environment:
+        python = interpreters.find(version.python)
+        if not python:
+            hint = "install it, or choose the runtime of an installed one"
+            raise TaskError(f"Python {version.python} is not installed", where=version.name, hint=hint)
+        with self._starting:
+            installed = runtime.install(version.python, self._cache)
+            tree = deployed.unpacked(self._client, version, self._folder / "code")
+        identity = uuid.uuid4().hex
+        folder = self._folder / "environments" / identity
+        session = self._session(version, identity)
+        group = f"/aws/lambda/{version.name}"
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version.number}]{identity}"
+        write = self.log.open(group, stream, lru_cache(lambda: session.client("logs", endpoint_url=self._endpoint)))
+        variables = self._variables(version, session, folder) | {
+            "AWS_LAMBDA_LOG_GROUP_NAME": group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        }
+        return Environment(version, (python, tree, installed), variables, folder, write)
+
+    @property
+    def _endpoint(self) -> str:
+        return str(self._client("lambda").meta.endpoint_url)
+
+    def _session(self, version: Version, identity: str) -> Any:
+        """Return a session of the function's role."""
+        role = str(version.configuration["Role"])
+        given = self._client("sts").assume_role(RoleArn=role, RoleSessionName=version.name.ljust(2, "-"))["Credentials"]
+        region = str(self._client("lambda").meta.region_name)
+        return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region)
+
+    def _variables(self, version: Version, session: Any, folder: Path) -> dict[str, str]:
+        """Return what Lambda sets, and over it the version's own variables.
+
+        /tmp belongs to one environment on Lambda, so a variable's path below it moves into the environment's folder.
+        """
+        settings, credentials = version.configuration, session.get_credentials()
+        region = session.region_name
+        own = (settings.get("Environment") or {}).get("Variables") or {}
+        moved = {name: re.sub(r"^/tmp(?=/|$)", str(folder / "tmp"), value) for name, value in own.items()}
+        return moved | {
+            "AWS_ACCESS_KEY_ID": credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+            "AWS_SESSION_TOKEN": credentials.token,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{settings['Runtime']}",
+            "AWS_LAMBDA_FUNCTION_NAME": version.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": version.number,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings["MemorySize"]),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(settings["Timeout"]),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+            "TZ": ":UTC",
+        }
