@@ -32,12 +32,15 @@ def up(
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Use the function's zip in dist/ if there is one.")] = False,
+    use_image: Annotated[
+        bool, typer.Option("--image/--no-image", help="Run tasks in the batch image, if podman or Docker has it.")
+    ] = True,
 ) -> None:
     """Start the account and print its addresses. Takes minutes; one that runs already is left as it is."""
     folder = _folder()
     from cabstand.local.stack import up as stack
 
-    state, started = stack.run(stack.Params(folder, infra, port_base, quick))
+    state, started = stack.run(stack.Params(folder, infra, port_base, quick, use_image))
     if not started:
         say("it runs already:")
     addresses = {name: part.address for name, part in state.parts.items() if part.address}

@@ -58,13 +58,14 @@ def keep_running(name: str, folder: Path, stop: threading.Event) -> None:
 
 
 def _options(name: str, folder: Path) -> list[Any]:
-    """Return what a module's `run` takes besides: the runner, where MLflow's address in the account is served here."""
+    """Return what a module's `run` takes besides: the runner, its image and where MLflow is served here."""
     state = load(folder)
     if name != "runner" or not state or "mlflow" not in state.parts:
         return []
     from cabstand.local.runner import Options
 
-    return [Options(addresses={state.facts["outputs"]["mlflow"]["uri"]: state.address("mlflow")})]
+    image = Options.image if state.facts["use_image"] else None
+    return [Options(image=image, addresses={state.facts["outputs"]["mlflow"]["uri"]: state.address("mlflow")})]
 
 
 def _has_run(name: str) -> bool:

@@ -67,10 +67,12 @@ def test_down_leaves_nothing_after_everything_was_killed(stack: State) -> None:
         os.kill(part.pid, signal.SIGKILL)
     # A process that a part had started, and which lost its parent.
     orphan = subprocess.Popen(["sleep", "60"], env={processes.MARK: str(stack.folder)}, start_new_session=True)
+    task = subprocess.Popen(["sleep", "60"], env={"HOME": f"{stack.folder}/runner/task"}, start_new_session=True)
     stranger = subprocess.Popen(["sleep", "60"], env={processes.MARK: "/elsewhere"})
     down.run(stack.folder)
     assert nothing_is_left(stack)
     orphan.wait(1)
+    task.wait(1)
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()

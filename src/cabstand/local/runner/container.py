@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import IO
 
 from cabstand.local.runner import processes
@@ -29,6 +30,12 @@ def engine(image: str) -> str | None:
     return None
 
 
+@cache
+def has_init(program: str) -> bool:
+    """Whether a container can have an init process: Docker brings one, podman needs the package catatonit."""
+    return program == "docker" or Path("/usr/libexec/podman/catatonit").exists() or bool(shutil.which("catatonit"))
+
+
 class ContainerRun:
     """A running task in a container on the network of this machine, where the emulator is."""
 
@@ -36,7 +43,8 @@ class ContainerRun:
         self.id, self.program = order.id, engine(image) or "podman"
         self._sent_kill = False
         words = [self.program, *_GLOBAL[self.program], "run", "--rm", "--name", name(order.id), "--network", "host"]
-        words += ["--read-only", "--cap-drop", "all", "--init", "--no-healthcheck", "--memory", f"{order.memory_mib}m"]
+        words += ["--read-only", "--cap-drop", "all", "--no-healthcheck", "--memory", f"{order.memory_mib}m"]
+        words += ["--init"] * has_init(self.program)
         words += ["--cpuset-cpus", ",".join(map(str, cores)), *(_PODMAN_LIMITS if self.program == "podman" else [])]
         # Values stay out of the command line, which everyone on this machine can read.
         words += [word for variable in environment for word in ("--env", variable)]

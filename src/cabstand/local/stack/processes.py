@@ -96,9 +96,14 @@ def orphans(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid not in mine and process.environ().get(MARK) == str(folder):
+            if process.pid not in mine and _belongs(process.environ(), folder):
                 found.append(process)
     return found
+
+
+def _belongs(environment: Mapping[str, str], folder: Path) -> bool:
+    """Whether a process has the mark, or is a task or a function, whose home is below the stack's folder."""
+    return environment.get(MARK) == str(folder) or environment.get("HOME", "").startswith(f"{folder}/")
 
 
 def kill(found: Iterable[psutil.Process], patience_s: float = 3) -> None:

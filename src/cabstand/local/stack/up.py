@@ -29,6 +29,7 @@ class Params:
     infra: Path
     port_base: int | None = None  # the first of the ports; None for free ones
     quick: bool = False  # take the function's zip that is in dist/
+    use_image: bool = True  # run tasks in the batch image, if podman or Docker has it
 
 
 def run(params: Params) -> tuple[State, bool]:
@@ -54,7 +55,12 @@ def run(params: Params) -> tuple[State, bool]:
         end_all(abandoned.folder)
     params.folder.mkdir(parents=True, exist_ok=True)
     me = processes.known(os.getpid())
-    state = State(params.folder, up=Part(me.pid, me.started), ports=ports, facts={"missing": missing})
+    state = State(
+        params.folder,
+        up=Part(me.pid, me.started),
+        ports=ports,
+        facts={"missing": missing, "use_image": params.use_image},
+    )
     has_kept = (params.folder / "kept").is_dir()
     state.save()
     try:
