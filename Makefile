@@ -63,7 +63,7 @@ ci-local: $(STAMP)  ## run the GitHub workflows here, on an emulated account (WO
 
 .PHONY: test
 test: lint  ## lint, then run the fast tests (no network, no account)
-	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or bench or story)" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or mutants or bench or story)" --cov --cov-report=term:skip-covered
 
 # One process per file, so that the memory one file's libraries hold is not counted against the next.
 SLOW ?= $(shell grep -rl --include='test_*.py' 'mark\.slow' tests | sort)
@@ -195,8 +195,13 @@ mlflow-tunnel: $(RUN)  ## forward MLflow to http://localhost:5000 (ENV=dev; need
 	  --parameters portNumber=5000,localPortNumber=5000
 
 .PHONY: infra-check
-infra-check: $(STAMP)  ## check Terraform's format and validity, run its tests and checkov
+infra-check: $(STAMP)  ## check Terraform's format, permissions and validity, run its tests and checkov
 	scripts/infra-check
+
+.PHONY: test-mutants
+test-mutants: $(STAMP)  ## write each of the known faults into a copy of infra/: its check must notice
+	PYTHON=$(BIN)/python scripts/tools $${INFRA_VENV:-.venv-infra} requirements/infra-check.txt
+	$(BIN)/python -m pytest -m mutants tests/infra/test_mutants.py
 
 .PHONY: test-infra
 test-infra: $(STAMP)  ## apply the whole account to an emulator, read it back, destroy it

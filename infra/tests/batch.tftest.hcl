@@ -51,7 +51,7 @@ variables {
   }
 }
 
-run "sizes_follow_multicore_vcpu" {
+run "sizes_follow_multicore_vcpu_and_no_internet_fetches_nothing" {
   command = plan
 
   module {
@@ -60,6 +60,12 @@ run "sizes_follow_multicore_vcpu" {
 
   variables {
     multicore_vcpu = 16
+    pipeline       = { dataset = "yellow", months = [], holdout_months = [], newest_months = 2, fetch_months = false }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "yellow", "--newest", "2", "--no-fetch"]
+    error_message = "without internet, the pipeline takes the months in the lake"
   }
 
   assert {
@@ -70,36 +76,6 @@ run "sizes_follow_multicore_vcpu" {
   assert {
     condition     = aws_ecs_task_definition.main["cluster-sequential"].cpu == "1024"
     error_message = "cluster-sequential has one vCPU"
-  }
-}
-
-run "the_pipeline_follows_the_calendar" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  assert {
-    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--newest", "4"]
-    error_message = "without named months, the pipeline reads the newest ones"
-  }
-}
-
-run "a_pipeline_without_internet_fetches_nothing" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  variables {
-    pipeline = { dataset = "yellow", months = [], holdout_months = [], newest_months = 2, fetch_months = false }
-  }
-
-  assert {
-    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "yellow", "--newest", "2", "--no-fetch"]
-    error_message = "without internet, the pipeline takes the months in the lake"
   }
 }
 
@@ -134,7 +110,24 @@ run "named_months_are_read" {
   }
 }
 
-run "another_schedule_is_one_entry" {
+run "schedules_of_an_unknown_task_or_too_many_retries_are_refused" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    schedules = {
+      unknown = { task = "dask-worker", expression = "rate(1 day)", timezone = "UTC", enabled = true }
+      retries = { task = "train", expression = "rate(1 day)", timezone = "UTC", enabled = true, max_retries = 186 }
+    }
+  }
+
+  expect_failures = [aws_scheduler_schedule.main["unknown"], aws_scheduler_schedule.main["retries"]]
+}
+
+run "the_module_as_a_new_account_takes_it" {
   command = plan
 
   module {
@@ -143,51 +136,6 @@ run "another_schedule_is_one_entry" {
 
   variables {
     schedules = { daily-drift = { task = "pipeline", command = ["monitor"], expression = "cron(0 8 * * ? *)", timezone = "UTC", enabled = true, max_retries = 1 } }
-  }
-
-  assert {
-    condition     = aws_scheduler_schedule.main["daily-drift"].target[0].retry_policy[0].maximum_retry_attempts == 1 && aws_scheduler_schedule.main["daily-drift"].schedule_expression_timezone == "UTC"
-    error_message = "a schedule must take its retries and its time zone"
-  }
-}
-
-run "a_schedule_of_an_unknown_task_is_refused" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  variables {
-    schedules = { odd = { task = "dask-worker", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
-  }
-
-  expect_failures = [aws_scheduler_schedule.main["odd"]]
-}
-
-run "a_schedule_of_too_many_retries_is_refused" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  variables {
-    schedules = { odd = { task = "train", expression = "rate(1 day)", timezone = "UTC", enabled = true, max_retries = 186 } }
-  }
-
-  expect_failures = [aws_scheduler_schedule.main["odd"]]
-}
-
-run "dead_tasks_are_noticed" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
-
-  variables {
-    schedules = { one = { task = "compare", expression = "rate(1 day)", timezone = "UTC", enabled = true } }
   }
 
   override_resource {
@@ -205,17 +153,19 @@ run "dead_tasks_are_noticed" {
     condition     = alltrue([for one in values(aws_scheduler_schedule.main) : one.target[0].ecs_parameters[0].propagate_tags == "TASK_DEFINITION"])
     error_message = "the budget must see scheduled tasks"
   }
-}
-
-run "scheduled_tasks_fit_into_a_new_account" {
-  command = plan
-
-  module {
-    source = "./modules/batch"
-  }
 
   assert {
     condition     = sum([for task in ["compare", "sweep", "pipeline"] : local.tasks[task].vcpu]) <= 6 && max([for task in values(local.tasks) : task.vcpu]...) <= 6
     error_message = "a new account may use 6 Fargate vCPUs at once"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].command == ["pipeline", "--dataset", "green", "--newest", "4"]
+    error_message = "without named months, the pipeline reads the newest ones"
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.main["daily-drift"].target[0].retry_policy[0].maximum_retry_attempts == 1 && aws_scheduler_schedule.main["daily-drift"].schedule_expression_timezone == "UTC"
+    error_message = "a schedule must take its retries and its time zone"
   }
 }

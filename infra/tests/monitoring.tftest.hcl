@@ -28,7 +28,7 @@ variables {
   }
 }
 
-run "the_checklist_figures" {
+run "the_checklist_figures_and_a_budget_from_the_first_day" {
   command = plan
 
   module {
@@ -59,9 +59,14 @@ run "the_checklist_figures" {
     condition     = length(aws_sns_topic_subscription.email) == 0 && length(aws_cloudwatch_log_metric_filter.job) == 24
     error_message = "no email without an address; four measures of six tasks"
   }
+
+  assert {
+    condition     = length(aws_budgets_budget.monthly.cost_filter) == 0
+    error_message = "a tag that is not activated hides every cost"
+  }
 }
 
-run "mail_and_webhook_by_switch" {
+run "mail_webhook_and_a_budget_by_tag" {
   command = plan
 
   module {
@@ -71,36 +76,12 @@ run "mail_and_webhook_by_switch" {
   variables {
     alarm_email       = "alarms@example.org"
     alarm_webhook_url = "https://example.org/hook"
+    budget_by_tag     = true
   }
 
   assert {
     condition     = aws_sns_topic_subscription.email[0].endpoint == "alarms@example.org" && aws_sns_topic_subscription.webhook[0].protocol == "https"
     error_message = "both must subscribe to the one topic"
-  }
-}
-
-run "the_budget_counts_from_the_first_day" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  assert {
-    condition     = length(aws_budgets_budget.monthly.cost_filter) == 0
-    error_message = "a tag that is not activated hides every cost"
-  }
-}
-
-run "the_budget_by_tag" {
-  command = plan
-
-  module {
-    source = "./modules/monitoring"
-  }
-
-  variables {
-    budget_by_tag = true
   }
 
   assert {

@@ -90,21 +90,7 @@ variables {
   api_package_path = "tests/package.zip"
 }
 
-run "names_and_tags_follow_the_environment" {
-  command = plan
-
-  assert {
-    condition     = output.alarm_names["api-errors"] == "cabstand-test-api-errors"
-    error_message = "names must start with project and environment"
-  }
-
-  assert {
-    condition     = local.tags.Deployment == "cabstand-test" && local.boundary_arn == "arn:aws:iam::123456789012:policy/cabstand-boundary"
-    error_message = "tags and the boundary must follow project, environment and account"
-  }
-}
-
-run "every_job_of_the_list_is_scheduled" {
+run "names_follow_the_environment_and_schedules_the_list" {
   command = plan
 
   variables {
@@ -125,6 +111,38 @@ run "every_job_of_the_list_is_scheduled" {
   assert {
     condition     = alltrue([for job in values(local.schedules) : can(regex(local.schedule_pattern, job.expression)) && contains(local.time_zones, job.timezone)])
     error_message = "EventBridge Scheduler must accept every job of schedules.tf"
+  }
+
+  assert {
+    condition     = output.alarm_names["api-errors"] == "cabstand-test-api-errors"
+    error_message = "names must start with project and environment"
+  }
+
+  assert {
+    condition     = local.tags.Deployment == "cabstand-test" && local.boundary_arn == "arn:aws:iam::123456789012:policy/cabstand-boundary"
+    error_message = "tags and the boundary must follow project, environment and account"
+  }
+
+  assert {
+    condition = alltrue([
+      for expression in [
+        "cron(0 6 * * ? *)", "cron(0 5 ? * SUN *)", "cron(0/15 8-17 ? JAN-MAR,7 MON-FRI 2027-2030)", "cron(5,35 */2 L * ? *)", "cron(0 9 LW * ? *)",
+        "cron(0 9 15W * ? *)", "cron(0 9 L-3 * ? *)", "cron(0 9 ? * 2#1 *)", "cron(0 9 ? * FRIL *)", "cron(59 23 31 12 ? 2199)", "rate(1 hour)",
+        "rate(5 minutes)", "rate(1 hours)", "at(2027-02-28T23:59:59)",
+      ] : can(regex(local.schedule_pattern, expression))
+    ])
+    error_message = "an expression that AWS accepts is refused"
+  }
+
+  assert {
+    condition = alltrue([
+      for expression in [
+        "daily", "cron(nonsense)", "cron(0 6 * * * *)", "cron(0 6 ? * ? *)", "cron(0 6 1 * MON *)", "cron(0 6 * * ?)", "cron(60 6 * * ? *)", "cron(0 24 * * ? *)",
+        "cron(0 6 32 * ? *)", "cron(0 6 * 13 ? *)", "cron(0 6 ? * 8 *)", "cron(0 6 ? * 0 *)", "cron(0 6 ? * MON#6 *)", "cron(0 6 * * ? 1969)", "cron(0 6 * * ? *) ",
+        "rate(0 days)", "rate(-1 days)", "rate(1.5 hours)", "rate(5 weeks)", "at(2027-13-01T00:00:00)", "at(2027-01-01)", "at(2027-01-01T24:00:00)",
+      ] : !can(regex(local.schedule_pattern, expression))
+    ])
+    error_message = "an expression that AWS refuses is accepted"
   }
 }
 
@@ -194,25 +212,16 @@ run "every_variable_refuses_what_is_wrong" {
   ]
 }
 
-run "domain_and_issuer_need_their_other_half" {
+run "halves_and_unknown_expressions_are_refused" {
   command = plan
 
   variables {
-    api_domain_name = "api.example.org"
-    api_jwt_issuer  = "https://issuer.example.org"
-  }
-
-  expect_failures = [var.api_certificate_arn, var.api_jwt_audiences]
-}
-
-run "an_override_needs_an_expression_that_scheduler_knows" {
-  command = plan
-
-  variables {
+    api_domain_name    = "api.example.org"
+    api_jwt_issuer     = "https://issuer.example.org"
     schedule_overrides = { daily-comparison = { expression = "cron(nonsense)" } }
   }
 
-  expect_failures = [var.schedule_overrides]
+  expect_failures = [var.api_certificate_arn, var.api_jwt_audiences, var.schedule_overrides]
 }
 
 run "an_override_needs_a_time_zone_that_scheduler_knows" {

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,6 @@ from cabstand.local.stack.state import required
 pytestmark = pytest.mark.story
 
 ROOT = Path(__file__).resolve().parents[2]
-needs_gateway = pytest.mark.skipif(not find_spec("cabstand.local.gateway"), reason="there is no gateway")
-needs_clock = pytest.mark.skipif(not find_spec("cabstand.local.clock"), reason="there is no clock")
 Local = Callable[..., dict[str, Any]]
 
 
@@ -103,7 +100,6 @@ def test_mlflow_answers(stack: dict[str, Any], home: Path) -> None:
     assert "experiments" in json.loads(found)
 
 
-@needs_gateway
 def test_the_printed_line_answers(stack: dict[str, Any]) -> None:
     found = json.loads(answer(f"curl -sf {stack['addresses']['gateway']}/v1/models -H 'x-api-key: {stack['key']}'"))
     assert "models" in found
@@ -122,7 +118,6 @@ def test_a_task_that_fails_says_so(stack: dict[str, Any], local: Local) -> None:
     assert local("run", "train", "--", "cluster", "--eps", "-1", "--input", "x", code=1)["exit_code"] == 2
 
 
-@needs_clock
 def test_a_schedule_starts_its_task(stack: dict[str, Any], local: Local) -> None:
     local("fire", "daily-comparison")
     wait_for(lambda: bool(local("status")["tasks"]), 60)

@@ -38,7 +38,6 @@ def checkout(folder: Path, package: str) -> Path:
         "infra/main.tf": "",
         "infra/environments/emulator.tfvars": "",
         "scripts/terraform.py": "",
-        "scripts/interpreters.py": "",
         "scripts/lambda_package.py": package,
         "requirements/mlflow.txt": "",
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
 
+from cabstand.local import clock
 from cabstand.local.stack import terraform
 from cabstand.local.stack.state import State
 
 
 def run(state: State, schedule: str) -> dict[str, str]:
     """Fire a schedule once; its task is then on the list of `status`."""
-    import_module("cabstand.local.clock").fire(partial(terraform.client, state), schedule)
+    clock.fire(partial(terraform.client, state), schedule)
     return {"fired": schedule}

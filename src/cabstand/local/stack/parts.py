@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 
 from cabstand.local.ports import free_port, wait_until_open
 from cabstand.local.stack import database, environment, mlflow, processes
@@ -32,9 +31,7 @@ def _services(state: State) -> Part:
     return _run(state, "services", "cabstand.local.services", str(state.folder))
 
 
-def _gateway(state: State) -> Part | None:
-    if find_spec("cabstand.local.gateway") is None:
-        return None
+def _gateway(state: State) -> Part:
     words = ["--port", str(state.ports["gateway"]), "--folder", str(state.folder / "gateway")]
     return _serve(state, "gateway", "cabstand.local.gateway", *words)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cabstand.local import clock
 from cabstand.local.stack import terraform
 from cabstand.local.stack.state import NAMES, State, required
 
@@ -64,8 +63,5 @@ def tasks(state: State) -> list[dict[str, str]]:
 
 def _schedules(state: State) -> list[dict[str, str]]:
     """Return the next firings of the enabled schedules."""
-    if find_spec("cabstand.local.clock") is None:
-        return []
-    clock = import_module("cabstand.local.clock")
     found = clock.next_firings(partial(terraform.client, state), N_FIRINGS)
     return [{"name": name, "next": at.isoformat()} for name, at in found]

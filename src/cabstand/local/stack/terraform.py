@@ -12,6 +12,7 @@ from typing import Any
 
 from cabstand.errors import ConfigError, TaskError
 from cabstand.local.emulator import access
+from cabstand.local.functions import interpreters
 from cabstand.local.stack import environment
 from cabstand.local.stack.state import State
 
@@ -39,7 +40,7 @@ def package(state: State, infra: Path, *, quick: bool) -> None:
     checkout, tree = infra.absolute().parent, state.folder / "account"
     arch = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
     out = tree / "dist" / f"lambda-{arch}.zip"
-    version = _python(checkout)
+    version = _python()
     if quick and (built := checkout / "dist" / out.name).is_file():
         shutil.copy(built, out)
     else:
@@ -52,10 +53,9 @@ def package(state: State, infra: Path, *, quick: bool) -> None:
     variables.write_text(variables.read_text(encoding="utf-8") + lines, encoding="utf-8")
 
 
-def _python(checkout: Path) -> str:
+def _python() -> str:
     for version in PYTHONS:
-        script = [sys.executable, str(checkout / "scripts/interpreters.py"), version]
-        if subprocess.run(script, stdout=subprocess.DEVNULL, check=False).returncode == 0:
+        if interpreters.find(version):
             return version
     return PYTHONS[0]
 
