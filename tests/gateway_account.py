@@ -28,10 +28,10 @@ class Account:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, url: str = "") -> Any:
         key = "emulator"
         return boto3.client(
-            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=key
+            service, endpoint_url=url or self.url, region_name=REGION, aws_access_key_id=key, aws_secret_access_key=key
         )
 
     def make_function(self, python: str, package: bytes = b"", **settings: Any) -> None:

@@ -30,4 +30,9 @@ def applied(state: State) -> dict[str, object]:
     terraform.client(state, "s3").create_bucket(Bucket="lake")
     terraform.client(state, "ecs").create_cluster(clusterName="cabstand-dev")
     batch = {"cluster_name": "cabstand-dev", "task_definition_arns": {}}
-    return {"keys_secret_arn": keys, "mlflow": {"server_id": server}, "buckets": {"lake": "lake"}, "batch": batch}
+    return {
+        "keys_secret_arn": keys,
+        "mlflow": {"server_id": server, "uri": "http://10.0.0.10:5000"},
+        "buckets": {"lake": "lake"},
+        "batch": batch,
+    }

@@ -55,9 +55,11 @@ def test_a_request_costs_little_more_than_one_to_the_runtime(tmp_path: Path) -> 
     path, body = "/v1/trip-duration/predict", json.dumps(ROW).encode()
     sent = json.dumps(event("POST", path, ROW, **headers)).encode()
     home = {"CABSTAND_HOME": str(served)}
+    # With it, the runtime client asks for events in a thread of its own, as on Lambda: 0.4 ms more for a request.
+    same = {"AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}"}
     with (
         gateway_account.account() as account,
-        lambda_runtime.running(python, tree, installed, tmp_path / "log", **home) as function,
+        lambda_runtime.running(python, tree, installed, tmp_path / "log", **home, **same) as function,
     ):
         packed = Path(f"{tree}.zip").read_bytes()
         settings = {"Timeout": 30, "MemorySize": 512, "Handler": "handler.handler"}

@@ -197,6 +197,25 @@ def test_an_alias_splits_its_requests(site: httpx2.Client, account: Account) -> 
     assert 10 < seen["2"] < 50
 
 
+def test_other_parts_invoke_by_lambdas_own_call(site: httpx2.Client, account: Account) -> None:
+    functions = account.client("lambda", str(site.base_url).rstrip("/"))
+    found = functions.invoke(FunctionName=NAME, Qualifier="live", Payload=b'{"a": 1}')
+    assert found["StatusCode"] == 200
+    assert found["ExecutedVersion"] in {"1", "2"}
+    assert json.loads(json.loads(found["Payload"].read())["body"])["event"] == {"a": 1}
+    failed = functions.invoke(
+        FunctionName=f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}:1",
+        Payload=b'{"queryStringParameters": {"do": "raise"}}',
+    )
+    assert failed["FunctionError"] == "Unhandled"
+    assert json.loads(failed["Payload"].read())["errorType"] == "ValueError"
+    later = json.dumps({"queryStringParameters": {"do": "text", "later": "yes"}})
+    assert functions.invoke(FunctionName=NAME, InvocationType="Event", Payload=later)["StatusCode"] == 202
+    account.wait_for(LOGS, "does text")
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.invoke(FunctionName=NAME, Qualifier="nowhere")
+
+
 def test_the_logs_are_lambdas(site: httpx2.Client, account: Account) -> None:
     site.get("/")
     account.wait_for(LOGS, "START RequestId: ")

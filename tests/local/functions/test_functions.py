@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -201,3 +202,20 @@ def test_a_value_is_read_again_once_it_is_old() -> None:
     time.sleep(0.11)
     assert kept.get() == 1
     assert not Fresh(read).is_recent
+
+
+def test_the_last_value_stays_while_the_emulator_is_away(caplog: pytest.LogCaptureFixture) -> None:
+    answers: list[Any] = ["first", *[EndpointConnectionError(endpoint_url="http://127.0.0.1:1")] * 2, "second"]
+
+    def read() -> str:
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return str(found)
+
+    kept, seen = Fresh(read, age_s=0.01), []
+    for _ in range(4):
+        seen.append(kept.get())
+        time.sleep(0.03)
+    assert seen == ["first", "first", "first", "second"]
+    assert len([one for one in caplog.messages if "does not answer" in one]) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cabstand.local.ports import free_port
 from cabstand.local.stack import down
 from cabstand.local.stack.state import State
 from small_stack import applied, start
@@ -19,7 +20,9 @@ def stack(tmp_path: Path) -> Iterator[State]:
     state.folder.mkdir(parents=True)
     try:
         start(state, "emulator")
-        state.facts["outputs"] = applied(state)
+        state.facts |= {"outputs": applied(state), "use_image": False}
+        state.ports |= {"mlflow": free_port(), "gateway": free_port()}
+        state.save()
         start(state, "services")
         start(state, "supervisor")
         yield state

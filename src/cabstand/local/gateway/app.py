@@ -18,7 +18,7 @@ from cabstand.errors import CabstandError
 from cabstand.local.functions.fresh import Fresh
 from cabstand.local.functions.invocation import RefusedError
 from cabstand.local.functions.service import Functions
-from cabstand.local.gateway import access_log, answer, authorizer, cors, definition, event, matching
+from cabstand.local.gateway import access_log, answer, authorizer, cors, definition, event, lambda_api, matching
 from cabstand.local.gateway.answer import Answer
 from cabstand.local.gateway.definition import Api, Clients, Integration, Route, Stage
 from cabstand.local.gateway.event import Request
@@ -43,6 +43,7 @@ class Gateway:
         self._throttle = Throttle()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="invoke")
         self._writers: dict[str, Callable[[str], None]] = {}
+        self._later: set[asyncio.Future[Any]] = set()
 
     async def __call__(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
@@ -51,13 +52,37 @@ class Gateway:
         if scope["type"] != "http":
             return
         request, is_whole = await _request(scope, receive)
-        found = await self._answer(request) if is_whole else answer.own(413)
+        call = lambda_api.call_of(request)
+        found = (
+            await (self._called(call, request.body) if call else self._answer(request)) if is_whole else answer.own(413)
+        )
         headers = [*found.headers, ("apigw-requestid", request.request_id), ("content-length", str(len(found.body)))]
         if found.status == 204:
             headers.pop()
         encoded = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         await send({"type": "http.response.start", "status": found.status, "headers": encoded})
         await send({"type": "http.response.body", "body": found.body})
+
+    async def _called(self, call: lambda_api.Call, payload: bytes) -> Answer:
+        """Answer a call of Lambda's Invoke; an asynchronous one is run once, without AWS's two retries."""
+        running = asyncio.ensure_future(
+            self._functions.invoke_here(self._threads, call.name, call.qualifier, payload or b"{}")
+        )
+        if call.kind == "Event":
+            self._later.add(running)
+            running.add_done_callback(self._finished)
+            return lambda_api.accepted()
+        try:
+            return lambda_api.of_invocation(await running)
+        except RefusedError as refused:
+            return lambda_api.of_refusal(refused)
+        except (CabstandError, BotoCoreError, ClientError, OSError) as error:
+            return lambda_api.of_refusal(RefusedError("ServiceException", 500, str(error)))
+
+    def _finished(self, running: asyncio.Future[Any]) -> None:
+        self._later.discard(running)
+        if not running.cancelled() and (error := running.exception()):
+            _LOG.error("an asynchronous invocation failed: %s", error)
 
     async def _answer(self, request: Request) -> Answer:
         try:

@@ -15,7 +15,7 @@ from cabstand.errors import TaskError
 from cabstand.local.stack.processes import Process
 
 # The parts, in the order in which they start.
-NAMES = ("emulator", "postgres", "mlflow", "services", "gateway", "supervisor")
+NAMES = ("emulator", "postgres", "mlflow", "gateway", "services", "supervisor")
 
 
 @dataclass
