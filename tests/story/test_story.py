@@ -5,6 +5,7 @@ The tests run in the order of the file, each a step that needs those before it.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shlex
@@ -13,18 +14,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cabstand.local.ports import check_free
-from cabstand.local.stack import processes, terraform
+from cabstand.local.stack import processes, status, terraform
 from cabstand.local.stack.state import required
 
 pytestmark = pytest.mark.story
 
 ROOT = Path(__file__).resolve().parents[2]
+N_ROWS = 5_000
 Local = Callable[..., dict[str, Any]]
 
 
@@ -106,11 +109,13 @@ def test_the_printed_line_answers(stack: dict[str, Any]) -> None:
 
 
 def test_a_month_is_ingested(stack: dict[str, Any], local: Local, shared: Path, home: Path) -> None:
-    source = shared / "data/pickups/uber-raw-data-apr14.head65535.csv.gz"
-    month = ["--dataset", "uber", "--month", "2014-04", "--source", str(source)]
-    assert local("run", "pipeline", "--", "ingest", *month)["exit_code"] == 0
-    lake = stack["outputs"]["buckets"]["lake"]
-    listed = terraform.client(required(home / "local"), "s3").list_objects_v2(Bucket=lake, Prefix="trips/uber/")
+    with gzip.open(shared / "data/pickups/uber-raw-data-apr14.head65535.csv.gz") as month:
+        rows = b"".join(islice(month, N_ROWS + 1))
+    lake, s3 = stack["outputs"]["buckets"]["lake"], terraform.client(required(home / "local"), "s3")
+    s3.put_object(Bucket=lake, Key="incoming/april.csv", Body=rows)
+    month_words = ["--dataset", "uber", "--month", "2014-04", "--source", f"s3://{lake}/incoming/april.csv"]
+    assert local("run", "pipeline", "--", "ingest", *month_words)["exit_code"] == 0
+    listed = s3.list_objects_v2(Bucket=lake, Prefix="trips/uber/")
     assert "trips/uber/2014-04.parquet" in {one["Key"] for one in listed["Contents"]}
 
 
@@ -118,10 +123,15 @@ def test_a_task_that_fails_says_so(stack: dict[str, Any], local: Local) -> None:
     assert local("run", "train", "--", "cluster", "--eps", "-1", "--input", "x", code=1)["exit_code"] == 2
 
 
-def test_a_schedule_starts_its_task(stack: dict[str, Any], local: Local) -> None:
+def test_a_schedule_starts_its_task(stack: dict[str, Any], local: Local, home: Path) -> None:
+    begun = time.monotonic()
     local("fire", "daily-comparison")
-    wait_for(lambda: bool(local("status")["tasks"]), 60)
-    wait_for(lambda: not local("status")["tasks"], 600)
+    wait_for(lambda: bool(status.tasks(required(home / "local"))), 60)
+    wait_for(lambda: not status.tasks(required(home / "local")), 900)
+    print(f"{time.monotonic() - begun:6.1f} s  until its task had ended")
+    lake, s3 = stack["outputs"]["buckets"]["lake"], terraform.client(required(home / "local"), "s3")
+    keys = {one["Key"] for one in s3.list_objects_v2(Bucket=lake)["Contents"]}
+    assert any(key.endswith("comparison.json") for key in keys), keys
 
 
 def test_a_killed_server_is_started_again(stack: dict[str, Any], local: Local) -> None:
