@@ -60,10 +60,14 @@ def _python() -> str:
     return PYTHONS[0]
 
 
+def bootstrap(state: State) -> None:
+    """Make what an account needs once."""
+    _run(state, "terraform", [str(state.folder / "account/scripts/terraform.py"), "bootstrap", "-y"])
+
+
 def apply(state: State) -> None:
-    """Bootstrap the account and apply the environment; keep its outputs."""
+    """Apply the environment to the account, and keep its outputs."""
     script = str(state.folder / "account/scripts/terraform.py")
-    _run(state, "terraform", [script, "bootstrap", "-y"])
     _run(state, "terraform", [script, ENVIRONMENT, "apply", "-input=false", "-auto-approve"])
     shown = _run(state, "terraform", [script, ENVIRONMENT, "output", "-json"], capture=True)
     state.facts["outputs"] = {name: output["value"] for name, output in json.loads(shown).items()}

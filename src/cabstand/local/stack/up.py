@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,8 @@ def _start(state: State, params: Params) -> None:
         terraform.copy(params.infra, state.folder / "account")
     with _step(state, "starting the emulator"):
         _part(state, "emulator")
-    with _step(state, "building the function's package"):
-        terraform.package(state, params.infra, quick=params.quick)
+    with _step(state, "bootstrapping the account (about a minute)"):
+        _bootstrap(state, params)
     with _step(state, "applying infra/ (about a minute)"):
         terraform.apply(state)
     kept.restore(state)
@@ -110,6 +111,17 @@ def _start(state: State, params: Params) -> None:
     state.up = None
     state.save()
     _part(state, "supervisor")
+
+
+def _bootstrap(state: State, params: Params) -> None:
+    """Bootstrap the account, which mostly waits, and build the function's package meanwhile."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        package = pool.submit(terraform.package, state, params.infra, quick=params.quick)
+        terraform.bootstrap(state)
+        package.result()
+    finally:
+        pool.shutdown(wait=False)  # after an interruption its program is ended with all others
 
 
 def _part(state: State, name: str) -> None:
