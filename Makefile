@@ -222,6 +222,10 @@ test-cloud: $(STAMP)  ## tell the story of an account on this machine, step by s
 test-localstack:  ## apply the buckets to LocalStack and destroy them (skipped without Python 3.13)
 	scripts/test-localstack
 
+.PHONY: test-ministack
+test-ministack: $(STAMP)  ## apply dev to MiniStack and compare what it lacks with the table in infra/README.md (not in CI)
+	scripts/test-ministack
+
 PLAN ?=
 .PHONY: cost
 cost: $(RUN)  ## price what `make deploy` would apply (ENV=dev) or a plan (PLAN=plan.json); fails over 40 USD idle, 9 asleep

@@ -23,6 +23,11 @@ output "artifacts_uri" {
   value       = module.storage.artifacts_uri
 }
 
+output "site_uri" {
+  description = "Results site, for CABSTAND_SITE."
+  value       = module.storage.site_uri
+}
+
 output "keys_secret_arn" {
   description = "Secret with the hashes of the API keys."
   value       = module.api.keys_secret_arn

@@ -28,6 +28,7 @@ provider "aws" {
       cloudwatch     = endpoints.value
       cloudwatchlogs = endpoints.value
       ec2            = endpoints.value
+      ecr            = endpoints.value
       ecs            = endpoints.value
       eventbridge    = endpoints.value
       firehose       = endpoints.value

@@ -42,24 +42,24 @@ variable "capacity_provider" {
 }
 
 variable "clustering_input" {
-  description = "What clustering tasks read by default, below the lake."
+  description = "What clustering tasks read by default, below the lake. Null means the newest month that the lake has of pipeline_dataset."
   type        = string
-  default     = "trips/uber/2014-04.parquet"
+  default     = null
 
   validation {
-    condition     = can(regex("^trips/[a-z]+/[0-9*?-]+\\.parquet$", var.clustering_input))
-    error_message = "clustering_input must be trips/<dataset>/<YYYY-MM>.parquet; the month may hold * and ?."
+    condition     = var.clustering_input == null ? true : can(regex("^trips/[a-z]+/[0-9*?-]+\\.parquet$", var.clustering_input))
+    error_message = "clustering_input must be trips/<dataset>/<YYYY-MM>.parquet, where the month may hold * and ?, or null."
   }
 }
 
 variable "training_input" {
-  description = "What training reads by default, below the lake."
+  description = "What training reads by default, below the lake. Null means all months that the lake has of pipeline_dataset."
   type        = string
-  default     = "trips/green/2023-*.parquet"
+  default     = null
 
   validation {
-    condition     = can(regex("^trips/[a-z]+/[0-9*?-]+\\.parquet$", var.training_input))
-    error_message = "training_input must be trips/<dataset>/<YYYY-MM>.parquet; the month may hold * and ?."
+    condition     = var.training_input == null ? true : can(regex("^trips/[a-z]+/[0-9*?-]+\\.parquet$", var.training_input))
+    error_message = "training_input must be trips/<dataset>/<YYYY-MM>.parquet, where the month may hold * and ?, or null."
   }
 }
 
@@ -125,7 +125,7 @@ variable "enable_container_insights" {
 }
 
 variable "enable_schedules" {
-  description = "Whether the jobs in schedules.tf start on their schedules."
+  description = "Whether the jobs in schedules.tf start on their schedules, once a batch image has been pushed."
   type        = bool
   default     = true
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 A = "123456789012"
 LAKE, ARTIFACTS = f"arn:aws:s3:::cabstand-dev-lake-{A}", f"arn:aws:s3:::cabstand-dev-artifacts-{A}"
+SITE = f"arn:aws:s3:::cabstand-dev-site-{A}"
 STATE = f"arn:aws:s3:::cabstand-state-{A}"
 PLAN = f"{STATE}/plans/dev/0123/plan"
 SECRET = f"arn:aws:secretsmanager:us-east-1:{A}:secret:"
@@ -12,6 +13,7 @@ TASK = f"arn:aws:ecs:us-east-1:{A}:task/cabstand-dev/0123456789abcdef"
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 DEFINITION = f"arn:aws:ecs:us-east-1:{A}:task-definition/cabstand-dev-"
 BOUNDARY = {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/cabstand-boundary"}
+REPOSITORY = f"arn:aws:ecr:us-east-1:{A}:repository/cabstand/"
 ROLE = f"arn:aws:iam::{A}:role/cabstand-"
 
 # Requests that must be refused: role, action, resource, context.
@@ -27,6 +29,10 @@ REFUSED = [
     ("dev-task-distributing", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateCluster"}),
     ("dev-task-pipeline", "ecs:TagResource", TASK, {"ecs:CreateAction": "CreateCluster"}),
     ("dev-task-pipeline", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
+    ("dev-task-pipeline", "s3:DeleteObject", f"{SITE}/index.html", {}),
+    ("dev-task-clustering", "s3:PutObject", f"{SITE}/index.html", {}),
+    ("dev-task-training", "s3:PutObject", f"{SITE}/index.html", {}),
+    ("dev-api-function", "s3:GetObject", f"{SITE}/index.html", {}),
     ("dev-api-function", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
     ("dev-api-function", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
     ("dev-api-function", "s3:ListBucket", ARTIFACTS, {"s3:prefix": "mlflow/"}),
@@ -50,6 +56,8 @@ REFUSED = [
     ("release-plan", "s3:GetObject", f"{LAKE}/trips/green/2023-01.parquet", {}),
     ("deploy", "s3:PutObject", PLAN, {}),
     ("deploy", "iam:UpdateAssumeRolePolicy", f"{ROLE}release-plan", {}),
+    ("plan", "ecr:DescribeImages", f"{REPOSITORY}mlflow", {}),
+    ("plan", "ecr:BatchGetImage", f"{REPOSITORY}batch", {}),
     ("deploy", "iam:CreateRole", f"{ROLE}dev-new", {}),
     (
         "deploy",
@@ -66,6 +74,9 @@ REFUSED = [
 GRANTED = [
     ("dev-task-clustering", "s3:PutObject", f"{LAKE}/hotspots/run/hotspots.parquet", {}),
     ("dev-task-training", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
+    ("dev-task-pipeline", "s3:PutObject", f"{SITE}/versions/report-1/report.html", {}),
+    ("dev-task-pipeline", "s3:ListBucket", SITE, {"s3:prefix": "versions/"}),
+    ("dev-task-pipeline", "s3:ListBucket", SITE, {}),  # an absent index.html must be a 404, not a 403
     ("dev-task-distributing", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
     ("dev-task-distributing", "iam:PassRole", f"{ROLE}dev-task-worker", TO_TASKS),
     ("dev-task-execution", "secretsmanager:GetSecretValue", "the tasks' secret", {}),
@@ -78,6 +89,8 @@ GRANTED = [
     ("release-plan", "s3:GetObject", f"{STATE}/dev/terraform.tfstate", {}),
     ("release-plan", "s3:PutObject", PLAN, {}),
     ("deploy", "s3:GetObject", PLAN, {}),
+    ("plan", "ecr:DescribeImages", f"{REPOSITORY}batch", {}),
+    ("deploy", "ecr:ListTagsForResource", f"{REPOSITORY}batch", {}),
     (
         "deploy",
         "iam:CreateRole",

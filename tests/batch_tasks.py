@@ -8,8 +8,8 @@ from pathlib import Path
 TASKS = Path(__file__).resolve().parents[1] / "infra/modules/batch/tasks.tf"
 # What the expressions of the file stand for.
 VALUES = {
-    "local.clustering_input": '"s3://lake/trips/uber/2014-04.parquet"',
-    "local.training_input": '"s3://lake/trips/green/2023-*.parquet"',
+    "local.clustering_input": '"newest:green"',
+    "local.training_input": '"s3://lake/trips/green"',
     "tostring(var.multicore_vcpu)": '"8"',
     "var.pipeline.dataset], local.pipeline_months": '"green", "--newest", "3", "--no-fetch"]',
 }

@@ -153,3 +153,10 @@ def running(aws: Callable[[str], Any], folder: Path, **options: Any) -> Iterator
         stop.set()
         thread.join(30)
         assert not thread.is_alive()
+
+
+def result_of(printed: list[str]) -> dict[str, Any]:
+    """Return the result of a job, which is the only line of stdout, among those of its log."""
+    found = [json.loads(line) for line in printed if line.startswith("{")]
+    (result,) = (one for one in found if "logger" not in one)
+    return dict(result)

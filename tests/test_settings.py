@@ -76,6 +76,31 @@ def test_a_wrong_file_is_one_line(text: str, tmp_path: Path, monkeypatch: pytest
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lakee = 'x'", "lakee in cabstand.toml: not a setting (did you mean lake?)"),
+        ("zzz = 1", "zzz in cabstand.toml: not a setting (see `cabstand config show`)"),
+        ("log_level = 'loud'", "input should be 'debug', 'info', 'warning' or 'error'"),
+        ("log_level = 3", "input should be 'debug', 'info', 'warning' or 'error'"),
+        ("prediction_log = 'loud'", "input should be 'auto', 'local', 'stdout' or 'off'"),
+    ],
+)
+def test_a_slip_in_the_file_names_what_is_meant(
+    text: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cabstand.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        settings.load()
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("level", ["debug", "DEBUG", "Debug"])
+def test_a_level_may_be_written_in_any_case(level: str) -> None:
+    assert settings.load(log_level=level).log_level == "DEBUG"
+
+
 @pytest.mark.parametrize(("variable", "value"), [("CABSTAND_GATE_MIN_GAIN", "7"), ("CABSTAND_DOWNLOAD_ATTEMPTS", "no")])
 def test_an_invalid_value_names_its_variable(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)

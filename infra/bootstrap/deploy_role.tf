@@ -33,7 +33,7 @@ data "aws_iam_policy_document" "deploy_read" {
     actions = [
       "apigateway:GET", "budgets:ListTagsForResource", "budgets:ViewBudget",
       "cloudwatch:Describe*", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource",
-      "ec2:Describe*", "ecr:Describe*", "ecs:Describe*", "ecs:List*", "events:Describe*", "events:List*",
+      "ec2:Describe*", "ecr:Describe*", "ecr:ListTagsForResource", "ecs:Describe*", "ecs:List*", "events:Describe*", "events:List*",
       "firehose:Describe*", "firehose:List*", "iam:Get*", "iam:List*", "lambda:Get*", "lambda:List*",
       "logs:Describe*", "logs:List*", "rds:Describe*", "rds:List*", "scheduler:Get*", "scheduler:List*",
       "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "sns:Get*", "sns:List*",

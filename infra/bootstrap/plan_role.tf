@@ -1,5 +1,5 @@
 # Pull requests plan with -refresh=false and -lock=false: they compare the code with the state and read nothing else in the
-# account. So the role cannot read secrets, data or resources, and cannot write anything.
+# account but names of zones and images. So the role cannot read secrets, data or resources, and cannot write anything.
 resource "aws_iam_role_policy" "plan" {
   name   = "read-state"
   role   = aws_iam_role.plan.id
@@ -31,6 +31,13 @@ data "aws_iam_policy_document" "plan" {
     sid       = "MakePasswords"
     actions   = ["secretsmanager:GetRandomPassword"]
     resources = ["*"]
+  }
+
+  # Schedules start once a batch image has been pushed.
+  statement {
+    sid       = "FindBatchImage"
+    actions   = ["ecr:DescribeImages", "ecr:DescribeRepositories", "ecr:ListTagsForResource"]
+    resources = [aws_ecr_repository.main["batch"].arn]
   }
 
   statement {

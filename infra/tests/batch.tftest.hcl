@@ -20,8 +20,8 @@ variables {
   }
 
   inputs = {
-    clustering = "trips/uber/2014-04.parquet"
-    training   = "trips/green/2023-*.parquet"
+    clustering = null
+    training   = null
   }
 
   pipeline = {
@@ -41,6 +41,7 @@ variables {
   storage = {
     lake_uri      = "s3://cabstand-test-lake"
     artifacts_uri = "s3://cabstand-test-artifacts/serving"
+    site_uri      = "s3://cabstand-test-site"
     policy_arns   = { for name in ["read-lake", "write-lake", "write-bundles", "write-site"] : name => "arn:aws:iam::123456789012:policy/${name}" }
   }
 
@@ -76,6 +77,51 @@ run "sizes_follow_multicore_vcpu_and_no_internet_fetches_nothing" {
   assert {
     condition     = aws_ecs_task_definition.main["cluster-sequential"].cpu == "1024"
     error_message = "cluster-sequential has one vCPU"
+  }
+}
+
+run "tasks_read_what_the_pipeline_ingested" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  assert {
+    condition     = alltrue([for task in ["compare", "sweep"] : jsondecode(aws_ecs_task_definition.main[task].container_definitions)[0].command == [task, "--input", "newest:green"]])
+    error_message = "comparison and sweep take the newest month of the pipeline's data set"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["train"].container_definitions)[0].command == ["train", "--problem", "trip-duration", "--input", "s3://cabstand-test-lake/trips/green"]
+    error_message = "training takes all months of the pipeline's data set"
+  }
+
+  assert {
+    condition     = contains(jsondecode(aws_ecs_task_definition.main["pipeline"].container_definitions)[0].environment, { name = "CABSTAND_SITE", value = "s3://cabstand-test-site" })
+    error_message = "the pipeline must know the site"
+  }
+}
+
+run "named_inputs_are_read" {
+  command = plan
+
+  module {
+    source = "./modules/batch"
+  }
+
+  variables {
+    inputs = { clustering = "trips/uber/2014-04.parquet", training = "trips/green/2023-*.parquet" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["compare"].container_definitions)[0].command[2] == "s3://cabstand-test-lake/trips/uber/2014-04.parquet"
+    error_message = "a named input takes the place of the newest month"
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.main["train"].container_definitions)[0].command[4] == "s3://cabstand-test-lake/trips/green/2023-*.parquet"
+    error_message = "named months take the place of all"
   }
 }
 

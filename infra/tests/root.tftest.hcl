@@ -18,6 +18,14 @@ override_data {
 }
 
 override_data {
+  target = data.aws_ecr_repository.batch
+
+  values = {
+    most_recent_image_tags = ["v1"]
+  }
+}
+
+override_data {
   target = module.storage.data.aws_caller_identity.current
 
   values = {
@@ -88,6 +96,34 @@ variables {
   environment      = "test"
   batch_image_tag  = "v1"
   api_package_path = "tests/package.zip"
+}
+
+run "without_an_image_no_schedule_starts" {
+  command = plan
+
+  override_data {
+    target = data.aws_ecr_repository.batch
+
+    values = {
+      most_recent_image_tags = []
+    }
+  }
+
+  expect_failures = [check.batch_image]
+
+  assert {
+    condition     = alltrue([for job in values(local.schedules) : !job.enabled])
+    error_message = "no schedule may start a task whose image is not there"
+  }
+}
+
+run "with_an_image_every_schedule_starts" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for job in values(local.schedules) : job.enabled])
+    error_message = "the schedules are on by default"
+  }
 }
 
 run "names_follow_the_environment_and_schedules_the_list" {

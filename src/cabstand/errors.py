@@ -9,7 +9,8 @@
     |   |-- AbsentError           nothing exists at the address
     |   `-- ConflictError         another writer was faster
     |-- RegistryError    exit 1   MLflow fails, refuses or does not answer
-    `-- TaskError        exit 1   a job, worker or task failed
+    |-- TaskError        exit 1   a job, worker or task failed
+    `-- NothingToDo      exit 0   there is no data yet: no fault, but no result either
 """
 
 from __future__ import annotations
@@ -70,6 +71,12 @@ class RegistryError(CabstandError):
 
 class TaskError(CabstandError):
     """A job, worker or task failed."""
+
+
+class NothingToDo(CabstandError):  # noqa: N818 (it is no error)
+    """There is no data yet: a schedule that is older than the first month has no fault to report."""
+
+    exit_code = 0
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

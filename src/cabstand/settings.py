@@ -11,9 +11,9 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from cabstand.errors import ConfigError
@@ -24,6 +24,8 @@ PREFIX = "CABSTAND_"
 OTHER_VARIABLES = (
     "CABSTAND_CONFIG", "CABSTAND_METRICS_NAMESPACE", "CABSTAND_PLAIN_PIP", "CABSTAND_ROOT", "CABSTAND_SHARED",
 )  # fmt: skip
+
+Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(lambda level: str(level).upper())]
 
 
 def config_file() -> Path:
@@ -42,6 +44,7 @@ class Settings(BaseSettings):
     )
     lake: str = Field("", description="URI or path of the data lake; empty means `<home>/lake`.")
     artifacts: str = Field("", description="URI or path of model bundles and pointers; empty means `<home>/artifacts`.")
+    site: str = Field("", description="URI or path of the results site; empty publishes no page.")
     mlflow_tracking_uri: SecretStr = Field(
         SecretStr(""),
         validation_alias=AliasChoices("CABSTAND_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
@@ -86,10 +89,8 @@ class Settings(BaseSettings):
     api_cors_origins: str = Field("", description="Allowed CORS origins, comma-separated; empty means none.")
     api_max_body_bytes: int = Field(1_048_576, ge=1_024, description="Maximum size of a request body, in bytes.")
     api_timeout_s: float = Field(10.0, gt=0, description="Seconds a client has to send its request.")
-    prediction_log: str = Field(
-        "auto",
-        pattern="^(auto|local|stdout|off)$",
-        description="Where predictions are logged; auto means stdout in Lambda, local elsewhere.",
+    prediction_log: Literal["auto", "local", "stdout", "off"] = Field(
+        "auto", description="Where predictions are logged; auto means stdout in Lambda, local elsewhere."
     )
     prediction_retention_days: int = Field(90, ge=1, description="Days to keep the local prediction log.")
     otlp_endpoint: str = Field(
@@ -98,9 +99,7 @@ class Settings(BaseSettings):
         description="OpenTelemetry collector to send traces to; empty disables tracing.",
     )
     lambda_function: str = Field(
-        "",
-        validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"),
-        description="Set by AWS Lambda; do not set it yourself.",
+        "", validation_alias=AliasChoices("AWS_LAMBDA_FUNCTION_NAME"), description="Set by AWS Lambda itself."
     )
 
     # --- comparison of engines
@@ -117,9 +116,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("CABSTAND_DASK_SCHEDULER", "DASK_SCHEDULER_ADDRESS"),
         description="Dask scheduler for `--engine dask`; empty starts local workers, `ecs` starts worker tasks.",
     )
-    dask_tls: str = Field(
-        "", description="URI of the TLS certificates for worker tasks; set by the run that starts them."
-    )
+    dask_tls: str = Field("", description="URI of the workers' TLS certificates; set by the run that starts them.")
     dask_scratch: str = Field(
         "",
         description="URI for temporary files of `--engine dask`; default: `<home>/cache/dask`, in S3 `<lake>/scratch`.",
@@ -142,7 +139,7 @@ class Settings(BaseSettings):
     task_lifetime_s: int = Field(7200, ge=60, description="Maximum lifetime of a worker task, in seconds.")
 
     # --- logging
-    log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error)$", description="Minimum level to log.")
+    log_level: Level = Field("INFO", description="Minimum level to log.")
     log_json: bool | None = Field(None, description="Log as JSON lines; if unset, only when stderr is not a terminal.")
 
     @classmethod
@@ -188,6 +185,9 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
+        if first["type"] == "extra_forbidden":  # only in the file: other variables are warned of
+            hint = _closest(name, list(Settings.model_fields))
+            raise ConfigError("not a setting", where=f"{name} in {config_file()}", hint=hint) from error
         variable = f"{PREFIX}{name.upper().removeprefix(PREFIX)}"
         place = variable if variable in os.environ else f"{variable}, or {name} in {config_file()}"
         raise ConfigError(first["msg"].lower(), where=f"setting {name}", hint=f"correct {place}") from error
@@ -228,11 +228,11 @@ def unknown_variables() -> list[str]:
     known = [name for setting in Settings.model_fields for name in environment_names(setting)]
     known = [name for name in (*known, *OTHER_VARIABLES) if name.startswith(PREFIX)]
     unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
-    return [f"{name} is not a setting and has no effect ({_closest(name, known)})" for name in unknown]
+    return [f"{name} is not a setting and has no effect ({_closest(name.upper(), known)})" for name in unknown]
 
 
 def _closest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
     return f"did you mean {near[0]}?" if near else "see `cabstand config show`"
 
 

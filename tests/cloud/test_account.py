@@ -19,6 +19,7 @@ from cloud_account import Account
 pytestmark = pytest.mark.cloud
 
 TASKS = {"cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"}
+MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []})
 # Kinds of resources that are in the code but not in dev's plan, each with the variable that adds it.
 SWITCHED = {
     "aws_apigatewayv2_api_mapping": "api_domain_name",
@@ -52,6 +53,18 @@ def test_repositories_and_state_bucket_are_guarded(account: Account) -> None:
     s3 = account.client("s3")
     assert s3.get_bucket_versioning(Bucket="cabstand-state-123456789012")["Status"] == "Enabled"
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket="cabstand-state-123456789012")["Policy"]
+
+
+def test_no_schedule_starts_before_the_first_image(account: Account) -> None:
+    """A task without an image dies and rings an alarm; what is on the first day is no fault."""
+
+    def enabled() -> set[bool]:
+        planned = account.plan("dev")["planned_values"]
+        return {schedule["enabled"] for schedule in planned["outputs"]["schedules"]["value"].values()}
+
+    assert enabled() == {False}
+    account.client("ecr").put_image(repositoryName="cabstand/batch", imageManifest=MANIFEST, imageTag="v1")
+    assert enabled() == {True}
 
 
 def test_prod_plans(account: Account) -> None:

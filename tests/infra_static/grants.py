@@ -1,4 +1,4 @@
-"""Who may do what, read from the code: roles, their policies, and the statements of every policy document."""
+"""Who may do what, read from the code: roles, their policies, and what runs with them."""
 
 from __future__ import annotations
 
@@ -8,93 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra_static.configuration import Block, Body, Module, attributes, blocks, modules, nested
+from infra_static.documents import Document, Statement, shown, statements
 from infra_static.evaluation import Evaluator, Ref, text
-
-SHORT = [
-    (r"\{var\.project\}-\{var\.environment\}", "{name}"),
-    (r"\{[^{}]*data\.aws_caller_identity\.current\.account_id\}", "{account}"),
-    (r"\{([\w.]*data\.aws_region\.current\.name|var\.region)\}", "{region}"),
-    (r"\{var\.project\}", "{project}"),
-    (r"\{var\.environment\}", "{environment}"),
-    (r"\{split\(/, \{var\.github_repository\}\)\[0\]\}", "{owner}"),
-    (r"\{split\(/, \{var\.github_repository\}\)\[1\]\}", "{repository}"),
-    (r"\{\{var\.create_github_provider\} \? \S+ : (\S+)\}", r"\1"),
-    (r"\baws_(\w+\.)", r"\1"),
-]
-
-
-def shown(value: Any) -> str:
-    """Return a value as the reviewed table writes it."""
-    found = text(value)
-    for pattern, short in SHORT:
-        found = re.sub(pattern, short, found)
-    return found
-
-
-def several(value: Any) -> tuple[str, ...]:
-    return tuple(map(shown, value if isinstance(value, list) else list(value) if isinstance(value, dict) else [value]))
-
-
-class Statement(NamedTuple):
-    """One statement of a policy document."""
-
-    sid: str
-    effect: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    conditions: tuple[str, ...]
-    principals: tuple[str, ...]
-    others: tuple[str, ...]  # arguments that turn a meaning around: not_actions and the like
-
-    @property
-    def row(self) -> dict[str, list[str]]:
-        """The statement as a row of the reviewed table."""
-        parts = {self.effect.lower(): self.actions, "on": self.resources, "when": self.conditions, "other": self.others}
-        return {name: sorted(values) for name, values in parts.items() if values}
-
-
-def conditions(body: Any, evaluate: Evaluator) -> Iterator[str]:
-    for inner, within, certain in nested(body, "condition", evaluate):
-        found = {name: within(tree) for name, tree in attributes(inner).items()}
-        values = ", ".join(several(found["values"]))
-        yield f"{'' if certain else 'perhaps '}{shown(found['variable'])} {shown(found['test'])} {values}"
-
-
-def principals(body: Any, evaluate: Evaluator) -> Iterator[str]:
-    for name in ("principals", "not_principals"):
-        for inner, within, _ in nested(body, name, evaluate):
-            found = {key: within(tree) for key, tree in attributes(inner).items()}
-            sort = shown(found["type"]) if name == "principals" else "* but not"
-            yield from (f"{sort} {one}" for one in several(found["identifiers"]))
-
-
-def statements(document: Block, evaluate: Evaluator) -> list[Statement]:
-    """Return the statements of a policy document."""
-    found = []
-    for body, within, _ in nested(document.body, "statement", evaluate):
-        known = {name: within(tree) for name, tree in attributes(body).items()}
-        found.append(
-            Statement(
-                shown(known.get("sid", "")),
-                shown(known.get("effect", "Allow")),
-                several(known.get("actions", [])),
-                several(known.get("resources", [])),
-                tuple(conditions(body, within)),
-                tuple(principals(body, within)),
-                tuple(
-                    f"{name} {one}" for name in ("not_actions", "not_resources") for one in several(known.get(name, []))
-                ),
-            )
-        )
-    return found
-
-
-class Document(NamedTuple):
-    """A policy document, as one instance of its data source."""
-
-    address: str
-    block: Block
-    statements: list[Statement]
 
 
 class Resource(NamedTuple):
@@ -139,6 +54,16 @@ class Account:
             for block in module.of_kind("data", "aws_iam_policy_document")
             for address, evaluate in module.instances(block)
         }
+        for one in list(self.documents.values()):
+            self.documents[one.address] = one._replace(statements=[*self.taken_over(one), *one.statements])
+
+    def taken_over(self, document: Document) -> Iterator[Statement]:
+        """Yield the statements that a document takes from others of its module."""
+        tree = attributes(document.block.body).get("source_policy_documents")
+        if tree is not None:
+            module = next(one for one in self.modules if document.block in one.blocks)
+            for source in module.evaluate(tree):
+                yield from self.documents[target(source)].statements
 
     def resources(self, kind: str = "") -> Iterator[Resource]:
         """Yield every instance of a type of resource, or of all types."""
@@ -153,13 +78,13 @@ class Account:
     def document(self, resource: Resource, argument: str = "policy") -> Document | None:
         return self.documents.get(target(resource.get(argument)))
 
-    def policies(self) -> dict[str, list[Statement] | None]:
-        """Return the statements of each policy of a role, by its name; None where it is no policy document."""
-        found: dict[str, list[Statement] | None] = {}
-        for kind in ("aws_iam_policy", "aws_iam_role_policy"):
-            for one in self.resources(kind):
-                document = self.document(one)
-                found[self.name(one)] = document.statements if document else None
+    def policies(self) -> dict[str, list[Statement]]:
+        """Return the statements of each policy, by its name; that of a bucket, queue or topic by its address."""
+        found: dict[str, list[Statement]] = {}
+        for one in self.resources():
+            if document := self.document(one):
+                of_role = one.block.labels[0] in {"aws_iam_policy", "aws_iam_role_policy"}
+                found[self.name(one) if of_role else shown(Ref(one.address)).strip("{}")] = document.statements
         return found
 
     def roles(self) -> dict[str, dict[str, list[str]]]:

@@ -1,23 +1,14 @@
-"""ECS tasks: started together or not at all, and stopped; and a distributed run whose tasks really run."""
+"""ECS tasks: started together or not at all, and stopped. A run whose tasks really run: tests/local/runner."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cabstand.errors import ConfigError, TaskError
 from cabstand.io import aws, ecs_tasks
-from cabstand.local.ports import free_port
 
 
 class Ecs:
@@ -95,88 +86,3 @@ def test_all_or_none(ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
         ecs_tasks.start(ecs.fleet, 15, {})
     assert len(set(calls)) == 2
     assert [task["desiredStatus"] for task in ecs.tasks()] == []
-
-
-class Runner:
-    """What ECS is for: starts the command of each task that the emulator lists, and ends it when it is stopped."""
-
-    def __init__(self, ecs: Ecs, log: Path) -> None:
-        self.ecs, self.log = ecs, log
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._loop)
-
-    def _loop(self) -> None:
-        while not self.over.wait(0.3):
-            there = {task["taskArn"]: task for task in self.ecs.tasks()}
-            for arn in there.keys() - self.processes.keys():
-                pairs = there[arn]["overrides"]["containerOverrides"][0]["environment"]
-                environment = os.environ | {pair["name"]: pair["value"] for pair in pairs}
-                words = [sys.executable, "-m", "cabstand", "dask-worker", "--workers", "1"]
-                with self.log.open("ab") as log:
-                    self.processes[arn] = subprocess.Popen(words, env=environment, stdout=log, stderr=log)
-            for arn in self.processes.keys() - there.keys():
-                self.processes[arn].terminate()
-
-    def __enter__(self) -> Runner:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.over.set()
-        self.thread.join()
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
-
-    def ended(self) -> bool:
-        return all(process.poll() is not None for process in self.processes.values())
-
-
-DRIVER = """
-import json, os, sys, time
-from cabstand.io import ecs_tasks
-from cabstand.io.dask import ecs_workers
-fleet = ecs_tasks.Fleet(**json.loads(sys.argv[1]))
-with ecs_workers.on_ecs(fleet, 2, sys.argv[2], host="127.0.0.1", port=int(sys.argv[3])) as client:
-    print(sorted(client.map(abs, [-2, -1, 3]), key=str) and client.gather(client.map(abs, [-2, -1, 3])), flush=True)
-    time.sleep(float(sys.argv[4]))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("end", ["well", "SIGTERM", "SIGKILL"])
-def test_no_worker_outlives_its_run(ecs: Ecs, bucket: str, tmp_path: Path, end: str) -> None:
-    fleet = json.dumps(
-        {name: getattr(ecs.fleet, name) for name in ("cluster", "definition", "subnets", "security_group")}
-    )
-    words = [
-        sys.executable,
-        "-c",
-        DRIVER,
-        fleet,
-        f"s3://{bucket}/run",
-        str(free_port()),
-        "0" if end == "well" else "600",
-    ]
-    with (
-        Runner(ecs, tmp_path / "log") as runner,
-        (tmp_path / "driver").open("wb") as errors,
-        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True) as driver,
-    ):
-        try:
-            assert driver.stdout is not None
-            assert driver.stdout.readline().strip() == "[2, 1, 3]", (tmp_path / "driver").read_text()
-            assert len(runner.processes) == 2
-            if end != "well":
-                driver.send_signal(getattr(signal, end))
-            assert driver.wait(timeout=120) == {"well": 0, "SIGTERM": 143, "SIGKILL": -9}[end]
-            finish = time.monotonic() + 120  # "no orphan task after two minutes"
-            while not runner.ended() and time.monotonic() < finish:
-                time.sleep(0.5)
-            assert runner.ended(), (tmp_path / "log").read_text()
-            if end != "SIGKILL":
-                assert ecs.tasks() == []
-                assert aws.client("s3").list_objects_v2(Bucket=bucket).get("KeyCount") == 0
-        finally:
-            driver.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,31 @@ def test_a_run_that_was_cut_short_is_resumed_and_not_repeated(
     assert len(quick) == 1
     assert pipeline.run(settings, pipeline.Params("synth", newest=1, track=False, again=True))["repeated"] is False
     assert len(quick) == 2
+
+
+def test_report_and_run_are_published_on_the_site(
+    quick: list[tuple[str, ...]], bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task's own folder is gone when the next run asks for what an earlier one wrote."""
+    settings, params = load(site=f"s3://{bucket}"), pipeline.Params("synth", newest=1, track=False)
+    make(settings, "2024-01")
+    monkeypatch.setitem(pipeline.STEPS, "ingest", pipeline._ingest)
+    monkeypatch.setitem(pipeline.STEPS, "cluster", pipeline._cluster)
+    fake = pipeline.STEPS["train"]
+    monkeypatch.setitem(pipeline.STEPS, "train", lambda *args: fake(*args) | {"metrics": {}})
+    published = pipeline.STEPS["publish"]
+    monkeypatch.setitem(pipeline.STEPS, "publish", lambda *args: published(*args) | {"champion": "m"})
+    monkeypatch.setitem(pipeline.STEPS, "report", pipeline._report)
+    first = pipeline.run(settings, params)
+    version = first["site_uri"].removesuffix("/report.html")
+    assert storage.read(first["site_uri"]) == storage.read(first["report_uri"])
+    assert storage.read(f"{version}/run.html") == storage.read(first["run_page_uri"])
+    index = storage.read(f"s3://{bucket}/index.html").decode()
+    assert f'href="{version.removeprefix(f"s3://{bucket}/")}/run.html"' in index
+    assert pipeline.run(settings, params)["site_uri"] == first["site_uri"]
+    assert storage.read(f"s3://{bucket}/index.html").decode() == index  # nothing new, nothing new there
+    assert pipeline.run(settings, replace(params, again=True))["site_uri"] != first["site_uri"]
+    assert len([uri for uri in storage.list_under(f"s3://{bucket}/versions") if uri.endswith("report.html")]) == 2
 
 
 def test_the_key_holds_all_that_decides_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 import pytest
@@ -78,6 +79,21 @@ def test_what_cannot_be_trained_is_one_line(params: train.Params, what: str) -> 
     with pytest.raises(CabstandError, match=what) as caught:
         train.run(load(), params)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("binary", "what"), [(False, "not a CSV file, "), (True, "not a CSV file, but a Parquet file")]
+)
+def test_a_file_of_another_kind_is_named_and_not_printed(binary: bool, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "houses"
+    if binary:
+        pq.write_table(pa.table({"a": [1.5] * 200, "b": [2.5] * 200}), path)
+    else:
+        path.write_bytes(b"a,b\n1,2,\xff\x00\x1b[31m\n")
+    with pytest.raises(DataError, match=what) as caught:
+        train.run(load(), train.Params("housing", (str(path),), track=False))
+    assert str(caught.value).isprintable()
+    assert str(caught.value).endswith("(housing learns from one CSV file, plain or gzip)")
 
 
 def test_a_full_disk_leaves_no_half_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

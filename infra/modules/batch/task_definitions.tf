@@ -76,6 +76,7 @@ locals {
     CABSTAND_LOG_LEVEL           = var.log_level
     CABSTAND_MLFLOW_EXPERIMENT   = var.name
     CABSTAND_MLFLOW_TRACKING_URI = var.tracking.tracking_uri
+    CABSTAND_SITE                = var.storage.site_uri
     HOME                         = "/work"
     NUMBA_CACHE_DIR              = "/tmp/numba"
     # What a distributed run (`--scheduler ecs`) needs to start its own workers.

@@ -1,8 +1,9 @@
 # One entry for each task definition: its size, the role it runs as, and the command it runs in the batch image. Scheduled tasks may
 # overlap, so together they need no more than the 6 Fargate vCPUs that a new account may use at once.
 locals {
-  clustering_input = "${var.storage.lake_uri}/${var.inputs.clustering}"
-  training_input   = "${var.storage.lake_uri}/${var.inputs.training}"
+  # Unless an input is named: what the pipeline ingested.
+  clustering_input = var.inputs.clustering == null ? "newest:${var.pipeline.dataset}" : "${var.storage.lake_uri}/${var.inputs.clustering}"
+  training_input   = "${var.storage.lake_uri}/${var.inputs.training == null ? "trips/${var.pipeline.dataset}" : var.inputs.training}"
 
   named_months = concat(
     flatten([for month in var.pipeline.months : ["--month", month]]),

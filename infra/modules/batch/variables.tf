@@ -37,10 +37,11 @@ variable "network" {
 }
 
 variable "storage" {
-  description = "Outputs of the storage module: the lake, the serving bundles, and the policies that give access to them."
+  description = "Outputs of the storage module: the lake, the serving bundles, the results site, and the policies that give access to them."
   type = object({
     lake_uri      = string
     artifacts_uri = string
+    site_uri      = string
     policy_arns   = map(string)
   })
   nullable = false
@@ -63,7 +64,7 @@ variable "log_level" {
 }
 
 variable "inputs" {
-  description = "What clustering and training tasks read by default, below the lake."
+  description = "What clustering and training tasks read by default, below the lake; null in one of them means the pipeline's data set: its newest month, or all of it."
   type = object({
     clustering = string
     training   = string

@@ -1,17 +1,17 @@
-# The policies that other modules attach to their roles. Readers list and read; writers also write and delete current objects.
-# Neither can reach old versions, so what a task deletes can be restored.
+# The policies that other modules attach to their roles. Readers list and read; writers also write and delete current objects,
+# except on the site, where nothing is deleted. Neither can reach old versions, so what a task deletes can be restored.
 
 locals {
-  # Name of the policy => bucket, prefixes, and whether it may write.
+  # Name of the policy => bucket, prefixes, whether it may write, and whether a writer may delete.
   grants = {
-    read-lake       = { bucket = "lake", prefixes = [""], write = false }
-    write-lake      = { bucket = "lake", prefixes = [""], write = true }
-    read-bundles    = { bucket = "artifacts", prefixes = ["serving/"], write = false }
-    write-bundles   = { bucket = "artifacts", prefixes = ["serving/"], write = true }
-    mlflow-files    = { bucket = "artifacts", prefixes = ["mlflow/"], write = true }
-    read-setup      = { bucket = "artifacts", prefixes = ["setup/"], write = false }
-    write-site      = { bucket = "site", prefixes = [""], write = true }
-    log-predictions = { bucket = "lake", prefixes = ["predictions/", "undelivered/"], write = true }
+    read-lake       = { bucket = "lake", prefixes = [""], write = false, delete = false }
+    write-lake      = { bucket = "lake", prefixes = [""], write = true, delete = true }
+    read-bundles    = { bucket = "artifacts", prefixes = ["serving/"], write = false, delete = false }
+    write-bundles   = { bucket = "artifacts", prefixes = ["serving/"], write = true, delete = true }
+    mlflow-files    = { bucket = "artifacts", prefixes = ["mlflow/"], write = true, delete = true }
+    read-setup      = { bucket = "artifacts", prefixes = ["setup/"], write = false, delete = false }
+    write-site      = { bucket = "site", prefixes = [""], write = true, delete = false }
+    log-predictions = { bucket = "lake", prefixes = ["predictions/", "undelivered/"], write = true, delete = true }
   }
 }
 
@@ -41,8 +41,12 @@ data "aws_iam_policy_document" "grant" {
   }
 
   statement {
-    sid       = "UseObjects"
-    actions   = concat(["s3:GetObject"], each.value.write ? ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"] : [])
+    sid = "UseObjects"
+    actions = concat(
+      ["s3:GetObject"],
+      each.value.write ? ["s3:PutObject", "s3:AbortMultipartUpload"] : [],
+      each.value.delete ? ["s3:DeleteObject"] : [],
+    )
     resources = [for prefix in each.value.prefixes : "${aws_s3_bucket.main[each.value.bucket].arn}/${prefix}*"]
   }
 }

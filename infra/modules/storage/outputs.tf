@@ -18,6 +18,11 @@ output "artifacts_uri" {
   value       = "s3://${aws_s3_bucket.main["artifacts"].id}/serving"
 }
 
+output "site_uri" {
+  description = "Results site, for CABSTAND_SITE."
+  value       = "s3://${aws_s3_bucket.main["site"].id}"
+}
+
 output "mlflow_files_uri" {
   description = "Where MLflow keeps its artifacts."
   value       = "s3://${aws_s3_bucket.main["artifacts"].id}/mlflow"

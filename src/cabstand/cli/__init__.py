@@ -6,6 +6,7 @@ success, 1 for failure and 2 for bad input. An error is one line on stderr; `--d
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import time
@@ -16,8 +17,11 @@ import typer
 
 from cabstand import __version__, activity
 from cabstand.cli import account, clustering, comparing, data, job_log, local, models, report, service, system
-from cabstand.errors import CabstandError
+from cabstand.cli.common import emit
+from cabstand.errors import CabstandError, NothingToDo
 from cabstand.io.signals import exit_on_termination
+
+LOGGER = logging.getLogger(__name__)
 
 # The panels of `cabstand --help`, in this order.
 PANELS = {
@@ -77,6 +81,10 @@ def run(arguments: list[str]) -> int:
             code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
         if code == 130:  # typer catches Ctrl-C silently and returns this code
             raise KeyboardInterrupt
+    except NothingToDo as why:
+        LOGGER.info("nothing to do yet: %s", why)
+        emit({"nothing_to_do": str(why)})
+        code = why.exit_code
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if "--debug" in arguments:
             traceback.print_exc()

@@ -8,7 +8,7 @@ import typer
 
 from cabstand import activity
 from cabstand.cli import run_engine
-from cabstand.cli.common import emit, load_settings
+from cabstand.cli.common import emit, input_of, load_settings
 from cabstand.cli.options import (
     Dropoffs,
     DryRun,
@@ -70,7 +70,7 @@ def cluster(
     from cabstand.jobs.cluster import Params
 
     params = Params(
-        input=input_uri, eps_m=eps_m, min_samples=min_samples, engine=engine, n_workers=workers,
+        input=input_of(settings, input_uri), eps_m=eps_m, min_samples=min_samples, engine=engine, n_workers=workers,
         end=end_of(dropoffs=dropoffs), named=Named(lat_column, lon_column, time_column), era=era,
         weight_column=weight_column, max_spread_m=max_spread_m, out=out, track=track, dry_run=dry_run,
     )  # fmt: skip
@@ -101,8 +101,8 @@ def plan(
     from cabstand.jobs.plan import Params, run
 
     params = Params(
-        input=input_uri, eps_m=eps_m, min_samples=min_samples, memory_gib=memory_gib, n_workers=workers,
-        end=end_of(dropoffs=dropoffs), named=Named(lat_column, lon_column, time_column), era=era,
+        input=input_of(settings, input_uri), eps_m=eps_m, min_samples=min_samples, memory_gib=memory_gib,
+        n_workers=workers, end=end_of(dropoffs=dropoffs), named=Named(lat_column, lon_column, time_column), era=era,
     )  # fmt: skip
     emit(run(settings, params))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -21,6 +22,13 @@ def load_settings(**overrides: Any) -> settings.Settings:
     for line in settings.unknown_variables():
         _log.warning(line)
     return effective
+
+
+def input_of(settings: settings.Settings, uri: str) -> str:
+    """Return what `Input` names: for `newest`, the newest month of trips in the lake."""
+    from cabstand.jobs.newest_input import resolve
+
+    return resolve(settings, uri, datetime.now(UTC).date())
 
 
 def emit(result: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from cabstand.cli.common import emit, load_settings
+from cabstand.cli.common import emit, input_of, load_settings
 from cabstand.cli.options import (
     Dropoffs,
     DryRun,
@@ -65,8 +65,8 @@ def compare(
     from cabstand.jobs.compare import Params, run
 
     params = Params(
-        input=input_uri, engines=engines.split(","), sizes=_numbers(sizes, int, "--sizes"), repeats=repeats,
-        eps_m=eps_m, min_samples=min_samples, n_workers=workers, end=end_of(dropoffs=dropoffs),
+        input=input_of(settings, input_uri), engines=engines.split(","), sizes=_numbers(sizes, int, "--sizes"),
+        repeats=repeats, eps_m=eps_m, min_samples=min_samples, n_workers=workers, end=end_of(dropoffs=dropoffs),
         named=Named(lat_column, lon_column, time_column), era=era, weight_column=weight_column,
         memory_gib=memory_gib, seed=seed, track=track, dry_run=dry_run,
     )  # fmt: skip
@@ -106,7 +106,7 @@ def sweep(
     from cabstand.jobs.sweep import Params, run
 
     params = Params(
-        input=input_uri, eps_m=_numbers(eps_m, float, "--eps-m"),
+        input=input_of(settings, input_uri), eps_m=_numbers(eps_m, float, "--eps-m"),
         min_samples=_numbers(min_samples, int, "--min-samples") or None, engine=engine, n_workers=workers,
         k=k, sample=sample, end=end_of(dropoffs=dropoffs), named=Named(lat_column, lon_column, time_column),
         era=era, weight_column=weight_column, seed=seed, track=track, dry_run=dry_run,

@@ -17,7 +17,11 @@ SamplingSeed = Annotated[int, typer.Option(help="Random seed for sampling.")]
 # Clustering
 Input = Annotated[
     str,
-    typer.Option("--input", help="URI, glob or folder of ingested trips, or of (Geo)Parquet, CSV or GeoJSON points."),
+    typer.Option(
+        "--input",
+        help="URI, glob or folder of ingested trips, or of (Geo)Parquet, CSV or GeoJSON points; or `newest`, or "
+        "`newest:<dataset>`: the newest month in the lake.",
+    ),
 ]
 Eps = Annotated[float, typer.Option(help="Neighbourhood radius in metres.")]
 MinSamples = Annotated[int, typer.Option(help="Points (or total weight) that make a core point.")]

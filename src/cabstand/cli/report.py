@@ -18,6 +18,7 @@ def report(
     comparison: Annotated[str, typer.Option(help="Comparison to show; default: the newest.")] = "",
     sweep: Annotated[str, typer.Option(help="Sweep to show; default: the newest.")] = "",
     out: Annotated[str, typer.Option(help="Output folder; default: one under <home>/reports.")] = "",
+    publish: Annotated[bool, typer.Option("--publish", help="Publish it on the site (CABSTAND_SITE), too.")] = False,
     lake: Lake = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -25,7 +26,10 @@ def report(
     settings = load_settings(lake=lake)
     from cabstand.jobs.report import Params, run
 
-    emit(run(settings, Params(hotspots=hotspots, comparison=comparison, sweep=sweep, out=out, dry_run=dry_run)))
+    params = Params(
+        hotspots=hotspots, comparison=comparison, sweep=sweep, out=out, publish=publish, dry_run=dry_run
+    )  # fmt: skip
+    emit(run(settings, params))
 
 
 @app.command()

@@ -59,6 +59,17 @@ class Month:
         return storage.join(self.lake, folder, self.dataset, f"{self.month}.{suffix}")
 
 
+def months(lake: str, dataset: str = "") -> list[Month]:
+    """Return the months that have a manifest, complete or not, earliest first: of one data set, or of all."""
+    end = ".manifest.json"
+    found = []
+    for uri in storage.list_under(storage.join(lake, "trips", dataset)):
+        if uri.endswith(end):
+            folder, name = uri.rsplit("/", 2)[1:]
+            found.append(Month(lake, folder, name.removesuffix(end)))
+    return sorted(found, key=lambda month: (month.month, month.dataset))
+
+
 def read_manifest(month: Month) -> dict[str, Any]:
     """Return the manifest of a complete month; StorageError if there is none, DataError if the month is incomplete."""
     manifest = _parse(month, storage.read(month.manifest_uri))

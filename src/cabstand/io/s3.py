@@ -76,11 +76,11 @@ def _content(answer: dict[str, Any], at_most: int | None, uri: str) -> tuple[byt
         return bytes(body.read()), str(answer["ETag"])
 
 
-def write(uri: str, data: bytes) -> None:
+def write(uri: str, data: bytes, cache_control: str = "") -> None:
     """Put the object."""
     bucket, key = split(uri)
     with _errors(uri):
-        client().put_object(Bucket=bucket, Key=key, Body=data, **_content_type(key))
+        client().put_object(Bucket=bucket, Key=key, Body=data, **_headers(key, cache_control))
 
 
 def _content_type(key: str) -> dict[str, str]:
@@ -89,10 +89,14 @@ def _content_type(key: str) -> dict[str, str]:
     return {"ContentType": kind} if kind else {}
 
 
-def put_if(uri: str, data: bytes, tag: str | None) -> str:
+def _headers(key: str, cache_control: str) -> dict[str, str]:
+    return _content_type(key) | ({"CacheControl": cache_control} if cache_control else {})
+
+
+def put_if(uri: str, data: bytes, tag: str | None, cache_control: str = "") -> str:
     """Put the object if its ETag is still `tag` (None: if it is absent)."""
     bucket, key = split(uri)
-    more = _content_type(key) | ({"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag})
+    more = _headers(key, cache_control) | ({"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag})
     with _errors(uri):
         try:
             return str(client().put_object(Bucket=bucket, Key=key, Body=data, **more)["ETag"])

@@ -46,14 +46,17 @@ def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple
     return s3.read_changed(uri, tag, at_most) if is_s3(uri) else disk.read_changed(uri, tag, at_most)
 
 
-def write(uri: str, data: bytes) -> None:
-    """Write the object, replacing what is there."""
-    (s3 if is_s3(uri) else disk).write(uri, data)
+def write(uri: str, data: bytes, *, cache_control: str = "") -> None:
+    """Write the object, replacing what is there; `cache_control` tells browsers how long to keep it, in S3 only."""
+    if is_s3(uri):
+        s3.write(uri, data, cache_control)
+    else:
+        disk.write(uri, data)
 
 
-def put_if(uri: str, data: bytes, tag: str | None) -> str:
+def put_if(uri: str, data: bytes, tag: str | None, *, cache_control: str = "") -> str:
     """Write the object if its content still has `tag` (None: if absent), and return the new tag; else ConflictError."""
-    return s3.put_if(uri, data, tag) if is_s3(uri) else disk.put_if(uri, data, tag)
+    return s3.put_if(uri, data, tag, cache_control) if is_s3(uri) else disk.put_if(uri, data, tag)
 
 
 def delete(uri: str) -> None:

@@ -116,7 +116,7 @@ def _apart(settings: Settings) -> Settings:
     if settings.home.name == SYNTHETIC:
         return settings
     changes: dict[str, Any] = {"home": settings.home / SYNTHETIC, "mlflow_tracking_uri": SecretStr("")}
-    for name in ("lake", "artifacts"):
+    for name in ("lake", "artifacts", "site"):
         given = getattr(settings, name)
         changes[name] = given and storage.join(given, SYNTHETIC)
     return settings.model_copy(update=changes)

@@ -17,6 +17,7 @@ from cabstand.io.sources import is_web
 from cabstand.jobs import cluster, ingest, report, train, zones
 from cabstand.jobs.pipelining import identity, months
 from cabstand.jobs.promotion import deciding, judging, records
+from cabstand.jobs.publishing import site
 from cabstand.jobs.publishing.hotspots import INDEX
 from cabstand.modelling import catalog
 from cabstand.modelling.pointer import Pointer, state
@@ -24,6 +25,7 @@ from cabstand.report import pages
 from cabstand.settings import Settings
 
 Results = dict[str, dict[str, Any]]
+RUN_PAGE = "run.html"
 LATE = "another promotion came first; --again judges against its champion"
 
 
@@ -33,9 +35,7 @@ class Params:
 
     dataset: str
     months: tuple[str, ...] = ()  # empty: the newest complete ones of the lake
-    sources: tuple[
-        str, ...
-    ] = ()  # of `months`, then of `holdout_months`; empty downloads them, "lake" has them already
+    sources: tuple[str, ...] = ()  # of `months` and `holdout_months`; empty downloads, "lake" has them already
     holdout_months: tuple[str, ...] = ()
     zones: str = ""  # used if the lake has none
     problem: str = "trip-duration"
@@ -63,14 +63,15 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     for name in ("again", "dry_run", "newest", "fetch"):
         del shown[name]
     journal = Journal.open(folder, key, shown, fresh=params.again)
-    repeated = journal.is_done(STEPS)
-    page = storage.join(folder, "run.html")
+    repeated, page = journal.is_done(STEPS), storage.join(folder, RUN_PAGE)
     try:
         for name, step in STEPS.items():
             journal.run(name, partial(step, settings, params, journal.results))
     finally:  # the page of a failed run says why it failed
-        storage.write(page, pages.run(journal.content).encode())
+        written = pages.run(journal.content).encode()
+        storage.write(page, written)
     done = journal.results
+    site.add_beside(settings, done["report"].get("site_uri"), RUN_PAGE, written)
     return {
         "run_key": key,
         "synthetic": bool(done["train"].get("synthetic")),
@@ -83,6 +84,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "hotspots_uri": done["cluster"]["hotspots_uri"],
         "manifest_uri": journal.uri,
         "report_uri": done["report"]["report_uri"],
+        "site_uri": done["report"].get("site_uri"),
         "run_page_uri": page,
         "steps": journal.times(),
     }
@@ -112,6 +114,8 @@ def _with_months(settings: Settings, params: Params) -> Params:
     if params.months:
         return params
     today, fetch = datetime.now(UTC).date(), params.fetch and not params.dry_run
+    if not params.fetch:
+        months.require_trips(settings, params.dataset)
     found = months.newest(settings, params.dataset, params.newest, today, fetch=fetch)
     n = max(1, len(found) - 1)
     return replace(params, months=found[:n], holdout_months=found[n:], sources=(months.IN_LAKE,) * len(found))
@@ -219,13 +223,14 @@ def _is_published(settings: Settings, current: Pointer | None, version: str, seq
 
 def _report(settings: Settings, _: Params, done: Results) -> dict[str, Any]:
     """Write the report on the hotspots, and gather the main figures of the run."""
-    written = report.run(settings, report.Params(hotspots=_hotspots(done)))
+    written = report.run(settings, report.Params(hotspots=_hotspots(done), publish=bool(settings.site)))
     return {
         "rows": sum(month.get("rows_out", 0) for month in done["ingest"]["months"]),
         "hotspots": done["cluster"]["n_clusters"],
         "metrics": done["train"]["metrics"],
         "champion": done["publish"]["champion"],
         "report_uri": written["report_uri"],
+        "site_uri": written["site_uri"],
     }
 
 

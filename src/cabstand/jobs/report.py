@@ -15,7 +15,7 @@ from cabstand import __version__, log
 from cabstand.errors import DataError
 from cabstand.io import provenance, publish, storage, synthetic, zones
 from cabstand.jobs import compare, sweep
-from cabstand.jobs.publishing import hotspots
+from cabstand.jobs.publishing import hotspots, site
 from cabstand.jobs.publishing.once import Kind
 from cabstand.report import hulls, pages, pictures
 from cabstand.report.content import MAP_HOTSPOTS, Content, Json, largest
@@ -34,15 +34,19 @@ class Params:
     comparison: str = ""
     sweep: str = ""
     out: str = ""
+    publish: bool = False  # on the results site, too
     dry_run: bool = False
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Write the page and its pictures."""
+    """Write the page and its pictures, and publish them on the site if that is asked for."""
+    if params.publish:
+        site.require(settings)
     with log.progress("reading results"):
         content = gather(settings, params)
     parts = [part["run_key"] for part in (content.clustering, content.comparison, content.sweep) if part]
-    target = params.out or str(settings.home / "reports" / provenance.run_key("report", {}, {"parts": parts}))
+    key = provenance.run_key("report", {}, {"parts": parts})
+    target = params.out or str(settings.home / "reports" / key)
     if params.dry_run:
         return {"dry_run": True, "would_write": target, "parts": parts}
     drawn = [replace(figure, caption=" ".join([figure.caption, *content.notes])) for figure in figures(content)]
@@ -54,8 +58,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
             advance(1)
         page = pages.render(content, drawn, made_at=now, version=__version__)
         (folder / PAGE).write_text(page, encoding="utf-8")
+    version = None
+    if params.publish:
+        written = [PAGE, *(f"{figure.name}.png" for figure in drawn)]
+        version = site.publish(settings, key, {name: storage.read(storage.join(target, name)) for name in written})
     return {
         "report_uri": storage.join(target, PAGE),
+        "site_uri": version and storage.join(version, PAGE),
         "picture_uris": [storage.join(target, f"{figure.name}.png") for figure in drawn],
         "parts": parts,
         "synthetic": content.synthetic,

@@ -68,6 +68,11 @@ def run(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def site(versions: Sequence[Mapping[str, Any]]) -> str:
+    """Return the index of the results site: `at` (UTC), `title`, `name` and `files` of each version, newest first."""
+    return _page("site.html.j2", versions=versions)
+
+
 def _chain(content: Content) -> str:
     """Return what to say of hotspots that chain together, if they do."""
     found = content.clustering.get("chaining")

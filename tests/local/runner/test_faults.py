@@ -94,6 +94,7 @@ def test_a_killed_task(aws: Clients, tmp_path: Path) -> None:
     assert "reason" not in task["containers"][0]
 
 
+@pytest.mark.slow  # it starts three emulators
 def test_an_emulator_that_goes_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "cabstand.local.runner")
     with ecs_cluster.emulator() as url:

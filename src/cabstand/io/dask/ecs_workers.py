@@ -8,9 +8,11 @@ for this run alone, which workers read from the run's own folder of the lake.
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from cabstand.errors import TaskError
@@ -26,15 +28,15 @@ SCHEDULER_PORT = 8786
 WORKER_PORTS = "9000:9049"
 NANNY_PORTS = "9050:9099"
 DEATH_S = 60
+METADATA_S = 5
 ARRIVAL_S = 300  # a Fargate task takes about a minute to start
 
 
 @contextmanager
-def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int = SCHEDULER_PORT) -> Iterator[Client]:
+def on_ecs(fleet: Fleet, n_workers: int, folder: str) -> Iterator[Client]:
     """Start a scheduler in this process and worker tasks on ECS, and stop them when the block ends.
 
-    Only this run uses `folder`, a URI that its workers can read. `host` is by default this machine's own address in its
-    subnet. TaskError if AWS refuses, or no worker arrives in time.
+    Only this run uses `folder`, a URI that its workers can read. TaskError if AWS refuses, or no worker arrives.
     """
     import dask
     from distributed import Client, Security
@@ -43,13 +45,16 @@ def on_ecs(fleet: Fleet, n_workers: int, folder: str, host: str = "", port: int 
     with ExitStack() as stack:
         stack.enter_context(exit_on_termination())
         stack.enter_context(dask.config.set(workers.CONFIG))
-        options = {"n_workers": 0, "host": host or _own_address(), "scheduler_port": port, "dashboard_address": None}
+        host = _own_address()
+        # The security group lets workers reach one port; on the loopback interface, tasks share all ports.
+        port = 0 if ip_address(host).is_loopback else SCHEDULER_PORT
+        options = {"n_workers": 0, "host": host, "scheduler_port": port, "dashboard_address": None}
         cluster = stack.enter_context(workers.encrypted_cluster(security, **options))
         certificates = stack.enter_context(_published(security, folder))
         environment = {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address, "CABSTAND_DASK_TLS": certificates}
         started = ecs_tasks.start(fleet, n_workers, environment)
         stack.callback(ecs_tasks.stop, fleet.cluster, started, "the run has ended")
-        client = stack.enter_context(Client(cluster, security=security, set_as_default=False))
+        client = stack.enter_context(Client(cluster, security=security))
         _wait(client, n_workers)
         yield client
         with suppress(Exception):  # workers that hear of the end exit by themselves; the others are stopped
@@ -78,7 +83,16 @@ def _wait(client: Client, n_workers: int) -> None:
 
 
 def _own_address() -> str:
-    """Return the address of this machine in its network; nothing is sent."""
+    """Return the address at which other tasks reach this one: what ECS tells it, or else this machine's in its network.
+
+    See "Amazon ECS task metadata endpoint version 4" in the Amazon ECS developer guide.
+    """
+    import httpx2
+
+    if endpoint := os.environ.get("ECS_CONTAINER_METADATA_URI_V4"):
+        with suppress(httpx2.HTTPError, LookupError, ValueError):
+            container = httpx2.get(endpoint, timeout=METADATA_S, trust_env=False).json()
+            return str(container["Networks"][0]["IPv4Addresses"][0])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("10.255.255.255", 1))
+        probe.connect(("10.255.255.255", 1))  # sends nothing
         return str(probe.getsockname()[0])

@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any
 
 from cabstand import tlc
-from cabstand.errors import AbsentError, ConfigError, DataError, StorageError
+from cabstand.errors import AbsentError, ConfigError, DataError, NothingToDo, StorageError, suggest
 from cabstand.io import lake, sources, storage, synthetic
 from cabstand.jobs import ingest
 from cabstand.settings import Settings
+from cabstand.trips.eras import DATASETS
 
 IN_LAKE = "lake"  # as the source of a month: take the one that the lake has
 LOOK_BACK = 12  # months for which a newer publication is looked for
@@ -43,18 +44,40 @@ def newest(settings: Settings, dataset: str, n: int, today: date, *, fetch: bool
 
 def complete(settings: Settings, dataset: str) -> list[str]:
     """Return the complete months of a data set in the lake, earliest first."""
-    end, found = ".manifest.json", []
-    for uri in storage.list_under(storage.join(settings.lake_uri, "trips", dataset)):
-        month = uri.rsplit("/", 1)[-1].removesuffix(end)
-        if not uri.endswith(end):
-            continue
-        try:
-            lake.read_manifest(lake.Month(settings.lake_uri, dataset, month))
-        except (DataError, StorageError) as error:
-            logger.warning("left out: %s", error)
-        else:
-            found.append(month)
-    return sorted(found)
+    return [one.month for one in lake.months(settings.lake_uri, dataset) if _rows(one) is not None]
+
+
+def latest(settings: Settings, dataset: str, today: date) -> lake.Month:
+    """Return the newest complete month of a data set, or of any if it is empty, that has trips and is over.
+
+    NothingToDo if the lake has no trips at all yet, and ConfigError if it has, but no such month.
+    """
+    last = _before(f"{today:%Y-%m}")
+    for one in reversed(lake.months(settings.lake_uri, dataset)):
+        if (one.month <= last or is_synthetic(one.dataset)) and _rows(one):
+            return one
+    require_trips(settings, dataset)
+    known = {one.dataset for one in lake.months(settings.lake_uri)}
+    what = f"no complete month of {dataset}" if dataset else "no complete month"
+    raise ConfigError(what, where=settings.lake_uri, hint=f"the lake has {', '.join(sorted(known)) or 'none'}")
+
+
+def require_trips(settings: Settings, dataset: str) -> None:
+    """Raise NothingToDo if the lake has no trips at all yet; ConfigError if there is no such data set to come."""
+    if dataset and dataset not in DATASETS and not is_synthetic(dataset):
+        raise ConfigError(f"unknown dataset {dataset[:40]!r}", hint=suggest(dataset, DATASETS))
+    if not storage.list_under(storage.join(settings.lake_uri, "trips")):
+        hint = "`cabstand ingest` or `cabstand pipeline` brings the first month"
+        raise NothingToDo("the lake has no trips yet", where=settings.lake_uri, hint=hint)
+
+
+def _rows(month: lake.Month) -> int | None:
+    """Return the number of a month's good trips, or None if it is not complete."""
+    try:
+        return int(lake.read_manifest(month)["rows_out"])
+    except (DataError, StorageError) as error:
+        logger.warning("left out: %s", error)
+        return None
 
 
 def manifest(settings: Settings, dataset: str, month: str) -> dict[str, Any]:

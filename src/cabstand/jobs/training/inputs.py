@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cabstand.errors import ConfigError, DataError
-from cabstand.io import provenance, storage, zones
+from cabstand.errors import ConfigError
+from cabstand.io import provenance, storage, tables, zones
 from cabstand.io.tracking import Source
 from cabstand.modelling.problem import Problem
 
@@ -66,14 +66,5 @@ def fetch(
 
 
 def expand(uris: Sequence[str]) -> list[str]:
-    """Return the files that URIs name; a folder or prefix means the Parquet files below it."""
-    found: list[str] = []
-    for uri in uris:
-        if storage.exists(uri):
-            found.append(uri)
-            continue
-        below = [one for one in storage.list_under(uri) if one.endswith(".parquet")]
-        if not below:
-            raise DataError("no such file, and no Parquet file below it", where=uri)
-        found += below
-    return found
+    """Return the files that URIs, globs and folders name; a folder means the Parquet files below it."""
+    return [file for uri in uris for file in tables.expand(uri)]

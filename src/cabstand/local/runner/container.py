@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import IO
 
 from cabstand.local.runner import processes
@@ -16,6 +15,7 @@ from cabstand.local.runner.order import Order
 _KILLED = 137
 # Debian's podman needs runc where cgroups are of both versions, and cgroupfs where no systemd runs.
 _GLOBAL = {"podman": ["--runtime", "runc", "--cgroup-manager", "cgroupfs", "--log-level", "fatal"], "docker": []}
+_OF_ENGINE = ("HOME", "PATH", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
 _PODMAN_LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
 
 
@@ -30,12 +30,6 @@ def engine(image: str) -> str | None:
     return None
 
 
-@cache
-def has_init(program: str) -> bool:
-    """Whether a container can have an init process: Docker brings one, podman needs the package catatonit."""
-    return program == "docker" or Path("/usr/libexec/podman/catatonit").exists() or bool(shutil.which("catatonit"))
-
-
 class ContainerRun:
     """A running task in a container on the network of this machine, where the emulator is."""
 
@@ -44,15 +38,15 @@ class ContainerRun:
         self._sent_kill = False
         words = [self.program, *_GLOBAL[self.program], "run", "--rm", "--name", name(order.id), "--network", "host"]
         words += ["--read-only", "--cap-drop", "all", "--no-healthcheck", "--memory", f"{order.memory_mib}m"]
-        words += ["--init"] * has_init(self.program)
         words += ["--cpuset-cpus", ",".join(map(str, cores)), *(_PODMAN_LIMITS if self.program == "podman" else [])]
-        # Values stay out of the command line, which everyone on this machine can read.
-        words += [word for variable in environment for word in ("--env", variable)]
+        # Values stay out of the command line, which everyone here can read, but for what the engine itself reads too.
+        for variable, value in environment.items():
+            words += ["--env", f"{variable}={value}" if variable in _OF_ENGINE else variable]
         if order.entry_point:
             words += ["--entrypoint", order.entry_point[0]]
         self.process = subprocess.Popen(
             [*words, image, *order.entry_point[1:], *order.command],
-            env=os.environ | environment,
+            env=os.environ | {key: value for key, value in environment.items() if key not in _OF_ENGINE},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -23,7 +23,7 @@ from cabstand.local.runner.roles import Role
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 0.05
-_DRAIN_S = 5.0
+_DRAIN_S, _HURRY_S = 10.0, 0.3
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 EXITED = "Essential container in task exited"
 
@@ -95,7 +95,7 @@ class Life(threading.Thread):
             reason = OUT_OF_MEMORY if run.out_of_memory(code) else None
         finally:
             run.close()
-            stream.close()
+            stream.close(_HURRY_S if self.tools.reporter.stop.is_set() else _DRAIN_S)
         _log.info("task %s of %s ended: exit code %d%s", order.id, order.definition, code, f", {reason}" * bool(reason))
         self._report("STOPPED", self._reason, container={"exitCode": code, "reason": reason})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ _log = logging.getLogger(__name__)
 BATCH_S = 0.5
 _MOST_LINES = 1000  # of 10,000 that a call may have, so that one of long lines stays below its megabyte
 _MOST_BYTES = 250_000  # of 256 KiB that an event may have with its overhead
-_PATIENCE_S = 20.0
+_PAUSE_S = 0.2
 
 
 class LogStream:
@@ -28,6 +29,7 @@ class LogStream:
         self.group, self.role = options.get("awslogs-group", ""), role
         self.name = "/".join(filter(None, (options.get("awslogs-stream-prefix"), order.container, order.id)))
         self._lines: list[tuple[int, str]] = []
+        self._patience_s = 0.0
         self._lock, self._over = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._loop, name=f"logs-{order.id}", daemon=True)
         if self.group:
@@ -54,11 +56,12 @@ class LogStream:
             with self._lock:
                 self._lines += [(time.time_ns() // 1_000_000, part) for part in _parts(text)]
 
-    def close(self) -> None:
-        """Send what is left."""
+    def close(self, patience_s: float = 20.0) -> None:
+        """Send what is left, unless the emulator is away for so long."""
+        self._patience_s = patience_s
         self._over.set()
         if self.group:
-            self._thread.join(_PATIENCE_S)
+            self._thread.join(patience_s + 2 * _PAUSE_S)
 
     def _loop(self) -> None:
         while not self._over.wait(BATCH_S):
@@ -76,22 +79,23 @@ class LogStream:
             self._put(batch)
 
     def _put(self, batch: list[tuple[int, str]]) -> None:
+        """Send a batch, again and again while the emulator is away, once the task has ended for `_patience_s` only."""
         events = [{"timestamp": at, "message": message} for at, message in batch]
-        end = time.monotonic() + _PATIENCE_S
-        error: Exception | None = None
-        while time.monotonic() < end:
+        end = math.inf
+        while True:
             try:
-                if self.role:
-                    self.role.service("logs").put_log_events(
-                        logGroupName=self.group, logStreamName=self.name, logEvents=events
-                    )
-            except (BotoCoreError, ClientError) as refusal:
-                error = refusal
-                if self._over.wait(1):
-                    time.sleep(0.2)
-            else:
+                assert self.role
+                self.role.service("logs").put_log_events(
+                    logGroupName=self.group, logStreamName=self.name, logEvents=events
+                )
                 return
-        _log.warning("%d lines of %s are lost: %s", len(batch), self.name, error)
+            except (BotoCoreError, ClientError, TaskError) as error:
+                if self._over.is_set():
+                    end = min(end, time.monotonic() + self._patience_s)
+                if time.monotonic() >= end or not isinstance(error, BotoCoreError):
+                    _log.warning("%d lines of %s are lost: %s", len(batch), self.name, error)
+                    return
+            time.sleep(_PAUSE_S)
 
 
 def _parts(text: str) -> list[str]:

@@ -5,6 +5,7 @@ Data: Pace and Barry, "Sparse Spatial Autoregressions", Statistics and Probabili
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -47,7 +48,11 @@ def load(paths: Sequence[Path], extras: Mapping[str, Path]) -> Examples:
     try:
         table = csv.read_csv(paths[0])
     except (ArrowInvalid, OSError) as error:
-        raise DataError(f"not a CSV file: {str(error)[:100]}", where=paths[0]) from error
+        with paths[0].open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+        what = "but a Parquet file" if is_parquet else re.sub(r"[^ -~]+", "?", str(error)[:100])
+        hint = "housing learns from one CSV file, plain or gzip"
+        raise DataError(f"not a CSV file, {what}", where=paths[0], hint=hint) from error
     if missing := [name for name in (*RAW, "median_house_value") if name not in table.column_names]:
         raise DataError(f"no column {missing[0]!r}", where=paths[0])
     columns = {name: table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in RAW}
