@@ -21,12 +21,12 @@ HEAD = "| role | statement | actions | on | if |\n|---|---|---|---|---|\n"
 def section(iam: Any) -> str:
     """Return one row for each statement that allows or denies a role of the project something."""
     names = sorted(one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("cabstand-"))
-    return HEAD + "".join(row for name in names for row in _rows(iam, name))
+    return HEAD + "".join(row for name in names for row in sorted(_rows(iam, name)))
 
 
 def _rows(iam: Any, role: str) -> Iterator[str]:
     statements = [one for document in applied.of_role(iam, role).own for one in listed(document["Statement"])]
-    for statement in sorted(statements, key=lambda one: str(one["Sid"])):
+    for statement in statements:
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", statement["Sid"]).lower()
         purpose = f"never: {words}" if statement["Effect"] == "Deny" else words
         actions = ", ".join(sorted(listed(statement["Action"])))

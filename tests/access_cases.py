@@ -76,7 +76,11 @@ GRANTED = [
     ("dev-task-training", "s3:PutObject", f"{ARTIFACTS}/serving/trip-duration/pointer.json", {}),
     ("dev-task-pipeline", "s3:PutObject", f"{SITE}/versions/report-1/report.html", {}),
     ("dev-task-pipeline", "s3:ListBucket", SITE, {"s3:prefix": "versions/"}),
-    ("dev-task-pipeline", "s3:ListBucket", SITE, {}),  # an absent index.html must be a 404, not a 403
+    # S3 asks this, without a prefix, before it answers 404 rather than 403 for an absent object.
+    ("dev-task-pipeline", "s3:ListBucket", SITE, {}),
+    ("dev-task-training", "s3:ListBucket", ARTIFACTS, {}),
+    ("dev-api-function", "s3:ListBucket", ARTIFACTS, {}),
+    ("dev-mlflow-server", "s3:ListBucket", ARTIFACTS, {}),
     ("dev-task-distributing", "ecs:RunTask", f"{DEFINITION}dask-worker:1", CLUSTER),
     ("dev-task-distributing", "iam:PassRole", f"{ROLE}dev-task-worker", TO_TASKS),
     ("dev-task-execution", "secretsmanager:GetSecretValue", "the tasks' secret", {}),

@@ -17,8 +17,8 @@ from uuid import uuid4
 from cabstand.local import runner
 from cabstand.local.runner import processes
 from cloud_account import client
+from emulator import role
 
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cabstand/batch:test"
 
 
@@ -84,8 +84,7 @@ class Cluster:
         if not self.roles:
             self.aws("logs").create_log_group(logGroupName=f"/{self.name}")
             for name in ("job", "execution"):
-                role = self.aws("iam").create_role(RoleName=f"{name}-{self.name}", AssumeRolePolicyDocument=TRUST)
-                self.roles[name] = role["Role"]["Arn"]
+                self.roles[name] = role(self.aws, f"{name}-{self.name}")
         options = {"awslogs-group": f"/{self.name}", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "run"}
         log = {"logDriver": "awslogs", "options": options}
         return {

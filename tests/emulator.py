@@ -58,9 +58,12 @@ def texts(message: dict[str, Any]) -> dict[str, str]:
 
 
 def role(aws: Clients, name: str) -> str:
-    """Make a role without a policy; return its ARN."""
+    """Make a role that may do everything; return its ARN."""
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     arn: str = aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    aws("iam").put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy)
     return arn
 
 
@@ -73,6 +76,8 @@ def cluster(aws: Clients, name: str) -> dict[str, str]:
     arn = aws("ecs").create_cluster(clusterName=name)["cluster"]["clusterArn"]
     task = aws("ecs").register_task_definition(
         family=name,
+        taskRoleArn=role(aws, f"{name}-task"),
+        executionRoleArn=role(aws, f"{name}-execution"),
         containerDefinitions=[{"name": "task", "image": "image", "memory": 512}],
         requiresCompatibilities=["FARGATE"],
         networkMode="awsvpc",
@@ -88,7 +93,7 @@ def ecs_parameters(made: dict[str, str]) -> dict[str, Any]:
     return {
         "TaskDefinitionArn": made["task"],
         "TaskCount": 1,
-        "LaunchType": "FARGATE",
+        "CapacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}],
         "NetworkConfiguration": {"awsvpcConfiguration": network},
         "PropagateTags": "TASK_DEFINITION",
         "EnableECSManagedTags": True,

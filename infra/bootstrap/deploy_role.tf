@@ -37,7 +37,7 @@ data "aws_iam_policy_document" "deploy_read" {
       "firehose:Describe*", "firehose:List*", "iam:Get*", "iam:List*", "lambda:Get*", "lambda:List*",
       "logs:Describe*", "logs:List*", "rds:Describe*", "rds:List*", "scheduler:Get*", "scheduler:List*",
       "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "sns:Get*", "sns:List*",
-      "sqs:Get*", "sqs:List*", "tag:GetResources",
+      "sqs:Get*", "sqs:List*",
     ]
     resources = ["*"]
   }
@@ -82,7 +82,7 @@ data "aws_iam_policy_document" "deploy_storage" {
     actions = [
       "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetAccelerateConfiguration",
       "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetObject", "s3:GetObjectTagging",
-      "s3:GetObjectVersion", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
+      "s3:GetObjectVersion", "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListBucketVersions",
       "s3:AbortMultipartUpload", "s3:PutBucketLogging", "s3:PutBucketOwnershipControls", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock",
       "s3:PutBucketTagging", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
       "s3:PutObject", "s3:PutObjectTagging",

@@ -7,6 +7,7 @@ import json
 import shutil
 import statistics
 import time
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +31,9 @@ class Timed:
 
     def __init__(self, url: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+
+    def close(self) -> None:
+        self._connection.close()
 
     def post(self, path: str, body: bytes, **headers: str) -> float:
         """Return the milliseconds that a request takes."""
@@ -65,8 +69,11 @@ def test_a_request_costs_little_more_than_one_to_the_runtime(tmp_path: Path) -> 
         settings = {"Timeout": 30, "MemorySize": 512, "Handler": "handler.handler"}
         account.make_function(version, packed, Environment={"Variables": home}, **settings)
         account.make_api("$default")
-        with gateway_account.gateway(account, tmp_path / "work", "--cache", str(installed.parent)) as url:
-            direct, through = Timed(function.url), Timed(url)
+        with (
+            gateway_account.gateway(account, tmp_path / "work", "--cache", str(installed.parent)) as url,
+            closing(Timed(function.url)) as direct,
+            closing(Timed(url)) as through,
+        ):
             pairs = [
                 (direct.post(runtime.INVOKE, sent), through.post(path, body, **headers)) for _ in range(PAIRS + WARM)
             ][WARM:]

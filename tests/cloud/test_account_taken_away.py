@@ -19,7 +19,7 @@ pytestmark = pytest.mark.cloud
 A = "123456789012"
 LAKE, ARTIFACTS = f"cabstand-dev-lake-{A}", f"cabstand-dev-artifacts-{A}"
 RUN = {"cluster": "cabstand-dev", "launchType": "FARGATE", "tags": [{"key": "Deployment", "value": "cabstand-dev"}]}
-QUEUE = f"https://sqs.us-east-1.amazonaws.com/{A}/cabstand-dev-dead-letters"
+QUEUE = f"http://127.0.0.1/{A}/cabstand-dev-dead-letters"
 METRIC = {"Namespace": "cabstand/dev", "MetricData": [{"MetricName": "heartbeat", "Value": 1.0}]}
 SUBSCRIPTION = f"arn:aws:sns:us-east-1:{A}:cabstand-dev-alarms:none"
 TASK = {"cluster": "cabstand-dev", "task": "none"}
@@ -41,7 +41,7 @@ WORK = [
     ("dev-task-training", "s3:GetObject", "s3.get_object", get(LAKE, "hotspots/taken/away")),
     ("dev-task-training", "s3:PutObject", "s3.put_object", put(ARTIFACTS, "serving/taken-away.json")),
     ("dev-task-pipeline", "s3:DeleteObject", "s3.delete_object", get(LAKE, "hotspots/taken/away")),
-    ("dev-task-worker", "s3:GetObject", "s3.head_object", get(LAKE, "hotspots/taken/away")),
+    ("dev-task-worker", "s3:GetObject", "s3.get_object", get(LAKE, "hotspots/taken/away")),
     ("dev-task-distributing", "ecs:RunTask", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-dask-worker"}),
     ("dev-task-distributing", "iam:PassRole", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-dask-worker"}),
     ("dev-task-distributing", "ecs:TagResource", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-dask-worker"}),

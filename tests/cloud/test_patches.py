@@ -175,6 +175,16 @@ def function_code(aws: Clients) -> bool:
     return bool(found == package.getvalue())
 
 
+def stage_changes(aws: Clients) -> bool:
+    gateway = aws("apigatewayv2")
+    api = gateway.create_api(Name="probe", ProtocolType="HTTP")["ApiId"]
+    gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    limit = {"ThrottlingRateLimit": 5.0, "ThrottlingBurstLimit": 2}
+    gateway.update_stage(ApiId=api, StageName="$default", DefaultRouteSettings=limit)
+    found = gateway.get_stage(ApiId=api, StageName="$default")
+    return bool(found["AutoDeploy"] and found["DefaultRouteSettings"] == limit)
+
+
 def event_arrays(aws: Clients) -> bool:
     pattern = {"detail": {"containers": {"exitCode": [137], "name": ["task"]}}}
     aws("events").put_rule(Name="arrays", EventPattern=json.dumps(pattern))
@@ -324,6 +334,7 @@ PROBES = {
         alarm_checks,
         metric_data,
         metric_filters,
+        stage_changes,
     )
 } | task_probes.PROBES
 

@@ -41,7 +41,7 @@ def account(python: tuple[str, str]) -> Iterator[Account]:
 def api(account: Account) -> str:
     origins = {"AllowOrigins": ["https://a.example"], "AllowMethods": ["GET"], "AllowHeaders": ["x-api-key"]}
     api = account.make_api("$default", "GET /pets/{id}", "ANY /deep/{rest+}", CorsConfiguration=origins)
-    account.make_stage(api, **LOGGED)
+    account.change_stage(api, **LOGGED)
     return api
 
 
@@ -162,10 +162,10 @@ def test_reserved_concurrency_refuses_what_is_over_it(site: httpx2.Client, accou
 
 def test_the_stage_throttles(site: httpx2.Client, account: Account, api: str) -> None:
     limits = {"ThrottlingRateLimit": 0.1, "ThrottlingBurstLimit": 3}
-    account.make_stage(api, DefaultRouteSettings=limits, **LOGGED)
+    account.change_stage(api, DefaultRouteSettings=limits)
     time.sleep(2.1)
     answers = [site.get("/") for _ in range(5)]
-    account.make_stage(api, **LOGGED)
+    account.change_stage(api, DefaultRouteSettings={})
     time.sleep(2.1)
     assert [one.status_code for one in answers] == [200, 200, 200, 429, 429]
     assert message(answers[-1]) == (429, "Too Many Requests")
@@ -224,6 +224,20 @@ def test_the_logs_are_lambdas(site: httpx2.Client, account: Account) -> None:
     assert used
     assert 5 < int(used[1]) < 128
     assert not [line for line in account.lines(LOGS) if "(rapid)" in line]
+
+
+def test_a_second_api_has_its_own_host_stage_and_time_out(site: httpx2.Client, account: Account) -> None:
+    second = account.make_api("ANY /slow", timeout_ms=1_000, stage="test")
+    time.sleep(2.1)
+    there = {"host": f"{second}.localhost"}
+    assert event_of(site.get("/test/slow", headers=there))["rawPath"] == "/test/slow"
+    assert message(site.get("/test/other", headers=there)) == (404, "Not Found")
+    assert message(site.get("/slow", headers=there)) == (404, "Not Found")
+    assert message(site.get("/test/slow?do=sleep&s=1.5", headers=there)) == (503, "Service Unavailable")
+    assert message(site.get("/slow")) == (404, "Not Found")  # two APIs, and the host names neither
+    account.client("apigatewayv2").delete_api(ApiId=second)
+    time.sleep(2.1)
+    assert site.get("/").status_code == 200
 
 
 def test_the_end_leaves_nothing(account: Account, api: str, tmp_path: Path, runtime: Path) -> None:

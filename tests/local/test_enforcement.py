@@ -217,6 +217,20 @@ def test_what_a_call_implies_is_checked(emulator: Emulator) -> None:
     emulator.client("ecs", emulator.session(both)).register_task_definition(**words)
 
 
+def test_who_starts_a_task_passes_its_roles(emulator: Emulator) -> None:
+    passed, admin = emulator.role(), emulator.client("ecs")
+    container = {"name": "c", "image": "i", "memory": 128}
+    admin.create_cluster(clusterName="passing")
+    for family, more in {"with": {"taskRoleArn": passed}, "without": {}}.items():
+        admin.register_task_definition(family=family, containerDefinitions=[container], **more)
+    ecs = emulator.client("ecs", emulator.session(emulator.role(allow("ecs:RunTask"))))
+    message = error(lambda: ecs.run_task(cluster="passing", taskDefinition="with"))[1]
+    assert f"is not authorized to perform: iam:PassRole on resource: {passed}" in message
+    with pytest.raises(ClientError) as caught:
+        ecs.run_task(cluster="passing", taskDefinition="without")
+    assert "not authorized" not in str(caught.value)  # no instance to run it on
+
+
 def test_a_role_takes_another_only_if_both_agree(emulator: Emulator) -> None:
     trusted = emulator.role()
     delegating = emulator.role()

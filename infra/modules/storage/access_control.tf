@@ -26,8 +26,9 @@ data "aws_iam_policy_document" "grant" {
     dynamic "condition" {
       for_each = contains(each.value.prefixes, "") ? [] : [1]
 
+      # S3 answers 404 for an absent object only to those who may list the bucket; it asks that without a prefix.
       content {
-        test     = "StringLike"
+        test     = "StringLikeIfExists"
         variable = "s3:prefix"
         values   = flatten([for prefix in each.value.prefixes : [trimsuffix(prefix, "/"), "${prefix}*"]])
       }

@@ -13,7 +13,6 @@ import pytest
 
 from cabstand.errors import ConfigError, DataError, TaskError
 from cabstand.local.clock import Clock, fire, run
-from cabstand.local.emulator.patches import ALL
 from cabstand.local.events import Deliveries
 from emulator import Clients, cluster, ecs_parameters, messages, queue, role, tasks, texts
 
@@ -63,6 +62,7 @@ class Account:
         for arn in (self.queue, self.dead):
             url = self.aws("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]
             self.aws("sqs").delete_queue(QueueUrl=url)
+        self.aws("iam").delete_role_policy(RoleName="scheduler", PolicyName="all")
         self.aws("iam").delete_role(RoleName="scheduler")
 
 
@@ -135,10 +135,9 @@ def test_a_cluster_starts_the_task_with_its_parameters(account: Account) -> None
     [task] = tasks(account.aws, made)
     assert task["overrides"]["containerOverrides"][0]["command"] == ["cabstand", "compare"]
     assert task["startedBy"] == "chronos-schedule/noon"
-    assert task["launchType"] == "FARGATE"
+    assert task["capacityProviderName"] == "FARGATE"
 
 
-@pytest.mark.skipif("task_tokens" not in ALL, reason="this emulator does not honour the client token of RunTask")
 def test_a_schedule_fired_twice_starts_one_task(account: Account) -> None:
     made = cluster(account.aws, "twice")
     account.schedule(made["cluster"], "rate(1 hour)", name="twice", EcsParameters=ecs_parameters(made))

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -141,6 +141,8 @@ def test_binary_bodies_are_sent_in_base64(headers: dict[str, str], body: bytes, 
         ({"statusCode": "204"}, 204, b""),
         ({"statusCode": 200, "body": "YWI=", "isBase64Encoded": True}, 200, b"ab"),
         ({"statusCode": 200, "body": "?", "isBase64Encoded": True}, 500, b'{"message":"Internal Server Error"}'),
+        ({"statusCode": 200, "headers": {"x": "1\r\ny: 2"}}, 500, b'{"message":"Internal Server Error"}'),
+        ({"statusCode": 200, "headers": {"\u00e9 x": "1"}}, 500, b'{"message":"Internal Server Error"}'),
         ({"statusCode": "many"}, 500, b'{"message":"Internal Server Error"}'),
         ({"statusCode": 200, "headers": []}, 200, b""),
         ({"statusCode": 200, "body": {"not": "text"}}, 500, b'{"message":"Internal Server Error"}'),
@@ -151,11 +153,17 @@ def test_the_functions_answer(payload: Any, status: int, body: bytes) -> None:
     assert (found.status, found.body) == (status, body)
 
 
+@settings(max_examples=40)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda one: st.lists(one) | st.dictionaries(
     st.sampled_from(["statusCode", "body", "headers", "cookies", "isBase64Encoded", "x"]), one)))  # fmt: skip
 def test_every_answer_of_a_function_becomes_an_http_answer(payload: Any) -> None:
     found = answer.of_function(Invocation("1", json.dumps(payload).encode()))
     assert 200 <= found.status <= 599
+
+
+def test_bytes_that_are_no_json_are_a_wrong_answer() -> None:
+    assert answer.of_function(Invocation("1", b"\xff raw")).status == 500
+    assert answer.of_function(Invocation("1", b"\xff raw", "Unhandled")).status == 502
 
 
 def test_errors_become_the_documented_statuses() -> None:

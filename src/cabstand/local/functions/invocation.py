@@ -51,7 +51,10 @@ class Invocation:
     @property
     def error_message(self) -> str:
         """What the error's payload says; empty without an error."""
-        return str(json.loads(self.payload).get("errorMessage", "")) if self.error else ""
+        try:
+            return str(json.loads(self.payload).get("errorMessage", "")) if self.error else ""
+        except (ValueError, AttributeError):
+            return self.payload.decode(errors="replace")
 
 
 def failure(version: str, kind: str, message: str, *, timed_out: bool = False) -> Invocation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from cabstand.local.functions.invocation import Invocation, RefusedError
 
 Headers = list[tuple[str, str]]
 JSON = ("content-type", "application/json")
+# RFC 9110, section 5.
+_NAME, _VALUE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"), re.compile(r"[^\r\n\0]*")
 # Of the connection, not of the answer.
 _DROPPED = {"connection", "content-length", "keep-alive", "transfer-encoding"}
 
@@ -51,8 +54,8 @@ def of_function(found: Invocation) -> Answer:
     """Return the answer that a function gives, or 502 or 504 for its error."""
     if found.error:
         return own(504 if found.timed_out else 502, found.error_message)
-    value = json.loads(found.payload)
     try:
+        value = json.loads(found.payload)
         answer = _given(value) if isinstance(value, dict) and "statusCode" in value else _inferred(value)
     except (TypeError, ValueError, AttributeError, binascii.Error):
         return own(500, "The response from the Lambda function doesn't match the format that API Gateway expects")
@@ -75,6 +78,8 @@ def _given(value: Mapping[str, Any]) -> Answer:
     if "content-type" not in dict(headers):
         headers.append(JSON)
     headers += [("set-cookie", str(one)) for one in value.get("cookies") or []]
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(one) for name, one in headers):
+        raise ValueError(headers)
     body = (value.get("body") or "").encode(errors="replace")
     return Answer(status, headers, base64.b64decode(body, validate=True) if value.get("isBase64Encoded") else body)
 

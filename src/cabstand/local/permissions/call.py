@@ -16,7 +16,11 @@ from moto.core.utils import get_service_model
 
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 # Signing name => botocore's name, where they differ.
-_SERVICES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
+_SERVICES = {
+    "elasticloadbalancing": "elbv2",
+    "monitoring": "cloudwatch",
+    "tagging": "resourcegroupstaggingapi",
+}
 # Operations that are called without a signature; anyone who holds the token may.
 UNSIGNED = frozenset({"AssumeRoleWithWebIdentity"})
 

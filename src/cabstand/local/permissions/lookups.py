@@ -85,8 +85,8 @@ def _task_roles(name: str, scope: Scope) -> list[str]:
     if not found:
         return []
     roles = [
-        changed.get("taskRoleArn") or found.task_role_arn,
-        changed.get("executionRoleArn") or found.execution_role_arn,
+        changed.get("taskRoleArn") or getattr(found, "task_role_arn", None),  # moto has it only where it is given
+        changed.get("executionRoleArn") or getattr(found, "execution_role_arn", None),
     ]
     return [role for role in roles if role]
 

@@ -15,6 +15,7 @@ ALL = {
     for patch in (
         missing_calls.budgets,
         missing_calls.log_queries,
+        missing_calls.stage_changes,
         corrections.conditional_deny,
         corrections.function_code,
         corrections.instance_groups,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 
@@ -95,3 +96,17 @@ def _describe(self: Any) -> str:
 def _delete(self: Any) -> str:
     found = _definitions(self).pop(self._get_param("queryDefinitionId"), None)
     return json.dumps({"success": found is not None})
+
+
+def stage_changes() -> None:
+    """Gateway: new settings of a stage, such as its throttle or its access log; moto can only create one."""
+    from moto.apigatewayv2.responses import ApiGatewayV2Response
+
+    ApiGatewayV2Response.update_stage = _update_stage
+
+
+def _update_stage(self: Any) -> tuple[int, dict[str, Any], str]:
+    api, _, name = self.path.split("/")[-3:]
+    stage = self.apigatewayv2_backend.get_stage(api, unquote(name))
+    config = stage.config | {"tags": stage.tags} | json.loads(self.body)
+    return 200, {}, json.dumps(self.apigatewayv2_backend.create_stage(api, config).to_json())
