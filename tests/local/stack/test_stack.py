@@ -35,8 +35,7 @@ def is_restarted(state: State, name: str) -> bool:
 
 
 def nothing_is_left(state: State) -> bool:
-    for port in state.ports.values():
-        check_free(port, "port")
+    check_free(state.ports["emulator"], "port")
     return not state.folder.exists() and not processes.orphans(state.folder)
 
 

@@ -15,7 +15,6 @@ import psutil
 
 # Every process of a stack has its folder in this variable, so that an orphan is found too.
 MARK = "CABSTAND_LOCAL_STACK"
-_CHILDREN: list[subprocess.Popen[bytes]] = []  # not waited for, which Popen would warn of
 CLOCK_ERROR_S = 2.0  # start times are computed from the time of boot, which may be corrected
 
 
@@ -76,7 +75,7 @@ def start(
             user=user,
             start_new_session=True,
         )
-    _CHILDREN.append(child)
+    child.returncode = 0  # it is not waited for, which Popen would warn of at its own end
     return known(child.pid)
 
 
