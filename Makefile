@@ -63,7 +63,7 @@ ci-local: $(STAMP)  ## run the GitHub workflows here, on an emulated account (WO
 
 .PHONY: test
 test: lint  ## lint, then run the fast tests (no network, no account)
-	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or mutants or bench)" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or mutants or bench or story)" --cov --cov-report=term:skip-covered
 
 # One process per file, so that the memory one file's libraries hold is not counted against the next.
 SLOW ?= $(shell grep -rl --include='test_*.py' 'mark\.slow' tests | sort)
@@ -206,6 +206,17 @@ test-mutants: $(STAMP)  ## write each of the known faults into a copy of infra/:
 .PHONY: test-infra
 test-infra: $(STAMP)  ## apply the whole account to an emulator, read it back, destroy it
 	$(BIN)/python -m pytest -m cloud tests/cloud --durations=5
+
+.PHONY: cloud cloud-down
+cloud: $(STAMP)  ## start the whole account on this machine and print its addresses (CLOUD="--port-base 9000 --quick")
+	$(CABSTAND) local up $(CLOUD)
+
+cloud-down: $(STAMP)  ## end what `make cloud` started (CLOUD=--keep keeps objects and runs)
+	$(CABSTAND) local down $(CLOUD)
+
+.PHONY: test-cloud
+test-cloud: $(STAMP)  ## tell the story of an account on this machine, step by step with times
+	$(BIN)/python -m pytest -m story -s tests/story
 
 .PHONY: test-localstack
 test-localstack:  ## apply the buckets to LocalStack and destroy them (skipped without Python 3.13)

@@ -21,10 +21,11 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 
+from cabstand.local.emulator import access
+from cabstand.local.emulator.access import REGION, ROOT_KEYS, client
+from cabstand.local.stack import terraform
+
 ROOT = Path(__file__).resolve().parents[1]
-REGION = "us-east-1"
-# The emulator's root user.
-ROOT_KEYS = {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}  # pragma: allowlist secret
 GITHUB = "https://token.actions.githubusercontent.com"
 
 
@@ -45,7 +46,7 @@ class Account:
 
     @property
     def environment(self) -> dict[str, str]:
-        return terraform_environment(self.url) | (self.keys or ROOT_KEYS)
+        return access.environment(self.url) | (self.keys or ROOT_KEYS)
 
     def script(self, name: str, *words: str, code: int = 0, **variables: str) -> str:
         """Run a script of the copy with environment variables, expect an exit code, and return what it prints."""
@@ -112,19 +113,6 @@ class Account:
         return {name: output["value"] for name, output in json.loads(self.terraform("dev", "output", "-json")).items()}
 
 
-def client(url: str, service: str, keys: Mapping[str, str] = ROOT_KEYS) -> Any:
-    """Return a boto3 client of the emulator."""
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=url,
-        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=keys.get("AWS_SESSION_TOKEN"),
-        config=Config(retries={"max_attempts": 1}),
-    )
-
-
 def session_keys(credentials: Mapping[str, Any]) -> dict[str, str]:
     """Return what STS answered as environment variables."""
     return {
@@ -154,37 +142,11 @@ def github_token(claims: Mapping[str, Any]) -> str:
     return f"{head}.{body}.unsigned"
 
 
-def terraform_environment(url: str) -> dict[str, str]:
-    """Return environment variables with which boto3 and Terraform use only the emulator."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CABSTAND_", "TF_VAR"))}
-    kept.pop("TF_DATA_DIR", None)
-    return (
-        kept
-        | ROOT_KEYS
-        | {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "GITHUB_REPOSITORY": "example/cabstand",
-            "GITHUB_REPOSITORY_ID": "789",
-            "GITHUB_REPOSITORY_OWNER_ID": "456",
-            "TF_IN_AUTOMATION": "1",
-            "TF_CLI_ARGS": "-no-color",
-            "TF_CLI_ARGS_apply": "-parallelism=30",
-            "TF_CLI_ARGS_destroy": "-parallelism=30",
-        }
-    )
-
-
 def copy_of_infra(folder: Path) -> Path:
     """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
-    shutil.copytree(ROOT / "infra", folder / "infra", ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
-    (folder / "scripts").mkdir()
-    for name in ("terraform.py", "release.py", "roles_page.py", "plans.py"):
+    terraform.copy(ROOT / "infra", folder)
+    for name in ("release.py", "roles_page.py", "plans.py"):
         shutil.copy(ROOT / "scripts" / name, folder / "scripts")
-    (folder / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements/mlflow.txt", folder / "requirements")
-    (folder / "dist").mkdir()
     with zipfile.ZipFile(folder / "dist/lambda-arm64.zip", "w") as package:
         package.writestr(zipfile.ZipInfo("handler.py"), "def handler(event, context): return {}\n")
     return folder

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cabstand.local.tracking.machine as real
 from postgres_server import Postgres
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,13 +19,10 @@ ADMIN["flask_secret_key"] = "session-key-for-test"  # pragma: allowlist secret
 TASKS = {"username": "tasks", "password": "tasks-pass-for-test"}  # pragma: allowlist secret
 
 
-@dataclass
-class Machine:
+@dataclass(kw_only=True)
+class Machine(real.Machine):
     """A root folder, the services around it, and how to reach its server."""
 
-    root: Path
-    state: Path
-    bin: Path
     port: int
     aws: str
     postgres: Postgres
@@ -39,34 +34,8 @@ class Machine:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the script as cloud-init would."""
-        path = f"{self.bin}:/usr/local/bin:/usr/bin:/bin"
-        env = {
-            "PATH": path,
-            "MLFLOW_ACCOUNT": pwd.getpwuid(os.geteuid()).pw_name,
-            "CABSTAND_ROOT": str(self.root),
-            "UNITS": str(self.root / "etc/systemd/system"),
-            "STATE": str(self.state),
-            "SERVICE_PATH": path,
-            "HOME": str(self.state),
-            "PIP_CACHE_DIR": str(Path.home() / ".cache/pip"),
-            "PIP_NO_COMPILE": "1",  # halves the time; the first import compiles
-        } | {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
-        return subprocess.run(
-            ["bash", str(SCRIPT), *words], env=env, capture_output=True, text=True, timeout=900, check=False
-        )
-
-    def systemctl(self, *words: str) -> None:
-        env = {
-            "UNITS": str(self.root / "etc/systemd/system"),
-            "STATE": str(self.state),
-            "SERVICE_PATH": os.environ["PATH"],
-        }
-        subprocess.run([str(self.bin / "systemctl"), *words], env=os.environ | env, check=True, timeout=60)
-
-    def write_config(self) -> None:
-        config = {
+    def settings(self) -> dict[str, str]:
+        return {
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.aws,
             "AWS_ACCESS_KEY_ID": "testing",
@@ -85,6 +54,3 @@ class Machine:
             "PGSSLMODE": "disable",
             "MLFLOW_PYTHON": sys.executable,
         }
-        folder = self.root / "etc/cabstand"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "mlflow.env").write_text("".join(f"{name}={value}\n" for name, value in config.items()))

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 import pytest
 
 from batch_tasks import commands
+from cabstand.local.ports import free_port
 from compiling import FIT
-from postgres_server import Postgres, free_port, running_postgres
+from postgres_server import Postgres, running_postgres
 
 pytestmark = pytest.mark.containers
 RUN = ["--runtime", "runc", "run", "--rm", "--network=host", "--read-only", "--cap-drop=all"]

@@ -48,11 +48,7 @@ def wait_until_up(machine: Machine) -> None:
         except OSError:
             pass
         time.sleep(0.5)
-    raise AssertionError((machine.state / "cabstand-mlflow.service.log").read_text()[-3000:])
-
-
-def pid(machine: Machine) -> int:
-    return int((machine.state / "cabstand-mlflow.service.pid").read_text())
+    raise AssertionError(machine.log.read_text()[-3000:])
 
 
 def test_shell_scripts_are_clean() -> None:
@@ -132,9 +128,9 @@ class TestServer:
             assert call(machine, path, ADMIN, headers={"host": host})[0] == 403, host
 
     def test_what_is_dangerous_is_off(self, machine: Machine) -> None:
-        words = Path(f"/proc/{pid(machine)}/cmdline").read_bytes().decode().split("\0")
+        words = Path(f"/proc/{machine.pid}/cmdline").read_bytes().decode().split("\0")
         environment = dict(
-            line.split("=", 1) for line in Path(f"/proc/{pid(machine)}/environ").read_text().split("\0") if "=" in line
+            line.split("=", 1) for line in Path(f"/proc/{machine.pid}/environ").read_text().split("\0") if "=" in line
         )
         assert "--app-name" in words
         assert "--gunicorn-opts" not in words
@@ -167,10 +163,10 @@ class TestServer:
         self._a_stranger_sees_nothing(machine)
 
         # The database starts again under it: the server reconnects by itself.
-        before = pid(machine)
+        before = machine.pid
         machine.postgres.restart()
         self._run_is_there(machine, run)
-        assert pid(machine) == before
+        assert machine.pid == before
 
         # It hangs: the third miss restarts it. Meanwhile the administrator's secret was changed.
         new = ADMIN | {"password": "rotated-pass-for-test"}  # pragma: allowlist secret
@@ -178,7 +174,7 @@ class TestServer:
         os.killpg(before, signal.SIGSTOP)
         for _ in range(3):
             assert machine.run("health").returncode == 0
-        assert pid(machine) != before
+        assert machine.pid != before
         wait_until_up(machine)
         self._run_is_there(machine, run)
         experiments = "/api/2.0/mlflow/experiments/search?max_results=5"

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cabstand import __version__, activity
-from cabstand.cli import account, clustering, comparing, data, job_log, models, report, service, system
+from cabstand.cli import account, clustering, comparing, data, job_log, local, models, report, service, system
 from cabstand.cli.common import emit
 from cabstand.errors import CabstandError, NothingToDo
 from cabstand.io.signals import exit_on_termination
@@ -31,7 +31,7 @@ PANELS = {
     "Models": [models],
     "Predictions": [service],
     "This installation": [system],
-    "The AWS account": [account],
+    "The AWS account": [account, local],
 }
 
 app = typer.Typer(

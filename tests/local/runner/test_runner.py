@@ -16,11 +16,12 @@ from ecs_cluster import Cluster, running
 
 Clients = Callable[[str], Any]
 PYTHON = ["python3", "-c"]
+ADDRESSES = {"http://10.0.0.10:5000": "http://127.0.0.1:4321"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def runner_there(aws: Clients, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with running(aws, tmp_path_factory.mktemp("runner"), vcpus=4, spot_notice_s=0.5):
+    with running(aws, tmp_path_factory.mktemp("runner"), vcpus=4, spot_notice_s=0.5, addresses=ADDRESSES):
         yield
 
 
@@ -52,6 +53,14 @@ def test_many_lines_arrive_in_order(cluster: Cluster) -> None:
     found = cluster.lines(arn)
     assert found[:3000] == [str(i) for i in range(3000)]
     assert "".join(found[3000:]) == "x" * 100_000
+
+
+def test_addresses_of_the_network_are_those_of_this_machine(cluster: Cluster) -> None:
+    pairs = [{"name": "SERVER", "value": "http://10.0.0.10:5000/path"}, {"name": "OTHER", "value": "10.0.0.10:5000"}]
+    family = cluster.define(entryPoint=PYTHON, environment=pairs, **cluster.logged())
+    arn = cluster.start(family, ["import os; print(os.environ['SERVER'], os.environ['OTHER'])"])
+    cluster.ended(arn)
+    assert cluster.lines(arn) == ["http://127.0.0.1:4321/path 10.0.0.10:5000"]
 
 
 def test_environment_and_command_of_the_overrides(cluster: Cluster, boxed: bool) -> None:

@@ -63,6 +63,7 @@ install_mlflow() {
 }
 
 make_database() {
+    [ -z "${MLFLOW_BACKEND_STORE_URI:-}" ] || return 0 # SQLite, on a machine without PostgreSQL
     say "making the database"
     MLFLOW_DB_MASTER=$(secret "$MLFLOW_DB_SECRET_ARN")
     PGPASSWORD=$(database_password "$(secret "$MLFLOW_SERVER_SECRET_ARN")")
@@ -134,12 +135,13 @@ serve() {
     : "${PGPASSWORD:?}" "${MLFLOW_AUTH_ADMIN_PASSWORD:?}" "${MLFLOW_FLASK_SERVER_SECRET_KEY:?}"
     export PGSSLMODE="${PGSSLMODE:-require}"
     # No password in an address: libpq takes it from PGPASSWORD, so none shows in a list of processes.
-    export MLFLOW_BACKEND_STORE_URI="postgresql+psycopg://mlflow@$MLFLOW_DB_HOST:${MLFLOW_DB_PORT:-5432}/$MLFLOW_DB_NAME"
+    : "${MLFLOW_BACKEND_STORE_URI:=postgresql+psycopg://mlflow@${MLFLOW_DB_HOST:-}:${MLFLOW_DB_PORT:-5432}/${MLFLOW_DB_NAME:-}}"
+    export MLFLOW_BACKEND_STORE_URI
     harden "${RUNTIME_DIRECTORY:-/tmp}"
     register_app "${RUNTIME_DIRECTORY:-/tmp}"
     "$python" "$files/mlflow_server.py" users
     unset MLFLOW_TASKS_USER
-    exec mlflow server --app-name cabstand --host 0.0.0.0 --port "${MLFLOW_PORT:-5000}" --workers "${MLFLOW_WORKERS:-2}" \
+    exec mlflow server --app-name cabstand --host "${MLFLOW_HOST:-0.0.0.0}" --port "${MLFLOW_PORT:-5000}" --workers "${MLFLOW_WORKERS:-2}" \
         --allowed-hosts "$(allowed_hosts)" --serve-artifacts --artifacts-destination "$MLFLOW_ARTIFACTS_URI" \
         --uvicorn-opts "--timeout-keep-alive 30 --no-server-header"
 }

@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,13 @@ class Tools:
     reporter: Reporter
     endpoint: Endpoint
     image: str | None  # on this machine; None runs tasks as processes
+    addresses: Mapping[str, str]  # in the account's network, each with the one here
+
+    def here(self, value: str) -> str:
+        """Return a value with the addresses of this machine."""
+        for there, here in self.addresses.items():
+            value = value.replace(there, here)
+        return value
 
 
 class Life(threading.Thread):
@@ -100,7 +107,7 @@ class Life(threading.Thread):
         if role:
             role.credentials()  # ECS starts no task whose role it cannot assume
         return {
-            **order.environment,
+            **{name: self.tools.here(value) for name, value in order.environment.items()},
             **values,
             "AWS_ENDPOINT_URL": known.endpoint_url,
             "AWS_REGION": known.region_name,

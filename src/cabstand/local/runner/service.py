@@ -9,7 +9,8 @@ import shutil
 import sys
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -44,6 +45,8 @@ class Options:
     image: str | None = "localhost/cabstand-batch:latest"  # used if podman or Docker has it; None: always processes
     spot_notice_s: float = 120.0
     look_s: float = 1.0
+    # In the account's network, each with the one here: MLflow's, in the variables of the tasks.
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(client: Clients, folder: Path, stop: threading.Event, options: Options | None = None) -> None:
@@ -69,7 +72,7 @@ class Runner:
     def __init__(self, client: Clients, folder: Path, stop: threading.Event, options: Options) -> None:
         self.client, self.folder, self.options = client, folder / "tasks", options
         client("sts"), client("ecs"), client("ecr")  # before there are threads
-        self.tools = Tools(Reporter(client, stop), Endpoint(), options.image)
+        self.tools = Tools(Reporter(client, stop), Endpoint(), options.image, options.addresses)
         self.lives: dict[str, Life] = {}
         self._ended: set[str] = set()  # ECS shows them for an hour
         self._open: dict[str, str] = {}  # cluster by task

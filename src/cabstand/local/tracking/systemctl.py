@@ -1,8 +1,9 @@
-#!/usr/bin/env python3
 """Stand-in for systemctl: runs what a unit's [Service] section says, in the bare environment that systemd gives.
 
 UNITS names the folder of units, STATE where process ids are kept, SERVICE_PATH the PATH of a service.
 """
+
+from __future__ import annotations
 
 import configparser
 import os
@@ -12,11 +13,20 @@ import sys
 import time
 from pathlib import Path
 
-units, state = Path(os.environ["UNITS"]), Path(os.environ["STATE"])
+
+def main(words: list[str]) -> None:
+    """Note the call; restart or stop the services that it names."""
+    units, state = Path(os.environ["UNITS"]), Path(os.environ["STATE"])
+    with (state / "calls").open("a") as calls:
+        calls.write(" ".join(words) + "\n")
+    if words[0] in ("restart", "stop"):
+        for name in (word for word in words[1:] if word.endswith(".service")):
+            _stop(state / f"{name}.pid")
+            if words[0] == "restart":
+                _start(units / name, state)
 
 
-def stop(name: str) -> None:
-    pid_file = state / f"{name}.pid"
+def _stop(pid_file: Path) -> None:
     if not pid_file.exists():
         return
     pid = int(pid_file.read_text())
@@ -32,31 +42,26 @@ def stop(name: str) -> None:
             return
 
 
-def start(name: str) -> None:
+def _start(unit_file: Path, state: Path) -> None:
     unit = configparser.RawConfigParser(strict=False)
-    unit.optionxform = str
-    unit.read(units / name)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(unit_file)
     service = unit["Service"]
     runtime = state / service.get("RuntimeDirectory", "runtime")
     runtime.mkdir(exist_ok=True)
     env = {"PATH": os.environ["SERVICE_PATH"], "RUNTIME_DIRECTORY": str(runtime)}
-    env.update([service["Environment"].split("=", 1)])
+    name, _, value = service["Environment"].partition("=")
+    env[name] = value
     process = subprocess.Popen(
         service["ExecStart"].split(),
         env=env,
         cwd=service["WorkingDirectory"],
         start_new_session=True,
-        stdout=(state / f"{name}.log").open("ab"),
+        stdout=(state / f"{unit_file.name}.log").open("ab"),
         stderr=subprocess.STDOUT,
     )
-    (state / f"{name}.pid").write_text(str(process.pid))
+    (state / f"{unit_file.name}.pid").write_text(str(process.pid))
 
 
-with (state / "calls").open("a") as calls:
-    calls.write(" ".join(sys.argv[1:]) + "\n")
-if sys.argv[1] in ("restart", "stop"):
-    for unit_name in sys.argv[2:]:
-        if unit_name.endswith(".service"):
-            stop(unit_name)
-            if sys.argv[1] == "restart":
-                start(unit_name)
+if __name__ == "__main__":
+    main(sys.argv[1:])

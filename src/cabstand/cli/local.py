@@ -1,0 +1,158 @@
+"""Commands about the account on this machine: start it, look at it, run something in it, end it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cabstand import activity
+from cabstand.cli.common import emit, load_settings, say
+from cabstand.errors import TaskError
+
+app = typer.Typer()
+local = typer.Typer(
+    no_args_is_help=True,
+    help="The whole AWS account on this machine: infra/ applied to an emulator, its tasks and services really run.",
+)
+app.add_typer(local, name="local")
+
+
+@local.command()
+def up(
+    infra: Annotated[Path, typer.Option(help="Folder of the Terraform root module, in a checkout.")] = Path("infra"),
+    port_base: Annotated[
+        int | None,
+        typer.Option(
+            min=1024,
+            max=65532,
+            help="First of four ports: endpoint, MLflow, emulator, PostgreSQL; default: free ones.",
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Use the function's zip in dist/ if there is one.")] = False,
+    use_image: Annotated[
+        bool, typer.Option("--image/--no-image", help="Run tasks in the batch image, if podman or Docker has it.")
+    ] = True,
+) -> None:
+    """Start the account and print its addresses. Takes minutes; one that runs already is left as it is."""
+    folder = _folder()
+    from cabstand.local.stack import up as stack
+
+    state, started = stack.run(stack.Params(folder, infra, port_base, quick, use_image))
+    if not started:
+        say("it runs already:")
+    addresses = {name: part.address for name, part in state.parts.items() if part.address}
+    _show_addresses(addresses, state.facts)
+    emit({"started": started, "folder": str(folder), "addresses": addresses, **state.facts})
+
+
+@local.command()
+def down(
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Keep objects in S3, MLflow's runs and API keys for the next `up`; nothing else."),
+    ] = False,
+) -> None:
+    """End the account: no process, port or file is left. Works after any part of it was killed. Safe to repeat."""
+    folder = _folder()
+    from cabstand.local.stack import down as stack
+
+    emit(stack.run(folder, keep=keep))
+
+
+@local.command()
+def status() -> None:
+    """Show the parts, the tasks that run and the next firings."""
+    folder = _folder()
+    from cabstand.local.stack import status as stack
+
+    result = stack.run(folder)
+    _show_status(result)
+    emit(result)
+
+
+@local.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A part (mlflow, services, ...), task, function, access, or one task.")],
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines, from the end.")] = 50,
+) -> None:
+    """Print what a part, the tasks or the function logged."""
+    folder = _folder()
+    from cabstand.local.stack import logs as stack
+    from cabstand.local.stack.state import required
+
+    for line in stack.run(required(folder), name, lines):
+        typer.echo(line)
+
+
+@local.command()
+def run(
+    task: Annotated[str, typer.Argument(help="Task definition, such as compare or pipeline.")],
+    command: Annotated[list[str] | None, typer.Argument(help="Command to run instead, after `--`.")] = None,
+) -> None:
+    """Run a task as ECS would and follow its log. Exits with 1 unless the task exits with 0."""
+    folder = _folder()
+    from cabstand.local.stack import tasks as stack
+    from cabstand.local.stack.state import required
+
+    ended = stack.run(required(folder), task, command or [], say)
+    emit(asdict(ended))
+    if ended.exit_code != 0:
+        raise TaskError(f"ended with exit code {ended.exit_code}: {ended.stopped_reason}", where=task)
+
+
+@local.command()
+def fire(
+    schedule: Annotated[str, typer.Argument(help="Schedule, such as daily-comparison.")],
+) -> None:
+    """Fire a schedule now, once, whatever its state."""
+    folder = _folder()
+    from cabstand.local.stack import firing as stack
+    from cabstand.local.stack.state import required
+
+    emit(stack.run(required(folder), schedule))
+
+
+def _folder() -> Path:
+    return load_settings().home.resolve() / "local"
+
+
+def _show_addresses(addresses: dict[str, str], facts: dict[str, Any]) -> None:
+    activity.stop()
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "where", "log in with")
+    user = facts["mlflow_user"]
+    rows = {
+        "endpoint (/docs)": ("gateway", "the API key below"),
+        "MLflow": ("mlflow", f"{user['username']}, {user['password']}"),
+        "AWS_ENDPOINT_URL": ("emulator", "key and secret: emulator"),
+        "page of the emulator": ("emulator", ""),
+        "PostgreSQL": ("postgres", "the secret that RDS manages"),
+    }
+    for label, (name, login) in rows.items():
+        if address := addresses.get(name):
+            table.add_row(label, address + ("/moto-api/" if label.startswith("page") else ""), login)
+    Console(stderr=True).print(table)
+    if endpoint := addresses.get("gateway"):
+        say(f'curl -s {endpoint}/v1/models -H "x-api-key: {facts["key"]}"')
+
+
+def _show_status(result: dict[str, Any]) -> None:
+    activity.stop()
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    table = Table("part", "runs", "address", "restarts", "note or last line of its log")
+    for name, part in result["parts"].items():
+        runs = "yes" if part["running"] else "no"
+        table.add_row(name, runs, part["address"], str(part["restarts"]), part["note"] or part["log"])
+    console.print(table)
+    for task in result["tasks"]:
+        say(f"{task['status'].lower()}: {task['task']} {task['id']}")
+    for one in result["schedules"]:
+        say(f"{one['next']}: {one['name']}")

@@ -1,0 +1,67 @@
+"""What a stack is doing: its parts, the tasks that run, the schedules that fire next."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cabstand.local import clock
+from cabstand.local.stack import terraform
+from cabstand.local.stack.state import NAMES, State, required
+
+N_FIRINGS = 5
+
+
+def run(folder: Path) -> dict[str, Any]:
+    """Return each part with its last log line and, if the emulator runs, tasks and schedules."""
+    state = required(folder)
+    found = {name: _part(state, name) for name in NAMES if name in state.parts}
+    result = {"folder": str(folder), "starting": state.up is not None, "parts": found, "tasks": [], "schedules": []}
+    if "outputs" in state.facts and found["emulator"]["running"]:
+        result |= {"tasks": tasks(state), "schedules": _schedules(state)}
+    return result
+
+
+def _part(state: State, name: str) -> dict[str, Any]:
+    part = state.parts[name]
+    return {
+        "running": part.process.alive,
+        "pid": part.pid,
+        "address": part.address,
+        "restarts": part.restarts,
+        "note": part.note,
+        "log": last_line(state.log(name)),
+    }
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a file that has text in it."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def tasks(state: State) -> list[dict[str, str]]:
+    """Return the ECS tasks that have not stopped."""
+    ecs, cluster = terraform.client(state, "ecs"), state.facts["outputs"]["batch"]["cluster_name"]
+    arns = ecs.list_tasks(cluster=cluster)["taskArns"]
+    found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    return [
+        {
+            "task": task["taskDefinitionArn"].rpartition("/")[2],
+            "id": task["taskArn"].rpartition("/")[2],
+            "status": task["lastStatus"],
+        }
+        for task in found
+    ]
+
+
+def _schedules(state: State) -> list[dict[str, str]]:
+    """Return the next firings of the enabled schedules."""
+    found = clock.next_firings(partial(terraform.client, state), N_FIRINGS)
+    return [{"name": name, "next": at.isoformat()} for name, at in found]

@@ -1,0 +1,1 @@
+"""MLflow as infra/modules/tracking runs it, below a folder that stands in for the server's root."""
