@@ -103,7 +103,7 @@ UNKNOWN = {"ec2": "AuthFailure", "ecs": "UnrecognizedClientException", "s3": "In
 
 @pytest.mark.parametrize("service", sorted({*UNKNOWN, "iam", "rds", "sns"}))
 def test_keys_that_the_emulator_did_not_issue(emulator: Emulator, service: str) -> None:
-    keys = {"AWS_ACCESS_KEY_ID": "AKIAAAAAAAAAAAAAAAAA", "AWS_SECRET_ACCESS_KEY": "x"}
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAAAAAAAAAAAAAAAAA", "AWS_SECRET_ACCESS_KEY": "x"}  # pragma: allowlist secret
     found = error(getattr(emulator.client(service, keys), DENIED[service][0]))
     assert found[0] == UNKNOWN.get(service, "InvalidClientTokenId")
 
