@@ -87,6 +87,21 @@ def wake(environment: Environment = "dev", project: Project = "cabstand", dry_ru
 
 
 @app.command()
+def doctor(environment: Environment = "dev", project: Project = "cabstand") -> None:
+    """Check an environment. Looks at credentials, quotas and the tasks' image, and says what to do."""
+    from cabstand.jobs import doctor as job
+
+    result = job.run(load_settings(), job.Params(environment, project))
+    for check in result["checks"]:
+        say(
+            f"{check['status']:4}  {check['name']}: {check['found']}" + (f" ({check['hint']})" if check["hint"] else "")
+        )
+    emit(result)
+    if result["failed"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def unlock(
     lock: Annotated[str, typer.Argument(help="Lock id, as printed by the command that was refused.")],
     environment: Environment = "dev",
