@@ -160,7 +160,7 @@ def shorten(home: Path) -> None:
     """Let the daily comparison measure each engine once, not five times: each trial is a process of its own."""
     scheduler = terraform.client(required(home / "local"), "scheduler")
     given = scheduler.get_schedule(Name="cabstand-dev-daily-comparison", GroupName="cabstand-dev")
-    command = ["cabstand", "compare", "--input", "newest:green", "--repeats", "1"]
+    command = ["compare", "--input", "newest:green", "--repeats", "1"]
     target = given["Target"] | {"Input": json.dumps({"containerOverrides": [{"name": "task", "command": command}]})}
     kept = ("Name", "GroupName", "State", "ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow")
     scheduler.update_schedule(**{name: given[name] for name in kept}, Target=target)
@@ -171,7 +171,7 @@ def test_a_schedule_compares_the_engines_on_the_newest_month(stack: dict[str, An
     shorten(home)
     local("fire", "daily-comparison")
     # It may have ended by now, if it failed.
-    (task,) = (one["id"] for one in (*status.tasks(state), *status.ended(state)) if "-compare:" in one["task"])
+    *_, task = (one["id"] for one in (*status.ended(state), *status.tasks(state)) if "-compare:" in one["task"])
     ended = tasks.follow(state, "compare", task, print)
     print(f"{time.monotonic() - begun:6.1f} s  until its task had ended")
     assert ended.exit_code == 0
