@@ -1,5 +1,5 @@
-# The scheduled jobs. An entry may replace its task's command with `command`. None of them starts before the batch image has been
-# pushed for the first time: a task without an image dies, and rings an alarm.
+# The scheduled jobs. An entry may replace its task's command with `command`, without the word cabstand, which is the entry point.
+# None of them starts before the batch image has been pushed for the first time: a task without an image dies, and rings an alarm.
 data "aws_ecr_repository" "batch" {
   name        = "${var.project}/batch"
   registry_id = local.account_id

@@ -5,6 +5,7 @@ A probe is true if its call works. If it works on an unpatched moto, the patch i
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
@@ -314,6 +315,29 @@ def metric_filters(aws: Clients) -> bool:
     return found == [[], [12.0], [7.0]]
 
 
+def log_deliveries(aws: Clients) -> bool:
+    s3, logs = aws("s3"), aws("logs")
+    s3.create_bucket(Bucket="delivered")
+    role = "arn:aws:iam::123456789012:role/probe"
+    where = {"BucketARN": "arn:aws:s3:::delivered", "RoleARN": role, "Prefix": "lines/date=!{timestamp:yyyy-MM-dd}/"}
+    stream = aws("firehose").create_delivery_stream(
+        DeliveryStreamName="probe", ExtendedS3DestinationConfiguration=where
+    )["DeliveryStreamARN"]
+    logs.create_log_group(logGroupName="delivered")
+    logs.create_log_stream(logGroupName="delivered", logStreamName="one")
+    logs.put_subscription_filter(
+        logGroupName="delivered", filterName="probe", filterPattern="{ $.n > 1 }", destinationArn=stream, roleArn=role
+    )
+    now = datetime.now(UTC)
+    events = [{"timestamp": int(now.timestamp() * 1000), "message": json.dumps({"n": n})} for n in (1, 5)]
+    logs.put_log_events(logGroupName="delivered", logStreamName="one", logEvents=events)
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket="delivered")["Contents"]]
+    if len(keys) != 1 or not keys[0].startswith("lines/date=20"):
+        return False
+    body = gzip.decompress(s3.get_object(Bucket="delivered", Key=keys[0])["Body"].read())
+    return [one["message"] for one in json.loads(body)["logEvents"]] == ['{"n": 5}']
+
+
 PROBES = {
     probe.__name__: probe
     for probe in (
@@ -323,6 +347,7 @@ PROBES = {
         event_deliveries,
         event_tests,
         instance_groups,
+        log_deliveries,
         log_queries,
         managed_secret,
         function_code,

@@ -64,7 +64,7 @@ def down(
 
 @local.command()
 def status() -> None:
-    """Show the parts, the tasks that run and the next firings."""
+    """Show the parts, the tasks that run or ended within the hour, and the next firings."""
     folder = _folder()
     from cabstand.local.stack import status as stack
 
@@ -154,5 +154,7 @@ def _show_status(result: dict[str, Any]) -> None:
     console.print(table)
     for task in result["tasks"]:
         say(f"{task['status'].lower()}: {task['task']} {task['id']}")
+    for task in result["ended"]:
+        say(f"ended with {task['exit_code']}: {task['task']} {task['id']}")
     for one in result["schedules"]:
         say(f"{one['next']}: {one['name']}")

@@ -1,4 +1,4 @@
-"""What a stack is doing: its parts, the tasks that run, the schedules that fire next."""
+"""What a stack is doing: its parts, the tasks that run or have ended, the schedules that fire next."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from cabstand.local.stack import terraform
 from cabstand.local.stack.state import NAMES, State, required
 
 N_FIRINGS = 5
+PAGE = 100  # most tasks that DescribeTasks takes
 
 
 def run(folder: Path) -> dict[str, Any]:
     """Return each part with its last log line and, if the emulator runs, tasks and schedules."""
     state = required(folder)
     found = {name: _part(state, name) for name in NAMES if name in state.parts}
-    result = {"folder": str(folder), "starting": state.up is not None, "parts": found, "tasks": [], "schedules": []}
+    result = {"folder": str(folder), "starting": state.up is not None, "parts": found}
+    result |= {"tasks": [], "ended": [], "schedules": []}
     if "outputs" in state.facts and found["emulator"]["running"]:
-        result |= {"tasks": tasks(state), "schedules": _schedules(state)}
+        result |= {"tasks": tasks(state), "ended": ended(state), "schedules": _schedules(state)}
     return result
 
 
@@ -46,19 +48,40 @@ def last_line(log: Path) -> str:
     return lines[-1] if lines else ""
 
 
-def tasks(state: State) -> list[dict[str, str]]:
+def tasks(state: State) -> list[dict[str, Any]]:
     """Return the ECS tasks that have not stopped."""
-    ecs, cluster = terraform.client(state, "ecs"), state.facts["outputs"]["batch"]["cluster_name"]
-    arns = ecs.list_tasks(cluster=cluster)["taskArns"]
-    found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    return [_task(task) for task in _listed(state) if task["lastStatus"] != "STOPPED"]
+
+
+def ended(state: State) -> list[dict[str, Any]]:
+    """Return the ECS tasks that have stopped within the last hour, with their exit codes."""
     return [
-        {
-            "task": task["taskDefinitionArn"].rpartition("/")[2],
-            "id": task["taskArn"].rpartition("/")[2],
-            "status": task["lastStatus"],
-        }
-        for task in found
+        _task(task) | {"exit_code": task["containers"][0].get("exitCode"), "reason": task.get("stoppedReason", "")}
+        for task in _listed(state)
+        if task["lastStatus"] == "STOPPED"
     ]
+
+
+def _listed(state: State) -> list[dict[str, Any]]:
+    """Return the tasks that ECS knows, the oldest first."""
+    ecs, cluster = terraform.client(state, "ecs"), state.facts["outputs"]["batch"]["cluster_name"]
+    arns = [
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus=status)
+        for arn in page["taskArns"]
+    ]
+    pages = [arns[start : start + PAGE] for start in range(0, len(arns), PAGE)]
+    found = [task for page in pages for task in ecs.describe_tasks(cluster=cluster, tasks=page)["tasks"]]
+    return sorted(found, key=lambda one: str(one["createdAt"]))
+
+
+def _task(task: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "task": task["taskDefinitionArn"].rpartition("/")[2],
+        "id": task["taskArn"].rpartition("/")[2],
+        "status": task["lastStatus"],
+    }
 
 
 def _schedules(state: State) -> list[dict[str, str]]:

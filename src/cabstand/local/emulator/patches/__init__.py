@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from functools import cache
 
-from cabstand.local.emulator.patches import corrections, events, measuring, missing_calls, task_changes, tasks
+from cabstand.local.emulator.patches import (
+    corrections,
+    deliveries,
+    events,
+    measuring,
+    missing_calls,
+    task_changes,
+    tasks,
+)
 
 ALL = {
     patch.__name__: patch
@@ -25,6 +33,7 @@ ALL = {
         corrections.rule_descriptions,
         corrections.schedule_checks,
         corrections.snap_start,
+        deliveries.log_deliveries,
         measuring.alarm_checks,
         measuring.metric_data,
         measuring.metric_filters,
