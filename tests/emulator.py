@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
+from cabstand.local.events import Deliveries
 from cloud_account import client
 
 Clients = Callable[[str], Any]
@@ -50,6 +51,12 @@ def messages(aws: Clients, arn: str) -> list[dict[str, Any]]:
         for one in taken:
             aws("sqs").delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
     return found
+
+
+def deliver(aws: Clients) -> None:
+    """Let the deliverer work once; an unpatched moto delivers by itself."""
+    with suppress(ValueError):
+        Deliveries(aws).tick()
 
 
 def texts(message: dict[str, Any]) -> dict[str, str]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ecs_cluster import Cluster
-
-Clients = Callable[[str], Any]
+from emulator import Clients, deliver, messages, queue
 
 
 def task_records(aws: Clients) -> bool:
@@ -116,19 +115,20 @@ class Told:
     """Receives the events of ECS in a queue of its own."""
 
     def __init__(self, aws: Clients) -> None:
-        self.sqs, self.details = aws("sqs"), list[dict[str, Any]]()
-        self.queue = self.sqs.create_queue(QueueName="told")["QueueUrl"]
-        found = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
+        self.aws, self.queue, self.details = aws, queue(aws, "told"), list[dict[str, Any]]()
         aws("events").put_rule(Name="told", EventPattern=json.dumps({"source": ["aws.ecs"]}))
-        aws("events").put_targets(Rule="told", Targets=[{"Id": "q", "Arn": found["Attributes"]["QueueArn"]}])
+        aws("events").put_targets(Rule="told", Targets=[{"Id": "q", "Arn": self.queue}])
 
     def of(self, task: str, count: int) -> list[dict[str, Any]]:
         """Return that many details of a task's events, in order."""
-        while len(found := [one for one in self.details if one["taskArn"] == task]) < count:
-            answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=5)
-            assert answer.get("Messages"), f"{len(found)} of {count} events came"
-            self.details += [json.loads(one["Body"])["detail"] for one in answer["Messages"]]
-        return sorted(found, key=lambda one: one["version"])
+        for _ in range(600):  # the emulator sends them from a thread of its own
+            deliver(self.aws)
+            self.details += [json.loads(one["Body"])["detail"] for one in messages(self.aws, self.queue)]
+            found = [one for one in self.details if one["taskArn"] == task]
+            if len(found) >= count:
+                return sorted(found, key=lambda one: one["version"])
+            time.sleep(0.1)
+        raise AssertionError(f"{len(found)} of {count} events came")
 
 
 PROBES = {

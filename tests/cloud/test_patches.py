@@ -12,7 +12,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,9 +20,8 @@ from botocore.parsers import ResponseParserError
 
 import task_probes
 from cabstand.local.emulator.patches import ALL
-from cabstand.local.events import Deliveries
 from cloud_account import client
-from emulator import Clients, messages, queue
+from emulator import Clients, deliver, messages, queue
 
 pytestmark = pytest.mark.cloud
 
@@ -250,12 +248,6 @@ def schedule_checks(aws: Clients) -> bool:
         and refused_rule("rate(2 minute)")
         and not refused_rule("rate(1 minute)")
     )
-
-
-def deliver(aws: Clients) -> None:
-    """Let the deliverer work once; an unpatched moto delivers by itself."""
-    with suppress(ValueError):
-        Deliveries(aws).tick()
 
 
 def alarm_checks(aws: Clients) -> bool:
