@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from cabstand.local.permissions import applied
 from cabstand.local.permissions.conditions import listed
 from cloud_account import Account, client, session_keys
+from emulator import messages
 
 pytestmark = pytest.mark.cloud
 
@@ -143,7 +144,8 @@ def lessened(statement: dict[str, Any], action: str) -> dict[str, Any] | None:
 
 
 def tidy(account: Account) -> None:
-    """Stop what a case started, and start what it stopped."""
+    """Stop what a case started, start what it stopped, and take out what it sent: an alarm watches that queue."""
+    messages(account.client, f"arn:aws:sqs:us-east-1:{A}:cabstand-dev-dead-letters")
     ecs, rds = account.client("ecs"), account.client("rds")
     for task in ecs.list_tasks(cluster="cabstand-dev")["taskArns"]:
         ecs.stop_task(cluster="cabstand-dev", task=task)

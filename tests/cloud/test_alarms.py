@@ -82,7 +82,7 @@ def test_every_alarm_rings_and_falls_silent(account: Account, inbox: str) -> Non
 
     record(account, before, breaching=False)
     watch.check(account.client, before)
-    assert set(states(account).values()) == {"OK"}
+    assert set(states(account).values()) == {"OK"}, states(account)
 
     list(notified(account, inbox))
     account.client("sqs").send_message(QueueUrl=dead_letters, MessageBody="{}")
