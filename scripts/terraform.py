@@ -70,6 +70,9 @@ def leave(rest: list[str]) -> int:
     code = code or terraform.execute(root, "plan", "-destroy", *bootstrap_arguments(NO_REPOSITORY, []))
     if code or not confirmed(rest):
         return code or 1
+    for name in emptying.repositories(root.project):
+        if name.startswith(f"{root.project}/"):
+            emptying.empty_repository(name)
     if exists:
         emptying.empty_bucket(root.state_bucket)
     code = terraform.execute(root, "destroy", "-auto-approve", *bootstrap_arguments(NO_REPOSITORY, []))

@@ -4,7 +4,6 @@ resource "aws_ecr_repository" "main" {
 
   name                 = "${var.project}/${each.key}"
   image_tag_mutability = "IMMUTABLE"
-  force_delete         = true # `make leave` asks first; the images can be built again
 
   image_scanning_configuration {
     scan_on_push = true
