@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -256,7 +257,8 @@ def test_predictions_reach_the_lake(account: Account) -> None:
     group = f"/aws/lambda/{found['function_name']}"
     logs.create_log_stream(logGroupName=group, logStreamName="run")
     line = json.dumps({"event": "prediction", "request_id": "r1"})
-    logs.put_log_events(logGroupName=group, logStreamName="run", logEvents=[{"timestamp": 1, "message": line}])
+    event = {"timestamp": int(time.time() * 1000), "message": line}  # CloudWatch Logs refuses what is two weeks old
+    logs.put_log_events(logGroupName=group, logStreamName="run", logEvents=[event])
     listed = account.client("s3").list_objects_v2(Bucket=found["buckets"]["lake"], Prefix="predictions/")
     assert listed["KeyCount"] == 1
     account.client("s3").delete_object(Bucket=found["buckets"]["lake"], Key=listed["Contents"][0]["Key"])
