@@ -105,8 +105,8 @@ def test_a_task_s_command_works_with_a_read_only_root(task: str, moto_server: st
         words = [trips if word.startswith("s3://lake/") else word for word in words]
     done = podman(*given, "--entrypoint", program, name_of("batch"), *words, check=False)
     output = (done.stdout + done.stderr)[-2000:]
-    # Without the city's files, or a run to work for, these two stop with a line of their own.
-    assert done.returncode in ({1, 2} if task in {"pipeline", "dask-worker"} else {0}), output
+    # A worker without a run to work for stops with a line of its own; a pipeline without months has nothing to do.
+    assert done.returncode in ({1, 2} if task == "dask-worker" else {0}), output
     assert not re.search("Traceback|Read-only|Permission denied", output), output
 
 

@@ -82,10 +82,12 @@ def test_a_month_is_written_to_the_lake_and_clustered(jobs: Jobs, month: str) ->
 def test_a_month_is_ingested_from_the_lake(jobs: Jobs, aws: Clients, tmp_path: Path) -> None:
     file = write_parquet(tmp_path / "raw.parquet", zone_rows(50))
     aws("s3").put_object(Bucket=jobs.lake.removeprefix("s3://"), Key="raw.parquet", Body=file.read_bytes())
-    source = f"{jobs.lake}/raw.parquet"
-    result = jobs.result("ingest", "--dataset", "yellow", "--month", "2024-01", "--source", source)
-    assert (result["rows_in"], result["trips_uri"]) == (50, f"{jobs.lake}/trips/yellow/2024-01.parquet")
-    again = jobs.result("ingest", "--dataset", "yellow", "--month", "2024-01", "--source", source)
+    # A lake of its own: real and synthetic trips do not meet.
+    command = ["ingest", "--dataset", "yellow", "--month", "2024-01", "--source", f"{jobs.lake}/raw.parquet"]
+    command += ["--lake", f"{jobs.lake}/real"]
+    result = jobs.result(*command)
+    assert (result["rows_in"], result["trips_uri"]) == (50, f"{jobs.lake}/real/trips/yellow/2024-01.parquet")
+    again = jobs.result(*command)
     assert (result["repeated"], again["repeated"]) == (False, True)
 
 
