@@ -13,7 +13,8 @@ import trip_files
 from cabstand import cli
 from cabstand.errors import ConfigError, NothingToDo
 from cabstand.io import lake, storage
-from cabstand.jobs import ingest, newest_input, synth
+from cabstand.jobs import ingest, synth
+from cabstand.jobs.pipelining import newest_input
 from cabstand.settings import Settings, load
 from cabstand.trips.synthetic.generator import Plan
 

@@ -185,7 +185,6 @@ def test_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
         ({"months": (), "holdout_months": ("2023-02",)}, "no month"),
         ({"months": (), "sources": ("x",)}, "no month"),
         ({"months": (), "newest": 0}, "0 months are too few"),
-        ({"months": (), "fetch": False}, "0 complete months of green, not 3"),
         ({"months": ("2023-01", "2023-01")}, "2023-01 is named twice"),
         ({"holdout_months": ("2023-01",)}, "2023-01 is named twice"),
         ({"months": ("2023-02",), "holdout_months": ("2023-01",)}, "2023-01 is not later than 2023-02"),
@@ -199,6 +198,15 @@ def test_what_does_not_fit_is_one_line(changes: dict[str, Any], what: str) -> No
     params = pipeline.Params(**({"dataset": "green", "months": ("2023-01",), "track": False} | changes))
     with pytest.raises(ConfigError, match=what):
         pipeline.run(load(), params)
+
+
+def test_too_few_months_are_a_fault_once_the_lake_has_trips() -> None:
+    settings = load()
+    other = Path(settings.lake_uri) / "trips/yellow/2023-01.parquet"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"")
+    with pytest.raises(ConfigError, match="0 complete months of green, not 3"):
+        pipeline.run(settings, pipeline.Params(dataset="green", months=(), fetch=False, track=False))
 
 
 def test_the_page_of_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

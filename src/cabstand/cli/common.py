@@ -26,7 +26,7 @@ def load_settings(**overrides: Any) -> settings.Settings:
 
 def input_of(settings: settings.Settings, uri: str) -> str:
     """Return what `Input` names: for `newest`, the newest month of trips in the lake."""
-    from cabstand.jobs.newest_input import resolve
+    from cabstand.jobs.pipelining.newest_input import resolve
 
     return resolve(settings, uri, datetime.now(UTC).date())
 

@@ -1,1 +1,1 @@
-"""The parts of a pipeline run: the months that it reads, and the key that holds all that decides its result."""
+"""The months that jobs read, the newest one in the lake among them, and the key that decides a pipeline's result."""
