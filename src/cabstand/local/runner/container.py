@@ -60,8 +60,8 @@ class ContainerRun:
         return self.process.stdout
 
     def poll(self) -> int | None:
-        """Return the exit code, or None while it runs."""
-        return self.process.poll()
+        """Return the exit code, or None while it runs; the engine's own program may be killed, too."""
+        return processes.exit_code(self.process)
 
     def terminate(self) -> None:
         """Send SIGTERM to the container."""

@@ -65,9 +65,8 @@ class HostRun:
         return self.process.stdout
 
     def poll(self) -> int | None:
-        """Return the exit code as a container's, 128 + n for signal n, or None while it runs."""
-        code = self.process.poll()
-        return 128 - code if code is not None and code < 0 else code
+        """Return the exit code as a container's, or None while it runs."""
+        return processes.exit_code(self.process)
 
     def terminate(self) -> None:
         """Send SIGTERM to the command, as ECS does to the first process of a container."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,6 +10,12 @@ from contextlib import suppress
 import psutil
 
 MARK = "ECS_CONTAINER_METADATA_URI_V4"  # its value ends with the task's id
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the exit code as a container's, 128 + n for signal n, or None while the process runs."""
+    code = process.poll()
+    return 128 - code if code is not None and code < 0 else code
 
 
 def members(identity: str) -> Iterator[psutil.Process]:
