@@ -18,7 +18,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cloud_account import ROOT, Account, client, copy_of_infra, terraform_environment
+from cloud_account import ROOT, Account, client, copy_of_infra
 
 START_S = 60
 # What a plan reads and MiniStack does not have, replaced in the copy: without it, nothing could be applied.
@@ -107,7 +107,7 @@ def applied(account: Account) -> tuple[set[str], set[str], str]:
     planned = {one["address"] for one in account.plan("dev")["resource_changes"] if one["mode"] == "managed"}
     done = subprocess.run(
         [sys.executable, "scripts/terraform.py", "dev", "apply", "-input=false", str(account.tree / "dev.tfplan")],
-        env=terraform_environment(account.url),
+        env=account.environment,
         cwd=account.tree,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
