@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from uuid import uuid4
 from cabstand.local import runner
 from cabstand.local.runner import processes
 from cloud_account import client
-from emulator import role
+from emulator import MODULE, role, started
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/cabstand/batch:test"
 
@@ -125,14 +123,9 @@ class Cluster:
         return task
 
 
-@contextmanager
-def emulator(port: int = 0) -> Iterator[str]:
+def emulator(port: int = 0) -> AbstractContextManager[str]:
     """An emulator in a process of its own."""
-    words = [sys.executable, "-m", "cabstand.local.emulator", str(port)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+    return started(MODULE, str(port))
 
 
 def clients(url: str) -> Callable[[str], Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,20 +16,27 @@ from cabstand.local.events import Deliveries
 from cloud_account import client
 
 Clients = Callable[[str], Any]
+MODULE = "cabstand.local.emulator"
+
+
+@contextmanager
+def started(module: str, *options: str, kill: bool = False, **env: str) -> Iterator[str]:
+    """Run a module that prints its address, for the duration of the block; yield the address."""
+    command = [sys.executable, "-m", module, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | env) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+            server.wait(20)
 
 
 @contextmanager
 def emulator() -> Iterator[Clients]:
     """Serve an empty account; yield what makes clients by service name."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "cabstand.local.emulator"], stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        try:
-            yield cache(lambda service: client(url, service))
-        finally:
-            server.terminate()
+    with started(MODULE) as url:
+        yield cache(lambda service: client(url, service))
 
 
 def queue(aws: Clients, name: str, **attributes: str) -> str:

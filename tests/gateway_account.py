@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
+from emulator import MODULE, started
 
 SOURCE = Path(__file__).parent / "lambda_function" / "small_handler.py"
 NAME, REGION, ACCOUNT = "small", "us-east-1", "123456789012"
@@ -103,7 +101,7 @@ def zipped(**extra: str) -> bytes:
 
 @contextmanager
 def account() -> Iterator[Account]:
-    with started("cabstand.local.emulator") as url:
+    with started(MODULE) as url:
         yield Account(url)
 
 
@@ -113,18 +111,6 @@ def gateway(emulator: Account, folder: Path, *options: str, kill: bool = False) 
     words = ("cabstand.local.gateway", "--folder", str(folder), *options)
     with started(*words, kill=kill, AWS_ENDPOINT_URL=emulator.url) as url:
         yield url
-
-
-@contextmanager
-def started(module: str, *options: str, kill: bool = False, **env: str) -> Iterator[str]:
-    command = [sys.executable, "-m", module, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | env) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-            server.wait(20)
 
 
 def event_of(answer: Any) -> dict[str, Any]:

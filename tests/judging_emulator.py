@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import cloud_account
+from emulator import MODULE, started
 
 TRUST = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}
 
@@ -53,8 +52,5 @@ class Emulator:
 def emulator(folder: Path) -> Iterator[Emulator]:
     """Run an emulator, with its record of calls in a folder."""
     record = folder / "calls.jsonl"
-    line = [sys.executable, "-m", "cabstand.local.emulator", "--record", str(record)]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield Emulator(server.stdout.readline().strip(), record)
-        server.terminate()
+    with started(MODULE, "--record", str(record)) as url:
+        yield Emulator(url, record)

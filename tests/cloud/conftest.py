@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from cloud_account import Account, copy_of_infra
+from emulator import MODULE, started
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +20,8 @@ def terraform_there() -> None:
 @pytest.fixture(scope="session")
 def emulator_url() -> Iterator[str]:
     """The emulator in a process of its own."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "cabstand.local.emulator"], stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
+    with started(MODULE) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ Every call is judged by the emulator; not one is denied. The record of calls is 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from cabstand.local.permissions.conditions import listed
 from cabstand.local.permissions.decision import Policies
 from cabstand.local.permissions.patterns import matches
 from cloud_account import ROOT, Account, copy_of_infra
+from emulator import MODULE, started
 
 pytestmark = pytest.mark.cloud
 
@@ -40,11 +39,8 @@ def record(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def owner(terraform_there: None, folder: Path, record: Path) -> Iterator[Account]:
     """The account as its owner uses it, on an emulator of its own."""
-    line = [sys.executable, "-m", "cabstand.local.emulator", "--record", str(record)]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield Account(server.stdout.readline().strip(), copy_of_infra(folder))
-        server.terminate()
+    with started(MODULE, "--record", str(record)) as url:
+        yield Account(url, copy_of_infra(folder))
 
 
 def test_no_call_is_denied(owner: Account, record: Path) -> None:

@@ -10,31 +10,31 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from cabstand.local.alarms import queues
 from cabstand.local.alarms.states import COMPARISONS, EXTRA_POINTS, State, judge
+from cabstand.local.events.polling import poll
 
 LOG = logging.getLogger(__name__)
 Clients = Callable[[str], Any]
+SECONDS_BETWEEN_LOOKS = 1.0  # for the next minute
 ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 
 
 def run(client: Clients, folder: Path, stop: threading.Event) -> None:
     """Watch until `stop` is set. Nothing is kept in `folder`: the state of an alarm is the emulator's."""
-    away = False
-    while True:
+    del folder
+    judged = datetime.min.replace(tzinfo=UTC)
+
+    def step() -> None:
+        nonlocal judged
         now = datetime.now(UTC)
-        try:
+        minute = now.replace(second=0, microsecond=0)
+        if minute != judged:
             queues.publish(client, now)
             check(client, now)
-            away = False
-        except (BotoCoreError, ClientError) as error:
-            if not away:
-                LOG.warning("alarms: the emulator does not answer: %s", error)
-            away = True
-        if stop.wait(60 - datetime.now(UTC).second):
-            return
+            judged = minute
+
+    poll("alarms", step, SECONDS_BETWEEN_LOOKS, stop)
 
 
 def check(client: Clients, now: datetime) -> list[str]:

@@ -1,45 +1,24 @@
-"""Clients with the temporary credentials of a role, as an AWS service gets them that acts for somebody."""
+"""Clients with the credentials of the roles that schedules and rules name."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-import boto3
 from botocore.config import Config
 
 from cabstand.local.events.targets import Clients
+from cabstand.local.role import Role
 
 
 class Roles:
-    """Assumes roles with the emulator's root key and keeps their credentials until they are about to expire."""
+    """The roles of one service, each assumed when it is first needed."""
 
     def __init__(self, client: Clients, session_name: str) -> None:
         self._client = client
         self._session_name = session_name
-        self._credentials: dict[str, dict[str, Any]] = {}
+        self._roles: dict[str, Role] = {}
 
     def clients(self, role_arn: str) -> Clients:
-        """Return what makes clients of a role by service name."""
-
-        def client(service: str) -> Any:
-            found = self._credentials_of(role_arn)
-            sts = self._client("sts").meta
-            return boto3.client(
-                service,
-                endpoint_url=sts.endpoint_url,
-                region_name=sts.region_name,
-                aws_access_key_id=found["AccessKeyId"],
-                aws_secret_access_key=found["SecretAccessKey"],
-                aws_session_token=found["SessionToken"],
-                config=Config(retries={"total_max_attempts": 1}),
-            )
-
-        return client
-
-    def _credentials_of(self, role_arn: str) -> dict[str, Any]:
-        found = self._credentials.get(role_arn)
-        if found is None or found["Expiration"] < datetime.now(UTC) + timedelta(minutes=5):
-            found = self._client("sts").assume_role(RoleArn=role_arn, RoleSessionName=self._session_name)["Credentials"]
-            self._credentials[role_arn] = found
-        return found
+        """Return what makes clients of a role by service name; they try once, because deliveries have retries."""
+        if role_arn not in self._roles:
+            once = Config(retries={"total_max_attempts": 1})
+            self._roles[role_arn] = Role(self._client, role_arn, self._session_name, once)
+        return self._roles[role_arn].service

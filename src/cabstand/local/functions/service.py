@@ -9,14 +9,12 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
-
-import boto3
 
 from cabstand.errors import TaskError
 from cabstand.local.functions import deployed, interpreters, invocation, runtime
@@ -26,6 +24,7 @@ from cabstand.local.functions.fresh import Fresh
 from cabstand.local.functions.invocation import Invocation
 from cabstand.local.functions.log_writer import LogWriter
 from cabstand.local.functions.pool import MOST_ENVIRONMENTS, Pool
+from cabstand.local.role import Role
 
 WATCH_S, READ_S, REAP_S = 0.05, 0.5, 5.0
 CACHE = Path(__file__).resolve().parents[4] / "build"
@@ -121,43 +120,32 @@ class Functions:
             tree = deployed.unpacked(self._client, version, self._folder / "code")
         identity = uuid.uuid4().hex
         folder = self._folder / "environments" / identity
-        session = self._session(version, identity)
+        role = Role(self._client, str(version.configuration["Role"]), version.name.ljust(2, "-"))
         group = f"/aws/lambda/{version.name}"
         stream = f"{datetime.now(UTC):%Y/%m/%d}/[{version.number}]{identity}"
-        write = self.log.open(group, stream, lru_cache(lambda: session.client("logs", endpoint_url=self._endpoint)))
-        variables = self._variables(version, session, folder) | {
+        write = self.log.open(group, stream, partial(role.service, "logs"))
+        variables = self._variables(version, role.credentials(), folder) | {
             "AWS_LAMBDA_LOG_GROUP_NAME": group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         }
         return Environment(version, (python, tree, installed), variables, folder, write)
 
-    @property
-    def _endpoint(self) -> str:
-        return str(self._client("lambda").meta.endpoint_url)
-
-    def _session(self, version: Version, identity: str) -> Any:
-        """Return a session of the function's role."""
-        role = str(version.configuration["Role"])
-        given = self._client("sts").assume_role(RoleArn=role, RoleSessionName=version.name.ljust(2, "-"))["Credentials"]
-        region = str(self._client("lambda").meta.region_name)
-        return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region)
-
-    def _variables(self, version: Version, session: Any, folder: Path) -> dict[str, str]:
+    def _variables(self, version: Version, credentials: Mapping[str, Any], folder: Path) -> dict[str, str]:
         """Return what Lambda sets, and over it the version's own variables.
 
         /tmp belongs to one environment on Lambda, so a variable's path below it moves into the environment's folder.
         """
-        settings, credentials = version.configuration, session.get_credentials()
-        region = session.region_name
+        settings, emulator = version.configuration, self._client("lambda").meta
+        region = str(emulator.region_name)
         own = (settings.get("Environment") or {}).get("Variables") or {}
         moved = {name: re.sub(r"^/tmp(?=/|$)", str(folder / "tmp"), value) for name, value in own.items()}
         return moved | {
-            "AWS_ACCESS_KEY_ID": credentials.access_key,
-            "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
-            "AWS_SESSION_TOKEN": credentials.token,
+            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": credentials["SessionToken"],
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
-            "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_ENDPOINT_URL": str(emulator.endpoint_url),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{settings['Runtime']}",
             "AWS_LAMBDA_FUNCTION_NAME": version.name,
             "AWS_LAMBDA_FUNCTION_VERSION": version.number,

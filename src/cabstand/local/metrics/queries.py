@@ -13,7 +13,7 @@ import numpy as np
 from cabstand.errors import ConfigError
 from cabstand.local.metrics import formula
 
-PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
+PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
 
 
 class Datum(NamedTuple):

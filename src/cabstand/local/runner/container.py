@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
-from typing import IO
 
 from cabstand.local.runner import processes
 from cabstand.local.runner.order import Order
@@ -30,7 +29,7 @@ def engine(image: str) -> str | None:
     return None
 
 
-class ContainerRun:
+class ContainerRun(processes.Run):
     """A running task in a container on the network of this machine, where the emulator is."""
 
     def __init__(self, order: Order, image: str, environment: dict[str, str], cores: Sequence[int]) -> None:
@@ -52,16 +51,6 @@ class ContainerRun:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-    @property
-    def output(self) -> IO[bytes]:
-        """What the task prints."""
-        assert self.process.stdout
-        return self.process.stdout
-
-    def poll(self) -> int | None:
-        """Return the exit code, or None while it runs; the engine's own program may be killed, too."""
-        return processes.exit_code(self.process)
 
     def terminate(self) -> None:
         """Send SIGTERM to the container."""

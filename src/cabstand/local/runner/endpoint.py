@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cabstand.errors import TaskError
 from cabstand.local.runner.order import Order
-from cabstand.local.runner.roles import Role
+from cabstand.local.runner.roles import TaskRole
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class _Task:
     order: Order
-    role: Role | None
+    role: TaskRole | None
     token: str
 
 
@@ -36,7 +36,7 @@ class Endpoint:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, name="task-endpoint", daemon=True).start()
 
-    def admit(self, order: Order, role: Role | None) -> dict[str, str]:
+    def admit(self, order: Order, role: TaskRole | None) -> dict[str, str]:
         """Serve a task, and return the variables that tell it so."""
         task = self._tasks[order.id] = _Task(order, role, secrets.token_urlsafe(32))
         found = {"ECS_CONTAINER_METADATA_URI_V4": f"{self.url}/v4/{order.id}"}

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -27,7 +26,7 @@ _IMAGE_FOLDERS = ("/tmp", "/work")  # noqa: S108  # the volumes of the batch ima
 _KEPT = ("HTTP_PROXY", "HTTPS_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH", "TZ")
 
 
-class HostRun:
+class HostRun(processes.Run):
     """A running task; bubblewrap, where installed, gives it a /tmp of its own and ends its descendants with it."""
 
     def __init__(self, order: Order, folder: Path, environment: dict[str, str], cores: Sequence[int]) -> None:
@@ -57,16 +56,6 @@ class HostRun:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-    @property
-    def output(self) -> IO[bytes]:
-        """What the task prints."""
-        assert self.process.stdout
-        return self.process.stdout
-
-    def poll(self) -> int | None:
-        """Return the exit code as a container's, or None while it runs."""
-        return processes.exit_code(self.process)
 
     def terminate(self) -> None:
         """Send SIGTERM to the command, as ECS does to the first process of a container."""

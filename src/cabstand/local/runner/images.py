@@ -9,13 +9,13 @@ from botocore.exceptions import ClientError
 
 from cabstand.errors import TaskError
 from cabstand.local.runner.order import Clients, Order
-from cabstand.local.runner.roles import Role
+from cabstand.local.runner.roles import TaskRole
 
 _BATCH = ("cabstand/batch", "cabstand-batch")
 _ECR = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/")
 
 
-def pull(client: Clients, order: Order, role: Role | None) -> None:
+def pull(client: Clients, order: Order, role: TaskRole | None) -> None:
     """Raise TaskError, worded as by AWS, unless the image is the batch image and the role may pull it.
 
     On a laptop nobody need push: any tag of a repository without images counts as there.
@@ -31,7 +31,7 @@ def pull(client: Clients, order: Order, role: Role | None) -> None:
         )
 
 
-def _authorize(role: Role) -> None:
+def _authorize(role: TaskRole) -> None:
     try:
         role.service("ecr").get_authorization_token()
     except ClientError as error:

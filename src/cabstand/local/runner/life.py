@@ -19,7 +19,7 @@ from cabstand.local.runner.host import HostRun
 from cabstand.local.runner.logs import LogStream
 from cabstand.local.runner.order import Order
 from cabstand.local.runner.reports import Reporter
-from cabstand.local.runner.roles import Role
+from cabstand.local.runner.roles import TaskRole
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 0.05
@@ -79,7 +79,7 @@ class Life(threading.Thread):
         order, client = self.order, self.tools.reporter.client
         self.folder.mkdir(parents=True, exist_ok=True)  # its name tells the next runner, if this one is killed
         self._report("PENDING", pullStartedAt=time.time())
-        execution = Role(client, order.execution_role, order.id) if order.execution_role else None
+        execution = TaskRole(client, order.execution_role, order.id) if order.execution_role else None
         environment = self._environment(secrets.resolve(execution, order.secrets))
         images.pull(client, order, execution)
         if self._grace_s is not None:
@@ -103,7 +103,7 @@ class Life(threading.Thread):
         """Return the variables of the task: its definition's, its secrets, and what ECS and the SDKs need."""
         order, client = self.order, self.tools.reporter.client
         known = client("ecs").meta
-        role = Role(client, order.task_role, order.id) if order.task_role else None
+        role = TaskRole(client, order.task_role, order.id) if order.task_role else None
         if role:
             role.credentials()  # ECS starts no task whose role it cannot assume
         return {

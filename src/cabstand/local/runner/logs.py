@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cabstand.errors import TaskError
 from cabstand.local.runner.order import Order
-from cabstand.local.runner.roles import Role
+from cabstand.local.runner.roles import TaskRole
 
 _log = logging.getLogger(__name__)
 BATCH_S = 0.5
@@ -24,7 +24,7 @@ _PAUSE_S = 0.2
 class LogStream:
     """The stream `<prefix>/<container>/<task>` of a group."""
 
-    def __init__(self, order: Order, role: Role | None) -> None:
+    def __init__(self, order: Order, role: TaskRole | None) -> None:
         options = order.log_options or {}
         self.group, self.role = options.get("awslogs-group", ""), role
         self.name = "/".join(filter(None, (options.get("awslogs-stream-prefix"), order.container, order.id)))

@@ -6,16 +6,28 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import IO
 
 import psutil
 
 MARK = "ECS_CONTAINER_METADATA_URI_V4"  # its value ends with the task's id
 
 
-def exit_code(process: subprocess.Popen[bytes]) -> int | None:
-    """Return the exit code as a container's, 128 + n for signal n, or None while the process runs."""
-    code = process.poll()
-    return 128 - code if code is not None and code < 0 else code
+class Run:
+    """A started task: the process that is it, or that stands for its container."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What the task prints."""
+        assert self.process.stdout
+        return self.process.stdout
+
+    def poll(self) -> int | None:
+        """Return the exit code as a container's, 128 + n for signal n, or None while it runs."""
+        code = self.process.poll()
+        return 128 - code if code is not None and code < 0 else code
 
 
 def members(identity: str) -> Iterator[psutil.Process]:

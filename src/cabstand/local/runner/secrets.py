@@ -8,12 +8,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cabstand.errors import TaskError
-from cabstand.local.runner.roles import Role
+from cabstand.local.runner.roles import TaskRole
 
 _FAILED = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed"
 
 
-def resolve(role: Role | None, secrets: dict[str, str]) -> dict[str, str]:
+def resolve(role: TaskRole | None, secrets: dict[str, str]) -> dict[str, str]:
     """Return the values by name in the environment; TaskError, worded as by AWS, if one cannot be read."""
     if secrets and not role:
         raise TaskError(f"{_FAILED}: the task definition has no execution role")
@@ -21,13 +21,13 @@ def resolve(role: Role | None, secrets: dict[str, str]) -> dict[str, str]:
     return {name: _value(role, source) for name, source in secrets.items()} if role else {}
 
 
-def _value(role: Role, source: str) -> str:
+def _value(role: TaskRole, source: str) -> str:
     if source.startswith("arn:") and source.split(":")[2] == "secretsmanager":
         return _secret(role, source)
     return _parameter(role, source)
 
 
-def _secret(role: Role, source: str) -> str:
+def _secret(role: TaskRole, source: str) -> str:
     """Read `<ARN of the secret>[:JSON key:version stage:version id]`, each of which may be empty."""
     words = source.split(":")
     arn, (key, stage, version) = ":".join(words[:7]), (*words[7:], "", "", "")[:3]
@@ -56,7 +56,7 @@ def _field(text: str, key: str, arn: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _parameter(role: Role, source: str) -> str:
+def _parameter(role: TaskRole, source: str) -> str:
     name = source.partition(":parameter")[2] or source
     failed = f"{_FAILED}: unable to retrieve secrets from ssm: service call has been retried 1 time(s)"
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -102,9 +101,6 @@ def _measure(logs: Any, used: list[Mapping[str, Any]], event: Mapping[str, Any])
         backend.put_metric_data(namespace, [{**datum, "Timestamp": time}])
 
 
-PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100)")
-
-
 def alarm_checks() -> None:
     """CloudWatch: refuse alarms that AWS refuses, and let a new one begin without data.
 
@@ -134,6 +130,6 @@ def _refused(given: Mapping[str, Any]) -> str:
         return "Datapoints to alarm must be less than or equal to evaluation periods"
     if period and period not in {10, 20, 30} and period % 60:
         return "Period must be 10, 20, 30 or a multiple of 60"
-    if statistic and not PERCENTILE.fullmatch(statistic):
+    if statistic and not queries.PERCENTILE.fullmatch(statistic):
         return f"The value {statistic} for parameter ExtendedStatistic is not supported."
     return ""
