@@ -11,7 +11,7 @@ import sys
 import time
 import zipfile
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from botocore.config import Config
 from cabstand.local.emulator import access
 from cabstand.local.emulator.access import REGION, ROOT_KEYS, client
 from cabstand.local.stack import terraform
+from waiting import until
 
 ROOT = Path(__file__).resolve().parents[1]
 GITHUB = "https://token.actions.githubusercontent.com"
@@ -84,8 +85,8 @@ class Account:
         result = json.loads(run.stdout.splitlines()[-1]) if run.stdout.strip() else {}
         return result, run.stderr.splitlines()[-1] if run.stderr.strip() else ""
 
-    def killed(self, *line: str, when: str) -> None:
-        """Run a Python program, and kill it and its Terraform as soon as it prints `when`."""
+    def killed(self, *line: str, when: str, once: Callable[[], object] = lambda: True) -> None:
+        """Run a Python program, and kill it and its Terraform once it has printed `when` and `once` holds."""
         with subprocess.Popen(
             [sys.executable, *line],
             env=self.environment,
@@ -97,6 +98,7 @@ class Account:
         ) as run:
             assert run.stdout is not None
             assert any(when in line for line in run.stdout), f"never printed: {when}"
+            until(once)
             os.killpg(run.pid, signal.SIGKILL)
         assert run.returncode == -signal.SIGKILL
 

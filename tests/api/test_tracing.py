@@ -18,6 +18,7 @@ from werkzeug import Request, Response
 from cabstand.api import spans
 from cabstand.settings import Settings
 from serving import PREDICT, ROW, client_of, get, make_home, service_of, serving
+from waiting import until
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -124,14 +125,6 @@ def test_a_collector_that_is_back_gets_spans_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(spans, "PATIENCE_S", 5.0)  # this machine may be busy
     collector.delay_s, collector.sent = 0.0, True
     until(lambda: exporter.export(["span"]) == "sent")
-
-
-def until(holds: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if holds():
-            return
-        time.sleep(0.02)
-    raise TimeoutError
 
 
 def test_a_collector_that_is_away_fails_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

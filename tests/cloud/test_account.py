@@ -93,7 +93,9 @@ def test_dev_stays_within_its_cost_limits(account: Account) -> None:
 def test_what_a_killed_apply_created_is_found(account: Account) -> None:
     """Killed while the database is being created; about half of the other resources are in the state by then."""
     apply = ("scripts/terraform.py", "dev", "apply", "-input=false", "-auto-approve")
-    account.killed(*apply, when="module.tracking.aws_db_instance.main: Still creating...")
+    databases = account.client("rds").describe_db_instances
+    begun = "module.tracking.aws_db_instance.main: Creating..."
+    account.killed(*apply, when=begun, once=lambda: databases()["DBInstances"])
     error = account.terraform(*apply[1:], code=1)
     assert len(error.splitlines()) == 1
     assert account.unlocked(error)["module.tracking.aws_db_instance.main"] == "cabstand-dev-mlflow"

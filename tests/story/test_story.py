@@ -26,6 +26,7 @@ import pytest
 from cabstand.local.ports import check_free
 from cabstand.local.stack import processes, status, tasks, terraform
 from cabstand.local.stack.state import required
+from waiting import until
 
 pytestmark = pytest.mark.story
 
@@ -73,13 +74,6 @@ def stack(local: Local) -> dict[str, Any]:
 
 def answer(command: str) -> str:
     return subprocess.run(shlex.split(command), capture_output=True, text=True, check=True).stdout
-
-
-def wait_for(holds: Callable[[], bool], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "still waiting"
-        time.sleep(0.5)
 
 
 def test_it_starts(stack: dict[str, Any]) -> None:
@@ -206,9 +200,9 @@ def test_the_endpoint_predicts_with_the_key(stack: dict[str, Any], home: Path) -
         predicted.update(json.loads(answer(f"{request} -H 'x-api-key: {stack['key']}'")))
         return "answer" in predicted
 
-    wait_for(predicts, 300)
+    until(predicts, 300)
     print(predicted)
-    wait_for(lambda: ride["pickup_at"] in delivered(stack, home), 120)
+    until(lambda: ride["pickup_at"] in delivered(stack, home), 120)
 
 
 def test_a_killed_server_is_started_again(stack: dict[str, Any], local: Local) -> None:
@@ -218,7 +212,7 @@ def test_a_killed_server_is_started_again(stack: dict[str, Any], local: Local) -
         part = local("status")["parts"]["mlflow"]
         return bool(part["running"] and part["restarts"])
 
-    wait_for(runs_again, 180)
+    until(runs_again, 180)
     assert answer(f"curl -sf {stack['addresses']['mlflow']}/health") == "OK"
 
 
