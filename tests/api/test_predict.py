@@ -116,6 +116,8 @@ def test_hotspots_near_a_place_and_nowhere(client: TestClient) -> None:
     reply = client.post("/v1/hotspots/nearest", json={"lat": 40.7527, "lon": -73.9772}).json()
     assert reply["answer"]["hotspot"] == 0
     assert 0 <= reply["answer"]["distance_m"] <= 100
+    [known] = [one for one in client.get("/v1/hotspots").json()["features"] if one["id"] == 0]
+    assert [reply["answer"]["lon"], reply["answer"]["lat"]] == known["geometry"]["coordinates"]
     rows = {"rows": [{"lat": 40.7069, "lon": -74.0113}, {"lat": 0, "lon": 0}, {"lat": 91, "lon": 0}]}
     batch = client.post("/v1/hotspots/nearest/batch", json=rows).json()
     assert [one and one["hotspot"] for one in batch["answers"]] == [1, None, None]

@@ -224,7 +224,8 @@ def test_port_0_prints_the_port_it_got(tmp_path: Path, host: str, shown: str) ->
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         assert process.stderr is not None
         try:
-            line = process.stderr.readline()
+            lines = iter(process.stderr.readline, "")
+            line = next(one for one in lines if "serving on" in one or "cannot listen" in one)
             found = re.match(rf"serving on (http://{re.escape(shown)}:([1-9]\d*)), documentation at /docs", line)
             if host == "::1" and "cannot listen" in line:
                 pytest.skip("this machine has no IPv6")

@@ -75,6 +75,8 @@ class Nearest(Body):
 
     hotspot: int | None = Field(description="Id, null where no core point is near.")
     distance_m: float | None = Field(description="Metres to its nearest core point.", json_schema_extra={"x-unit": "m"})
+    lat: float | None = Field(description="Latitude of its centre.", json_schema_extra={"x-unit": "degree"})
+    lon: float | None = Field(description="Longitude of its centre.", json_schema_extra={"x-unit": "degree"})
 
 
 class NearestHotspot(Heading):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import signal
 import socket
@@ -18,13 +19,13 @@ from cabstand.settings import Settings
 
 
 def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> dict[str, Any]:
-    """Serve until SIGINT or SIGTERM, then finish what has begun; `announce` is called with the URL."""
+    """Serve until SIGINT or SIGTERM, then finish what has begun; `announce` is called with the URL once it answers."""
     app = create_app(settings)
     # Requests leave hardly a cycle: collect garbage seldom, and never among what stays for good.
     gc.freeze()
     gc.set_threshold(20_000, 50, 20)
     listener = _listen(host, port)
-    announce(f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}")
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     # The guard answers a slow client with a 408; the connection is closed a while after.
     limited = type("Limited", (LimitedProtocol,), {"body_s": settings.api_timeout_s + HEAD_S})
     config = uvicorn.Config(
@@ -40,7 +41,7 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
         limit_concurrency=1_024,
     )
     with listener:
-        _Server(config).run(sockets=[listener])
+        _Server(config, lambda: announce(url)).run(sockets=[listener])
     service = app.state.service
     return {
         "requests": int(service.metrics.total("cabstand_requests_total")),
@@ -51,6 +52,15 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
 
 class _Server(uvicorn.Server):
     """uvicorn's server; that would raise the signal again after it has stopped, and the exit code would be a kill's."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell."""
+        await super().startup(sockets)
+        self._when_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -70,5 +80,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise TaskError(f"cannot listen: {error.strerror}", where=f"{host}:{port}", hint="choose --port") from error
+        hint = "choose another --port" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "choose another --host"
+        raise TaskError(f"cannot listen: {error.strerror}", where=f"{host}:{port}", hint=hint) from error
     return listener

@@ -50,7 +50,15 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
                 "no rows", where=params.file, hint="expected a header with field names, then one row per line"
             )
         typed = [_typed(row, kinds) for row in rows]
-        return _batches(client, f"{address}/v1/{params.problem}/predict/batch", typed)
+        ask = _single if params.row else _batches
+        return ask(client, f"{address}/v1/{params.problem}/predict", typed)
+
+
+def _single(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
+    """Ask for one row as such: an error speaks of its fields, not of a batch."""
+    found = _ask(client, "POST", url, rows[0])
+    with _expected(url):
+        return _result([found["answer"]], [], {found["version"]}, bool(found.get("synthetic")))
 
 
 def _batches(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
@@ -59,14 +67,18 @@ def _batches(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:
     versions: set[str] = set()
     synthetic = False
     for first in range(0, len(rows), BATCH):
-        batch = _ask(client, "POST", url, {"rows": rows[first : first + BATCH]})
+        batch = _ask(client, "POST", f"{url}/batch", {"rows": rows[first : first + BATCH]})
         with _expected(url):
             answers += batch["answers"]
             errors += [one | {"row": one["row"] + first} for one in batch["errors"]]
             versions.add(batch["version"])
             synthetic |= bool(batch.get("synthetic"))
+    return _result(answers, errors, versions, synthetic)
+
+
+def _result(answers: list[Any], errors: list[Any], versions: set[str], synthetic: bool) -> dict[str, Any]:
     return {
-        "n_rows": len(rows),
+        "n_rows": len(answers),
         "n_wrong": answers.count(None),
         "versions": sorted(versions),
         "synthetic": synthetic,
@@ -127,6 +139,8 @@ def _read(path: Path | None) -> Iterator[Row]:
                 if "" in row:
                     raise DataError("more values than columns in the header", where=f"{path}:{lines.line_num}")
                 yield row
+    except FileNotFoundError as error:
+        raise DataError("no such file", where=path, hint="--file names a CSV whose header names the fields") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"not a readable CSV: {error}", where=path) from error
 

@@ -23,6 +23,7 @@ from cabstand.clustering.core_index import CoreIndex
 Box = tuple[float, float, float, float]
 POINT = RowSchema(COORDINATES)
 DECIMALS = 6
+NOWHERE = {"hotspot": None, "distance_m": None, "lat": None, "lon": None}
 NOT_A_BOX = "write west,south,east,north in degrees, smaller first"
 _NUMBER = "-?[0-9]{1,3}(\\.[0-9]{1,12})?"
 _BOX = {
@@ -115,13 +116,14 @@ def champion(store: ModelStore) -> tuple[Model, CoreIndex]:
 
 
 def nearest(index: CoreIndex, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return for each point its hotspot and the metres to the nearest core point of that, or null for both."""
+    """Return for each point its hotspot, its centre, and the metres to its nearest core point, or null for all."""
     points = np.array([(row["lat"], row["lon"]) for row in rows], float)
     clusters, metres = index.query(points)
+    known = summary(index)
     return [
-        {"hotspot": cluster, "distance_m": round(distance, 3)}
+        {"hotspot": cluster, "distance_m": round(distance, 3), **known.centre(cluster)}
         if cluster >= 0
-        else {"hotspot": None, "distance_m": None}
+        else dict(NOWHERE)
         for cluster, distance in zip(clusters.tolist(), metres.tolist(), strict=True)
     ]
 
@@ -145,6 +147,11 @@ class Summary:
         means = np.add.reduceat(points, starts) / self.n_core[:, None]
         self.lat, self.lon = means.T
         self.boxes = np.column_stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]])
+
+    def centre(self, hotspot: int) -> dict[str, float]:
+        """Return the mean of a hotspot's core points, in degrees."""
+        row = int(np.searchsorted(self.ids, hotspot))
+        return {name: round(float(values[row]), DECIMALS) for name, values in (("lat", self.lat), ("lon", self.lon))}
 
     def page(self, box: Box | None, after: int, limit: int) -> tuple[list[int], bool]:
         """Return the rows of this summary whose hotspots touch `box`, and whether more follow."""
