@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from key_watch import KeyWatch
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# How long an example takes is the machine's business.
+settings.register_profile("cabstand", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cabstand")
 
 
 @pytest.fixture(scope="session")

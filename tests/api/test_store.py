@@ -193,7 +193,7 @@ def test_what_is_too_large_is_not_read(artifacts: Path) -> None:
     assert not store.served
 
 
-@settings_of_hypothesis(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings_of_hypothesis(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_byte_of_any_file_changed_is_refused_or_serves(artifacts: Path, data: st.DataObject) -> None:
     """Hashed or not: the thread that looks never dies of it, and what serves answers."""

@@ -40,7 +40,7 @@ def assert_equal(points: np.ndarray, density: Density, n_blocks: int) -> int:
 CENTRES = [(40.75, -73.98), (90.0, 0.0), (-90.0, 0.0), (-17.0, 180.0), (0.0, 0.0)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     centre=st.sampled_from(CENTRES),
     n_blocks=st.integers(1, 9),
@@ -64,7 +64,7 @@ def test_labels_are_those_of_one_run_anywhere_on_the_earth(
     assert_equal(points, Density(37.3, min_samples), n_blocks)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(n_blocks=st.integers(1, 9), min_samples=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
 def test_labels_are_those_of_one_run_on_a_lattice(n_blocks: int, min_samples: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

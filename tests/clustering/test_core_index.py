@@ -48,7 +48,7 @@ def assert_same(index: CoreIndex, cores: np.ndarray, ids: np.ndarray, eps: float
 CENTRES = [(40.75, -73.98), (90.0, 0.0), (-90.0, 10.0), (89.9999, 120.0), (0.0, 180.0), (-16.5, -179.9999), (0.0, 0.0)]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     centre=st.sampled_from(CENTRES),
     n=st.sampled_from([0, 1, 2, 15, 16, 17, 63, 64, 65, 300]),
@@ -75,7 +75,7 @@ def test_equals_the_search_of_every_pair_anywhere(
     assert_same(index, cores, ids, eps, points)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(n=st.integers(0, 200), eps=st.sampled_from([0.5, 1.0, 3.0]), seed=st.integers(0, 2**32 - 1))
 def test_equals_the_search_of_every_pair_in_the_plane(n: int, eps: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

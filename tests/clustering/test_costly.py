@@ -18,7 +18,7 @@ from cabstand.clustering.kernels.grid import make_grid
 from cabstand.clustering.kernels.trees import in_space
 from clustering.oracle import EARTH_RADIUS_M, scikit_learn
 
-MANY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 ALONE = threads.Workers(1, 1, lambda function, calls: [function(*call) for call in calls])
 
 

@@ -49,7 +49,7 @@ def obvious(
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), bound=st.sampled_from([40.0, 90.0, 200.0]), weighted=st.booleans())
 def test_parts_are_those_of_the_obvious_computation(seed: int, bound: float, weighted: bool) -> None:
     points = town(seed)

@@ -54,7 +54,7 @@ def points_of(place: str, n: int, rng: np.random.Generator) -> NDArray[np.float6
     return points
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(
     place=st.sampled_from(PLACES),
     n=st.integers(1, 250),
@@ -78,7 +78,7 @@ def test_equals_scikit_learn(
         np.testing.assert_array_equal(found.labels, labels)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(
     n=st.integers(1, 200),
     seed=st.integers(0, 2**32 - 1),
@@ -96,7 +96,7 @@ def test_plane_equals_scikit_learn(n: int, seed: int, scale: float, lattice: boo
     np.testing.assert_array_equal(found.labels, labels)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1), place=st.sampled_from(["rounded", "antimeridian", "south", "town"]))
 def test_at_exactly_eps(seed: int, place: str) -> None:
     """eps is taken from the data, so that pairs lie at exactly eps as scikit-learn computes it."""

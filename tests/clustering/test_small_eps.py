@@ -14,7 +14,7 @@ from cabstand.clustering.dbscan import dbscan
 from cabstand.errors import DataError
 from clustering.oracle import scikit_learn
 
-MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 METRES_PER_DEGREE = 111_194.93
 HOMES = {
     "city": (40.75, -73.98),

@@ -29,7 +29,7 @@ from cabstand.clustering.kernels.pages import Pages
 from cabstand.clustering.kernels.threads import BLOCK, Side, Workers, chunks_done, cut, next_block, pair_up
 from cabstand.clustering.kernels.union_find import find, unite
 
-ANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+ANY = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

@@ -443,4 +443,4 @@ class Serving(RuleBasedStateMachine):
 
 
 TestServing = Serving.TestCase
-TestServing.settings = hypothesis_settings(max_examples=8, stateful_step_count=8, deadline=None)
+TestServing.settings = hypothesis_settings(max_examples=8, stateful_step_count=8)

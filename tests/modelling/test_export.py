@@ -72,7 +72,7 @@ def fitted(name: str, candidate: str) -> tuple[Problem, fit.Model, Any, dict[str
 def test_parity_on_random_valid_requests(name: str, candidate: str) -> None:
     problem, model, session, learned, tolerance = fitted(name, candidate)
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(st.integers(0, 2**32 - 1), st.integers(1, 300))
     def holds(seed: int, n: int) -> None:
         columns = requests(problem, n, np.random.default_rng(seed), unseen=True)

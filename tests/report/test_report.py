@@ -270,7 +270,7 @@ def test_a_run_is_a_page() -> None:
     assert "holdout: &lt;b&gt;no rows&lt;/b&gt;" in page
 
 
-@settings_of(deadline=None, max_examples=60)
+@settings_of(max_examples=60)
 @given(
     seed=integers(0, 2**32), n=integers(1, 60), spread_m=floats(0, 2_000), lat=floats(-80, 80), lon=floats(-180, 180)
 )

@@ -16,7 +16,7 @@ def batch(values: np.ndarray, first: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"a": pa.array(values), "b": pa.array(values % 3 / 2), "row": rows})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=40), max_size=6), st.integers(1, 50))
 def test_equals_the_obvious_way(tmp_path_factory: pytest.TempPathFactory, parts: list[list[int]], part_rows: int):
     with pytest.MonkeyPatch.context() as patch:

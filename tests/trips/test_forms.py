@@ -65,7 +65,7 @@ FORMS = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(form=FORMS)
 def test_every_form_of_csv_is_read_alike_by_both_commands(tmp_path: Path, form: Form) -> None:
     path = tmp_path / "form.csv"

@@ -193,7 +193,7 @@ def test_geometries_of_other_kinds_are_named(tmp_path: Path, kind: str) -> None:
     refused(tmp_path / "g.parquet", f"the geometry of row 2 is of type {kind}, not Point")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(content=st.text(alphabet='{}[]",:features typegeometrynull0123.\n', max_size=60))
 def test_no_json_gives_a_traceback(tmp_path: Path, content: str) -> None:
     path = tmp_path / "any.json"

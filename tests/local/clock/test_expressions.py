@@ -209,7 +209,7 @@ DATES = st.sampled_from(
 ZONES = st.sampled_from(["UTC", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     minute=lists(0, 59, lambda moment: moment.minute),
     hour=lists(0, 23, lambda moment: moment.hour),
@@ -235,7 +235,7 @@ def test_equals_a_scan_of_every_minute(
     assert list(takewhile(lambda moment: moment <= start + timedelta(days=3), times)) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     minute=lists(0, 59, lambda moment: moment.minute),
     hour=lists(0, 23, lambda moment: moment.hour),
