@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cabstand.errors import ConfigError
+from cabstand.errors import ConfigError, TaskError
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster, Security
@@ -96,7 +96,11 @@ def at(address: str) -> Iterator[Client]:
 
 
 def memory_of(client: Client) -> tuple[int, int]:
-    """Return the number of workers and the smallest memory limit among them, in bytes."""
+    """Return the number of workers and the smallest memory limit among them, in bytes; a TaskError if none is left."""
+    try:
+        client.wait_for_workers(1, timeout=60)  # a busy machine's worker may have lost its connection for a moment
+    except TimeoutError as error:
+        raise TaskError("no Dask worker is left", where=client.scheduler.address, hint="see their logs") from error
     known = client.scheduler_info(n_workers=-1)["workers"].values()
     return len(known), min(int(worker["memory_limit"] or 1 << 40) for worker in known)
 
