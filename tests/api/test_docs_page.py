@@ -38,7 +38,9 @@ setTimeout(async () => {
     .filter((one) => one.getBoundingClientRect().right > root.clientWidth).length;
   document.querySelector("#said").textContent = JSON.stringify({
     operations: page.querySelectorAll("details").length, answer: box.querySelector("pre").textContent.slice(0, 3),
-    page: root.scrollWidth, screen: root.clientWidth, hidden });
+    page: root.scrollWidth, screen: root.clientWidth, hidden,
+    ticks: page.querySelector("main").innerText.split("`").length - 1,
+    names: page.querySelectorAll("#about code").length });
 }, 1500);
 </script>"""
 
@@ -111,6 +113,8 @@ def test_on_a_phone_behind_a_prefix(tmp_path: Path, stripped: bool) -> None:
     assert found["answer"] == "200"
     assert found["page"] <= found["screen"] <= 390
     assert found["hidden"] == 0
+    assert found["ticks"] == 0  # names are set in a type of their own
+    assert found["names"] > 0
 
 
 def test_a_prefix_changes_links_and_no_route(tmp_path: Path) -> None:

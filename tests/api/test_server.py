@@ -10,11 +10,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 
+from cabstand.api.server import _Server
 from cabstand.io import keys
 from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
@@ -216,6 +220,19 @@ def test_a_full_disk_under_the_log(tmp_path: Path) -> None:
         assert all(json.loads(text)["event"] == "prediction" for text in lines)
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_an_application_that_refuses_to_start_is_not_announced() -> None:
+    async def refuses(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed"})
+
+    told: list[str] = []
+    # Whether uvicorn then exits or returns depends on its version.
+    with socket.create_server(("127.0.0.1", 0)) as listener, suppress(SystemExit):
+        config = uvicorn.Config(refuses, log_config=None, log_level="critical")
+        _Server(config, lambda: told.append("serving")).run(sockets=[listener])
+    assert told == []
 
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])

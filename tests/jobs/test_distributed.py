@@ -54,6 +54,15 @@ def test_it_starts_workers_of_its_own_that_nobody_else_can_use(trips: Town, tmp_
     assert [p for p in left if "spawn_main" in " ".join(p.cmdline())] == []
 
 
+def test_a_run_whose_workers_are_gone_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import Client, LocalCluster
+
+    monkeypatch.setattr(workers, "WORKERS_S", 0.2)
+    nobody = LocalCluster(n_workers=0, processes=False, dashboard_address=None)
+    with nobody, Client(nobody) as client, pytest.raises(TaskError, match="no Dask worker is left"):
+        workers.memory_of(client)
+
+
 def test_an_error_of_a_worker_is_one_line(scheduler: str, tmp_path: Path) -> None:
     for name, lat in {"nan": [40.7, float("nan")], "beyond": [40.7, 91.0], "none": [None, None]}.items():
         uri = str(tmp_path / f"{name}.parquet")

@@ -200,9 +200,9 @@ def test_the_endpoint_predicts_with_the_key(stack: dict[str, Any], home: Path) -
         predicted.update(json.loads(answer(f"{request} -H 'x-api-key: {stack['key']}'")))
         return "answer" in predicted
 
-    until(predicts, 300)
+    until(predicts, 300, 0.5)
     print(predicted)
-    until(lambda: ride["pickup_at"] in delivered(stack, home), 120)
+    until(lambda: ride["pickup_at"] in delivered(stack, home), 120, 0.5)
 
 
 def test_a_killed_server_is_started_again(stack: dict[str, Any], local: Local) -> None:
@@ -212,7 +212,7 @@ def test_a_killed_server_is_started_again(stack: dict[str, Any], local: Local) -
         part = local("status")["parts"]["mlflow"]
         return bool(part["running"] and part["restarts"])
 
-    until(runs_again, 180)
+    until(runs_again, 180, 0.5)
     assert answer(f"curl -sf {stack['addresses']['mlflow']}/health") == "OK"
 
 

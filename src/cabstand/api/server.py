@@ -58,9 +58,10 @@ class _Server(uvicorn.Server):
         self._when_started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and tell."""
+        """Start, and tell, unless the application refuses to start."""
         await super().startup(sockets)
-        self._when_started()
+        if self.started:
+            self._when_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

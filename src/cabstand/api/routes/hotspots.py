@@ -120,11 +120,10 @@ def nearest(index: CoreIndex, rows: Sequence[Row]) -> list[dict[str, Any]]:
     points = np.array([(row["lat"], row["lon"]) for row in rows], float)
     clusters, metres = index.query(points)
     known = summary(index)
+    found = np.searchsorted(known.ids, clusters).tolist()
     return [
-        {"hotspot": cluster, "distance_m": round(distance, 3), **known.centre(cluster)}
-        if cluster >= 0
-        else dict(NOWHERE)
-        for cluster, distance in zip(clusters.tolist(), metres.tolist(), strict=True)
+        {"hotspot": cluster, "distance_m": round(distance, 3), **known.centre(row)} if cluster >= 0 else dict(NOWHERE)
+        for cluster, distance, row in zip(clusters.tolist(), metres.tolist(), found, strict=True)
     ]
 
 
@@ -148,9 +147,8 @@ class Summary:
         self.lat, self.lon = means.T
         self.boxes = np.column_stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]])
 
-    def centre(self, hotspot: int) -> dict[str, float]:
+    def centre(self, row: int) -> dict[str, float]:
         """Return the mean of a hotspot's core points, in degrees."""
-        row = int(np.searchsorted(self.ids, hotspot))
         return {name: round(float(values[row]), DECIMALS) for name, values in (("lat", self.lat), ("lon", self.lon))}
 
     def page(self, box: Box | None, after: int, limit: int) -> tuple[list[int], bool]:
@@ -165,12 +163,12 @@ class Summary:
 
     def feature(self, row: int) -> dict[str, Any]:
         """Return one hotspot as a GeoJSON feature."""
-        centre = [round(float(self.lon[row]), DECIMALS), round(float(self.lat[row]), DECIMALS)]
+        centre = self.centre(row)
         return {
             "type": "Feature",
             "id": int(self.ids[row]),
             "bbox": np.round(self.boxes[row], DECIMALS).tolist(),
-            "geometry": {"type": "Point", "coordinates": centre},
+            "geometry": {"type": "Point", "coordinates": [centre["lon"], centre["lat"]]},
             "properties": {"hotspot": int(self.ids[row]), "n_core_points": int(self.n_core[row])},
         }
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from distributed import Client, LocalCluster, Security
 
 CONNECT_S = 20
+WORKERS_S = 60
 DEATHS = 10  # of workers under one task before it fails
 
 CONFIG = {
@@ -88,7 +89,7 @@ def at(address: str) -> Iterator[Client]:
         stack.enter_context(_quiet())
         try:
             client = stack.enter_context(Client(address, timeout=CONNECT_S))
-            client.wait_for_workers(1, timeout=60)
+            client.wait_for_workers(1, timeout=WORKERS_S)
         except (OSError, ValueError, TimeoutError) as error:
             hint = "start them, or name another with --scheduler or CABSTAND_DASK_SCHEDULER"
             raise ConfigError(f"no Dask scheduler with workers: {error}", where=address, hint=hint) from error
@@ -98,7 +99,9 @@ def at(address: str) -> Iterator[Client]:
 def memory_of(client: Client) -> tuple[int, int]:
     """Return the number of workers and the smallest memory limit among them, in bytes; a TaskError if none is left."""
     try:
-        client.wait_for_workers(1, timeout=60)  # a busy machine's worker may have lost its connection for a moment
+        client.wait_for_workers(
+            1, timeout=WORKERS_S
+        )  # a busy machine's worker may have lost its connection for a moment
     except TimeoutError as error:
         raise TaskError("no Dask worker is left", where=client.scheduler.address, hint="see their logs") from error
     known = client.scheduler_info(n_workers=-1)["workers"].values()
