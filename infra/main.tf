@@ -80,8 +80,10 @@ module "batch" {
   storage                   = module.storage
   tracking                  = module.tracking
   log_level                 = var.log_level
+  task_settings             = var.task_settings
   multicore_vcpu            = var.multicore_vcpu
   capacity_provider         = var.capacity_provider
+  collector_image           = var.tracing_collector_image
   schedules                 = local.schedules
   worker_lifetime_minutes   = var.worker_lifetime_minutes
   enable_container_insights = var.enable_container_insights
@@ -120,6 +122,7 @@ module "api" {
   jwt                      = var.api_jwt_issuer == null ? null : { issuer = var.api_jwt_issuer, audiences = var.api_jwt_audiences }
   secret_recovery_days     = var.secret_recovery_days
   enable_tracing           = var.enable_tracing
+  tracing_layer_arn        = var.tracing_layer_arn
   log_retention_days       = var.log_retention_days
   permissions_boundary_arn = local.boundary_arn
 
@@ -129,7 +132,6 @@ module "api" {
     memory_mib           = var.api_memory_mib
     timeout_seconds      = var.api_timeout_seconds
     reserved_concurrency = var.api_reserved_concurrency
-    live_version         = var.api_live_version
   }
 
   throttle = {
@@ -151,6 +153,8 @@ module "monitoring" {
   monthly_budget_usd = var.monthly_budget_usd
   budget_by_tag      = var.budget_by_tag
   max_p99_latency_ms = var.max_p99_latency_ms
+
+  monitor_is_scheduled = anytrue([for job in local.schedules : job.enabled && job.task == "monitor"])
 }
 
 module "sleep" {

@@ -1,4 +1,4 @@
-# The scheduled jobs. An entry may replace its task's command with `command`, without the word cabstand, which is the entry point.
+# The schedules of the workflows, each of which starts its task with the command `workflow run`.
 # None of them starts before the batch image has been pushed for the first time: a task without an image dies, and rings an alarm.
 data "aws_ecr_repository" "batch" {
   name        = "${var.project}/batch"
@@ -15,22 +15,16 @@ check "batch_image" {
 locals {
   has_batch_image = length(data.aws_ecr_repository.batch.most_recent_image_tags) > 0
 
+  # `cabstand workflow run` reads the same file. A workflow whose task does not exist has no schedule.
+  workflows = yamldecode(file("${path.module}/../src/cabstand/workflows/workflows.yaml")).workflows
+
   scheduled_jobs = {
-    daily-comparison = {
-      description = "Sequential against multi-core on the newest month, every morning."
-      task        = "compare"
-      expression  = "cron(0 6 * * ? *)"
-    }
-    weekly-sweep = {
-      description = "30 combinations of eps and min_samples on the newest month, on Sundays."
-      task        = "sweep"
-      expression  = "cron(0 5 ? * SUN *)"
-    }
-    monthly-pipeline = {
-      description = "Ingest, cluster, train, gate, publish and report, on the 20th."
-      task        = "pipeline"
-      expression  = "cron(0 7 20 * ? *)"
-    }
+    for name, workflow in local.workflows : name => {
+      description = workflow.description
+      task        = workflow.task
+      expression  = workflow.schedule
+      workflow    = name
+    } if contains(module.batch.task_names, workflow.task)
   }
 
   schedules = {

@@ -64,17 +64,6 @@ variable "api_reserved_concurrency" {
   }
 }
 
-variable "api_live_version" {
-  description = "Version that the alias `live` points to; null for the newest."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.api_live_version == null || can(regex("^[0-9]+$", var.api_live_version))
-    error_message = "api_live_version must be a number, or null."
-  }
-}
-
 variable "api_domain_name" {
   description = "Host name of the service; null for the address that AWS assigns."
   type        = string
@@ -142,7 +131,18 @@ variable "api_throttle_burst_requests" {
 }
 
 variable "enable_tracing" {
-  description = "Whether requests are traced with X-Ray."
+  description = "Whether requests are traced with X-Ray, which bills each trace: the function's starts and times."
   type        = bool
   default     = false
+}
+
+variable "tracing_layer_arn" {
+  description = "Layer that takes the function's own spans to X-Ray: AWS's layer for Python with OpenTelemetry and the collector, in this region and for api_architecture. Null means none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.tracing_layer_arn == null ? true : var.enable_tracing && can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", var.tracing_layer_arn))
+    error_message = "tracing_layer_arn must be the ARN of a layer's version, and needs enable_tracing."
+  }
 }

@@ -30,6 +30,22 @@ variable "multicore_vcpu" {
   }
 }
 
+variable "tracing_collector_image" {
+  description = "Image of the OpenTelemetry collector that takes the spans of tasks to X-Ray from beside them, such as public.ecr.aws/aws-observability/aws-otel-collector with a version. Null means none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.tracing_collector_image == null ? true : can(regex("^[a-z0-9.-]+/[a-z0-9._/-]+(:v[A-Za-z0-9_.-]+|@sha256:[0-9a-f]{64})$", var.tracing_collector_image))
+    error_message = "tracing_collector_image must be an image with a version (v...) or a digest."
+  }
+
+  validation {
+    condition     = var.tracing_collector_image == null || var.egress != "interface_endpoints"
+    error_message = "tracing_collector_image needs a way to the internet, which the egress interface_endpoints is not."
+  }
+}
+
 variable "capacity_provider" {
   description = "What tasks run on: FARGATE_SPOT (about 70 % cheaper, may be interrupted; every job can be rerun) or FARGATE."
   type        = string
@@ -125,7 +141,7 @@ variable "enable_container_insights" {
 }
 
 variable "enable_schedules" {
-  description = "Whether the jobs in schedules.tf start on their schedules, once a batch image has been pushed."
+  description = "Whether the workflows start on their schedules, once a batch image has been pushed."
   type        = bool
   default     = true
 }
@@ -142,7 +158,7 @@ variable "schedule_timezone" {
 }
 
 variable "schedule_overrides" {
-  description = "Changes to the jobs in schedules.tf, by job name: expression, timezone, enabled."
+  description = "Changes to the schedules of the workflows, by name: expression, timezone, enabled."
   type = map(object({
     expression = optional(string)
     timezone   = optional(string)
@@ -151,8 +167,8 @@ variable "schedule_overrides" {
   default = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.schedule_overrides), keys(local.scheduled_jobs))) == 0
-    error_message = "schedule_overrides names a job that is not in schedules.tf."
+    condition     = length(setsubtract(keys(var.schedule_overrides), keys(local.workflows))) == 0
+    error_message = "schedule_overrides names a workflow that is not in workflows.yaml."
   }
 
   validation {
@@ -163,5 +179,17 @@ variable "schedule_overrides" {
   validation {
     condition     = alltrue([for job in values(var.schedule_overrides) : job.timezone == null ? true : contains(local.time_zones, job.timezone)])
     error_message = "Each timezone of schedule_overrides must be a name in time_zones.txt, such as America/New_York or UTC."
+  }
+}
+
+variable "task_settings" {
+  description = "Further settings of all tasks (docs/settings.md), by the names of their environment variables, such as CABSTAND_MONITOR_BIAS; no secrets. What Terraform sets itself wins."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.task_settings) : can(regex("^CABSTAND_[A-Z0-9_]+$", name))])
+    error_message = "task_settings takes names that begin with CABSTAND_, such as CABSTAND_MONITOR_BIAS."
   }
 }

@@ -38,12 +38,12 @@ variable "budget_by_tag" {
 }
 
 variable "max_p99_latency_ms" {
-  description = "Request latency (99th percentile, in milliseconds) above which the alarm goes off."
+  description = "Request latency (99th percentile, in milliseconds) above which the alarm goes off; null for the 1000 of docs/metrics.md."
   type        = number
-  default     = 1000
+  default     = null
 
   validation {
-    condition     = var.max_p99_latency_ms >= 10
-    error_message = "max_p99_latency_ms must be at least 10."
+    condition     = var.max_p99_latency_ms == null || try(var.max_p99_latency_ms >= 10, false)
+    error_message = "max_p99_latency_ms must be at least 10, or null."
   }
 }

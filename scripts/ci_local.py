@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,17 +27,26 @@ ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "build/ci-local.log"
 # Actions, each with what stands in for it. `act` itself copies the repository instead of actions/checkout.
 STAND_INS = {
+    "actions/cache": "skipped",
+    "actions/download-artifact": "skipped",
     "actions/setup-python": "skipped",
+    "actions/upload-artifact": "skipped",
+    "anchore/sbom-action": "skipped",
+    "anchore/scan-action": "skipped",
+    "sigstore/cosign-installer": "skipped",
     "hashicorp/setup-terraform": "skipped",
     "aws-actions/configure-aws-credentials": "credentials",
 }
-# Workflows, in the order of a change's life, each with the event that starts it.
+# Workflows, in the order in which they run here, each with the event that starts it.
 EVENTS = {
     "ci": "pull_request",
-    "images": "pull_request",
+    "release": "push",
+    "batch": "workflow_dispatch",
+    "images": "push",
     "infra": "pull_request",
     "plan": "pull_request",
     "deploy": "push",
+    "rollback": "workflow_dispatch",
 }
 ACCOUNT = "123456789012"
 ADMINISTRATOR = {
@@ -61,6 +71,8 @@ def run(act: str, names: list[str]) -> int:
         for name in names:
             event = env.get("EVENT") or EVENTS[name]
             print(f"=== {name}, started by {event}", flush=True)  # noqa: T201
+            if name == "rollback" and (code := told(deployment(), tree, env | ADMINISTRATOR, log)):
+                return code
             if code := told(command(act, tree, name, event), tree, env, log):
                 print(f"ci-local: {name} failed; the whole log is in {LOG}", file=sys.stderr)  # noqa: T201
                 return code
@@ -127,14 +139,32 @@ def environment(folder: Path, address: str) -> dict[str, str]:
 def command(act: str, tree: Path, name: str, event: str) -> list[str]:
     """Return the command line that runs one workflow."""
     payload = tree.parent / "event.json"
-    payload.write_text(json.dumps(event_of(event)))
+    payload.write_text(json.dumps(event_of(event) | special(name)))
     line = [act, event, "-W", f".github/workflows/{name}.yml", "-e", str(payload), "-P", "ubuntu-24.04=-self-hosted"]
+    line += ["-P", "ubuntu-24.04-arm=-self-hosted"]
     line += ["--var", f"AWS_ACCOUNT_ID={ACCOUNT}", "-s", "GITHUB_TOKEN=local", "--concurrent-jobs", "1"]
     line += ["--no-cache-server", "--action-cache-path", str(tree.parent / "act")]
-    for action, pin in sorted(used()):
-        stand_in = ROOT / "scripts/workflows/actions" / STAND_INS[action]
-        line += ["--local-repository", f"{action}@{pin}={stand_in}"]
+    for action, inside, pin in sorted(used()):
+        line += ["--local-repository", f"{action}@{pin}={stand_in(tree.parent / 'actions', action, inside)}"]
     return line
+
+
+def stand_in(folder: Path, action: str, inside: str) -> Path:
+    """Lay down what stands in for an action, or for one `inside` its repository, and return the repository's folder."""
+    repository = folder / action
+    (repository / inside).mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "scripts/workflows/actions" / STAND_INS[action] / "action.yml", repository / inside)
+    return repository
+
+
+def deployment() -> list[str]:
+    """Return the command line that deploys a second version, so that there is one to return from."""
+    code = (
+        "import subprocess, sys; from cabstand.io import aws; "
+        "aws.call('lambda', 'update_function_configuration', FunctionName='cabstand-dev-api', Description='another'); "
+        "sys.exit(subprocess.call([sys.executable, '-m', 'cabstand', 'deploy', '--watch', '0']))"
+    )
+    return [sys.executable, "-c", code]
 
 
 def event_of(event: str) -> dict[str, Any]:
@@ -145,11 +175,21 @@ def event_of(event: str) -> dict[str, Any]:
     return {"ref": "refs/heads/main", "inputs": inputs} | (pull_request if event == "pull_request" else {})
 
 
-def used() -> set[tuple[str, str]]:
-    """Return the actions that the workflows use, with their pins, but those that `act` replaces."""
+def special(name: str) -> dict[str, Any]:
+    """Return what is special in a workflow's event: a tag starts a release, and a person chooses a task."""
+    if name == "release":
+        version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+        return {"ref": f"refs/tags/v{version}"}
+    if name == "batch" and not os.environ.get("INPUTS"):
+        return {"inputs": {"task": "compare", "environment": "dev"}}
+    return {}
+
+
+def used() -> set[tuple[str, str, str]]:
+    """Return the actions that the workflows use, each as repository, folder in it and pin, but those `act` replaces."""
     text = "".join(path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml"))
-    found = set(re.findall(r"uses: ([\w-]+/[\w-]+)@(\w+)", text))
-    return {(action, pin) for action, pin in found if action != "actions/checkout"}
+    found = set(re.findall(r"uses: ([\w-]+/[\w-]+)/?([\w/-]*)@(\w+)", text))
+    return {(action, inside, pin) for action, inside, pin in found if action != "actions/checkout"}
 
 
 def told(line: list[str], tree: Path, env: dict[str, str], log: Any) -> int:

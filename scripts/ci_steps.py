@@ -15,13 +15,21 @@ from pathlib import Path
 from typing import Any
 
 IMPOSSIBLE = {
+    **dict.fromkeys(
+        ("images", "check-images", "publish-images", "index-images"),
+        "needs a container engine and registries; tests/test_publish_images.py has some of its own",
+    ),
+    "run-task": "the bare emulator runs no task; tests/local/runner/test_run_task.py runs one with its runner",
+    "audit": "needs the service osv.dev; tests/test_audit.py asks one like it",
+    "github-release": "needs GitHub; tests/test_package_release.py has a command like its own",
+    "publish": "needs the package index; tests/test_package_release.py uploads to one like it",
+    "programs": "installs programs on this machine",
     "push-images": "needs a container engine and a registry; `make test-containers` builds and runs the images",
-    "release-check": "the emulator records the function and does not run it; tests/test_release.py tests the check",
 }
 # ALL=1 runs them, too.
 OWN_LANES = (
-    "infra-check", "scan", "test", "test-containers", "test-infra", "test-lambda", "test-localstack", "test-python",
-    "test-slow", "workflows-check",
+    "infra-check", "scan", "test", "test-containers", "test-infra", "test-lambda", "test-localstack", "test-mutants",
+    "test-prometheus", "test-python", "test-slow", "test-wheel", "workflows-check",
 )  # fmt: skip
 REPOSITORY, REPOSITORY_ID, OWNER_ID = "example/cabstand", "789", "456"
 ISSUER = "token.actions.githubusercontent.com"
@@ -133,7 +141,7 @@ def main(words: list[str]) -> int:
         case ["assume"]:
             return assume()
         case ["skipped"]:
-            return skip(os.environ.get("GITHUB_ACTION_REPOSITORY", "an action"), "what it installs is here")
+            return skip(os.environ.get("GITHUB_ACTION_REPOSITORY", "an action"), "what it installs or keeps is here")
     print(__doc__, file=sys.stderr)  # noqa: T201
     return 2
 

@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "lambda.txt"
 LIMIT_MIB = 150
 PLATFORMS = {"x86_64": "x86_64", "arm64": "aarch64"}
-PACKAGES = ("api", "io", "clustering", "modelling")
-FILES = ("activity.py", "__init__.py", "errors.py", "log.py", "settings.py", "tlc.py", "py.typed")
+PACKAGES = ("api", "io", "clustering", "modelling", "settings")
+FILES = ("activity.py", "__init__.py", "errors.py", "log.py", "tlc.py", "trace.py", "py.typed")
 # Never imported by the handler; `make test-lambda` would fail otherwise.
 STRIPPED = (
     "bin",

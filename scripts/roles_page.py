@@ -21,7 +21,7 @@ HEAD = "| role | statement | actions | on | if |\n|---|---|---|---|---|\n"
 def section(iam: Any) -> str:
     """Return one row for each statement that allows or denies a role of the project something."""
     names = sorted(one["RoleName"] for one in iam.list_roles()["Roles"] if one["RoleName"].startswith("cabstand-"))
-    return HEAD + "".join(row for name in names for row in sorted(_rows(iam, name)))
+    return HEAD + "".join(row for name in names for row in sorted(set(_rows(iam, name))))
 
 
 def _rows(iam: Any, role: str) -> Iterator[str]:

@@ -85,10 +85,10 @@ class Account:
         result = json.loads(run.stdout.splitlines()[-1]) if run.stdout.strip() else {}
         return result, run.stderr.splitlines()[-1] if run.stderr.strip() else ""
 
-    def killed(self, *line: str, when: str, once: Callable[[], object] = lambda: True) -> None:
+    def killed(self, *words: str, when: str, once: Callable[[], object] = lambda: True) -> None:
         """Run a Python program, and kill it and its Terraform once it has printed `when` and `once` holds."""
         with subprocess.Popen(
-            [sys.executable, *line],
+            [sys.executable, *words],
             env=self.environment,
             cwd=self.tree,
             start_new_session=True,
@@ -97,7 +97,12 @@ class Account:
             text=True,
         ) as run:
             assert run.stdout is not None
-            assert any(when in line for line in run.stdout), f"never printed: {when}"
+            printed = []
+            for line in run.stdout:
+                printed.append(line)
+                if when in line:
+                    break
+            assert when in printed[-1], f"never printed: {when}\n{''.join(printed[-60:])}"
             until(once)
             os.killpg(run.pid, signal.SIGKILL)
         assert run.returncode == -signal.SIGKILL
@@ -147,8 +152,13 @@ def github_token(claims: Mapping[str, Any]) -> str:
 def copy_of_infra(folder: Path) -> Path:
     """Copy what Terraform reads, with a dummy zip of the function, whose code is not run."""
     terraform.copy(ROOT / "infra", folder)
-    for name in ("release.py", "roles_page.py", "plans.py"):
+    for name in ("roles_page.py", "plans.py"):
         shutil.copy(ROOT / "scripts" / name, folder / "scripts")
-    with zipfile.ZipFile(folder / "dist/lambda-arm64.zip", "w") as package:
-        package.writestr(zipfile.ZipInfo("handler.py"), "def handler(event, context): return {}\n")
+    pack_function(folder)
     return folder
+
+
+def pack_function(folder: Path, text: str = "def handler(event, context): return {}\n") -> None:
+    """Write the dummy zip of the function."""
+    with zipfile.ZipFile(folder / "dist/lambda-arm64.zip", "w") as package:
+        package.writestr(zipfile.ZipInfo("handler.py"), text)

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ settings.load_profile("cabstand")
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real trips, which is no part of the repository; see CONTRIBUTING.md."""
+    """The folder of real trips, which is no part of the repository; see docs/honesty.md."""
     named = os.environ.get("CABSTAND_SHARED")
     folder = Path(named or ROOT.parent / "shared")
     if not (folder / "data").is_dir():
@@ -97,6 +98,20 @@ def bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
     s3.client().create_bucket(Bucket=name)
     yield name
     s3.client.cache_clear()
+
+
+@pytest.fixture
+def atomic_puts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the emulated S3 check a condition and write in one step, as the real one does, not in two."""
+    from moto.s3.responses import S3Response
+
+    lock, original = threading.RLock(), S3Response.put_object
+
+    def put_object(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(S3Response, "put_object", put_object)
 
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

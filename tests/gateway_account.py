@@ -23,8 +23,8 @@ LOGS, REQUESTS = f"/aws/lambda/{NAME}", "/requests"
 class Account:
     """The emulator in a process of its own."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, name: str = NAME) -> None:
+        self.url, self.name = url, name
 
     def client(self, service: str, url: str = "") -> Any:
         key = "emulator"
@@ -38,17 +38,17 @@ class Account:
         logs = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [logs]})
         self.client("iam").put_role_policy(RoleName="small", PolicyName="logs", PolicyDocument=document)
-        self.client("logs").create_log_group(logGroupName=LOGS)
+        self.client("logs").create_log_group(logGroupName=f"/aws/lambda/{self.name}")
         given = {"Timeout": 2, "MemorySize": 128, "Handler": "small_handler.handler"} | settings
         self.client("lambda").create_function(
-            FunctionName=NAME,
+            FunctionName=self.name,
             Role=role,
             Runtime=f"python{python}",
             Code={"ZipFile": package or zipped()},
             Publish=True,
             **given,
         )
-        self.client("lambda").create_alias(FunctionName=NAME, Name="live", FunctionVersion="1")
+        self.client("lambda").create_alias(FunctionName=self.name, Name="live", FunctionVersion="1")
 
     def make_api(self, *keys: str, timeout_ms: int = 30_000, stage: str = "$default", **settings: Any) -> str:
         """Create an API with these routes to the alias, its stage and its permission; return its id."""
@@ -56,7 +56,7 @@ class Account:
         api: str = gateway.create_api(Name="small", ProtocolType="HTTP", **settings)["ApiId"]
         target = gateway.create_integration(
             ApiId=api, IntegrationType="AWS_PROXY", PayloadFormatVersion="2.0", TimeoutInMillis=timeout_ms,
-            IntegrationUri=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}:live",
+            IntegrationUri=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}:live",
         )["IntegrationId"]  # fmt: skip
         for key in keys:
             gateway.create_route(ApiId=api, RouteKey=key, Target=f"integrations/{target}")
@@ -69,7 +69,7 @@ class Account:
 
     def permit(self, api: str) -> None:
         self.client("lambda").add_permission(
-            FunctionName=NAME, Qualifier="live", StatementId=f"gateway-{api}", Action="lambda:InvokeFunction",
+            FunctionName=self.name, Qualifier="live", StatementId=f"gateway-{api}", Action="lambda:InvokeFunction",
             Principal="apigateway.amazonaws.com", SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/*/*",
         )  # fmt: skip
 
@@ -89,20 +89,20 @@ class Account:
         raise TimeoutError(f"no {text} in {self.lines(group)}")
 
 
-def zipped(**extra: str) -> bytes:
+def zipped(source: Path = SOURCE, **extra: str) -> bytes:
     """Return the function's zip."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.write(SOURCE, SOURCE.name)
+        archive.write(source, source.name)
         for name, text in extra.items():
             archive.writestr(name, text)
     return packed.getvalue()
 
 
 @contextmanager
-def account() -> Iterator[Account]:
+def account(name: str = NAME) -> Iterator[Account]:
     with started(MODULE) as url:
-        yield Account(url)
+        yield Account(url, name)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import statistics
 import threading
 import time
@@ -17,7 +18,7 @@ BODY = json.dumps(ROW)
 
 
 class Load:
-    """`n_clients` clients for the duration of the block, each with its own connection.
+    """`n_clients` clients for the duration of the block, each with its own connection and at most `n_each` requests.
 
     Attributes
     ----------
@@ -27,8 +28,9 @@ class Load:
         Names of the errors of requests that got none.
     """
 
-    def __init__(self, server: Server, key: str, n_clients: int = 8) -> None:
+    def __init__(self, server: Server, key: str, n_clients: int = 8, n_each: float = math.inf) -> None:
         self.server, self.key = server, key
+        self._n_each = n_each
         self.answered: list[tuple[int, str, float]] = []
         self.unanswered: list[str] = []
         self._stop = threading.Event()
@@ -58,7 +60,9 @@ class Load:
             self._ask(connection)
 
     def _ask(self, connection: http.client.HTTPConnection) -> None:
-        while not self._stop.is_set():
+        n_asked = 0
+        while n_asked < self._n_each and not self._stop.is_set():
+            n_asked += 1
             started = time.perf_counter()
             try:
                 connection.request("POST", PREDICT, BODY, {"x-api-key": self.key})

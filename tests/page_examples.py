@@ -1,4 +1,4 @@
-"""What pages are made from, by hand: evidence with figures that could not be checked, and runs of the pipeline."""
+"""What pages are made from, by hand: evidence with figures that could not be checked, and runs."""
 
 from __future__ import annotations
 
@@ -44,3 +44,41 @@ RUN = {
         "train": step("failed", error="holdout: <b>no rows</b>", attempts=2),
     },
 }
+
+FILES = [{"uri": "s3://cabstand-dev-lake-123456789012/trips/green/2023-01.parquet", "sha256": "9f" * 32}]
+LOG = {
+    "command": ["compare", "--input", "newest:green"],
+    "log_uri": "s3://cabstand-dev-lake-123456789012/runs/daily-comparison-0123456789abcdef/logs/compare-2.log",
+    "log_tail": ["INFO compare: " + "reading " * 40, "error: x: <b>it rains</b>"],
+}
+WORKFLOW_RUN = {
+    "schema_version": 1,
+    "run_key": "daily-comparison-0123456789abcdef",  # pragma: allowlist secret
+    "params": {"workflow": "daily-comparison", "options": ["--input", "newest:green"], "scheduled": ""},
+    "planned": ["compare", "publish", "tell"],
+    "code_version": "0.1.0+1f3a9c22b0d4",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "steps": {
+        "compare": step("done", attempts=2, inputs=FILES, outputs=FILES, result={"agree": True}, **LOG),
+        "publish": step("failed", error="publish: it rains", **LOG),
+    },
+}
+COMPARED = [
+    {
+        "step": "compare",
+        "seconds": 64.3,
+        "seconds_before": 61.0,
+        "inputs": [{"uri": FILES[0]["uri"], "difference": "new"}],
+    }
+    | {"outputs": []},
+    {"step": "publish", "seconds": 1.0, "seconds_before": None, "inputs": [], "outputs": []},
+]
+RUNS = [
+    {"key": f"{name}-0123456789abcdef", "name": name, "state": state, "started": "2026-01-02T03:04:05.678+00:00"}
+    | {"seconds": seconds, "retries": 1, "page": page}
+    for name, state, seconds, page in (
+        ("daily-comparison", "failed", 64.3, "one.html"),
+        ("pipeline", "done", 5_000.0, "two.html"),
+        ("weekly-sweep", "interrupted", None, None),
+    )
+]

@@ -87,7 +87,9 @@ def task_changes(aws: Clients) -> bool:
     aws("ecs").submit_task_state_change(**submit, status="STOPPED", reason=reason, containers=[ended])
     aws("ecs").submit_task_state_change(**submit, status="RUNNING", reason="too late")
     task = cluster.task(arn)
-    times = [task[name] for name in ("createdAt", "pullStartedAt", "startedAt", "stoppingAt", "stoppedAt")]
+    times = [
+        int(task[name].timestamp()) for name in ("createdAt", "pullStartedAt", "startedAt", "stoppingAt", "stoppedAt")
+    ]
     assert times == sorted(times)
     assert (task["stopCode"], task["stoppedReason"], task["desiredStatus"]) == (
         "EssentialContainerExited",

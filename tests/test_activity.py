@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cabstand import activity, cli, log
+from cabstand import activity, cli, log, trace
 
 
 def _until(holds: Callable[[], bool]) -> None:
@@ -60,13 +60,13 @@ def test_a_command_that_logs_by_itself_gets_no_more_lines(lines: Callable[[], li
     assert lines() == ["its own"]
 
 
-def test_lines_carry_the_run_id(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_carry_the_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(activity, "QUIET_S", 0.01)
     told: list[str] = []
-    with activity.command("cabstand test"):
-        run_id = log.configure()
+    with activity.command("cabstand test"), trace.span("test") as span:
+        log.configure()
         _until(lambda: bool(told.append(capsys.readouterr().err) or "".join(told)))
-    assert json.loads("".join(told).splitlines()[0])["run_id"] == run_id
+    assert json.loads("".join(told).splitlines()[0])["trace_id"] == span.trace_id
 
 
 def test_every_command_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:

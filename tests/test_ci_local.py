@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 
 from cabstand.account import reviews
 from cabstand.account.plan_changes import Change, listing
+from ci_lanes import ci_targets
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
@@ -40,21 +40,21 @@ def test_each_workflow_is_started_by_an_event_of_its_own(local: ModuleType) -> N
         assert event in WORKFLOWS[name][True], name  # YAML reads the key `on` as true
 
 
-def test_each_action_has_a_stand_in_that_takes_its_inputs(local: ModuleType) -> None:
+def test_each_action_has_a_stand_in_that_takes_its_inputs(local: ModuleType, tmp_path: Path) -> None:
+    used = {"/".join(filter(None, (action, inside))): (action, inside) for action, inside, _ in local.used()}
     for step in STEPS:
-        action = step.get("uses", "").partition("@")[0]
-        if action and action != "actions/checkout":
-            stand_in = yaml.safe_load(
-                (SCRIPTS / "workflows/actions" / local.STAND_INS[action] / "action.yml").read_text()
-            )
-            assert step["with"].keys() <= stand_in["inputs"].keys(), action
+        name = step.get("uses", "").partition("@")[0]
+        if name and name != "actions/checkout":
+            action, inside = used[name]
+            folder = local.stand_in(tmp_path, action, inside) / inside
+            stand_in = yaml.safe_load((folder / "action.yml").read_text())
+            assert step.get("with", {}).keys() <= stand_in["inputs"].keys(), name
 
 
 def test_what_is_skipped_is_run_by_a_workflow_and_elsewhere(steps: ModuleType) -> None:
     run = {step["run"].split()[1] for step in STEPS if "run" in step}
     assert set(steps.IMPOSSIBLE) | set(steps.OWN_LANES) <= run
-    lanes = set(re.findall(r"^\s*(?:lane|make) ([a-z][a-z-]*)", (ROOT / ".ci/run").read_text(), re.M))
-    assert set(steps.OWN_LANES) <= lanes
+    assert set(steps.OWN_LANES) <= set(ci_targets())
 
 
 def step(tmp_path: Path, *words: str) -> str:
@@ -87,6 +87,7 @@ CLAIMS = {
     ("plan", "pull_request", "refs/pull/1/merge"): "pull_request",
     ("plan", "push", "refs/heads/main"): "ref:refs/heads/main",
     ("release", "push", "refs/heads/main"): "environment:prod",
+    ("rollback", "workflow_dispatch", "refs/heads/main"): "environment:prod",
 }
 
 
@@ -98,7 +99,7 @@ def test_a_token_is_github_s(
         monkeypatch.setenv(name, value)
     claims = steps.token_claims(JOBS[job])
     assert claims["sub"] == f"repo:example@456/cabstand@789:{CLAIMS[job, event, ref]}"
-    assert claims.get("environment") == ("prod" if job == "release" else None)
+    assert claims.get("environment") == ("prod" if job in {"release", "rollback"} else None)
     with pytest.raises(SystemExit, match="no permission id-token"):
         steps.token_claims(JOBS["test"])
 

@@ -1,4 +1,4 @@
-"""The front page's commands for real trips work as printed, with the publishers' files served from this machine."""
+"""The first commands on real trips work as printed, with the publishers' files served from this machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def publisher(shared: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def test_the_first_commands_on_real_trips(publisher: str, tmp_path: Path) -> None:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/first-steps.md").read_text(), re.DOTALL)
     [block] = [one for one in blocks if "cabstand ingest" in one]
     script = "set -e\n" + block.replace(". .venv/bin/activate\n", "")
     script = script.replace("--min-samples 500", "--min-samples 60")  # the first 65,535 of the month's 564,516 pickups

@@ -47,14 +47,16 @@ def test_the_lines_work_as_printed(tmp_path: Path) -> None:
     assert key not in log.read_text()
 
 
-def test_the_front_page_s_lines_work_as_printed(tmp_path: Path) -> None:
+def test_the_first_prediction_works_as_printed(tmp_path: Path) -> None:
     """One shell runs them, including the key and the server; only the port differs."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     make_home(tmp_path)
     root = PAGE.parents[1]
     [block] = [
-        one for one in re.findall(r"```sh\n(.*?)```", (root / "README.md").read_text(), re.DOTALL) if "curl" in one
+        one
+        for one in re.findall(r"```sh\n(.*?)```", (root / "docs/first-steps.md").read_text(), re.DOTALL)
+        if "curl" in one
     ]
     port, venv = free_port(), Path(sys.executable).parents[1]
     # Keep make from installing again, whatever the files' dates.

@@ -65,6 +65,12 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
+    sid       = "OwnEvents"
+    actions   = ["events:PutEvents"]
+    resources = [format(local.own, "events", "event-bus/${var.project}-*")]
+  }
+
+  statement {
     sid       = "OwnDatabasesAsleep"
     actions   = ["rds:StopDBInstance"]
     resources = [format(local.own, "rds", "db:${var.project}-*")]

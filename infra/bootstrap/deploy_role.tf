@@ -151,13 +151,14 @@ data "aws_iam_policy_document" "deploy_compute" {
       "ecs:CreateCluster", "ecs:DeleteCluster", "ecs:PutClusterCapacityProviders", "ecs:TagResource", "ecs:UntagResource", "ecs:UpdateCluster",
       "ecs:UpdateClusterSettings", "scheduler:CreateSchedule", "scheduler:CreateScheduleGroup", "scheduler:DeleteSchedule",
       "scheduler:DeleteScheduleGroup", "scheduler:TagResource", "scheduler:UntagResource", "scheduler:UpdateSchedule",
-      "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
+      "events:CreateEventBus", "events:DeleteEventBus", "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
       "sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue",
     ]
     resources = concat(
       [for kind in ["cluster", "task-definition"] : format(local.own, "ecs", "${kind}/${var.project}-*")],
       [for kind in ["schedule", "schedule-group"] : format(local.own, "scheduler", "${kind}/${var.project}-*")],
-      [format(local.own, "events", "rule/${var.project}-*"), format(local.own, "sqs", "${var.project}-*")],
+      [for kind in ["event-bus", "rule"] : format(local.own, "events", "${kind}/${var.project}-*")],
+      [format(local.own, "sqs", "${var.project}-*")],
     )
   }
 
@@ -182,6 +183,13 @@ data "aws_iam_policy_document" "deploy_compute" {
       "lambda:TagResource", "lambda:UntagResource", "lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
     ]
     resources = [format(local.own, "lambda", "function:${var.project}-*")]
+  }
+
+  # A deployment compares the function's two versions by their log.
+  statement {
+    sid       = "ReadLogOfFunction"
+    actions   = ["logs:FilterLogEvents"]
+    resources = [format(local.own, "logs", "log-group:/aws/lambda/${var.project}-*")]
   }
 
   statement {

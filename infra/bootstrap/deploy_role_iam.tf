@@ -4,7 +4,7 @@ locals {
 }
 
 # The deploy role creates roles, so it could create a stronger one for itself. Therefore every role that it creates or changes must
-# carry the boundary, and it cannot change the boundary, GitHub's three roles or their policies.
+# carry the boundary, and it cannot change the boundary, GitHub's roles or their policies.
 data "aws_iam_policy_document" "deploy_roles" {
   # checkov:skip=CKV_AWS_109: limited to the project's names and to the boundary; see CarryTheBoundary and NotItself.
   # checkov:skip=CKV2_AWS_40: the same; no statement is iam:*.
@@ -78,6 +78,8 @@ data "aws_iam_policy_document" "deploy_roles" {
       aws_iam_role.plan.arn,
       aws_iam_role.release_plan.arn,
       aws_iam_role.deploy.arn,
+      aws_iam_role.images.arn,
+      aws_iam_role.run.arn,
       "arn:aws:iam::${local.account_id}:policy/${var.project}-deploy-*",
     ]
   }

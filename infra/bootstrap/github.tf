@@ -31,19 +31,23 @@ locals {
     repository_id       = [var.github_repository_id]
     repository_owner_id = [var.github_owner_id]
   }
+  from_main = merge(local.repository_claims, {
+    ref = ["refs/heads/main"]
+    sub = [for start in local.subject_starts : "${start}:ref:refs/heads/main"]
+  })
+  from_environments = merge(local.repository_claims, {
+    environment = var.deploy_environments
+    sub         = flatten([for start in local.subject_starts : [for name in var.deploy_environments : "${start}:environment:${name}"]])
+  })
   claims = {
     plan = merge(local.repository_claims, {
       sub = [for start in local.subject_starts : "${start}:pull_request"]
     })
-    # A job of main that needs no environment: it plans what an environment's approver then sees.
-    release-plan = merge(local.repository_claims, {
-      ref = ["refs/heads/main"]
-      sub = [for start in local.subject_starts : "${start}:ref:refs/heads/main"]
-    })
-    deploy = merge(local.repository_claims, {
-      environment = var.deploy_environments
-      sub         = flatten([for start in local.subject_starts : [for name in var.deploy_environments : "${start}:environment:${name}"]])
-    })
+    # Jobs of main that need no environment: one plans what an environment's approver then sees, one pushes images.
+    release-plan = local.from_main
+    images       = local.from_main
+    deploy       = local.from_environments
+    run          = local.from_environments
   }
 }
 

@@ -23,6 +23,16 @@ output "deploy_role_arn" {
   value       = aws_iam_role.deploy.arn
 }
 
+output "images_role_arn" {
+  description = "Role of main's images."
+  value       = aws_iam_role.images.arn
+}
+
+output "run_role_arn" {
+  description = "Role of protected environments that start tasks by hand."
+  value       = aws_iam_role.run.arn
+}
+
 output "boundary_arn" {
   description = "Permissions boundary of every role that the deploy role creates."
   value       = aws_iam_policy.boundary.arn

@@ -32,7 +32,7 @@ variable "emulator_endpoint" {
 }
 
 variable "github_repository" {
-  description = "Repository whose workflows may assume the two roles, owner/name."
+  description = "Repository whose workflows may assume GitHub's roles, owner/name."
   type        = string
 
   validation {
@@ -68,7 +68,7 @@ variable "create_github_provider" {
 }
 
 variable "deploy_environments" {
-  description = "Protected GitHub environments that may assume the deploy role."
+  description = "Protected GitHub environments that may assume the deploy and the run role."
   type        = list(string)
   default     = ["dev", "prod"]
 
@@ -85,9 +85,9 @@ variable "force_destroy_state" {
 }
 
 variable "images_kept" {
-  description = "Number of images that each repository keeps; older ones expire."
+  description = "Number of images that each repository keeps; older ones expire. A commit has three, and signatures count, too."
   type        = number
-  default     = 20
+  default     = 100
 
   validation {
     condition     = var.images_kept >= 2 && var.images_kept <= 1000

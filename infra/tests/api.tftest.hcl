@@ -11,6 +11,7 @@ variables {
   jwt                      = null
   secret_recovery_days     = 7
   enable_tracing           = false
+  tracing_layer_arn        = null
   log_retention_days       = 30
   permissions_boundary_arn = null
 
@@ -20,7 +21,6 @@ variables {
     memory_mib           = 1024
     timeout_seconds      = 10
     reserved_concurrency = 20
-    live_version         = null
   }
 
   storage = {
@@ -52,6 +52,11 @@ run "published_from_a_snapshot_and_throttled" {
     condition     = aws_apigatewayv2_route.default.authorization_type == "NONE" && length(aws_apigatewayv2_domain_name.main) == 0
     error_message = "without domain and jwt there must be neither"
   }
+
+  assert {
+    condition     = length(coalesce(aws_lambda_function.api.layers, [])) == 0 && !contains(keys(aws_lambda_function.api.environment[0].variables), "OTEL_EXPORTER_OTLP_ENDPOINT")
+    error_message = "without a layer the function must send no spans"
+  }
 }
 
 run "domain_and_authorizer_by_switch" {
@@ -62,9 +67,10 @@ run "domain_and_authorizer_by_switch" {
   }
 
   variables {
-    domain         = { name = "api.example.org", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
-    jwt            = { issuer = "https://issuer.example.org", audiences = ["cabstand"] }
-    enable_tracing = true
+    domain            = { name = "api.example.org", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1" }
+    jwt               = { issuer = "https://issuer.example.org", audiences = ["cabstand"] }
+    enable_tracing    = true
+    tracing_layer_arn = "arn:aws:lambda:us-east-1:901920570463:layer:aws-otel-python-arm64-ver-1-32-0:2"
 
     function = {
       runtime              = "python3.13"
@@ -72,7 +78,6 @@ run "domain_and_authorizer_by_switch" {
       memory_mib           = 1024
       timeout_seconds      = 10
       reserved_concurrency = 20
-      live_version         = "3"
     }
   }
 
@@ -82,7 +87,12 @@ run "domain_and_authorizer_by_switch" {
   }
 
   assert {
-    condition     = aws_lambda_alias.live.function_version == "3" && aws_lambda_function.api.tracing_config[0].mode == "Active"
-    error_message = "the alias must point to live_version; tracing must be on"
+    condition     = aws_lambda_function.api.tracing_config[0].mode == "Active"
+    error_message = "tracing must be on"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.api.layers) == 1 && aws_lambda_function.api.environment[0].variables.OTEL_EXPORTER_OTLP_ENDPOINT == "http://localhost:4318"
+    error_message = "the function must send its spans to the layer's collector"
   }
 }

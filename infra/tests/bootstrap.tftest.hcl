@@ -29,7 +29,7 @@ run "trusts_exact_claims_alone" {
   }
 
   assert {
-    condition     = alltrue([for role in ["plan", "release-plan", "deploy"] : local.claims[role].repository_id == ["789"] && local.claims[role].repository_owner_id == ["456"]])
+    condition     = alltrue([for role in ["plan", "release-plan", "deploy", "images", "run"] : local.claims[role].repository_id == ["789"] && local.claims[role].repository_owner_id == ["456"]])
     error_message = "both roles must be held to the repository's id"
   }
 

@@ -18,9 +18,13 @@ variables {
   }
 
   batch = {
-    task_log_groups        = { for task in ["cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"] : task => "/cabstand/${task}" }
+    task_log_groups        = { for task in ["cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "monitor", "retrain", "dask-worker"] : task => "/cabstand/${task}" }
     dead_letter_queue_name = "cabstand-test-dead-letters"
+    dead_letter_queue_arn  = "arn:aws:sqs:us-east-1:123456789012:cabstand-test-dead-letters"
+    event_bus_name         = "cabstand-test"
   }
+
+  monitor_is_scheduled = false
 
   tracking = {
     server_id   = "i-0123456789abcdef0"
@@ -56,8 +60,8 @@ run "the_checklist_figures_and_a_budget_from_the_first_day" {
   }
 
   assert {
-    condition     = length(aws_sns_topic_subscription.email) == 0 && length(aws_cloudwatch_log_metric_filter.job) == 24
-    error_message = "no email without an address; four measures of six tasks"
+    condition     = length(aws_sns_topic_subscription.email) == 0 && length(aws_cloudwatch_log_metric_filter.job) == 32
+    error_message = "no email without an address; four measures of eight tasks"
   }
 
   assert {
@@ -87,5 +91,58 @@ run "mail_webhook_and_a_budget_by_tag" {
   assert {
     condition     = one(aws_budgets_budget.monthly.cost_filter).values == tolist(["user:Deployment$cabstand-test"])
     error_message = "the budget must count this environment alone"
+  }
+}
+
+run "a_scheduled_monitor_may_not_be_silent_for_two_days" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  variables {
+    monitor_is_scheduled = true
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.computed["monitor-silent"].evaluation_periods == 2 && aws_cloudwatch_metric_alarm.computed["monitor-silent"].treat_missing_data == "breaching"
+    error_message = "two days without a run must set off the alarm"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.computed["monitor-silent"].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.computed["monitor-silent"].threshold == 1
+    error_message = "one run a day is enough"
+  }
+}
+
+run "without_schedules_nobody_waits_for_the_monitor" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.computed), "monitor-silent") && length(aws_cloudwatch_metric_alarm.computed) == 3
+    error_message = "a monitor that no schedule starts is silent, and that is no fault"
+  }
+}
+
+run "a_person_reads_of_each_retraining_and_refusal" {
+  command = plan
+
+  module {
+    source = "./modules/monitoring"
+  }
+
+  assert {
+    condition     = { for name, rule in aws_cloudwatch_event_rule.retraining_message : name => one(jsondecode(rule.event_pattern).detail-type) } == { inspection-wanted = "Inspection wanted", retraining-wanted = "Retraining wanted", retraining-done = "Retraining done", retraining-refused = "Retraining refused" }
+    error_message = "one rule for each kind of event"
+  }
+
+  assert {
+    condition     = alltrue([for one in values(aws_cloudwatch_event_target.retraining_message) : startswith(one.input_transformer[0].input_template, "\"cabstand-test: ") && strcontains(one.input_transformer[0].input_template, "<reason>")])
+    error_message = "a sentence, in quotes as EventBridge wants it, with the reason"
   }
 }

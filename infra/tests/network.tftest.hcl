@@ -65,8 +65,8 @@ run "interface_endpoints_by_switch" {
   }
 
   assert {
-    condition     = length(aws_vpc_endpoint.interface) == 5 && length(aws_nat_gateway.main) == 0
-    error_message = "interface_endpoints must add the five endpoints and no gateway"
+    condition     = length(aws_vpc_endpoint.interface) == 6 && length(aws_nat_gateway.main) == 0
+    error_message = "interface_endpoints must add the six endpoints and no gateway"
   }
 }
 

@@ -146,7 +146,7 @@ run "names_follow_the_environment_and_schedules_the_list" {
 
   assert {
     condition     = alltrue([for job in values(local.schedules) : can(regex(local.schedule_pattern, job.expression)) && contains(local.time_zones, job.timezone)])
-    error_message = "EventBridge Scheduler must accept every job of schedules.tf"
+    error_message = "EventBridge Scheduler must accept every schedule of workflows.yaml"
   }
 
   assert {
@@ -215,7 +215,9 @@ run "every_variable_refuses_what_is_wrong" {
     pipeline_months                  = []
     pipeline_holdout_months          = ["2023-13"]
     training_input                   = "../x.parquet"
+    tracing_layer_arn                = "arn:aws:lambda:us-east-1:1:layer:x"
     worker_lifetime_minutes          = 1
+    task_settings                    = { HOME = "/" }
     schedule_timezone                = "Mars/Olympus"
     schedule_overrides               = { hourly-nothing = {} }
     api_package_path                 = "tests/absent.zip"
@@ -224,7 +226,6 @@ run "every_variable_refuses_what_is_wrong" {
     api_memory_mib                   = 64
     api_timeout_seconds              = 60
     api_reserved_concurrency         = 0
-    api_live_version                 = "newest"
     api_domain_name                  = "not a host"
     api_jwt_issuer                   = "http://plain.example.org"
     api_throttle_requests_per_second = 0
@@ -240,11 +241,11 @@ run "every_variable_refuses_what_is_wrong" {
     var.vpc_cidr_block, var.egress, var.quarantine_retention_days, var.prediction_retention_days, var.old_version_retention_days,
     var.given_mlflow_passwords, var.server_instance_type, var.server_disk_gib, var.database_instance_class, var.database_disk_gib, var.backup_retention_days,
     var.secret_recovery_days, var.batch_image_tag, var.batch_architecture, var.multicore_vcpu, var.capacity_provider,
-    var.clustering_input, var.training_input, var.pipeline_dataset, var.pipeline_newest_months, var.pipeline_months, var.pipeline_holdout_months, var.worker_lifetime_minutes, var.schedule_timezone, var.schedule_overrides,
+    var.clustering_input, var.training_input, var.pipeline_dataset, var.pipeline_newest_months, var.pipeline_months, var.pipeline_holdout_months, var.worker_lifetime_minutes, var.task_settings, var.schedule_timezone, var.schedule_overrides,
     var.api_package_path, var.api_runtime, var.api_architecture, var.api_memory_mib, var.api_timeout_seconds,
-    var.api_reserved_concurrency, var.api_live_version, var.api_domain_name, var.api_jwt_issuer,
+    var.api_reserved_concurrency, var.api_domain_name, var.api_jwt_issuer,
     var.api_throttle_requests_per_second, var.api_throttle_burst_requests, var.alarm_email,
-    var.alarm_webhook_url, var.monthly_budget_usd, var.max_p99_latency_ms,
+    var.tracing_layer_arn, var.alarm_webhook_url, var.monthly_budget_usd, var.max_p99_latency_ms,
   ]
 }
 
@@ -252,12 +253,13 @@ run "halves_and_unknown_expressions_are_refused" {
   command = plan
 
   variables {
-    api_domain_name    = "api.example.org"
-    api_jwt_issuer     = "https://issuer.example.org"
-    schedule_overrides = { daily-comparison = { expression = "cron(nonsense)" } }
+    api_domain_name         = "api.example.org"
+    api_jwt_issuer          = "https://issuer.example.org"
+    schedule_overrides      = { daily-comparison = { expression = "cron(nonsense)" } }
+    tracing_collector_image = "collector:latest"
   }
 
-  expect_failures = [var.api_certificate_arn, var.api_jwt_audiences, var.schedule_overrides]
+  expect_failures = [var.api_certificate_arn, var.api_jwt_audiences, var.schedule_overrides, var.tracing_collector_image]
 }
 
 run "an_override_needs_a_time_zone_that_scheduler_knows" {

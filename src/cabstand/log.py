@@ -1,4 +1,7 @@
-"""Logging on stderr, which entry points configure once, and progress beside it."""
+"""Logging on stderr, which entry points configure once, and progress beside it.
+
+Every JSON line fits docs/schemas/log-v1.json.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import json
 import logging
 import sys
 import time
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TextIO
 
-from cabstand import activity
+from cabstand import activity, trace
 from cabstand.activity import progress
 
-__all__ = ["JsonFormatter", "configure", "hush", "progress", "run_id"]
+__all__ = ["SCHEMA_VERSION", "JsonFormatter", "configure", "hush", "of_run", "progress"]
 
-run_id: ContextVar[str] = ContextVar("run_id", default="-")
+SCHEMA_VERSION = 1  # of the lines
+_run_id: ContextVar[str | None] = ContextVar("run_id", default=None)
 
 # Libraries that log every request, or credentials, below the level of a warning.
 NOISY_LIBRARIES = ("botocore", "httpx2")
@@ -24,16 +29,20 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON: time (UTC), level, logger, message, run id and the fields of `extra`."""
+    """Formats a record as one line of JSON: time (UTC), level, logger, message, ids and the fields of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
+        span = trace.current()
         line: dict[str, object] = {
+            "schema_version": SCHEMA_VERSION,
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            "run_id": run_id.get(),
+            "trace_id": span.trace_id if span else None,
+            "span_id": span.span_id if span else None,
+            "run_id": _run_id.get(),
         }
         line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
@@ -51,8 +60,8 @@ class _ErrorStream(logging.StreamHandler[TextIO]):
         activity.logged()
 
 
-def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
-    """Send this process's log to stderr, by default as JSON lines unless that is a terminal; return its new run id."""
+def configure(level: str = "INFO", *, json_lines: bool | None = None) -> None:
+    """Send this process's log to stderr, by default as JSON lines unless that is a terminal."""
     if json_lines is None:
         json_lines = not sys.stderr.isatty()
     handler = _ErrorStream()
@@ -61,9 +70,17 @@ def configure(level: str = "INFO", *, json_lines: bool | None = None) -> str:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     hush()
-    run_id.set(uuid.uuid4().hex[:12])
     activity.logging_configured()
-    return run_id.get()
+
+
+@contextmanager
+def of_run(run_id: str | None) -> Iterator[None]:
+    """Let the lines of the block name an MLflow run."""
+    token = _run_id.set(run_id)
+    try:
+        yield
+    finally:
+        _run_id.reset(token)
 
 
 def hush() -> None:

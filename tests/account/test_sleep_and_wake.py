@@ -34,19 +34,20 @@ def states(aws: Aws) -> dict[str, str]:
 
 @pytest.fixture
 def alarm(aws: Aws) -> None:
-    """The alarm that rings when the server is silent."""
-    aws("cloudwatch").put_metric_alarm(
-        AlarmName="cabstand-dev-server-silent",
-        Namespace="cabstand/dev",
-        MetricName="MlflowHealthy",
-        Statistic="Minimum",
-        Threshold=1,
-        ComparisonOperator="LessThanThreshold",
-        Period=60,
-        EvaluationPeriods=2,
-        TreatMissingData="breaching",
-        ActionsEnabled=True,
-    )
+    """The alarms that ring when the server or the monitor is silent, and another one."""
+    for name, metric in (("server-silent", "MlflowHealthy"), ("monitor-silent", "MonitorRuns"), ("other", "Other")):
+        aws("cloudwatch").put_metric_alarm(
+            AlarmName=f"cabstand-dev-{name}",
+            Namespace="cabstand/dev",
+            MetricName=metric,
+            Statistic="Minimum",
+            Threshold=1,
+            ComparisonOperator="LessThanThreshold",
+            Period=60,
+            EvaluationPeriods=2,
+            TreatMissingData="breaching",
+            ActionsEnabled=True,
+        )
 
 
 @pytest.mark.usefixtures("alarm")
@@ -61,7 +62,7 @@ def test_wake_reverses_sleep(aws: Aws, environment: dict[str, str]) -> None:
     asleep = states(aws)
     assert asleep == before | {
         server: "stopped", "server-db": "stopped", "compare": "DISABLED", "sweep": "DISABLED", "stay-asleep": "ENABLED",
-        "cabstand-dev-server-silent": "QUIET",
+        "cabstand-dev-server-silent": "QUIET", "cabstand-dev-monitor-silent": "QUIET",
     }  # fmt: skip
     assert asleep[other] == "running"
     # A second sleep changes nothing, and remembers what was enabled.

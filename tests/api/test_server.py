@@ -24,6 +24,7 @@ from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
 from load import Load, flap
 from serving import PREDICT, ROW, Server, get, make_home, make_key, serving
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -208,9 +209,8 @@ def test_a_full_disk_under_the_log(tmp_path: Path) -> None:
             text = get(f"{running.url}/metrics", x_api_key=key)[1].decode()
             assert shutil.disk_usage(disk).free < 8192
             (disk / "ballast").unlink()
-            with Load(running, key, 1) as again:
-                while len(again.answered) < 20 and not again.unanswered:  # few enough for the room there is
-                    time.sleep(0.01)
+            with Load(running, key, 1, n_each=20) as again:  # few enough for the room there is
+                until(lambda: len(again.answered) + len(again.unanswered) == 20)
             running.stop()
         assert load.statuses() == again.statuses() == {200}
         assert int(re.findall(r"^cabstand_log_dropped (\d+)", text, re.MULTILINE)[0]) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_an_unchanged_pointer_loads_nothing(artifacts: Path) -> None:
     before = store.find("trip-duration")
     store.refresh()
     assert store.find("trip-duration") is before
+
+
+def test_memory_is_given_back_after_a_swap_alone(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    store = store_of(artifacts)
+    monkeypatch.setattr("cabstand.api.memory.give_back", lambda: given.append(champion(store)))
+    store.refresh()
+    store.refresh()
+    small_bundle(artifacts, version="v2")
+    point(artifacts, champion="v2")
+    store.refresh()
+    store.refresh()
+    assert given == ["v2"]
 
 
 def test_no_problem_is_unknown_until_all_were_looked_at(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +189,21 @@ def test_a_look_that_could_not_end_is_given_time(artifacts: Path, monkeypatch: p
     started = time.monotonic()
     store.catch_up(5.0)
     assert time.monotonic() - started < 4  # nothing to wait for
+
+
+def test_requests_do_not_wait_again_and_again_in_an_outage(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(artifacts, refresh_s=60.0)
+    store.refresh()
+    store.start()
+    over = threading.Event()
+    monkeypatch.setattr(storage, "read_changed", lambda *_: over.wait(60) and None)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 900)
+    started = time.monotonic()
+    for _ in range(40):
+        store.catch_up(0.25)
+    assert 0.9 < time.monotonic() - started < 5  # and not 10
+    over.set()
 
 
 def test_what_is_too_large_is_not_read(artifacts: Path) -> None:

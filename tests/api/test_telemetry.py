@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import threading
@@ -141,3 +142,27 @@ def test_a_closed_stream_is_no_one_s_error() -> None:
     out.close()
     log.answered(finished(), "GET", 0.1)
     assert log.dropped == 1
+
+
+class Full(io.StringIO):
+    """A stream whose disk is full until it is emptied."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space left")
+        return super().write(text)
+
+
+def test_each_prediction_that_lambda_s_log_loses_is_counted_once_in_the_next_line() -> None:
+    out = Full()
+    log = Immediate(out)
+    for n_rows in (3, 2):
+        log.predicted(prediction(n_rows))
+        log.answered(finished(n_rows), "POST", 0.1)
+    out.full = False
+    for _ in range(2):
+        log.answered(finished(0), "GET", 0.1)
+    assert [json.loads(text)["PredictionsDropped"] for text in out.getvalue().splitlines()] == [5, 0]
+    assert log.dropped == 7  # with the two requests' own lines

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
 
-from cabstand.api import spans
+from cabstand.io import impatient as spans
 from cabstand.settings import Settings
+from otlp import received
 from serving import PREDICT, ROW, client_of, get, make_home, service_of, serving
 from waiting import until
 
@@ -27,15 +26,8 @@ PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 def test_a_span_a_request_in_the_caller_s_trace(
     tmp_path: Path, httpserver: HTTPServer, on_lambda: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cabstand.api.spans.PATIENCE_S", 10.0)  # this machine may be busy
-    sent: list[Any] = []
-
-    def collect(request: Request) -> Response:
-        export = ExportTraceServiceRequest.FromString(request.get_data())
-        sent.extend(span for one in export.resource_spans for scope in one.scope_spans for span in scope.spans)
-        return Response(status=200)
-
-    httpserver.expect_request("/v1/traces", method="POST").respond_with_handler(collect)
+    monkeypatch.setattr("cabstand.io.impatient.PATIENCE_S", 10.0)  # this machine may be busy
+    sent = received(httpserver)
     key = make_home(tmp_path)
     lambda_function = "cabstand" if on_lambda else ""
     settings = Settings(home=tmp_path, otlp_endpoint=httpserver.url_for("/"), lambda_function=lambda_function)

@@ -19,7 +19,17 @@ from cloud_account import Account
 
 pytestmark = pytest.mark.cloud
 
-TASKS = {"cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"}
+TASKS = {
+    "cluster-sequential",
+    "cluster-multicore",
+    "compare",
+    "sweep",
+    "train",
+    "pipeline",
+    "monitor",
+    "retrain",
+    "dask-worker",
+}
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []})
 # Kinds of resources that are in the code but not in dev's plan, each with the variable that adds it.
 SWITCHED = {
@@ -151,18 +161,22 @@ def test_tasks_are_what_they_should_be(account: Account) -> None:
 def test_schedules_start_the_tasks(account: Account) -> None:
     scheduler, found = account.client("scheduler"), account.outputs["batch"]
     tasks = {"daily-comparison": "compare", "weekly-sweep": "sweep", "monthly-pipeline": "pipeline"}
+    tasks |= {"daily-monitor": "monitor"}
     for name, task in tasks.items():
         schedule = scheduler.get_schedule(Name=f"cabstand-dev-{name}", GroupName=found["schedule_group"])
         assert schedule["ScheduleExpressionTimezone"] == "America/New_York"
         target = schedule["Target"]
         assert target["EcsParameters"]["TaskDefinitionArn"] == found["task_definition_arns"][task]
-        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 2
+        words = json.loads(target["Input"])["containerOverrides"][0]["command"]
+        assert words[:6] == ["workflow", "run", name, "--scheduled", "<aws.scheduler.scheduled-time>", "--"]
+        assert "\\u003c" not in target["Input"], "Scheduler would not replace it"
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 185
         assert target["DeadLetterConfig"]["Arn"].endswith(":cabstand-dev-dead-letters")
 
 
 def test_a_schedule_fired_now_starts_its_task(account: Account) -> None:
     schedules = {one.name.removeprefix("cabstand-dev-") for one in clock.read(account.client)}
-    assert schedules == {"daily-comparison", "weekly-sweep", "monthly-pipeline", "stay-asleep"}
+    assert schedules == {"daily-comparison", "weekly-sweep", "monthly-pipeline", "daily-monitor", "stay-asleep"}
     clock.fire(account.client, "daily-comparison")
     ecs, found = account.client("ecs"), account.outputs["batch"]
     [arn] = ecs.list_tasks(cluster="cabstand-dev")["taskArns"]
@@ -223,6 +237,7 @@ def test_alarms_notify_one_topic(account: Account) -> None:
         "job-memory",
         "server-cpu",
         "server-silent",
+        "monitor-silent",
     }
     service = {"api-errors", "api-slow", "api-throttled", "jobs-not-started", "database-disk"}
     assert names == checklist | service == set(account.outputs["alarm_names"])

@@ -48,8 +48,12 @@ def test_what_a_call_implies_is_granted(account: Account, case: dict[str, Any]) 
     assert is_allowed(found, case["action"], resource, case.get("context", {}))
 
 
-# A Deny of something that no statement allows: a second safeguard.
-UNSEEN = {"deploy": ["KeepTheBoundary dropped"]}
+# A Deny of something that no statement allows, a second safeguard; and part of a lake that the role may list anyway.
+UNSEEN = {
+    "deploy": ["KeepTheBoundary dropped"],
+    "dev-task-monitoring": ["ListPrefix without its condition"],
+    "dev-task-retraining": ["ListPrefix without its condition"] * 2,
+}
 ROLES = sorted({case[0] for case in REFUSED})
 
 
@@ -94,6 +98,8 @@ TRUSTED = [
     ("release-plan", token(f"{NEW}:ref:refs/heads/main", ref="refs/heads/main")),
     ("deploy", token(f"{OLD}:environment:dev", environment="dev")),
     ("deploy", token(f"{NEW}:environment:prod", environment="prod")),
+    ("images", token(f"{NEW}:ref:refs/heads/main", ref="refs/heads/main")),
+    ("run", token(f"{OLD}:environment:prod", environment="prod")),
 ]
 UNTRUSTED = {
     "a fork": ("plan", token("repo:somebody/cabstand:pull_request", repository_id="790", repository_owner_id="457")),
@@ -117,6 +123,8 @@ UNTRUSTED = {
         token(f"{NEW}:ref:refs/heads/other", ref="refs/heads/other"),
     ),
     "a release's plan from a pull request": ("release-plan", token(f"{NEW}:pull_request", ref="refs/pull/1/merge")),
+    "an image of another branch": ("images", token(f"{NEW}:ref:refs/heads/other", ref="refs/heads/other")),
+    "a task started without an environment": ("run", token(f"{NEW}:ref:refs/heads/main", ref="refs/heads/main")),
     "another audience": ("plan", token(f"{OLD}:pull_request", aud="https://github.com/example")),
     "another case": ("plan", token(f"{OLD}:pull_request".replace("cabstand", "Cabstand"))),
     "the hyphen of the first announcement": ("plan", token("repo:example-456/cabstand-789:pull_request")),

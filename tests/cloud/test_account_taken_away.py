@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cabstand.local.permissions import applied
-from cabstand.local.permissions.conditions import listed
 from cloud_account import Account, client, session_keys
 from emulator import messages
+from taken_away import without
 
 pytestmark = pytest.mark.cloud
 
@@ -24,6 +20,7 @@ QUEUE = f"http://127.0.0.1/{A}/cabstand-dev-dead-letters"
 METRIC = {"Namespace": "cabstand/dev", "MetricData": [{"MetricName": "heartbeat", "Value": 1.0}]}
 SUBSCRIPTION = f"arn:aws:sns:us-east-1:{A}:cabstand-dev-alarms:none"
 TASK = {"cluster": "cabstand-dev", "task": "none"}
+LOG = {"logGroupName": "/cabstand/cabstand-dev/tasks/compare", "logStreamName": "run/task/none"}
 ALIAS = {"FunctionName": "cabstand-dev-api", "Name": "live"}
 
 
@@ -78,6 +75,13 @@ WORK = [
     ("dev-stay-asleep", "rds:StopDBInstance", "rds.stop_db_instance", {"DBInstanceIdentifier": "cabstand-dev-mlflow"}),
     ("plan", "s3:GetObject", "s3.get_object", get(f"cabstand-state-{A}", "dev/terraform.tfstate")),
     ("plan", "secretsmanager:GetRandomPassword", "secretsmanager.get_random_password", {}),
+    ("images", "ecr:GetAuthorizationToken", "ecr.get_authorization_token", {}),
+    ("run", "ecs:RunTask", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-compare"}),
+    ("run", "iam:PassRole", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-pipeline"}),
+    ("run", "ecs:TagResource", "ecs.run_task", RUN | {"taskDefinition": "cabstand-dev-monitor"}),
+    ("run", "ecs:DescribeTasks", "ecs.describe_tasks", {"cluster": "cabstand-dev", "tasks": ["none"]}),
+    ("run", "ecs:DescribeTaskDefinition", "ecs.describe_task_definition", {"taskDefinition": "cabstand-dev-compare"}),
+    ("run", "logs:GetLogEvents", "logs.get_log_events", LOG),
     ("deploy", "lambda:UpdateAlias", "lambda.update_alias", ALIAS),
     ("deploy", "sns:Unsubscribe", "sns.unsubscribe", {"SubscriptionArn": SUBSCRIPTION}),
 ]
@@ -106,41 +110,6 @@ def message(call: Any, params: dict[str, Any]) -> str:
         answer: Any = error.response
         return str(answer["Error"]["Message"])
     return ""
-
-
-@contextmanager
-def without(iam: Any, role: str, action: str) -> Iterator[None]:
-    """Take one action away from a role's policies for a while."""
-    before = applied.of_role(iam, role).own
-    managed = [one["PolicyArn"] for one in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]]
-    for arn in managed:
-        iam.detach_role_policy(RoleName=role, PolicyArn=arn)
-    inline = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    kept = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in inline}
-    for name in inline:
-        iam.delete_role_policy(RoleName=role, PolicyName=name)
-    for number, document in enumerate(before):
-        left = [lesser for one in listed(document["Statement"]) if (lesser := lessened(one, action))]
-        text = json.dumps({**document, "Statement": left or [NOTHING]})
-        iam.put_role_policy(RoleName=role, PolicyName=f"lessened-{number}", PolicyDocument=text)
-    try:
-        yield
-    finally:
-        for number in range(len(before)):
-            iam.delete_role_policy(RoleName=role, PolicyName=f"lessened-{number}")
-        for name, document in kept.items():
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
-        for arn in managed:
-            iam.attach_role_policy(RoleName=role, PolicyArn=arn)
-
-
-NOTHING = {"Effect": "Deny", "Action": "none:None", "Resource": "*"}
-
-
-def lessened(statement: dict[str, Any], action: str) -> dict[str, Any] | None:
-    """Return a statement without an action; None if nothing is left of it."""
-    actions = [one for one in listed(statement["Action"]) if one != action or statement["Effect"] == "Deny"]
-    return {**statement, "Action": actions} if actions else None
 
 
 def tidy(account: Account) -> None:

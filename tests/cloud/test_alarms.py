@@ -93,8 +93,8 @@ def test_every_alarm_rings_and_falls_silent(account: Account, inbox: str) -> Non
 
     account.client("sqs").purge_queue(QueueUrl=dead_letters)
     assert watch.check(account.client, after)
-    # Days later nothing is measured any more; only for the server is silence a fault.
-    assert {name for name, state in states(account).items() if state != "OK"} == {"server-silent"}
+    # Days later nothing is measured any more; only for the server and the monitor is silence a fault.
+    assert {name for name, state in states(account).items() if state != "OK"} == {"server-silent", "monitor-silent"}
     assert watch.check(account.client, after) == []
 
 
@@ -102,9 +102,11 @@ def record(account: Account, end: datetime, *, breaching: bool) -> None:
     """Let jobs end, messages wait and values be measured before `end`, at the limits or just beyond."""
     for task, fields in BY_JOBS.values():
         finish_job(account, task, end - timedelta(seconds=30), fields if breaching else QUIET)
+    for days in range(0 if breaching else 2):
+        finish_job(account, "monitor", end - timedelta(days=days, seconds=30), {"status": "succeeded", "wall_s": 1})
     queues.publish(account.client, end - timedelta(seconds=30))
     every = alarms(account)
-    for name in every.keys() - BY_JOBS.keys() - {"jobs-not-started"}:
+    for name in every.keys() - BY_JOBS.keys() - {"jobs-not-started", "monitor-silent"}:
         measure(account, every[name], end, breaching=breaching)
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.cloud
 def test_asleep_and_awake_again(account: Account) -> None:
     slept, _ = account.cabstand("sleep")
     assert len(slept["instances_stopped"]) == len(slept["databases_stopped"]) == 1
-    assert len(slept["schedules_disabled"]) == 3
+    assert len(slept["schedules_disabled"]) == 4
     assert slept["stays_asleep"]
     keeper = account.client("scheduler").get_schedule(Name="cabstand-dev-stay-asleep", GroupName="cabstand-dev")
     assert keeper["State"] == "ENABLED"

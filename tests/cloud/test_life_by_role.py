@@ -17,7 +17,7 @@ from cabstand.local.permissions import applied, requests
 from cabstand.local.permissions.conditions import listed
 from cabstand.local.permissions.decision import Policies
 from cabstand.local.permissions.patterns import matches
-from cloud_account import ROOT, Account, copy_of_infra
+from cloud_account import ROOT, Account, copy_of_infra, pack_function
 from emulator import MODULE, started
 
 pytestmark = pytest.mark.cloud
@@ -48,10 +48,11 @@ def test_no_call_is_denied(owner: Account, record: Path) -> None:
     pull_request = owner.as_role("plan", **PULL_REQUEST)
     pull_request.terraform("dev", "plan", "-input=false", "-refresh=false", "-lock=false")
     deploy = owner.as_role("deploy", **DEV)
-    assert "does not exist yet" in deploy.script("release.py", "begin", "dev")
     deploy.terraform("dev", "apply", "-input=false", "-auto-approve")
     released(deploy)
     deploy.terraform("dev", "plan", "-input=false", "-detailed-exitcode")
+    assert deploy.cabstand("deploy", "--rollback")[0]["version"] == "1"
+    deploy.terraform("dev", "plan", "-input=false", "-detailed-exitcode", "-target=module.api")
     pull_request.terraform("dev", "plan", "-input=false", "-refresh=false", "-lock=false", "-detailed-exitcode")
     owner.script("roles_page.py")
     roles = {name: applied.of_role(owner.client("iam"), f"cabstand-{name}") for name in ("plan", "deploy")}
@@ -68,11 +69,20 @@ def test_no_call_is_denied(owner: Account, record: Path) -> None:
 
 
 def released(deploy: Account) -> None:
-    """Release the same function again, go back, and delete old versions."""
-    assert "runs version 1" in deploy.script("release.py", "begin", "dev")
-    assert deploy.outputs["endpoint"]  # `check` would ask it for a minute; the emulator answers nothing there
-    assert "runs version 1 again" in deploy.script("release.py", "undo", "dev")
-    assert "deleted 0 old versions" in deploy.script("release.py", "prune", "dev")
+    """Apply other code, which shifts no request, and deploy it; the first try is killed."""
+    assert deploy.cabstand("deploy", "--abort")[0]["state"] == "unchanged"
+    assert deploy.cabstand("deploy")[0]["reason"] == "version 1 is live"
+    pack_function(deploy.tree, "def handler(event, context): return 2\n")
+    deploy.terraform("dev", "apply", "-input=false", "-auto-approve", "-refresh=false")
+    alias = deploy.client("lambda").get_alias(FunctionName="cabstand-dev-api", Name="live")
+    assert alias["FunctionVersion"] == "1"
+    plan_of_service = ("dev", "plan", "-input=false", "-detailed-exitcode", "-target=module.api")
+    deploy.killed("-m", "cabstand", "deploy", "--watch", "600", when="version 2 gets 10 %")
+    deploy.terraform(*plan_of_service)  # while requests are split
+    assert deploy.cabstand("deploy", "--abort")[0]["state"] == "rolled back"
+    deploy.terraform(*plan_of_service)
+    found, _ = deploy.cabstand("deploy", "--watch", "0")
+    assert (found["state"], found["version"], found["versions_kept"]) == ("completed", "2", ["1", "2"])
 
 
 def unused(found: Policies, role: str, calls: list[dict[str, str]]) -> set[str]:

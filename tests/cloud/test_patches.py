@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+import function_probes
 import task_probes
 from cabstand.local.emulator.patches import ALL
 from cloud_account import client
@@ -211,6 +212,23 @@ def event_deliveries(aws: Clients) -> bool:
     return [len(messages(aws, arn)) for arn in (first, later, silent)] == [1, 1, 0]
 
 
+def event_inputs(aws: Clients) -> bool:
+    events = aws("events")
+    events.put_rule(Name="inputs", EventPattern='{"source": ["inputs"]}')
+    paths, target = {"key": "$.detail.key"}, {"Id": "queue", "Arn": queue(aws, "inputs")}
+
+    def refused(template: str, **more: str) -> bool:
+        given = target | {"InputTransformer": {"InputPathsMap": paths, "InputTemplate": template}} | more
+        try:
+            events.put_targets(Rule="inputs", Targets=[given])
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "ValidationException"
+        return False
+
+    good = '{"key": <key>, "rule": "<aws.events.rule-name>"}'
+    return refused('"<kye>"') and refused(good, InputPath="$.detail") and not refused(good)
+
+
 def event_tests(aws: Clients) -> bool:
     event = {"id": "1", "source": "probe", "detail-type": "probe", "account": "123456789012", "region": "us-east-1"}
     event |= {"time": "2026-01-01T00:00:00Z", "resources": [], "detail": {"n": 5}}
@@ -330,30 +348,35 @@ def log_deliveries(aws: Clients) -> bool:
     return [one["message"] for one in json.loads(body)["logEvents"]] == ['{"n": 5}']
 
 
-PROBES = {
-    probe.__name__: probe
-    for probe in (
-        budgets,
-        conditional_deny,
-        event_arrays,
-        event_deliveries,
-        event_tests,
-        instance_groups,
-        log_deliveries,
-        log_queries,
-        managed_secret,
-        function_code,
-        moved_label,
-        rule_changes,
-        rule_descriptions,
-        schedule_checks,
-        snap_start,
-        alarm_checks,
-        metric_data,
-        metric_filters,
-        stage_changes,
-    )
-} | task_probes.PROBES
+PROBES = (
+    {
+        probe.__name__: probe
+        for probe in (
+            budgets,
+            conditional_deny,
+            event_arrays,
+            event_deliveries,
+            event_inputs,
+            event_tests,
+            instance_groups,
+            log_deliveries,
+            log_queries,
+            managed_secret,
+            function_code,
+            moved_label,
+            rule_changes,
+            rule_descriptions,
+            schedule_checks,
+            snap_start,
+            alarm_checks,
+            metric_data,
+            metric_filters,
+            stage_changes,
+        )
+    }
+    | task_probes.PROBES
+    | function_probes.PROBES
+)
 
 
 def test_each_patch_has_a_probe() -> None:

@@ -32,9 +32,16 @@ late, read = [], store.read
 store.read = lambda name: late.append(name) or read(name)
 rng = np.random.default_rng(1)
 thin = rng.uniform((40.5, -74.3), (41.1, -73.6), (30_000, 2))
-for points in (thin, np.r_[thin, thin + (-70, 200)], np.c_[np.full(30_000, 40.7), rng.uniform(-180, 180, 30_000)]):
-    for name, n_workers in (("sequential", 1), ("multicore", 2)):
-        engines.named(name).run(points, 80.0, 8, None, n_workers)
+pole = np.c_[90 - np.abs(rng.normal(0, 1e-3, 20_000)), rng.uniform(-180, 180, 20_000)]
+shapes = [
+    (thin, 80.0, 8),
+    (np.r_[thin, thin + (-70, 200)], 80.0, 8),
+    (np.c_[np.full(30_000, 40.7), rng.uniform(-180, 180, 30_000)], 80.0, 8),
+    (pole, 100.0, 5_000),
+]
+for points, eps_m, least in shapes:
+    for name, n_workers in (("sequential", 1), ("multicore", 2), ("multicore", 3)):
+        engines.named(name).run(points, eps_m, least, None, n_workers)
 print(late)
 """
 ALL = """

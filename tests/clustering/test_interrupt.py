@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from cabstand.clustering.kernels.jit import kernel, signals_held
+from cabstand.clustering.kernels.store import KernelCache
 from cabstand.clustering.kernels.threads import SMALL, sliced, slices, workers
+from cabstand.io.signals import exit_on_termination
 
 # Work for minutes: points around a pole of which each has a third in reach, or a sparse Earth. Prints when it starts.
 CHILD = """
@@ -33,9 +36,13 @@ if kind == "sparse":
 else:
     n, eps_m, least = 1_000_000, 100.0, 250_000
     points = np.c_[90 - np.abs(rng.normal(0, 1e-3, n)), rng.uniform(-180, 180, n)]
+weights = np.ones(n) if kind == "weights" else None
+few = n // 100  # compile what the work needs: an interrupt of numba's compiler waits
+less = None if weights is None else weights[:few]
+dbscan(points[:few], eps_m, -(-least // 100), n_threads=threads, sample_weight=less)
 print("started", flush=True)
 try:
-    dbscan(points, eps_m, least, n_threads=threads, sample_weight=np.ones(n) if kind == "weights" else None)
+    dbscan(points, eps_m, least, n_threads=threads, sample_weight=weights)
     print("finished", flush=True)
 except KeyboardInterrupt:
     print("interrupted,", threading.active_count(), "thread left", flush=True)
@@ -82,6 +89,35 @@ def _interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_job_waits_until_a_kernel_is_compiled(number: signal.Signals) -> None:
+    before, done = signal.signal(number, signal.SIG_DFL), False  # nohup ignores one of them
+    try:
+        with pytest.raises(SystemExit), exit_on_termination(), signals_held():
+            signal.raise_signal(number)
+            done = True
+    finally:
+        signal.signal(number, before)
+    assert done
+
+
+@pytest.mark.usefixtures("_interruptible")
+def test_an_interrupt_waits_until_a_kernel_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = []
+    monkeypatch.setattr(KernelCache, "load_overload", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(KernelCache, "save_overload", lambda _, *found: stored.append(found))
+
+    def one(n: int) -> int:
+        return n + 1
+
+    inner = kernel(one)
+    outer = kernel(lambda n: inner(n) + 1)
+    with pytest.raises(KeyboardInterrupt):
+        outer(1)
+    assert len(stored) == 2
+    assert outer(1) == 3
 
 
 @pytest.mark.usefixtures("_interruptible")

@@ -144,6 +144,14 @@ def test_a_type_is_in_one_list_alone() -> None:
     assert not charges.is_free("aws_routes")
 
 
+def test_traces_have_a_price_where_they_are_on(plan: dict[str, Any]) -> None:
+    before = estimate(plan, table.load()).million_predictions_usd
+    values_of(plan, "aws_lambda_function.api")["tracing_config"] = [{"mode": "Active"}]
+    traced = estimate(plan, table.load()).million_predictions_usd
+    assert before is not None
+    assert traced == pytest.approx(before + 0.05 * 5, abs=0.011)
+
+
 @pytest.mark.parametrize("wrong", [{}, {"planned_values": {}}, {"planned_values": {"root_module": 3}}])
 def test_not_a_plan(wrong: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="not a plan"):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from cabstand.local.stack.terraform import DECLARED
 from infra_static.rules import faults
 
 pytestmark = pytest.mark.mutants
@@ -48,10 +49,11 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A copy of infra/, beside the one file outside it that the code reads."""
+    """A copy of infra/, beside the files outside it that the code reads."""
     shutil.copytree(ROOT / "infra", tmp_path / "infra", ignore=shutil.ignore_patterns(".terraform"))
-    (tmp_path / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements/mlflow.txt", tmp_path / "requirements")
+    for name in ("requirements/mlflow.txt", *DECLARED):
+        (tmp_path / name).parent.mkdir(parents=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path / "infra"
 
 

@@ -9,9 +9,9 @@ from batch_tasks import commands
 from cabstand.cli import app
 
 
-def test_all_seven_are_found() -> None:
+def test_all_nine_are_found() -> None:
     names = {"cluster-sequential", "cluster-multicore", "compare", "sweep", "train", "pipeline", "dask-worker"}
-    assert commands().keys() == names
+    assert commands().keys() == names | {"monitor", "retrain"}
 
 
 @pytest.mark.parametrize("task", sorted(commands()))

@@ -153,6 +153,8 @@ class Module:
         return self.known[name]
 
     def found(self, name: str) -> Any:
+        if name == "path":
+            return {"module": str(self.folder)}
         if name == "local":
             return Lazy("local", self.locals, lambda one: self.evaluate(self.locals[one]))
         if name == "var":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from lark import Token, Tree
 
 Scope = Callable[[str], Any]
@@ -91,6 +93,7 @@ def fill(form: str, *values: Any) -> str:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "concat": lambda *lists: list(chain.from_iterable(one if isinstance(one, list) else [one] for one in lists)),
     "contains": contains,
+    "file": lambda path: Path(path).read_text(encoding="utf-8"),
     "flatten": flat,
     "format": fill,
     "join": lambda by, values: by.join(map(text, values)),
@@ -101,6 +104,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "toset": lambda values: {one: one for one in values},
     "trimsuffix": lambda value, end: value.removesuffix(end),
     "values": lambda value: list(value.values()),
+    "yamldecode": yaml.safe_load,
 }  # fmt: skip
 
 
@@ -211,7 +215,7 @@ class Evaluator:
             arguments = [*arguments[:-1], *(one for _, one in pairs(arguments[-1]))]
         try:
             return FUNCTIONS[name_of(name)](*arguments)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, OSError):
             return Ref(f"{name_of(name)}({', '.join(map(text, arguments))})")
 
     def rounds(self, tree: Tree[Token]) -> Iterator[tuple[Evaluator, list[Tree[Token]]]]:

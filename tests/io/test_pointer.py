@@ -17,25 +17,11 @@ STAMP = {"who": "tester", "why": "test"}
 
 
 @pytest.fixture(params=["disk", "s3"])
-def artifacts(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "disk":
         return str(tmp_path / "artifacts")
-    bucket = request.getfixturevalue("bucket")
-    _lock_moto(monkeypatch)
-    return f"s3://{bucket}/artifacts"
-
-
-def _lock_moto(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The emulator checks a condition and then writes, in two steps; the real S3 does both at once."""
-    from moto.s3.responses import S3Response
-
-    lock, original = threading.RLock(), S3Response.put_object
-
-    def put_object(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(S3Response, "put_object", put_object)
+    request.getfixturevalue("atomic_puts")
+    return f"s3://{request.getfixturevalue('bucket')}/artifacts"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +61,22 @@ def test_any_number_of_rows_is_written(tmp_path: Path, n_rows: int) -> None:
     records = [record("a", row=row) for row in range(n_rows)]
     PredictionFiles(tmp_path).append(records)
     assert list(PredictionFiles(tmp_path).read()) == records
+
+
+def test_a_database_that_is_kept_open_holds_no_statements(tmp_path: Path) -> None:
+    files = PredictionFiles(tmp_path, keep_open=True)
+    records = [record("a", row=row) for row in range(1_030)]
+    files.append(records[:1])
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for n_rows in range(1_000, 1_030):
+            files.append(records[:n_rows])
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        files.close()
+    assert held < 50_000, "each statement has 24,000 characters"
 
 
 def test_a_database_that_is_kept_open_follows_its_file(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
-from cabstand.errors import AbsentError, ConfigError, ConflictError
-from cabstand.io import storage
+from cabstand.errors import AbsentError, ConfigError, ConflictError, DataError
+from cabstand.io import s3, storage
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -124,3 +126,18 @@ def test_a_browser_opens_what_is_for_people(bucket: str, name: str, kind: str) -
         path.write_bytes(b"{}")
     for uri in (put, staged, new):
         assert boto3.client("s3").head_object(Bucket=bucket, Key=uri.split("/", 3)[3])["ContentType"] == kind
+
+
+def test_an_object_comes_without_its_length(
+    bucket: str, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a proxy that passes bodies on in chunks."""
+    httpserver.expect_request(f"/{bucket}/a").respond_with_handler(
+        lambda _: Response(iter([b"one", b"two"]), headers={"ETag": '"1"'})
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL", httpserver.url_for(""))
+    s3.client.cache_clear()
+    uri = f"s3://{bucket}/a"
+    assert storage.read(uri) == storage.read(uri, 6) == b"onetwo"
+    with pytest.raises(DataError, match="6 bytes, more than the 5 allowed"):
+        storage.read(uri, 5)

@@ -208,7 +208,7 @@ def test_killed_at_ten_moments_leaves_no_part_and_a_rerun_succeeds(tmp_path: Pat
         _whole_or_absent(lake)
     output, errors = _start(uri, lake).communicate(timeout=300)
     result = json.loads(output)
-    assert errors == ""
+    assert {json.loads(line)["level"] for line in errors.splitlines()} <= {"info"}  # what a slow machine waits for
     assert killed > 0
     assert _whole_or_absent(lake)
     assert not [path for path in (lake / "hotspots").iterdir() if path.name.startswith(".")]

@@ -24,6 +24,7 @@ def test_it_leaves_a_model_that_answers(tmp_path: Path) -> None:
     assert (told["eps_m"], told["min_samples"]) == (best["eps_m"], best["min_samples"])
     assert told["suggested_eps_m"] == best["eps_m"]
     assert report["k_distance"]["k"] == best["min_samples"]
+    assert "Synthetic data" in Path(told["site_page_uri"]).read_text()
     client = client_of(Settings(home=tmp_path, api_keys_required=False))
     answer = client.post(PREDICT, json=ROW).json()
     assert answer["version"] == told["champion"]

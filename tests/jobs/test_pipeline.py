@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import bundles
+import fast_problem
 from cabstand.errors import ConfigError, DataError
 from cabstand.io import storage
 from cabstand.io.journal import Journal
@@ -22,18 +23,6 @@ from cabstand.modelling import catalog
 from cabstand.settings import load
 from cabstand.trips.synthetic.generator import Plan
 
-FAST = """
-from dataclasses import replace
-
-from cabstand.modelling.problems import trip_duration
-
-
-def candidates():
-    return trip_duration.candidates()[:2]
-
-
-PROBLEM = replace(trip_duration.PROBLEM, name="trip-duration-fast", candidates=candidates, coverage=None)
-"""
 CHILD = """
 import os, signal, sys
 from cabstand.jobs import pipeline, synth
@@ -91,7 +80,7 @@ def state(home: Path) -> dict[str, Any]:
 @pytest.mark.slow
 def test_killed_at_each_step_it_ends_in_the_same_state(tmp_path: Path) -> None:
     problem = tmp_path / "fast.py"
-    problem.write_text(FAST)
+    problem.write_text(Path(fast_problem.__file__).read_text())
     assert run(tmp_path / "whole", problem, -1) == 0
     for step in range(len(pipeline.STEPS)):
         assert run(tmp_path / "killed", problem, step) == -signal.SIGKILL
@@ -221,5 +210,5 @@ def test_the_page_of_a_failed_run_says_why(monkeypatch: pytest.MonkeyPatch) -> N
         pipeline.run(settings, pipeline.Params("synth", ("2024-01",), track=False))
     [page] = home.rglob("run.html")
     text = page.read_text()
-    assert "1 of 2" in text
+    assert "1 of 6" in text
     assert "street: the river rose" in text

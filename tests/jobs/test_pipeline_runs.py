@@ -18,7 +18,7 @@ from cabstand import cli
 from cabstand.errors import ConfigError, StorageError
 from cabstand.io import lake, provenance, storage, zones
 from cabstand.jobs import ingest, pipeline, synth
-from cabstand.jobs.pipelining import months
+from cabstand.jobs.pipelining import months, steps
 from cabstand.modelling import catalog
 from cabstand.settings import Settings, load
 from cabstand.trips.synthetic.generator import Plan
@@ -147,29 +147,43 @@ def test_a_run_that_was_cut_short_is_resumed_and_not_repeated(
     assert len(quick) == 2
 
 
-def test_report_and_run_are_published_on_the_site(
+def test_step_by_step_it_is_the_same_run(quick: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]) -> None:
+    make(load(), "2024-01")
+    command, answers = ["pipeline", "--dataset", "synth", "--newest", "1", "--no-track"], []
+    for words in (*(["--until", name] for name in pipeline.STEPS), []):
+        assert cli.run([*command, *words]) == 0
+        answers.append(json.loads(capsys.readouterr().out.splitlines()[-1]))
+    assert len({one["run_key"] for one in answers}) == len(quick) == 1
+    assert [one.get("step") for one in answers] == [*pipeline.STEPS, None]
+    assert answers[-1]["repeated"]
+    assert {step["attempts"] for step in answers[-1]["steps"].values()} == {1}
+    assert cli.run([*command, "--until", "trian"]) == 2
+    assert "no step 'trian' (did you mean train?)" in capsys.readouterr().err
+
+
+def test_results_and_run_are_published_on_the_site(
     quick: list[tuple[str, ...]], bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task's own folder is gone when the next run asks for what an earlier one wrote."""
     settings, params = load(site=f"s3://{bucket}"), pipeline.Params("synth", newest=1, track=False)
     make(settings, "2024-01")
-    monkeypatch.setitem(pipeline.STEPS, "ingest", pipeline._ingest)
-    monkeypatch.setitem(pipeline.STEPS, "cluster", pipeline._cluster)
+    monkeypatch.setitem(pipeline.STEPS, "ingest", steps.STEPS["ingest"])
+    monkeypatch.setitem(pipeline.STEPS, "cluster", steps.STEPS["cluster"])
     fake = pipeline.STEPS["train"]
     monkeypatch.setitem(pipeline.STEPS, "train", lambda *args: fake(*args) | {"metrics": {}})
     published = pipeline.STEPS["publish"]
     monkeypatch.setitem(pipeline.STEPS, "publish", lambda *args: published(*args) | {"champion": "m"})
-    monkeypatch.setitem(pipeline.STEPS, "report", pipeline._report)
+    monkeypatch.setitem(pipeline.STEPS, "report", steps.STEPS["report"])
     first = pipeline.run(settings, params)
-    version = first["site_uri"].removesuffix("/report.html")
-    assert storage.read(first["site_uri"]) == storage.read(first["report_uri"])
+    version = first["site_uri"].removesuffix("/index.html")
+    assert b"Synthetic data" in storage.read(first["site_uri"])
     assert storage.read(f"{version}/run.html") == storage.read(first["run_page_uri"])
     index = storage.read(f"s3://{bucket}/index.html").decode()
     assert f'href="{version.removeprefix(f"s3://{bucket}/")}/run.html"' in index
     assert pipeline.run(settings, params)["site_uri"] == first["site_uri"]
     assert storage.read(f"s3://{bucket}/index.html").decode() == index  # nothing new, nothing new there
     assert pipeline.run(settings, replace(params, again=True))["site_uri"] != first["site_uri"]
-    assert len([uri for uri in storage.list_under(f"s3://{bucket}/versions") if uri.endswith("report.html")]) == 2
+    assert len([uri for uri in storage.list_under(f"s3://{bucket}/versions") if uri.endswith("index.html")]) == 2
 
 
 def test_the_key_holds_all_that_decides_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

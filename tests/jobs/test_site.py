@@ -14,7 +14,7 @@ from cabstand.io import s3, storage, synthetic
 from cabstand.jobs.publishing import site
 from cabstand.settings import Settings, load
 
-FILES = {"report.html": b"<p>report</p>", "map.png": b"png"}
+FILES = {"index.html": b"<p>results</p>", "map.png": b"png"}
 
 
 def on(place: str) -> Settings:
@@ -30,9 +30,9 @@ def head(uri: str) -> tuple[str, str]:
 def test_types_and_cache_headers(bucket: str) -> None:
     settings = on(f"s3://{bucket}")
     version = site.publish(settings, "report-1", FILES)
-    site.add_beside(settings, f"{version}/report.html", "run.html", b"run")
+    site.add_beside(settings, f"{version}/index.html", "run.html", b"run")
     keep = "max-age=31536000, immutable"
-    assert head(f"{version}/report.html") == ("text/html; charset=utf-8", keep)
+    assert head(f"{version}/index.html") == ("text/html; charset=utf-8", keep)
     assert head(f"{version}/run.html") == ("text/html; charset=utf-8", keep)
     assert head(f"{version}/map.png") == ("image/png", keep)
     assert head(f"s3://{bucket}/index.html") == ("text/html; charset=utf-8", "no-cache")
@@ -42,10 +42,10 @@ def test_the_index_is_written_last_and_links_only_what_is_there(tmp_path: Path) 
     settings = on(str(tmp_path / "site"))
     for name in ("report-1", "report-2"):
         site.publish(settings, name, FILES)
-    killed = tmp_path / "site/versions/20990101T000000.000000Z-cut-short"  # before its report
+    killed = tmp_path / "site/versions/20990101T000000.000000Z-cut-short"  # before its first page
     killed.mkdir()
     (killed / "map.png").touch()
-    site.add_beside(settings, f"{site.publish(settings, 'report-3', FILES)}/report.html", "run.html", b"run")
+    site.add_beside(settings, f"{site.publish(settings, 'report-3', FILES)}/index.html", "run.html", b"run")
     page = (tmp_path / "site/index.html").read_text()
     links = re.findall(r'href="(versions/[^"]+)"', page)
     assert all((tmp_path / "site" / link).is_file() for link in links)
@@ -60,7 +60,7 @@ def test_nothing_names_a_version_that_failed(bucket: str, monkeypatch: pytest.Mo
     before = storage.read(f"s3://{bucket}/site/index.html")
 
     def fail(uri: str, data: bytes, **options: str) -> None:
-        if uri.endswith("report.html"):
+        if uri.endswith("/index.html"):
             raise StorageError("gone")
         write(uri, data, **options)
 
@@ -98,16 +98,27 @@ def test_synthetic_pages_have_a_site_of_their_own() -> None:
     assert synthetic.apart(on("")).site == ""
 
 
-def test_a_report_is_published_on_request(
+def test_a_version_from_before_is_linked_by_its_report(tmp_path: Path) -> None:
+    old = tmp_path / "versions/20240101T000000.000000Z-report-1"
+    old.mkdir(parents=True)
+    (old / "report.html").write_text("<p>report</p>")
+    site.publish(on(str(tmp_path)), "site-1", FILES)
+    links = re.findall(r'href="versions/([^"]+)"', (tmp_path / "index.html").read_text())
+    assert links[-1] == f"{old.name}/report.html"
+    assert links[0].endswith("-site-1/index.html")
+
+
+def test_the_site_is_published_on_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["report", "--publish"]) == 2
+    assert cli.run(["site", "--publish"]) == 2
     assert "set CABSTAND_SITE" in capsys.readouterr().err
     monkeypatch.setenv("CABSTAND_SITE", str(tmp_path / "site"))
     points = tmp_path / "points.csv"
     points.write_text("lat,lon\n" + "40.75,-73.98\n" * 9)
     assert cli.run(["cluster", "--input", str(points), "--min-samples", "3", "--no-track"]) == 0
-    assert cli.run(["report", "--publish"]) == 0
+    assert cli.run(["site", "--publish"]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert storage.read(result["site_uri"]) == storage.read(result["report_uri"])
-    assert len(list((tmp_path / "site/versions").rglob("*.png"))) == len(result["picture_uris"])
+    version, folder = result["site_uri"].removesuffix("/index.html"), result["index_uri"].removesuffix("/index.html")
+    for name in result["pages"]:
+        assert storage.read(f"{version}/{name}") == storage.read(f"{folder}/{name}")

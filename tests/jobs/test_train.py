@@ -49,6 +49,12 @@ def test_inspect_tells_fields_size_and_lineage(trained: Settings) -> None:
     assert told["size_bytes"]["model.onnx"] > 0
     assert told["lineage"]["libraries"]["scikit-learn"]
     assert set(told["importance"]) == set(told["features"])
+    assert told["total_bytes"] == sum(told["size_bytes"].values())
+    assert told["signature"]["model"] == {"features": ["float32", "n", 4]}
+    assert told["signature"]["request"].keys() == {field["name"] for field in told["fields"]}
+    assert told["signature"]["answer"].keys() == set(told["outputs"])
+    assert told["coefficients"].keys() in ({"intercept", "coefficients"}, set())
+    assert told["reference_figures"]["iris"]["forest accuracy"] == 0.973
     row = {field["name"]: field["example"] for field in told["fields"]}
     [answer] = models_predict.run(trained, models_predict.Params("iris", [row], version))["answers"]
     assert answer["label"] == "setosa"

@@ -41,7 +41,7 @@ def test_without_data_nothing_passes_that_was_not_checked() -> None:
     assert set(checks(result, verify.FULL_MONTH).values()) == {"not checked"}
     page = storage.read(result["page_uri"]).decode()
     assert "not checked" in page
-    assert "http" not in page
+    assert "://" not in page
 
 
 def test_a_published_month_passes_and_a_changed_one_fails(shared: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ import httpx2
 import pytest
 
 import gateway_account
+from cabstand.local.alarms import watch
 from gateway_account import LOGS, NAME, REQUESTS, Account, event_of, zipped
+from waiting import until
 
 pytestmark = pytest.mark.lambda_
 
@@ -157,6 +160,41 @@ def test_reserved_concurrency_refuses_what_is_over_it(site: httpx2.Client, accou
     account.client("lambda").delete_function_concurrency(FunctionName=NAME)
     assert Counter(one.status_code for one in answers) == {200: 1, 503: 3}
     assert {message(one)[1] for one in answers if one.status_code == 503} == {"Service Unavailable"}
+    time.sleep(2.1)
+
+
+ALARMS = {  # as those of infra/modules/monitoring/alarms.tf
+    "errors": ("AWS/ApiGateway", "5xx", "Sum", 5, "GreaterThanOrEqualToThreshold"),
+    "slow": ("AWS/ApiGateway", "Latency", "p99", 400, "GreaterThanThreshold"),
+    "throttled": ("AWS/Lambda", "Throttles", "Sum", 0, "GreaterThanThreshold"),
+    "failing": ("AWS/Lambda", "Errors", "Sum", 4, "GreaterThanThreshold"),
+    "never": ("AWS/Lambda", "Duration", "Maximum", 100_000, "GreaterThanThreshold"),
+}
+
+
+def test_what_is_measured_makes_alarms_ring(site: httpx2.Client, account: Account, api: str) -> None:
+    cloudwatch, functions = account.client("cloudwatch"), account.client("lambda")
+    for name, (namespace, metric, statistic, threshold, comparison) in ALARMS.items():
+        of = ("FunctionName", NAME) if namespace == "AWS/Lambda" else ("ApiId", api)
+        cloudwatch.put_metric_alarm(
+            AlarmName=name, Namespace=namespace, MetricName=metric, Dimensions=[{"Name": of[0], "Value": of[1]}],
+            Threshold=threshold, ComparisonOperator=comparison, Period=300, EvaluationPeriods=1,
+            TreatMissingData="notBreaching",
+            **{"ExtendedStatistic" if statistic.startswith("p") else "Statistic": statistic},
+        )  # fmt: skip
+    functions.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=1)
+    time.sleep(2.1)
+    assert [site.get("/?do=raise").status_code for _ in range(5)] == [502] * 5
+    with ThreadPoolExecutor(2) as threads:
+        assert {one.status_code for one in threads.map(site.get, ["/?do=sleep&s=0.5"] * 2)} == {200, 503}
+    functions.delete_function_concurrency(FunctionName=NAME)
+
+    def ringing() -> set[str]:
+        watch.check(account.client, datetime.now(UTC) + timedelta(minutes=1))
+        found = cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        return {one["AlarmName"] for one in found}
+
+    until(lambda: ringing() == ALARMS.keys() - {"never"}, 20, 0.5)
     time.sleep(2.1)
 
 

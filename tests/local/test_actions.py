@@ -85,6 +85,7 @@ def asked(service: str, operation: str, **params: Any) -> list[tuple[str, str]]:
 
 
 ARN = f"arn:aws:ecs:us-east-1:{A}:"
+BUS = f"arn:aws:events:us-east-1:{A}:"
 QUEUE = f"arn:aws:sqs:us-east-1:{A}:q"
 EXAMPLES = [
     (
@@ -138,6 +139,18 @@ EXAMPLES = [
         [("logs:PutRetentionPolicy", f"arn:aws:logs:us-east-1:{A}:log-group:/g:log-stream:")],
     ),
     (("sts", "GetCallerIdentity"), {}, []),
+    (("events", "PutEvents"), {"Entries": [{"Source": "s"}]}, [("events:PutEvents", f"{BUS}event-bus/default")]),
+    (
+        ("events", "PutEvents"),
+        {"Entries": [{"EventBusName": "b"}, {"EventBusName": f"{BUS}event-bus/c"}]},
+        [("events:PutEvents", f"{BUS}event-bus/{bus}") for bus in "bc"],
+    ),
+    (("events", "DescribeRule"), {"Name": "r"}, [("events:DescribeRule", f"{BUS}rule/r")]),
+    (
+        ("events", "PutRule"),
+        {"Name": "r", "EventBusName": f"{BUS}event-bus/b", "Tags": [{"Key": "a", "Value": "b"}]},
+        [(f"events:{action}", f"{BUS}rule/b/r") for action in ("PutRule", "TagResource")],
+    ),
 ]
 
 

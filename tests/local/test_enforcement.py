@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
+from werkzeug.test import EnvironBuilder
 
 import cloud_account
 import judging_emulator
+from cabstand.local.emulator.enforcement import Enforcement
 from judging_emulator import TRUST, Emulator, policy
 
 
@@ -287,3 +291,30 @@ def test_malformed_requests_get_the_services_answer(emulator: Emulator) -> None:
     for body in (b"{", b"\x00\xff"):
         with pytest.raises(urllib.error.HTTPError, match="400"):
             urllib.request.urlopen(urllib.request.Request(emulator.url, data=body, headers=headers))
+
+
+@pytest.mark.parametrize(("action", "at_once"), [("ListQueues", 1), ("ReceiveMessage", 8)])
+def test_moto_gets_one_call_at_a_time(action: str, at_once: int) -> None:
+    """Its dictionaries must not change while another call reads them; only a call that waits for messages shares."""
+    inside, most, all_of_them = [], [], threading.Event()
+
+    def moto(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        inside.append(1)
+        most.append(len(inside))
+        if len(inside) == 8:
+            all_of_them.set()
+        all_of_them.wait(0.1 if at_once == 1 else 10)
+        inside.pop()
+        return [b""]
+
+    def call(_: int) -> None:
+        credential = "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/sqs/aws4_request"
+        headers = {"Authorization": credential, "X-Amz-Target": f"AmazonSQS.{action}"}
+        body = json.dumps({"QueueUrl": "http://127.0.0.1/123456789012/queue"})
+        request = EnvironBuilder(method="POST", headers=headers, data=body, content_type="application/x-amz-json-1.0")
+        enforcement(request.get_environ(), lambda *_: None)
+
+    enforcement = Enforcement(moto)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(call, range(8)))
+    assert max(most) == at_once

@@ -16,14 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from cabstand.io import evidently_report
 from cabstand.jobs import report
-from cabstand.report import pages
+from cabstand.monitoring.sample import Samples
+from cabstand.report import monitor_page, pages, run_pages
 from cabstand.settings import Settings
-from page_examples import EVIDENCE, RUN
+from monitor_examples import EVIDENTLY, NO_EVIDENTLY, NONE, QUIET, RETRAIN, WINDOW
+from page_examples import COMPARED, EVIDENCE, RUN, RUNS, WORKFLOW_RUN
 
-ROOT = Path(__file__).resolve().parents[2]
 PHONE, DESKTOP = (390, 844), (1440, 1000)
 SWITCHES = shlex.split(
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -31,10 +35,23 @@ SWITCHES = shlex.split(
     "--virtual-time-budget=10000 --dump-dom"
 )
 DARK = "--blink-settings=preferredColorScheme=0"
+ANSWER = "const answer = (value) => parent.postMessage(JSON.stringify(value), '*');"
+ASKED_WHEN_DRAWN = """
+  (function ask() {
+    const drawn = !document.getElementById("map-data") || document.documentElement.dataset.map === "whole";
+    if (!drawn) { setTimeout(ask, 20); return; }
+    %s
+  })();
+"""
 Dump = Callable[..., str]
 Ask = Callable[..., Any]
 
 pytestmark = pytest.mark.slow
+
+
+def allowed(page: str) -> str:
+    """Return a page whose policy lets a script of the test run, if it lets none."""
+    return page.replace("style-src 'unsafe-inline'\">", "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">")
 
 
 @pytest.fixture(scope="session")
@@ -43,17 +60,6 @@ def chromium() -> str:
     if not found:
         pytest.skip("no chromium on this machine (Debian package chromium)")
     return found
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    if not shutil.which("npm"):
-        pytest.skip("no npm on this machine (Node 18 or newer)")
-    folder = tmp_path_factory.mktemp("axe")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(ROOT / "scripts" / "pages" / name, folder)
-    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
-    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture
@@ -81,8 +87,7 @@ def ask(dump: Dump, tmp_path: Path) -> Ask:
     """
 
     def run(page: str, script: str, size: tuple[int, int] = DESKTOP, *more: str) -> Any:
-        answer = "const answer = (value) => parent.postMessage(JSON.stringify(value), '*');"
-        asking = page.replace("</body>", f"<script>{answer}{script}</script></body>")
+        asking = allowed(page).replace("</body>", f"<script>{ANSWER}{ASKED_WHEN_DRAWN % script}</script></body>")
         (tmp_path / "framed.html").write_text(asking, encoding="utf-8")
         document = dump(
             f'<!doctype html><iframe src="framed.html" width="{size[0]}" height="{size[1]}" style="border: 0"></iframe>'
@@ -97,16 +102,22 @@ def ask(dump: Dump, tmp_path: Path) -> Ask:
     return run
 
 
-@pytest.fixture(params=["report", "evidence", "run"])
+PAGES: dict[str, Callable[[], str]] = {
+    "evidence": lambda: pages.evidence(EVIDENCE),
+    "run": lambda: run_pages.run(RUN),
+    "workflow": lambda: run_pages.run(WORKFLOW_RUN, state="failed", compared=COMPARED, earlier="daily-comparison-0"),
+    "runs": lambda: run_pages.index(RUNS),
+    "retrain": lambda: monitor_page.render(WINDOW, RETRAIN, EVIDENTLY, made_at="now", version="0"),
+    "no action": lambda: monitor_page.render(QUIET, NONE, NO_EVIDENTLY, made_at="now", version="0"),
+}
+
+
+@pytest.fixture(params=["report", *PAGES])
 def any_page(request: pytest.FixtureRequest) -> str:
-    match request.param:
-        case "report":
-            page: str = request.getfixturevalue("page")
-            return page
-        case "evidence":
-            return pages.evidence(EVIDENCE)
-        case _:
-            return pages.run(RUN)
+    if request.param != "report":
+        return PAGES[request.param]()
+    page: str = request.getfixturevalue("page")
+    return page
 
 
 def test_a_browser_without_network_draws_it(dump: Dump, page: str) -> None:
@@ -153,7 +164,7 @@ def test_search_finds_rows_that_are_not_shown_at_first(ask: Ask, settings: Setti
     content = report.gather(settings, report.Params())
     names = [f"Zone {number}" for number in range(60)]
     spots = [{**content.hotspots[0], "id": number, "zone": zone} for number, zone in enumerate(names)]
-    page = pages.render(replace(content, hotspots=spots), [], made_at="now", version="0")
+    page = pages.render(replace(content, hotspots=spots, weeks=None), [], made_at="now", version="0")
     script = """
       const rows = () => [...document.querySelectorAll("#hotspots tbody tr")].filter((row) => !row.hidden);
       const search = document.getElementById("search");
@@ -174,8 +185,10 @@ def test_search_finds_rows_that_are_not_shown_at_first(ask: Ask, settings: Setti
 
 def test_zones_are_named_on_the_map(dump: Dump, page: str) -> None:
     data = json.loads(re.search(r'id="map-data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
-    at = data["hotspots"][0]
-    data["labels"] = [{"name": name, "lat": at["lat"], "lon": at["lon"]} for name in ("Midtown <i>", "Hidden below")]
+    at = data["periods"][0]["hotspots"][0]
+    data["labels"] = [
+        {"name": name, "lat": at["lat"], "lon": at["lon"], "busy": True} for name in ("Midtown <i>", "Hidden below")
+    ]
     changed = re.sub(
         r'(id="map-data">).*?(</script>)', lambda match: match[1] + json.dumps(data).replace("<", "\\u003c") + match[2],
         page, flags=re.DOTALL,
@@ -198,3 +211,14 @@ def test_the_popup_shows_the_hour_of_the_slider(ask: Ask, settings: Settings, pa
     spot = report.gather(settings, report.Params()).hotspots[0]
     pickups = round(spot["size"] * spot["hours"][23])
     assert f"{pickups:,} of {spot['size']:,} pickups, 23:00 to 00:00, within {spot['radius_m']:.0f} m" in shown
+
+
+def test_the_page_of_evidently_is_drawn_without_a_network_and_runs_nothing_of_the_data(dump: Dump) -> None:
+    pytest.importorskip("evidently")
+    kinds = ["a", "</script><script>document.title = 'run'</script>"] * 50
+    rows = pa.table({"kind": kinds, "truth": np.arange(100.0), "prediction": np.arange(100.0) % 7})
+    made = evidently_report.make(Samples(rows, rows, target="truth", prediction="prediction"), 0.5)
+    document = dump(made.page.decode())
+    assert "Dataset Drift is NOT detected" in document
+    assert "Regression Model Performance" in document
+    assert "<title>run" not in document

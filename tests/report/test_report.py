@@ -9,7 +9,6 @@ import re
 import shutil
 from dataclasses import replace
 from datetime import date
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +23,15 @@ from hypothesis.strategies import floats, integers
 import crowds
 from cabstand.errors import DataError
 from cabstand.jobs import cluster, report
-from cabstand.report import hulls, pages, pictures
+from cabstand.report import hulls, pages, pictures, run_pages
 from cabstand.report.content import Content, day_range
 from cabstand.report.figures import figures
 from cabstand.settings import Settings
-from page_examples import ABSENT, CHECKS, EVIDENCE, RUN
+from page_addresses import Addresses
+from page_examples import ABSENT, CHECKS, COMPARED, EVIDENCE, RUN, RUNS, WORKFLOW_RUN
 
 FORMATS = Path(__file__).resolve().parents[1] / "formats"
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-class Addresses(HTMLParser):
-    """Collects whatever a browser would fetch."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attrs if name in {"src", "srcset", "href", "action"}]
 
 
 def test_the_page_fetches_nothing(page: str) -> None:
@@ -102,14 +90,14 @@ def test_the_recommendation_is_told_once(page: str, settings: Settings) -> None:
     assert swept is not None
     (line,) = re.findall("<p>Recommended: .*</p>", page)
     assert f"eps {swept['best']['eps_m']:g} m with min_samples {swept['best']['min_samples']} " in line
-    assert "The hotspots above were found with eps 80 m and min_samples 15." in line
+    assert "The hotspots shown were found with eps 80 m and min_samples 15." in line
     assert f"The dashed line is the recommended eps, {swept['best']['eps_m']:g} m." in page
     knee = swept["k_distance"]
     assert f"The curve bends at {knee['knee_m']:g} m, which gives {knee['at_knee']['n_clusters']:,} clusters" in page
     same = {**swept, "best": {**swept["best"], "eps_m": 80.0, "min_samples": 15}}
     content = report.gather(settings, report.Params())
     again = pages.render(Content(content.clustering, content.hotspots, sweep=same), [], made_at="now", version="0")
-    assert "The hotspots above were found with these." in again
+    assert "The hotspots shown were found with these." in again
     none = pages.render(
         Content(content.clustering, content.hotspots, sweep={**swept, "best": None}), [], made_at="now", version="0"
     )
@@ -131,7 +119,7 @@ def test_a_chain_and_its_densest_parts_are_shown(tmp_path: Path) -> None:
     assert "Their densest parts" in page
     assert "came apart into 40 denser parts" in page
     assert "--max-spread-m 150" in page.split('id="again"')[1]
-    assert len(json.loads(page.split('id="map-data">')[1].split("<")[0])["parts"]) == 40
+    assert len(json.loads(page.split('id="map-data">')[1].split("<")[0])["periods"][0]["parts"]) == 40
     # The trips have no times: nothing is said of hours.
     assert 'id="hour"' not in page
     assert 'id="when"' not in page
@@ -262,12 +250,26 @@ def test_what_was_not_checked_is_grouped() -> None:
 
 
 def test_a_run_is_a_page() -> None:
-    page = pages.run(RUN)
+    page = run_pages.run(RUN)
     assert all(address.startswith(("data:", "#")) for address in Addresses(page).found)
     assert not re.search(r'[{}"]', re.sub(r"<style>.*?</style>|<[^>]*>", "", page, flags=re.DOTALL))
     for shown in ("2 of 3", "1 min 4 s", "64,453", "multicore", "92", "green"):
         assert shown in page
     assert "holdout: &lt;b&gt;no rows&lt;/b&gt;" in page
+
+
+def test_a_run_of_a_workflow_is_a_page() -> None:
+    page = run_pages.run(WORKFLOW_RUN, state="failed", compared=COMPARED, earlier="daily-comparison-0")
+    for shown in (
+        "1 of 3",
+        "new: <code>s3://",
+        "error: x: &lt;b&gt;it rains&lt;/b&gt;",
+        "4bf92f3577b34da6",  # pragma: allowlist secret
+    ):
+        assert shown in page
+    index = run_pages.index(RUNS)
+    assert [address for address in Addresses(index).found if address.endswith(".html")] == ["one.html", "two.html"]
+    assert "There is no run yet" in run_pages.index([])
 
 
 @settings_of(max_examples=60)
@@ -296,3 +298,17 @@ def test_a_sweep_without_a_recommendation_is_drawn(settings: Settings) -> None:
     page = pages.render(swept, figures(swept), made_at="now", version="0")
     assert 'id="sweep"' in page
     assert "dashed line" not in page
+
+
+def test_a_number_that_most_pairs_find_is_told(settings: Settings) -> None:
+    """As of 50,000 synthetic trips: 401 clusters have the best score, and most pairs find the 25 ranks."""
+    content = report.gather(settings, report.Params())
+    assert content.sweep is not None
+    rows = [{**content.sweep["table"][0], "eps_m": 10.0 * number, "n_clusters": 25} for number in range(1, 5)]
+    best = {**rows[0], "n_clusters": 401}
+    swept = replace(content, sweep={**content.sweep, "table": [*rows, best], "best": best})
+    assert "Most pairs, 4 of 5, find 25 clusters" in pages.render(swept, [], made_at="now", version="0")
+    same = replace(content, sweep={**content.sweep, "table": rows, "best": rows[0]})
+    assert "Most pairs" not in pages.render(same, [], made_at="now", version="0")
+    none = replace(content, sweep={**content.sweep, "table": [rows[0], best], "best": best})
+    assert "Most pairs" not in pages.render(none, [], made_at="now", version="0")

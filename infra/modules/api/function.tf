@@ -33,15 +33,18 @@ resource "aws_lambda_function" "api" {
     apply_on = "PublishedVersions"
   }
 
+  layers = var.tracing_layer_arn == null ? [] : [var.tracing_layer_arn]
+
   environment {
-    variables = {
+    # The layer's collector listens there; it sends what it gets to X-Ray.
+    variables = merge(var.tracing_layer_arn == null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT = "http://localhost:4318" }, {
       CABSTAND_API_KEYS_SECRET = aws_secretsmanager_secret.keys.arn
       CABSTAND_ARTIFACTS       = var.storage.artifacts_uri
       CABSTAND_HOME            = "/tmp/cabstand"
       CABSTAND_LOG_JSON        = "true"
       CABSTAND_LOG_LEVEL       = var.log_level
       OMP_NUM_THREADS          = "1"
-    }
+    })
   }
 
   tracing_config {
@@ -51,14 +54,14 @@ resource "aws_lambda_function" "api" {
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
 }
 
-# The alias that the gateway calls. A release moves it; a canary splits its traffic between two versions for a while.
+# The alias that the gateway calls. Terraform makes it, at the first version; from then on `cabstand deploy` moves it, step by step.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   function_name    = aws_lambda_function.api.function_name
-  function_version = coalesce(var.function.live_version, aws_lambda_function.api.version)
+  function_version = aws_lambda_function.api.version
 
   lifecycle {
-    ignore_changes = [routing_config]
+    ignore_changes = [function_version, routing_config]
   }
 }
 

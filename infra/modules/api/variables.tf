@@ -11,14 +11,13 @@ variable "package_path" {
 }
 
 variable "function" {
-  description = "Lambda runtime and processor, memory, longest time of one request, most requests at once (-1 for no limit), and the version that the alias `live` points to (null to follow the newest)."
+  description = "Lambda runtime and processor, memory, longest time of one request, and most requests at once (-1 for no limit)."
   type = object({
     runtime              = string
     architecture         = string
     memory_mib           = number
     timeout_seconds      = number
     reserved_concurrency = number
-    live_version         = string
   })
   nullable = false
 }
@@ -75,6 +74,11 @@ variable "enable_tracing" {
   description = "Whether requests are traced with X-Ray."
   type        = bool
   nullable    = false
+}
+
+variable "tracing_layer_arn" {
+  description = "Layer with OpenTelemetry and a collector for X-Ray; null for none."
+  type        = string
 }
 
 variable "log_retention_days" {

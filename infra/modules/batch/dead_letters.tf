@@ -24,7 +24,7 @@ data "aws_iam_policy_document" "dead_letters" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["arn:aws:events:${local.region}:${local.account_id}:rule/${var.name}-*"]
+      values   = [for rule in ["${var.name}-*", "${var.name}/${var.name}-*"] : "arn:aws:events:${local.region}:${local.account_id}:rule/${rule}"]
     }
   }
 

@@ -2,6 +2,25 @@ resource "aws_scheduler_schedule_group" "main" {
   name = var.name
 }
 
+locals {
+  scheduled_commands = {
+    for name, schedule in var.schedules : name => schedule.workflow == "" ? schedule.command : concat(
+      ["workflow", "run", schedule.workflow, "--scheduled", "<aws.scheduler.scheduled-time>", "--"],
+      try(slice(local.tasks[schedule.task].command, 2, length(local.tasks[schedule.task].command)), []),
+    )
+  }
+
+  # Scheduler replaces what is in angle brackets, which jsonencode would escape. The trace of a run begins with the id of its firing.
+  scheduled_inputs = {
+    for name, command in local.scheduled_commands : name => replace(replace(jsonencode({
+      containerOverrides = [merge(length(command) > 0 ? { command = command } : {}, {
+        name        = "task"
+        environment = [{ name = "CABSTAND_EVENT_ID", value = "<aws.scheduler.execution-id>" }]
+      })]
+    }), "\\u003c", "<"), "\\u003e", ">")
+  }
+}
+
 resource "aws_scheduler_schedule" "main" {
   # checkov:skip=CKV_AWS_297: a schedule holds a command line, nothing secret; a customer key costs 1 USD a month.
   for_each = var.schedules
@@ -22,7 +41,7 @@ resource "aws_scheduler_schedule" "main" {
   target {
     arn      = aws_ecs_cluster.main.arn
     role_arn = aws_iam_role.scheduler.arn
-    input    = length(each.value.command) > 0 ? jsonencode({ containerOverrides = [{ name = "task", command = each.value.command }] }) : jsonencode({})
+    input    = local.scheduled_inputs[each.key]
 
     ecs_parameters {
       task_definition_arn = aws_ecs_task_definition.main[each.value.task].arn
@@ -56,8 +75,8 @@ resource "aws_scheduler_schedule" "main" {
 
   lifecycle {
     precondition {
-      condition     = contains(keys(local.tasks), each.value.task) && each.value.task != "dask-worker"
-      error_message = "Schedule ${each.key} names the task ${each.value.task}; a schedule may start ${join(", ", setsubtract(keys(local.tasks), ["dask-worker"]))}."
+      condition     = contains(local.schedulable_tasks, each.value.task)
+      error_message = "Schedule ${each.key} names the task ${each.value.task}; a schedule may start ${join(", ", local.schedulable_tasks)}."
     }
 
     precondition {

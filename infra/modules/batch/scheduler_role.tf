@@ -1,4 +1,9 @@
 # Starts scheduled tasks, and no others.
+locals {
+  # A worker is started by its run, a retraining by its rule.
+  schedulable_tasks = setsubtract(keys(local.tasks), ["dask-worker", "retrain"])
+}
+
 resource "aws_iam_role" "scheduler" {
   name                 = "${var.name}-scheduler"
   description          = "EventBridge starting scheduled tasks."
@@ -12,7 +17,7 @@ data "aws_iam_policy_document" "scheduler_trust" {
 
     principals {
       type        = "Service"
-      identifiers = ["scheduler.amazonaws.com", "events.amazonaws.com"]
+      identifiers = ["scheduler.amazonaws.com"]
     }
 
     condition {
@@ -33,7 +38,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "StartTasks"
     actions   = ["ecs:RunTask"]
-    resources = [for task in setsubtract(keys(local.tasks), ["dask-worker"]) : "arn:aws:ecs:${local.region}:${local.account_id}:task-definition/${var.name}-${task}:*"]
+    resources = [for task in local.schedulable_tasks : "arn:aws:ecs:${local.region}:${local.account_id}:task-definition/${var.name}-${task}:*"]
 
     condition {
       test     = "ArnEquals"
@@ -58,7 +63,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "HandOverTaskRoles"
     actions   = ["iam:PassRole"]
-    resources = concat([for name, role in aws_iam_role.task : role.arn if name != "worker"], [aws_iam_role.execution.arn])
+    resources = concat([for name, role in aws_iam_role.task : role.arn if !contains(["worker", "retraining"], name)], [aws_iam_role.execution.arn])
 
     condition {
       test     = "StringEquals"

@@ -23,11 +23,11 @@ resource "aws_ecs_task_definition" "main" {
     name = "work"
   }
 
-  container_definitions = jsonencode([{
+  container_definitions = jsonencode(concat([{
     name      = "task"
     image     = var.image.uri
     essential = true
-    memory    = each.value.memory * 1024
+    memory    = each.value.memory * 1024 - local.collector_mib
 
     entryPoint = [each.value.command[0]]
     command    = slice(each.value.command, 1, length(each.value.command))
@@ -57,7 +57,19 @@ resource "aws_ecs_task_definition" "main" {
         awslogs-stream-prefix = "run"
       }
     }
-  }])
+
+    # ECS stops a container before those it depends on, so the collector takes the last spans.
+    dependsOn = [for collector in local.collectors : { containerName = collector.name, condition = "START" }]
+    }], [for collector in local.collectors : merge(collector, {
+      logConfiguration = {
+        logDriver = "awslogs"
+        options = {
+          awslogs-group         = aws_cloudwatch_log_group.task[each.key].name
+          awslogs-region        = local.region
+          awslogs-stream-prefix = "collector"
+        }
+      }
+  })]))
 
   lifecycle {
     precondition {
@@ -68,7 +80,7 @@ resource "aws_ecs_task_definition" "main" {
 }
 
 locals {
-  environment = {
+  environment = merge(var.task_settings, local.collector_environment, {
     CABSTAND_ARTIFACTS           = var.storage.artifacts_uri
     CABSTAND_HOME                = "/work"
     CABSTAND_LAKE                = var.storage.lake_uri
@@ -76,6 +88,7 @@ locals {
     CABSTAND_LOG_LEVEL           = var.log_level
     CABSTAND_MLFLOW_EXPERIMENT   = var.name
     CABSTAND_MLFLOW_TRACKING_URI = var.tracking.tracking_uri
+    CABSTAND_MONITOR_EVENT_BUS   = aws_cloudwatch_event_bus.main.name
     CABSTAND_SITE                = var.storage.site_uri
     HOME                         = "/work"
     NUMBA_CACHE_DIR              = "/tmp/numba"
@@ -87,7 +100,7 @@ locals {
     CABSTAND_ECS_PUBLIC_ADDRESS    = tostring(var.network.tasks_have_public_ip)
     CABSTAND_ECS_SPOT              = tostring(var.capacity_provider == "FARGATE_SPOT")
     CABSTAND_TASK_LIFETIME_S       = tostring(var.worker_lifetime_minutes * 60)
-  }
+  })
 }
 
 resource "aws_cloudwatch_log_group" "task" {

@@ -5,6 +5,8 @@ locals {
     distributing = { description = "Cluster the lake, with workers of its own.", policies = ["write-lake"], starts_workers = true }
     training     = { description = "Train on the lake, publish bundles.", policies = ["read-lake", "write-bundles"], starts_workers = false }
     pipeline     = { description = "Ingest, cluster, train, publish, report.", policies = ["write-lake", "write-bundles", "write-site"], starts_workers = true }
+    monitoring   = { description = "Compare with the past, ask for retraining.", policies = ["read-lake", "write-monitor", "read-bundles", "write-site"], starts_workers = false }
+    retraining   = { description = "Run the pipeline for a decision.", policies = ["read-lake", "write-results", "write-monitor", "write-bundles", "write-site"], starts_workers = false }
     worker       = { description = "Cluster blocks of the lake for a distributed run.", policies = ["write-lake"], starts_workers = false }
   }
 

@@ -49,6 +49,19 @@ locals {
       role    = "pipeline"
       command = concat(["cabstand", "pipeline", "--dataset", var.pipeline.dataset], local.pipeline_months)
     }
+    monitor = {
+      vcpu    = 1
+      memory  = 4
+      role    = "monitoring"
+      command = ["cabstand", "monitor", "--problem", "trip-duration"]
+    }
+    # Started by the rule, which adds the key of the decision, or by hand. It runs the pipeline, with as much memory.
+    retrain = {
+      vcpu    = 2
+      memory  = 16
+      role    = "retraining"
+      command = concat(["cabstand", "retrain"], local.newest_months)
+    }
     # Started by a distributed run, never by a schedule. It exits if its scheduler cannot be reached for a minute, and at the end
     # of its lifetime. The run passes the scheduler's address as DASK_SCHEDULER_ADDRESS.
     dask-worker = {

@@ -20,6 +20,11 @@ variable "multicore_vcpu" {
   nullable    = false
 }
 
+variable "collector_image" {
+  description = "Image of a collector beside each task that sends its spans to X-Ray; null for none."
+  type        = string
+}
+
 variable "capacity_provider" {
   description = "What tasks run on: FARGATE_SPOT or FARGATE."
   type        = string
@@ -63,6 +68,12 @@ variable "log_level" {
   nullable    = false
 }
 
+variable "task_settings" {
+  description = "Further settings of all tasks, by the names of their environment variables."
+  type        = map(string)
+  nullable    = false
+}
+
 variable "inputs" {
   description = "What clustering and training tasks read by default, below the lake; null in one of them means the pipeline's data set: its newest month, or all of it."
   type = object({
@@ -85,15 +96,16 @@ variable "pipeline" {
 }
 
 variable "schedules" {
-  description = "Scheduled jobs by name: task definition, command (empty for the task's own), EventBridge expression, time zone, and how a late or failed start is handled."
+  description = "Scheduled jobs by name: task definition, the workflow that it runs with its own options (or a command; without both, the task's own), EventBridge expression, time zone, and how a late or failed start is handled."
   type = map(object({
     task              = string
+    workflow          = optional(string, "")
     command           = optional(list(string), [])
     expression        = string
     timezone          = string
     enabled           = bool
     window_minutes    = optional(number, 15)
-    max_retries       = optional(number, 2)
+    max_retries       = optional(number, 185) # as many as max_age_seconds allow: the quota of vCPUs may be full for hours
     max_age_seconds   = optional(number, 21600)
     description       = optional(string, "")
     capacity_provider = optional(string)

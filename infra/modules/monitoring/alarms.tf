@@ -1,73 +1,30 @@
+# What is watched, and from which value on, is declared once, for Prometheus and the documentation, too.
 locals {
+  catalogue   = yamldecode(file("${path.module}/../../../src/cabstand/observability/catalogue.yaml"))
   day_seconds = 86400
+  comparisons = { ">" = "GreaterThanThreshold", ">=" = "GreaterThanOrEqualToThreshold", "<" = "LessThanThreshold" }
+  thresholds  = var.max_p99_latency_ms == null ? {} : { api-slow = var.max_p99_latency_ms }
 
-  # Alarms on one metric. `statistic` is a plain statistic or a percentile such as p95.
-  alarms = {
-    workflow-slow = {
-      description = "The slowest twentieth of workflows took over 300 s."
-      namespace   = var.metrics_namespace, metric = "WorkflowWallSeconds", dimensions = {}
-      statistic   = "p95", threshold = 300, comparison = "GreaterThanThreshold", period_seconds = local.day_seconds, periods = 1, missing = "notBreaching"
-    }
-    experiment-slow = {
-      description = "The slowest twentieth of experiments took over 600 s."
-      namespace   = var.metrics_namespace, metric = "ExperimentWallSeconds", dimensions = {}
-      statistic   = "p95", threshold = 600, comparison = "GreaterThanThreshold", period_seconds = local.day_seconds, periods = 1, missing = "notBreaching"
-    }
-    server-cpu = {
-      description = "The tracking server's CPU was over 80 % for a quarter of an hour."
-      namespace   = "AWS/EC2", metric = "CPUUtilization", dimensions = { InstanceId = var.tracking.server_id }
-      statistic   = "Average", threshold = 80, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 3, missing = "notBreaching"
-    }
-    server-silent = {
-      description = "MLflow did not answer, or its server was silent, for two minutes."
-      namespace   = var.metrics_namespace, metric = "MlflowHealthy", dimensions = {}
-      statistic   = "Minimum", threshold = 1, comparison = "LessThanThreshold", period_seconds = 60, periods = 2, missing = "breaching"
-    }
-    database-disk = {
-      description = "The tracking database has less than 2 GiB of disk left."
-      namespace   = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = var.tracking.database_id }
-      statistic   = "Minimum", threshold = 2147483648, comparison = "LessThanThreshold", period_seconds = 300, periods = 3, missing = "notBreaching"
-    }
-    api-errors = {
-      description = "The service answered 5xx five times within five minutes."
-      namespace   = "AWS/ApiGateway", metric = "5xx", dimensions = { ApiId = var.api.api_id }
-      statistic   = "Sum", threshold = 5, comparison = "GreaterThanOrEqualToThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
-    }
-    api-slow = {
-      description = "The slowest hundredth of requests took over ${var.max_p99_latency_ms} ms for a quarter of an hour."
-      namespace   = "AWS/ApiGateway", metric = "Latency", dimensions = { ApiId = var.api.api_id }
-      statistic   = "p99", threshold = var.max_p99_latency_ms, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 3, missing = "notBreaching"
-    }
-    api-throttled = {
-      description = "Requests were turned away because the function was at its reserved concurrency."
-      namespace   = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = var.api.function_name }
-      statistic   = "Sum", threshold = 0, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
-    }
-    jobs-not-started = {
-      description = "A job could not be started, ran out of memory or was killed; the dead-letter queue says why."
-      namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.batch.dead_letter_queue_name }
-      statistic   = "Maximum", threshold = 0, comparison = "GreaterThanThreshold", period_seconds = 300, periods = 1, missing = "notBreaching"
-    }
+  # What the dimensions of the catalogue name.
+  resources = {
+    api          = var.api.api_id
+    function     = var.api.function_name
+    server       = var.tracking.server_id
+    database     = var.tracking.database_id
+    dead_letters = var.batch.dead_letter_queue_name
   }
 
-  # Alarms on a value computed from several metrics over a day.
-  computed_alarms = {
-    workflow-failures = {
-      description = "More than 10 % of the day's workflows failed."
-      formula     = "100 * failures / runs", threshold = 10
-      metrics     = { failures = { name = "WorkflowFailures", statistic = "Sum" }, runs = { name = "WorkflowRuns", statistic = "Sum" } }
-    }
-    experiment-failures = {
-      description = "More than 5 % of the day's experiments failed."
-      formula     = "100 * failures / runs", threshold = 5
-      metrics     = { failures = { name = "ExperimentFailures", statistic = "Sum" }, runs = { name = "ExperimentRuns", statistic = "Sum" } }
-    }
-    job-memory = {
-      description = "A job used more than 8 GiB of memory."
-      formula     = "MAX(METRICS())", threshold = 8192
-      metrics     = { workflow = { name = "WorkflowPeakMemoryMiB", statistic = "Maximum" }, experiment = { name = "ExperimentPeakMemoryMiB", statistic = "Maximum" } }
-    }
+  watched = {
+    for name, alarm in local.catalogue.alarms : name => merge(alarm.cloudwatch, {
+      threshold   = lookup(local.thresholds, name, alarm.threshold)
+      comparison  = local.comparisons[alarm.comparison]
+      description = replace(alarm.meaning, "{threshold}", lookup(local.thresholds, name, alarm.threshold))
+    }) if can(alarm.cloudwatch)
   }
+
+  # Alarms on one metric, whose `statistic` is a plain one or a percentile such as p95, and on a value computed over a day.
+  alarms          = { for name, alarm in local.watched : name => alarm if can(alarm.metric) }
+  computed_alarms = { for name, alarm in local.watched : name => alarm if can(alarm.formula) }
 }
 
 resource "aws_cloudwatch_metric_alarm" "main" {
@@ -75,9 +32,9 @@ resource "aws_cloudwatch_metric_alarm" "main" {
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description
-  namespace           = each.value.namespace
+  namespace           = try(each.value.namespace, var.metrics_namespace)
   metric_name         = each.value.metric
-  dimensions          = each.value.dimensions
+  dimensions          = { for dimension, resource in try(each.value.dimensions, {}) : dimension => local.resources[resource] }
   statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
   extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
   threshold           = each.value.threshold
@@ -91,14 +48,15 @@ resource "aws_cloudwatch_metric_alarm" "main" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "computed" {
-  for_each = local.computed_alarms
+  # Without schedules, the monitor's silence is no fault.
+  for_each = { for name, alarm in local.computed_alarms : name => alarm if name != "monitor-silent" || var.monitor_is_scheduled }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description
   threshold           = each.value.threshold
-  comparison_operator = "GreaterThanThreshold"
-  evaluation_periods  = 1
-  treat_missing_data  = "notBreaching"
+  comparison_operator = each.value.comparison
+  evaluation_periods  = each.value.days
+  treat_missing_data  = each.value.missing
 
   alarm_actions = [aws_sns_topic.alarms.arn]
   ok_actions    = [aws_sns_topic.alarms.arn]

@@ -28,16 +28,16 @@ resource "aws_sns_topic_policy" "alarms" {
   policy = data.aws_iam_policy_document.alarms.json
 }
 
-# Only alarms and budgets of this account may publish.
+# Only alarms, budgets and rules of this account may publish.
 data "aws_iam_policy_document" "alarms" {
   statement {
-    sid       = "TakeAlarmsAndBudgets"
+    sid       = "TakeAlarmsBudgetsAndEvents"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.alarms.arn]
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com"]
     }
 
     condition {

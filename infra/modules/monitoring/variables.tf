@@ -33,9 +33,8 @@ variable "budget_by_tag" {
 }
 
 variable "max_p99_latency_ms" {
-  description = "Request latency (99th percentile, in milliseconds) above which the alarm goes off."
+  description = "Request latency (99th percentile, in milliseconds) above which the alarm goes off; null for the catalogue's."
   type        = number
-  nullable    = false
 }
 
 variable "api" {
@@ -49,12 +48,20 @@ variable "api" {
 }
 
 variable "batch" {
-  description = "Outputs of the batch module: log group by task, and the queue of jobs that could not be started."
+  description = "Outputs of the batch module: log group by task, the queue of jobs that could not be started, and the bus of the monitor's events."
   type = object({
     task_log_groups        = map(string)
     dead_letter_queue_name = string
+    dead_letter_queue_arn  = string
+    event_bus_name         = string
   })
   nullable = false
+}
+
+variable "monitor_is_scheduled" {
+  description = "Whether a schedule starts the monitor, so that its silence is a fault."
+  type        = bool
+  nullable    = false
 }
 
 variable "tracking" {

@@ -28,8 +28,8 @@ resource "aws_route" "nat" {
 }
 
 locals {
-  # What a task calls: for its image, its logs, its secrets, and the tasks it may start.
-  interface_services = toset(var.egress == "interface_endpoints" ? ["ecr.api", "ecr.dkr", "ecs", "logs", "secretsmanager"] : [])
+  # What a task calls: for its image, its logs, its secrets, its events, and the tasks it may start.
+  interface_services = toset(var.egress == "interface_endpoints" ? ["ecr.api", "ecr.dkr", "ecs", "events", "logs", "secretsmanager"] : [])
 }
 
 resource "aws_vpc_endpoint" "interface" {

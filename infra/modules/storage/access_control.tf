@@ -1,11 +1,15 @@
 # The policies that other modules attach to their roles. Readers list and read; writers also write and delete current objects,
-# except on the site, where nothing is deleted. Neither can reach old versions, so what a task deletes can be restored.
+# except on the site and in the monitor's part of the lake, where nothing is deleted. Neither can reach old versions, so what a task deletes
+# can be restored.
 
 locals {
   # Name of the policy => bucket, prefixes, whether it may write, and whether a writer may delete.
   grants = {
-    read-lake       = { bucket = "lake", prefixes = [""], write = false, delete = false }
-    write-lake      = { bucket = "lake", prefixes = [""], write = true, delete = true }
+    read-lake     = { bucket = "lake", prefixes = [""], write = false, delete = false }
+    write-lake    = { bucket = "lake", prefixes = [""], write = true, delete = true }
+    write-monitor = { bucket = "lake", prefixes = ["monitoring/", "runs/"], write = true, delete = false }
+    # What a pipeline run adds to the lake.
+    write-results   = { bucket = "lake", prefixes = ["hotspots/", "quarantine/", "runs/", "trips/", "zones/"], write = true, delete = false }
     read-bundles    = { bucket = "artifacts", prefixes = ["serving/"], write = false, delete = false }
     write-bundles   = { bucket = "artifacts", prefixes = ["serving/"], write = true, delete = true }
     mlflow-files    = { bucket = "artifacts", prefixes = ["mlflow/"], write = true, delete = true }

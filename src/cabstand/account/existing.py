@@ -97,6 +97,7 @@ _LOOKUPS: dict[str, Lookup] = {
     "aws_budgets_budget": _lookup(
         "{account}:{name}", "budgets", "describe_budget", AccountId="{account}", BudgetName="{name}"
     ),
+    "aws_cloudwatch_event_bus": _lookup("{name}", "events", "describe_event_bus", Name="{name}"),
     "aws_cloudwatch_log_group": _lookup("{name}", "logs", "describe_log_groups", "logGroups[?logGroupName=='{name}']"),
     "aws_cloudwatch_query_definition": _lookup(
         "arn:aws:logs:{region}:{account}:query-definition:{found}",

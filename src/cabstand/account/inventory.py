@@ -42,21 +42,21 @@ def find(deployment: Deployment) -> list[Resource]:
 def _identify(deployment: Deployment, item: Any, identity: str) -> str:
     """Return an item's identity if its tags, its tag `Name` or the identity itself belong to the deployment."""
     if isinstance(item, str):
-        return item if _is_named_after(deployment, item) else ""
+        return item if is_named_after(deployment, item) else ""
     tags = item.get("Tags") or item.get("TagList") or []
     names = [item[identity], *(tag["Value"] for tag in tags if tag["Key"] == "Name")]
-    belongs = deployment.owns(tags) or any(_is_named_after(deployment, name) for name in names)
+    belongs = deployment.owns(tags) or any(is_named_after(deployment, name) for name in names)
     return str(item[identity]) if belongs else ""
 
 
-def _is_named_after(deployment: Deployment, name: str) -> bool:
+def is_named_after(deployment: Deployment, name: str) -> bool:
     """Return whether the deployment's name is a whole part of a name: cabstand-dev is not in cabstand-development."""
     return re.search(rf"(^|[/:_!-]){re.escape(deployment.name)}($|[/:_.-])", name) is not None
 
 
 def _tasks(deployment: Deployment) -> Iterator[str]:
     for cluster in items("ecs", "list_clusters", "clusterArns[]"):
-        if _is_named_after(deployment, cluster):
+        if is_named_after(deployment, cluster):
             yield from items("ecs", "list_tasks", "taskArns[]", cluster=cluster)
 
 

@@ -10,6 +10,7 @@ import binascii
 import gc
 import json
 import logging
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -45,6 +46,8 @@ def lambda_handler() -> Handler:
 
     def handle(event: Event, context: Any) -> Event:
         service.store.catch_up(WAIT_S)
+        if segment := os.environ.get("_X_AMZN_TRACE_ID"):  # of this invocation; the gateway's header lacks its id
+            event["headers"]["x-amzn-trace-id"] = segment
         response: Event = answer(event, context)
         return response
 

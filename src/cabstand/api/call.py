@@ -6,9 +6,13 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
-_TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+from cabstand import trace
+
+# https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+_XRAY = re.compile(
+    r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;Parent=([0-9a-f]{16}))?(?:;Sampled=([01?]))?(?:;Lineage=.*)?"
+)
 STOCK, MAX_STOCK_MS = 32, 1_000
 _stock: list[str] = []
 _stock_ms = 0
@@ -19,8 +23,11 @@ class Call:
     """One request; the guard keeps it at `request.state.call`."""
 
     request_id: str  # this and the next two in hex
-    trace_id: str  # the caller's if the request carried one (W3C trace context)
+    trace_id: str  # the caller's if the request carried one (W3C trace context, or X-Ray's header)
     span_id: str
+    parent_id: str = ""  # the caller's span
+    sampled: bool = True
+    gateway_request_id: str = ""  # API Gateway's own, as in its access log
     started: float = field(default_factory=time.perf_counter)
     body: bytes = b""  # of a POST, read by the guard
     key: str = "-"  # id of the API key
@@ -29,7 +36,6 @@ class Call:
     version: str = ""  # of the model that answered
     status: int = 0
     n_rows: int = 0  # predicted
-    span: Any = None  # OpenTelemetry's, where there is tracing
 
     def elapsed_s(self) -> float:
         """Return the seconds since arrival."""
@@ -37,19 +43,25 @@ class Call:
 
     def traceparent(self) -> str:
         """Return the W3C header that names this call."""
-        return f"00-{self.trace_id}-{self.span_id}-01"
+        return f"00-{self.trace_id}-{self.span_id}-{int(self.sampled):02x}"
 
 
-def begin(traceparent: bytes | None) -> Call:
+def begin(traceparent: bytes | None, xray: bytes | None = None) -> Call:
     """Return a call with new ids, in the caller's trace if the request names one.
 
     A request id begins with its time, as in UUID version 7: an index of ids then grows at its end only.
     """
     now_ms = time.time_ns() // 1_000_000
     random = _random(now_ms)
-    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    trace_id = found[1].decode() if found and found[1].strip(b"0") else random[:32]
-    return Call(f"{now_ms:012x}{random[48:]}", trace_id, random[32:48])
+    parent = trace.parse(traceparent.decode("latin-1")) if traceparent else None
+    parent = parent or _xray_parent(xray.decode("latin-1") if xray else "") or (random[:32], "", True)
+    return Call(f"{now_ms:012x}{random[48:]}", parent[0], random[32:48], *parent[1:])
+
+
+def _xray_parent(header: str) -> tuple[str, str, bool] | None:
+    """Return trace id, span id (empty if there is none yet) and whether it is sampled, of X-Ray's header."""
+    found = _XRAY.fullmatch(header)
+    return (found[1] + found[2], found[3] or "", found[4] != "0") if found else None
 
 
 def _random(now_ms: int) -> str:

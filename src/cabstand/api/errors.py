@@ -94,8 +94,8 @@ def respond(error: Exception, call: Call) -> Response:
     status, code, detail = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
     if status >= 500:  # the error's class and place; never its text, which may quote the request
         frames = [f"{at.filename}:{at.lineno} {at.name}" for at in traceback.extract_tb(error.__traceback__)]
-        extra = {"request_id": call.request_id, "trace_id": call.trace_id, "frames": frames[-8:]}
-        logger.error("request failed: %s", type(error).__name__, extra=extra)
+        extra = {"request_id": call.request_id, "trace_id": call.trace_id, "span_id": call.span_id}
+        logger.error("request failed: %s", type(error).__name__, extra=extra | {"frames": frames[-8:]})
     return ApiError(status, code, detail).response(call.request_id)
 
 

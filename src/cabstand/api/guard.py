@@ -22,6 +22,7 @@ from cabstand.api.call import Call
 from cabstand.api.errors import ApiError, respond
 from cabstand.api.metrics import Labels
 from cabstand.api.service import Service
+from cabstand.api.tracing import span
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -95,10 +96,9 @@ class Guard:
             return
         self._strip(scope)
         headers = dict(scope["headers"])
-        traceparent = headers.get(b"traceparent")
-        call = calls.begin(traceparent)
-        if self._service.tracing is not None:
-            self._service.tracing.begin(call, traceparent)
+        call = calls.begin(headers.get(b"traceparent"), headers.get(b"x-amzn-trace-id"))
+        if (event := scope.get("aws.event")) is not None:
+            call.gateway_request_id = str(event["requestContext"].get("requestId", ""))
         self._service.store.tick()
         scope.setdefault("state", {})["call"] = call
         answer = _Answer(send, call, has_body=scope["method"] != "HEAD")
@@ -160,7 +160,7 @@ class Guard:
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._service.telemetry.answered(call, method, seconds)
         if self._service.tracing is not None:
-            self._service.tracing.end(call, method)
+            self._service.tracing(span(call, method))
 
 
 class _Answer:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cabstand import trace
 from cabstand.api.keyring import Keyring
 from cabstand.api.metrics import Metrics
 from cabstand.api.store import REFUSED, ModelStore
@@ -15,7 +16,7 @@ from cabstand.io import keys
 from cabstand.settings import Settings
 
 if TYPE_CHECKING:
-    from cabstand.api.tracing import Tracing
+    from cabstand.io.otlp import Collector
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Service:
     store: ModelStore
     keyring: Keyring
     telemetry: Telemetry
-    tracing: Tracing | None
+    tracing: Collector | None
     root_path: str  # under which a proxy publishes it
 
     def close(self) -> None:
@@ -50,9 +51,10 @@ def build(settings: Settings) -> Service:
     )
     tracing = None
     if settings.otlp_endpoint:
-        from cabstand.api.tracing import Tracing
+        from cabstand.io.otlp import Collector
 
-        tracing = Tracing(settings.otlp_endpoint, at_once=settings.on_lambda)
+        own = (one for one in trace.exporters if isinstance(one, Collector))  # the command's
+        tracing = next(own, None) or Collector(settings.otlp_endpoint, at_once=settings.on_lambda)
     return Service(metrics, store, keyring, telemetry, tracing, settings.api_root_path)
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from cabstand.api import memory
 from cabstand.api.errors import ApiError
 from cabstand.api.metrics import Labels, Metrics
 from cabstand.api.model import Model
@@ -27,6 +28,7 @@ from cabstand.modelling.problem import Problem
 logger = logging.getLogger(__name__)
 
 RETRY_S = 5.0
+MOST_WAIT_S = 1.0  # of all requests together for one refresh: in an outage it takes long and brings nothing
 MAX_POINTER_BYTES = 1 << 20
 POINTER_GONE = "its pointer is gone"
 BUNDLE_REFUSED = "its pointer or bundle was refused"
@@ -64,7 +66,9 @@ class ModelStore:
         self._memory_mib = memory_mib
         self._metrics = metrics
         self._refreshed_at = float("-inf")
+        self._waited_s = 0.0  # by requests, for the refresh that is due or under way
         self._complete = False  # whether the first refresh has ended
+        self._replaced = False  # whether a bundle has been replaced since memory was given back
         self._lacking = False  # whether a problem that should be served is not
         self._refreshing = threading.Lock()
         self._wanted = threading.Event()
@@ -94,6 +98,7 @@ class ModelStore:
 
     def start(self) -> None:
         """Refresh from a thread of this process, now and whenever a refresh is due."""
+        memory.share_heap()
         threading.Thread(target=self._run, name="bundles", daemon=True).start()
 
     def due(self) -> bool:
@@ -108,9 +113,16 @@ class ModelStore:
             self._wanted.set()
 
     def catch_up(self, seconds: float) -> None:
-        """Wait up to `seconds` for a refresh that is due or under way: threads of a frozen function stand still."""
+        """Wait up to `seconds` for a refresh that is due or under way: threads of a frozen function stand still.
+
+        For one refresh, requests wait `MOST_WAIT_S` in all.
+        """
         self.tick()
-        self._idle.wait(seconds)
+        seconds = min(seconds, MOST_WAIT_S - self._waited_s)
+        if seconds > 0:
+            began = time.monotonic()
+            self._idle.wait(seconds)
+            self._waited_s += time.monotonic() - began
 
     def refresh(self) -> None:
         """Read every pointer and load what is new; what is wrong is logged, counted and left out."""
@@ -122,6 +134,9 @@ class ModelStore:
                     logger.warning("no pointer below %s, so nothing is served", self._artifacts)
                 lacking = [spec for spec in specs if not self._follow(spec)]
                 self._lacking = bool(lacking) or not self.served
+                if self._replaced:
+                    memory.give_back()
+                    self._replaced = False
             except (CabstandError, OSError) as error:
                 self._lacking = not self.served
                 for name in self.served:
@@ -129,6 +144,7 @@ class ModelStore:
                 self._unread(error)
             finally:
                 self._complete = True
+                self._waited_s = 0.0
                 self._idle.set()
 
     def ages(self) -> dict[Labels, float]:
@@ -197,6 +213,7 @@ class ModelStore:
             after = load(problem, pointer, found[1], before, opened, refused)
             self.served = self.served | {name: after}
             self._metrics.start(PREDICTED, after.series())
+            self._replaced |= before is not None
             if before is None or before.pointer != pointer:
                 logger.info("serving %s: champion %s", name, after.champion.version)
         self._fault(name, self.served[name].fault())

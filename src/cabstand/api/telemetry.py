@@ -18,6 +18,7 @@ from pydantic_core import to_json
 from cabstand.api.call import Call
 from cabstand.errors import CabstandError
 from cabstand.io.prediction_lines import PredictedRows, Record, line
+from cabstand.log import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from cabstand.io.predictions import PredictionFiles
@@ -47,10 +48,13 @@ def iso(at: float) -> str:
 def request_record(call: Call, method: str, latency_s: float, at: float) -> Record:
     """Return what the log says of a request: never its body, its key or its address."""
     return {
+        "schema_version": SCHEMA_VERSION,
         "event": "request",
         "time": iso(at),
+        "level": "info",
         "request_id": call.request_id,
         "trace_id": call.trace_id,
+        "span_id": call.span_id,
         "method": method,
         "route": call.route,
         "status": call.status,
@@ -151,7 +155,7 @@ class Immediate:
         self.dropped = 0
         self._stream = stream or sys.stdout
         self._gauges = gauges
-        self._reported = 0
+        self._unreported = 0  # predictions among the dropped lines that no request's line has told of
         self._held: list[Record] = []
         units = UNITS | dict.fromkeys(gauges(), "None")
         metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
@@ -164,15 +168,15 @@ class Immediate:
     def answered(self, call: Call, method: str, latency_s: float) -> None:
         """Write a line for each predicted row, then the request's line with its metrics."""
         at = time.time()
-        dropped, self._reported = self.dropped - self._reported, self.dropped
         request = request_record(call, method, latency_s, at) | {
+            "gateway_request_id": call.gateway_request_id,
             "service": "api",
             "Requests": 1,
             "Errors4xx": int(400 <= call.status < 500),
             "Errors5xx": int(call.status >= 500),
             "LatencyMs": round(latency_s * 1e3, 3),
             "Predictions": call.n_rows,
-            "PredictionsDropped": dropped,
+            "PredictionsDropped": self._unreported,
             **self._gauges(),
             "_aws": {"Timestamp": int(at * 1000), "CloudWatchMetrics": [self._directive]},
         }
@@ -180,8 +184,10 @@ class Immediate:
         try:
             self._stream.write(b"".join([*map(line, predictions), to_json(request), b"\n"]).decode())
             self._stream.flush()
+            self._unreported = 0
         except (OSError, ValueError):
-            self.dropped += 1
+            self._unreported += len(predictions)
+            self.dropped += len(predictions) + 1
 
     def close(self) -> None:
         """Nothing is pending."""

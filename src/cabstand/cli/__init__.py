@@ -15,10 +15,27 @@ from typing import Annotated
 
 import typer
 
-from cabstand import __version__, activity
-from cabstand.cli import account, clustering, comparing, data, job_log, local, models, report, service, system
+from cabstand import __version__, activity, trace
+from cabstand.cli import (
+    account,
+    clustering,
+    comparing,
+    data,
+    job_log,
+    local,
+    models,
+    monitoring,
+    replaying,
+    report,
+    retraining,
+    service,
+    system,
+    tasks,
+    workflows,
+)
 from cabstand.cli.common import emit
 from cabstand.errors import CabstandError, NothingToDo
+from cabstand.io import tracing
 from cabstand.io.signals import exit_on_termination
 
 LOGGER = logging.getLogger(__name__)
@@ -30,8 +47,10 @@ PANELS = {
     "Hotspots": [clustering, comparing],
     "Models": [models],
     "Predictions": [service],
+    "Monitoring": [monitoring, replaying, retraining],
+    "Workflows": [workflows],
     "This installation": [system],
-    "The AWS account": [account, local],
+    "The AWS account": [account, tasks, local],
 }
 
 app = typer.Typer(
@@ -72,12 +91,22 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code."""
+    """Run one command, send its traces and return its exit code."""
     started = time.monotonic()
+    label = " ".join(["cabstand", *arguments[:1]])
+    with trace.span(label) as root:
+        code, root.error = _run(arguments, label)
+        job_log.log_finish(arguments, code, started, root.error)
+    tracing.stop()
+    return code
+
+
+def _run(arguments: list[str], label: str) -> tuple[int, str]:
+    """Run one command and return its exit code, and the reason if it failed."""
     command = typer.main.get_command(app)
     reason = ""
     try:
-        with exit_on_termination(), activity.command(" ".join(["cabstand", *arguments[:1]])):
+        with exit_on_termination(), activity.command(label):
             code = command.main(args=arguments, prog_name="cabstand", standalone_mode=False)
         if code == 130:  # typer catches Ctrl-C silently and returns this code
             raise KeyboardInterrupt
@@ -92,9 +121,7 @@ def run(arguments: list[str]) -> int:
         reason = " ".join(message.split())
         if reason:  # empty where typer has already printed a group's help
             print(f"error: {reason}", file=sys.stderr)  # noqa: T201
-    code = code if isinstance(code, int) else 0
-    job_log.log_finish(arguments, code, started, reason)
-    return code
+    return code if isinstance(code, int) else 0, reason
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Commands about the AWS account: estimate its cost, put it to sleep, wake it, unlock it, destroy it."""
+"""Commands about the AWS account: estimate its cost, deploy its service, put it to sleep, wake it, destroy it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from cabstand import activity
 from cabstand.cli.common import emit, load_settings, say
 from cabstand.cli.options import DryRun
-from cabstand.errors import CabstandError
+from cabstand.errors import CabstandError, ConfigError, TaskError
 
 Environment = Annotated[str, typer.Option("--environment", "-e", help="dev or prod.")]
 Project = Annotated[str, typer.Option(help="Project name in the resources' tags.")]
@@ -87,18 +87,62 @@ def wake(environment: Environment = "dev", project: Project = "cabstand", dry_ru
 
 
 @app.command()
-def doctor(environment: Environment = "dev", project: Project = "cabstand") -> None:
-    """Check an environment. Looks at credentials, quotas and the tasks' image, and says what to do."""
+def doctor(
+    environment: Annotated[
+        str, typer.Option("--environment", "-e", help="dev or prod; local is the account of `cabstand local up`.")
+    ] = "dev",
+    project: Project = "cabstand",
+) -> None:
+    """Check an environment. Says of each part whether it is right, and what to do; exits with 1 if one is not."""
     from cabstand.jobs import doctor as job
 
-    result = job.run(load_settings(), job.Params(environment, project))
+    settings = load_settings()
+    if environment == "local":
+        from cabstand.local.stack import doctor as stack
+
+        with stack.params(settings.home.resolve() / "local", project) as params:
+            result = job.run(settings, params)
+    else:
+        result = job.run(settings, job.Params(environment, project))
     for check in result["checks"]:
-        say(
-            f"{check['status']:4}  {check['name']}: {check['found']}" + (f" ({check['hint']})" if check["hint"] else "")
-        )
+        hint = f" ({check['hint']})" if check["hint"] else ""
+        say(f"{check['status']:4}  {check['name']}: {check['found']}{hint}")
     emit(result)
     if result["failed"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def deploy(
+    environment: Environment = "dev",
+    project: Project = "cabstand",
+    steps: Annotated[str, typer.Option(help="Shares of the requests in percent, up to 100.")] = "10,50,100",
+    watch: Annotated[float, typer.Option(min=0, help="How long each step is watched, in seconds.")] = 300.0,
+    every: Annotated[float, typer.Option(min=0.1, help="How often versions are compared, in seconds.")] = 30.0,
+    alpha: Annotated[
+        float, typer.Option(min=1e-6, max=0.5, help="Probability of refusing a version that is not worse.")
+    ] = 0.01,
+    slowdown: Annotated[float, typer.Option(min=1, help="Durations may grow by this factor.")] = 1.25,
+    url: Annotated[str, typer.Option(help="Address to check at the end, if AWS does not know it.")] = "",
+    abort: Annotated[bool, typer.Option("--abort", help="Only undo a deployment that did not end.")] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Return to the version before, at once.")] = False,
+) -> None:
+    """Deploy the service's uploaded version. A canary shifts requests by steps, and rolls back if it does worse."""
+    from cabstand.account.canary import Settings
+    from cabstand.jobs import deploy as job
+
+    if abort and rollback:
+        raise ConfigError("choose one", where="--abort and --rollback")
+    action: job.Action = "abort" if abort else "rollback" if rollback else "deploy"
+    try:
+        shares = tuple(float(one) / 100 for one in steps.split(","))
+    except ValueError:
+        raise ConfigError(f"not numbers: {steps}", where="--steps", hint="for example 10,50,100") from None
+    settings = Settings(shares, watch, every, alpha, slowdown)
+    result = job.run(load_settings(), job.Params(environment, project, action, url, settings))
+    emit(result)
+    if result["state"] == "rolled back" and action == "deploy":
+        raise TaskError(f"version {result['to_version']} was rolled back: {result['reason']}", where=result["function"])
 
 
 @app.command()

@@ -11,14 +11,16 @@ from typing import Any
 import typer
 
 from cabstand import activity, log, settings
+from cabstand.io import tracing
 
 _log = logging.getLogger(__name__)
 
 
 def load_settings(**overrides: Any) -> settings.Settings:
-    """Return the settings in force, configure logging and warn of unknown variables; `None` overrides nothing."""
+    """Return the settings in force, configure logs and traces, warn of unknown variables; `None` overrides nothing."""
     effective = settings.load(**overrides)
     log.configure(effective.log_level, json_lines=effective.log_json)
+    tracing.start(effective)
     for line in settings.unknown_variables():
         _log.warning(line)
     return effective

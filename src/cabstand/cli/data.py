@@ -37,6 +37,20 @@ def ingest(
 
 
 @app.command()
+def download(
+    dataset: Annotated[str, typer.Option(help="yellow, green or uber.")],
+    month: Annotated[list[str], typer.Option(help="Month as YYYY-MM; repeatable.")],
+    out: Annotated[str, typer.Option(help="Folder or s3:// address for a copy of each file.")] = "",
+    refresh: Annotated[bool, typer.Option("--refresh", help="Download again even if it is in the cache.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Download months of raw trips, and no more. They go to the cache, where `ingest` and `pipeline` find them."""
+    from cabstand.jobs import download as job
+
+    emit(job.run(load_settings(), job.Params(dataset, tuple(month), out, refresh, dry_run)))
+
+
+@app.command()
 def synth(
     trips: Annotated[int, typer.Option(min=1, help="Number of trips.")],
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same trips.")] = 0,

@@ -7,11 +7,11 @@ never sees it.
 from __future__ import annotations
 
 import logging
-import resource
 import time
 
 from cabstand import log, settings
 from cabstand.errors import ConfigError
+from cabstand.io.usage import largest_rss_mb
 
 LOGGER = logging.getLogger(__name__)
 
@@ -30,8 +30,6 @@ def log_finish(arguments: list[str], code: int, started: float, reason: str = ""
     if not logging.getLogger().handlers:  # the command failed before it configured logging
         log.configure(effective.log_level, json_lines=True)
     LOGGER.setLevel(logging.INFO)  # log this line even where the level in force is higher
-    # Of this process, or of its largest child.
-    max_rss_kib = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     measured = {
         "event": "job_finished",
         "job": arguments[0],
@@ -39,6 +37,6 @@ def log_finish(arguments: list[str], code: int, started: float, reason: str = ""
         "exit_code": code,
         **({"reason": reason} if code else {}),
         "wall_s": round(time.monotonic() - started, 3),
-        "peak_rss_mb": round(max_rss_kib / 1024, 1),
+        "peak_rss_mb": round(largest_rss_mb(), 1),
     }
     LOGGER.info("job finished", extra=measured)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cabstand import activity
 from cabstand.cli.common import emit, load_settings, say
 from cabstand.errors import TaskError
+
+if TYPE_CHECKING:
+    from cabstand.local.stack.state import State
 
 app = typer.Typer()
 local = typer.Typer(
@@ -79,25 +84,26 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines, from the end.")] = 50,
 ) -> None:
     """Print what a part, the tasks or the function logged."""
-    folder = _folder()
-    from cabstand.local.stack import logs as stack
-    from cabstand.local.stack.state import required
+    with _account() as state:
+        from cabstand.local.stack import logs as stack
 
-    for line in stack.run(required(folder), name, lines):
-        typer.echo(line)
+        for line in stack.run(state, name, lines):
+            typer.echo(line)
 
 
 @local.command()
 def run(
     task: Annotated[str, typer.Argument(help="Task definition, such as compare or pipeline.")],
     command: Annotated[list[str] | None, typer.Argument(help="Command to run instead, after `--`.")] = None,
+    limit_s: Annotated[
+        float, typer.Option(min=1, help="Stop following after so many seconds; the task goes on.")
+    ] = 21_600,
 ) -> None:
     """Run a task as ECS would and follow its log. Exits with 1 unless the task exits with 0."""
-    folder = _folder()
-    from cabstand.local.stack import tasks as stack
-    from cabstand.local.stack.state import required
+    with _account() as state:
+        from cabstand.local.stack import tasks as stack
 
-    ended = stack.run(required(folder), task, command or [], say)
+        ended = stack.run(state, task, command or [], say, limit_s)
     emit(asdict(ended))
     if ended.exit_code != 0:
         raise TaskError(f"ended with exit code {ended.exit_code}: {ended.stopped_reason}", where=task)
@@ -108,15 +114,33 @@ def fire(
     schedule: Annotated[str, typer.Argument(help="Schedule, such as daily-comparison.")],
 ) -> None:
     """Fire a schedule now, once, whatever its state."""
-    folder = _folder()
-    from cabstand.local.stack import firing as stack
-    from cabstand.local.stack.state import required
+    with _account() as state:
+        from cabstand.local.stack import firing as stack
 
-    emit(stack.run(required(folder), schedule))
+        emit(stack.run(state, schedule))
 
 
 def _folder() -> Path:
     return load_settings().home.resolve() / "local"
+
+
+@contextmanager
+def _account() -> Iterator[State]:
+    """Yield what runs; where its emulator does not answer, that is one line."""
+    folder = _folder()
+    from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.exceptions import HTTPClientError
+
+    from cabstand.local.stack.state import required
+
+    lost = (NoConnection, HTTPClientError)
+    try:
+        yield required(folder)
+    except (*lost, TaskError) as error:
+        cause = error.__cause__ if isinstance(error, TaskError) else error
+        if not isinstance(cause, lost):
+            raise
+        raise TaskError(f"does not answer: {cause}", where="emulator", hint="cabstand local status") from error
 
 
 def _show_addresses(addresses: dict[str, str], facts: dict[str, Any]) -> None:
@@ -124,19 +148,22 @@ def _show_addresses(addresses: dict[str, str], facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("what", "where", "log in with")
+    from cabstand.local.emulator import site
+
+    table = Table("what", "where", "log in with", box=None, pad_edge=False)
     user = facts["mlflow_user"]
-    rows = {
+    rows: dict[str, tuple[str, ...]] = {  # part, how to log in, path
         "endpoint (/docs)": ("gateway", "the API key below"),
         "MLflow": ("mlflow", f"{user['username']}, {user['password']}"),
         "AWS_ENDPOINT_URL": ("emulator", "key and secret: emulator"),
-        "page of the emulator": ("emulator", ""),
+        "results site": ("emulator", "", site.PAGES),
+        "page of the emulator": ("emulator", "", "/moto-api/"),
         "PostgreSQL": ("postgres", "the secret that RDS manages"),
     }
-    for label, (name, login) in rows.items():
+    for label, (name, login, *path) in rows.items():
         if address := addresses.get(name):
-            table.add_row(label, address + ("/moto-api/" if label.startswith("page") else ""), login)
-    Console(stderr=True).print(table)
+            table.add_row(label, address + "".join(path), login)
+    Console(stderr=True, width=160).print(table)  # in a narrow terminal lines wrap; nothing may be cut off
     if endpoint := addresses.get("gateway"):
         say(f'curl -s {endpoint}/v1/models -H "x-api-key: {facts["key"]}"')
 
@@ -158,3 +185,5 @@ def _show_status(result: dict[str, Any]) -> None:
         say(f"ended with {task['exit_code']}: {task['task']} {task['id']}")
     for one in result["schedules"]:
         say(f"{one['next']}: {one['name']}")
+    for one in result["denied"]:
+        say(f"denied: {one['role']} may not {one['action']} on {one['resource']} ({one['call']})")

@@ -173,6 +173,7 @@ def pipeline(
     artifacts: Artifacts = None,
     track: Track = True,
     again: Annotated[bool, typer.Option("--again", help="Run every step again, even if already done.")] = False,
+    until: Annotated[str, typer.Option(help="Step to stop after; default: the last one.")] = "",
     dry_run: DryRun = False,
 ) -> None:
     """Run every step from ingest to report. An interrupted run resumes where it stopped."""
@@ -194,5 +195,6 @@ def pipeline(
         dry_run=dry_run,
         newest=newest,
         fetch=fetch,
+        until=until,
     )
     emit(run(settings, params))

@@ -1,13 +1,14 @@
-"""Commands that present results: the report and the demo."""
+"""Commands that present results: the report, the site and the demo."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cabstand.cli.common import emit, load_settings, say
-from cabstand.cli.options import DryRun, Lake, Seed
+from cabstand.cli.options import Artifacts, DryRun, Lake, Seed
 
 app = typer.Typer()
 
@@ -18,7 +19,6 @@ def report(
     comparison: Annotated[str, typer.Option(help="Comparison to show; default: the newest.")] = "",
     sweep: Annotated[str, typer.Option(help="Sweep to show; default: the newest.")] = "",
     out: Annotated[str, typer.Option(help="Output folder; default: one under <home>/reports.")] = "",
-    publish: Annotated[bool, typer.Option("--publish", help="Publish it on the site (CABSTAND_SITE), too.")] = False,
     lake: Lake = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -26,10 +26,29 @@ def report(
     settings = load_settings(lake=lake)
     from cabstand.jobs.report import Params, run
 
-    params = Params(
-        hotspots=hotspots, comparison=comparison, sweep=sweep, out=out, publish=publish, dry_run=dry_run
-    )  # fmt: skip
-    emit(run(settings, params))
+    emit(run(settings, Params(hotspots=hotspots, comparison=comparison, sweep=sweep, out=out, dry_run=dry_run)))
+
+
+@app.command()
+def site(
+    hotspots: Annotated[str, typer.Option(help="Clustering to show first; default: the newest.")] = "",
+    plan: Annotated[Path | None, typer.Option(help="Terraform plan in JSON, to price on the page of costs.")] = None,
+    out: Annotated[str, typer.Option(help="Output folder; default: <home>/site.")] = "",
+    publish: Annotated[bool, typer.Option("--publish", help="Publish it in CABSTAND_SITE, too.")] = False,
+    lake: Lake = None,
+    artifacts: Artifacts = None,
+    track: Annotated[bool, typer.Option("--track/--no-track", help="Show MLflow's runs.")] = True,
+    dry_run: DryRun = False,
+) -> None:
+    """Write all results as a site of several pages. Each page is self-contained and fetches nothing."""
+    settings = load_settings(lake=lake, artifacts=artifacts)
+    from cabstand.jobs.site import Params, run
+
+    params = Params(hotspots=hotspots, plan=plan, out=out, publish=publish, track=track, dry_run=dry_run)
+    result = run(settings, params)
+    if not dry_run:
+        say(f"Open the site in a browser: {result['index_uri']}")
+    emit(result)
 
 
 @app.command()
@@ -44,6 +63,6 @@ def demo(
     from cabstand.jobs.demo import Params, run
 
     result = run(synthetic.apart(settings), Params(trips=trips, seed=seed, repeats=repeats))
-    say(f"Open the report in a browser: {result['report_uri']}")
+    say(f"Open the site in a browser: {result['site_page_uri']}")
     say(f"To go on with synthetic data: export CABSTAND_HOME={result['home']}")
     emit(result)

@@ -14,6 +14,7 @@ from cabstand.errors import DataError
 # One prediction, measured on the packaged function and its log: billed time, and size of its log line.
 ASSUMED_PREDICTION_MS = 10.0
 ASSUMED_LOG_KB = 1.0
+ASSUMED_TRACED_SHARE = 0.05  # what Lambda samples beyond one request a second, if tracing is on
 N_REPOSITORIES = 2  # of the bootstrap, whose plan is another one
 FREE_TASK_DISK_GB = 20.0
 
@@ -172,4 +173,6 @@ def _million_predictions(resources: list[dict[str, Any]], table: PriceTable) -> 
     usd = table.usd("apigateway/http") + table.usd("lambda/request")
     usd += gb_seconds * table.usd(f"lambda/{architecture}/gb-second")
     usd += logged_gb * (table.usd("cloudwatch/logs-ingested") + table.usd("firehose/ingested"))
+    if any(block.get("mode") == "Active" for block in values.get("tracing_config") or []):
+        usd += ASSUMED_TRACED_SHARE * table.usd("xray/trace")
     return round(usd, 2)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cabstand import trace
 from cabstand.errors import ConfigError, TaskError
 from cabstand.io.aws import client, refusals
 
@@ -63,7 +64,7 @@ def start(fleet: Fleet, count: int, environment: Mapping[str, str]) -> list[str]
 
 def _run_task(fleet: Fleet, count: int, environment: Mapping[str, str], run: str, offset: int) -> Any:
     provider = "FARGATE_SPOT" if fleet.spot else "FARGATE"
-    pairs = [{"name": name, "value": value} for name, value in sorted(environment.items())]
+    pairs = [{"name": name, "value": value} for name, value in sorted((trace.environment() | {**environment}).items())]
     pairs.append({"name": "CABSTAND_TASK_LIFETIME_S", "value": str(fleet.lifetime_s)})
     with refusals(f"tasks of {fleet.definition}"):
         return client("ecs").run_task(

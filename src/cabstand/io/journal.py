@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cabstand.errors import CabstandError, DataError
-from cabstand.io import storage
+from cabstand import trace
+from cabstand.errors import CabstandError, DataError, NothingToDo
+from cabstand.io import provenance, run_owner, storage, trail, usage
 
 SCHEMA_VERSION = 1
 MANIFEST, AUDIT = "manifest.json", "audit.jsonl"
+MOST_SPANS = 200  # of a step that its manifest keeps
+NOTHING, INTERRUPTED = "nothing to do", "interrupted"  # how a step ends that waits for data, or is told to end
 _log = logging.getLogger(__name__)
 
 
@@ -21,7 +24,10 @@ _log = logging.getLogger(__name__)
 class Journal:
     """A run's manifest and audit trail in an output folder, written at the start and end of each step.
 
-    The manifest holds `run_key`, `params`, and by name `steps` with `status`, `started`, `ended`, `attempts`, `result`.
+    The manifest holds `run_key`, `params`, the names of all steps as `planned`, when it was `started`, the version of
+    the code, the process that runs it (`owner`), further facts, and by name `steps` with `status`, `started`, `ended`,
+    `attempts`, `peak_rss_mb` (of the process and its children so far), `result`, `inputs` and `outputs` (each with
+    `uri` and `sha256`).
     """
 
     folder: str
@@ -29,9 +35,12 @@ class Journal:
     audit: list[dict[str, Any]]  # events in order, those of earlier, killed attempts included
 
     @classmethod
-    def open(cls, folder: str, key: str, params: Mapping[str, Any], *, fresh: bool = False) -> Journal:
+    def open(
+        cls, folder: str, key: str, params: Mapping[str, Any], *, planned: Iterable[str] = (), fresh: bool = False
+    ) -> Journal:
         """Return the journal in `folder`, or a new one; a DataError if it is another run's."""
-        content = {"schema_version": SCHEMA_VERSION, "run_key": key, "params": dict(params), "steps": {}}
+        content = {"schema_version": SCHEMA_VERSION, "run_key": key, "params": dict(params), "started": _now()}
+        content |= {"planned": list(planned), "code_version": provenance.code_version(), "steps": {}}
         uri = storage.join(folder, MANIFEST)
         if storage.exists(uri):
             try:
@@ -42,8 +51,9 @@ class Journal:
             if not known:
                 raise DataError("the manifest of another run or version", where=uri, hint="remove it to start again")
             content = content if fresh else found
-        trail = storage.join(folder, AUDIT)
-        lines = storage.read(trail).splitlines() if storage.exists(trail) else []
+        content["owner"] = run_owner.tags()
+        audit = storage.join(folder, AUDIT)
+        lines = storage.read(audit).splitlines() if storage.exists(audit) else []
         return cls(folder, content, [json.loads(line) for line in lines])
 
     @property
@@ -62,7 +72,9 @@ class Journal:
 
     def times(self) -> dict[str, dict[str, Any]]:
         """Return status, attempts and times of each step."""
-        return {name: {k: v for k, v in step.items() if k != "result"} for name, step in self.content["steps"].items()}
+        shown = ("status", "started", "ended", "attempts", "error")
+        steps = self.content["steps"].items()
+        return {name: {key: step[key] for key in shown if key in step} for name, step in steps}
 
     def run(self, name: str, work: Callable[[], dict[str, Any]]) -> None:
         """Do a step unless it is done; an error is recorded and raised again."""
@@ -71,25 +83,46 @@ class Journal:
             self._note(name, "found done")
             return
         step = {"status": "running", "started": _now(), "attempts": before.get("attempts", 0) + 1}
+        spans = before.get("spans", [])
         self.content["steps"][name] = step
         self._note(name, "started")
-        self._save()
+        self.save()
         _log.info("%s", name)
         try:
-            result = json.loads(json.dumps(work(), default=str))
+            result = self._work(name, work, spans)
+            read, written = trail.inputs(result), trail.outputs(result)
         except BaseException as error:
-            step |= {"status": "failed", "ended": _now(), "error": _line(error)}
-            self._save()
-            self._note(name, "failed", error=_line(error))
+            status = NOTHING if isinstance(error, NothingToDo) else "failed"
+            status = status if isinstance(error, Exception) else INTERRUPTED
+            step |= {"status": status, "error": _line(error), "spans": spans, **_end()}
+            self.save()
+            self._note(name, status, error=_line(error))
             raise
-        step |= {"status": "done", "ended": _now(), "result": result}
-        self._save()
-        self._note(name, "done")
+        step |= {"status": "done", "result": result, "inputs": read, "outputs": written, "spans": spans, **_end()}
+        self.save()
+        self._note(name, "done", inputs=read, outputs=written)
 
-    def _save(self) -> None:
+    def _work(self, name: str, work: Callable[[], dict[str, Any]], spans: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the result of a step, and add to its spans those that end meanwhile, the first of many."""
+        with trace.recorded() as found:
+            try:
+                with trace.span(name, **{"cabstand.run_key": self.content["run_key"]}) as opened:
+                    self.content["trace_id"] = opened.trace_id
+                    return dict(json.loads(json.dumps(work(), default=str)))
+            finally:
+                # The step's own span ends last, and says most.
+                room = max(1, MOST_SPANS - len(spans))
+                spans += [trace.to_dict(one) for one in [*found[-1:], *found[:room][:-1]]]
+
+    def add(self, step: str = "", **facts: Any) -> None:
+        """Add facts to the manifest, or to a step of it; `save`, or the next start or end of a step, writes them."""
+        (self.content["steps"][step] if step else self.content).update(facts)
+
+    def save(self) -> None:
+        """Write the manifest."""
         storage.write(self.uri, (json.dumps(self.content, indent=1, allow_nan=False) + "\n").encode())
 
-    def _note(self, step: str, event: str, **more: str) -> None:
+    def _note(self, step: str, event: str, **more: Any) -> None:
         self.audit.append({"at": _now(), "step": step, "event": event, **more})
         lines = "".join(json.dumps(line) + "\n" for line in self.audit)
         storage.write(storage.join(self.folder, AUDIT), lines.encode())
@@ -97,6 +130,10 @@ class Journal:
 
 def _line(error: BaseException) -> str:
     return str(error) if isinstance(error, CabstandError) else f"{type(error).__name__}: {error}"[:300]
+
+
+def _end() -> dict[str, Any]:
+    return {"ended": _now(), "peak_rss_mb": round(usage.largest_rss_mb(), 1)}
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ import logging
 import time
 from datetime import UTC, datetime
 
+from cabstand import trace
 from cabstand.errors import ConflictError, StorageError
 from cabstand.io import storage
 from cabstand.modelling.pointer import POINTER, Pointer, parse_pointer
@@ -43,7 +44,10 @@ def write(
     """
     where = uri(artifacts, new.problem)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    stamped = new.stamped((old.sequence if old else 0) + 1, who=who or _user(), when=now, why=why)
+    span = trace.current()
+    stamped = new.stamped(
+        (old.sequence if old else 0) + 1, who=who or _user(), when=now, why=why, trace_id=span.trace_id if span else ""
+    )
     for attempt in range(ATTEMPTS):
         try:
             storage.put_if(where, stamped.to_bytes(), tag)

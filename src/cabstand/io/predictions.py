@@ -136,7 +136,8 @@ class PredictionFiles:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # One at a time: SQLite does not wait for another process that is creating the same file.
         with locked(self.folder / ".predictions.lock", "ab"):
-            connection = sqlite3.connect(self.database, timeout=30)
+            # No statement is kept: there is one for each number of rows, and sqlite3 keeps its last values with it.
+            connection = sqlite3.connect(self.database, timeout=30, cached_statements=0)
             try:
                 self._prepare(connection)
             except BaseException:

@@ -71,9 +71,14 @@ def read_changed(uri: str, tag: str | None, at_most: int | None = None) -> tuple
 
 def _content(answer: dict[str, Any], at_most: int | None, uri: str) -> tuple[bytes, str]:
     with closing(answer["Body"]) as body:
-        if at_most is not None and (size := int(answer["ContentLength"])) > at_most:
+        if at_most is None:
+            return bytes(body.read()), str(answer["ETag"])
+        data = None
+        if (size := answer.get("ContentLength")) is None:  # from a proxy that passes the body on in chunks
+            size = len(data := body.read(at_most + 1))
+        if size > at_most:
             raise DataError(f"{size:,} bytes, more than the {at_most:,} allowed", where=uri)
-        return bytes(body.read()), str(answer["ETag"])
+        return bytes(body.read() if data is None else data), str(answer["ETag"])
 
 
 def write(uri: str, data: bytes, cache_control: str = "") -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cabstand import log, trace
 from cabstand.errors import RegistryError
 from cabstand.io import provenance, run_owner
 from cabstand.io.mlflow_store import client, errors, experiment_id, is_local, set_defaults
@@ -132,7 +133,10 @@ def run(
     with ExitStack() as stack:
         if parent is None:
             stack.enter_context(exit_on_termination())
-        opened = _start(settings, name, parent)
+        span = stack.enter_context(trace.span(f"mlflow {name}"))
+        opened = _start(settings, name, parent, span)
+        span.attributes["mlflow.run_id"] = opened.id
+        stack.enter_context(log.of_run(opened.id))
         try:
             if parent is None:
                 stack.enter_context(run_owner.refreshed(opened.tags))
@@ -176,7 +180,7 @@ def end_dead_runs(settings: Settings) -> None:
                 store.set_terminated(one.info.run_id, "KILLED")
 
 
-def _start(settings: Settings, name: str, parent: Run | None) -> Run:
+def _start(settings: Settings, name: str, parent: Run | None, span: trace.Span) -> Run:
     experiment = experiment_id(settings)
     if parent is None:
         end_dead_runs(settings)
@@ -185,6 +189,8 @@ def _start(settings: Settings, name: str, parent: Run | None) -> Run:
         "mlflow.source.git.commit": provenance.git_commit(),
         "mlflow.source.name": "cabstand",
         "mlflow.parentRunId": parent.id if parent else None,
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
         **run_owner.tags(),
     }
     store = client(settings)

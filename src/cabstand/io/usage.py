@@ -42,6 +42,12 @@ def peak_rss_mb() -> float:
     return _memory_mb("VmHWM")
 
 
+def largest_rss_mb() -> float:
+    """Return the most memory, in MiB, that this process or one of its ended children has held so far."""
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / unit
+
+
 def free_bytes() -> int:
     """Return the memory still available: the machine's, or what is left of the container's limit."""
     import psutil

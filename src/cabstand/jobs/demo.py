@@ -1,4 +1,4 @@
-"""Demo: the main jobs end to end on synthetic trips: generate, sweep, cluster, compare engines, train, report."""
+"""Demo: the main jobs end to end on synthetic trips: generate, sweep, cluster, compare engines, train, show it all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from cabstand import log
 from cabstand.io import pointer
-from cabstand.jobs import cluster, compare, promote, report, sweep, synth, train
+from cabstand.jobs import cluster, compare, promote, report, site, sweep, synth, train
 from cabstand.settings import Settings
 from cabstand.trips import eras
 from cabstand.trips.synthetic.generator import Plan, recommended
@@ -47,8 +47,10 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         champion = ensure_champion(settings, params.seed, found["index_uri"])
         advance(1)
         page = report.run(settings, report.Params())
+        shown = site.run(settings, site.Params())
         advance(1)
     return page | {
+        "site_page_uri": shown["index_uri"],
         "home": str(settings.home),
         "trips_uri": trips,
         "n_points": found["n_points"],

@@ -47,9 +47,7 @@ class Params:
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Ingest one month and return its manifest and addresses."""
     check_month(params.month)
-    if params.dataset not in eras.DATASETS:
-        hint = suggest(params.dataset, eras.DATASETS)
-        raise ConfigError(f"unknown dataset {params.dataset[:40]!r}", where="--dataset", hint=hint)
+    check_dataset(params.dataset)
     month = lake.Month(settings.lake_uri, params.dataset, params.month)
     uri = params.source or tlc.month_url(settings.tlc_url, settings.uber_url, params.dataset, params.month)
     synthetic.require(settings, False, f"{params.dataset} {params.month}")
@@ -70,6 +68,12 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 def result(month: lake.Month, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return a job's result from a month's manifest: some of its entries, and the addresses of its files."""
     return {name: value for name, value in manifest.items() if name in RESULT} | month.addresses
+
+
+def check_dataset(dataset: str) -> None:
+    """Raise a ConfigError unless a data set of this name is published."""
+    if dataset not in eras.DATASETS:
+        raise ConfigError(f"unknown dataset {dataset[:40]!r}", where="--dataset", hint=suggest(dataset, eras.DATASETS))
 
 
 def check_month(month: str) -> None:

@@ -1,4 +1,4 @@
-"""Inspect a version: its request, metrics, importance, size and lineage."""
+"""Inspect a version: its signature, size, coefficients or importance, metrics, lineage and reference figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cabstand.io import bundles
+from cabstand.jobs import verify
+from cabstand.modelling.bundle import Manifest
 from cabstand.settings import Settings
+
+COEFFICIENTS = ("intercept", "coefficients", "n_coefficients")  # of a linear model
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,21 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     return {name: getattr(manifest, name) for name in shown} | {
         "fields": [one.to_json() for one in manifest.fields],
         "features": manifest.feature_names,
+        "signature": _signature(manifest),
         "importance": training.pop("importance", {}),
+        "coefficients": {name: training.pop(name) for name in COEFFICIENTS if name in training},
         "size_bytes": {name: one.size for name, one in manifest.files.items()},
+        "total_bytes": sum(one.size for one in manifest.files.values()),
+        "reference_figures": verify.published(manifest.problem),
         "lineage": {name: getattr(manifest, name) for name in lineage},
         "training": training,
+    }
+
+
+def _signature(manifest: Manifest) -> dict[str, Any]:
+    """Return what a request holds, what the model file takes and what it answers."""
+    return {
+        "request": {one.name: one.kind for one in manifest.fields},
+        "model": {"features": ["float32", "n", manifest.n_features]},
+        "answer": {name: manifest.target.get("unit", "") for name in manifest.outputs},
     }

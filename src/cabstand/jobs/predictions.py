@@ -11,13 +11,14 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from cabstand.errors import ConfigError, DataError
-from cabstand.io import delivered, storage
+from cabstand.io import delivered, labels, storage
 from cabstand.io.prediction_lines import Record
 from cabstand.io.predictions import PredictionFiles
 from cabstand.settings import Settings
 
 META = ("request_id", "row", "at", "problem", "version", "role", "key", "latency_ms", "trace_id")
 FEATURE, ANSWER = "feature.", "answer."
+Source = Literal["local", "lake"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Params:
     """What to export or delete; the fields are the options of `cabstand predictions`."""
 
     action: Literal["export", "delete"]
-    source: Literal["local", "lake"] = "local"
+    source: Source = "local"
     problem: str = "trip-duration"
     since: str = ""  # days (UTC), `until` excluded; empty is no bound
     until: str = ""
@@ -37,13 +38,15 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Export or delete predicted rows."""
     if params.action == "delete":
         return _delete(settings, params)
-    since, until = _day(params.since, ""), _day(params.until, "9999")
-    if params.source == "lake":
-        records = _lake(settings, params.problem, since, until)
-    else:
-        records = _local(settings).read(params.problem, since, until)
+    records = read(settings, params.source, params.problem, params.since, params.until)
     out = params.out or storage.join(settings.lake_uri, "predictions-export", f"{params.problem}.parquet")
     return {"problem": params.problem, "n_rows": _write(records, out), "predictions_uri": out}
+
+
+def read(settings: Settings, source: Source, problem: str, since: str = "", until: str = "") -> Iterator[Record]:
+    """Yield the logged predictions of days (YYYY-MM-DD, UTC; `until` is excluded), of this machine or of the lake."""
+    first, end = _day(since, ""), _day(until, "9999")
+    return _lake(settings, problem, first, end) if source == "lake" else _local(settings).read(problem, first, end)
 
 
 def _write(records: Iterable[Record], out: str) -> int:
@@ -80,8 +83,10 @@ def _leaves(answer: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _delete(settings: Settings, params: Params) -> dict[str, Any]:
     if not params.request_id.isalnum():
         raise ConfigError("not the request id of an answer", where="--request-id")
+    n_labels = labels.delete(settings.lake_uri, params.request_id)
     if params.source == "local":
-        return {"request_id": params.request_id, "n_deleted": _local(settings).delete(params.request_id)}
+        n_deleted = _local(settings).delete(params.request_id)
+        return {"request_id": params.request_id, "n_deleted": n_deleted, "n_labels_deleted": n_labels}
     n_deleted = 0
     for uri in storage.list_under(storage.join(settings.lake_uri, "predictions")):
         data, tag = storage.read_tagged(uri)
@@ -89,7 +94,7 @@ def _delete(settings: Settings, params: Params) -> dict[str, Any]:
         if n_rows:
             storage.put_if(uri, content, tag)
             n_deleted += n_rows
-    return {"request_id": params.request_id, "n_deleted": n_deleted}
+    return {"request_id": params.request_id, "n_deleted": n_deleted, "n_labels_deleted": n_labels}
 
 
 def _lake(settings: Settings, problem: str, since: str, until: str) -> Iterator[Record]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from cabstand import __version__, log
 from cabstand.errors import DataError
 from cabstand.io import provenance, publish, storage, synthetic, zones
 from cabstand.jobs import compare, sweep
-from cabstand.jobs.publishing import hotspots, site
+from cabstand.jobs.publishing import hotspots, pickups
 from cabstand.jobs.publishing.once import Kind
 from cabstand.report import hulls, pages, pictures
 from cabstand.report.content import MAP_HOTSPOTS, Content, Json, largest
@@ -23,6 +23,7 @@ from cabstand.report.figures import figures
 from cabstand.settings import Settings
 
 PAGE = "report.html"
+EVIDENCE = "reports/evidence/evidence.json"  # in the home, of `cabstand verify`
 PNG_WIDTH = 800
 
 
@@ -34,14 +35,11 @@ class Params:
     comparison: str = ""
     sweep: str = ""
     out: str = ""
-    publish: bool = False  # on the results site, too
     dry_run: bool = False
 
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
-    """Write the page and its pictures, and publish them on the site if that is asked for."""
-    if params.publish:
-        site.require(settings)
+    """Write the page and its pictures."""
     with log.progress("reading results"):
         content = gather(settings, params)
     parts = [part["run_key"] for part in (content.clustering, content.comparison, content.sweep) if part]
@@ -53,18 +51,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with publish.folder(target, PAGE) as folder, log.progress("drawing", len(drawn) + 1) as advance:
         for figure in drawn:
-            picture = pictures.png(figure.chart, figure.title, figure.caption, PNG_WIDTH)
+            picture = pictures.png(figure.chart, figure.title, figure.caption, PNG_WIDTH, figure.theme)
             (folder / f"{figure.name}.png").write_bytes(picture)
             advance(1)
         page = pages.render(content, drawn, made_at=now, version=__version__)
         (folder / PAGE).write_text(page, encoding="utf-8")
-    version = None
-    if params.publish:
-        written = [PAGE, *(f"{figure.name}.png" for figure in drawn)]
-        version = site.publish(settings, key, {name: storage.read(storage.join(target, name)) for name in written})
     return {
         "report_uri": storage.join(target, PAGE),
-        "site_uri": version and storage.join(version, PAGE),
         "picture_uris": [storage.join(target, f"{figure.name}.png") for figure in drawn],
         "parts": parts,
         "synthetic": content.synthetic,
@@ -77,21 +70,32 @@ def gather(settings: Settings, params: Params) -> Content:
     lake = settings.lake_uri
     folder, clustering = _find(lake, hotspots.KIND, params.hotspots)
     if clustering is None:
-        raise DataError("nothing has been clustered yet", where=lake, hint=_advice(settings))
+        raise DataError("nothing has been clustered yet", where=lake, hint=advice(settings))
     made = clustering["source"]["synthetic"]
     synthetic.require(settings, made, folder)
-    spots = _largest(folder, hotspots.GEOJSON)
     outlines = zones.outlines(lake)
+    return replace(
+        read(settings, folder, clustering),
+        zones=outlines.geojson if outlines else None,
+        comparison=_find(lake, compare.KIND, params.comparison, made)[1],
+        sweep=_find(lake, sweep.KIND, params.sweep, made)[1],
+        home="" if settings.home == Settings.model_fields["home"].default else str(settings.home),
+    )
+
+
+def read(settings: Settings, folder: str, clustering: dict[str, Any]) -> Content:
+    """Return what a folder of hotspots and its input say, without what is beside them in the lake."""
+    spots = _largest(folder, hotspots.GEOJSON)
+    found = pickups.read(settings, folder, clustering, spots[:MAP_HOTSPOTS])
     return Content(
         clustering=clustering,
         hotspots=spots,
         parts=_largest(folder, hotspots.PARTS_GEOJSON) if clustering.get("parts") else (),
         outlines=_outlines(folder, clustering, spots),
-        zones=outlines.geojson if outlines else None,
         months=_months(clustering["source"]["uri"]),
-        comparison=_find(lake, compare.KIND, params.comparison, made)[1],
-        sweep=_find(lake, sweep.KIND, params.sweep, made)[1],
-        home="" if settings.home == Settings.model_fields["home"].default else str(settings.home),
+        raster=found.raster,
+        week=found.week,
+        weeks=found.weeks,
     )
 
 
@@ -111,7 +115,8 @@ def _outlines(folder: str, clustering: dict[str, Any], spots: Sequence[Json]) ->
     return hulls.outlines(latlon, cores["cluster"].to_numpy(), wanted, clustering["eps_m"])
 
 
-def _advice(settings: Settings) -> str:
+def advice(settings: Settings) -> str:
+    """Return what to run where nothing has been clustered."""
     apart = synthetic.apart(settings)
     if apart is settings or not synthetic.of_lake(apart.lake_uri):
         return "run `cabstand cluster` first, or name its lake with --lake or CABSTAND_LAKE"
@@ -131,15 +136,20 @@ def _find(lake: str, kind: Kind, folder: str, made: bool | None = None) -> tuple
             {folder: manifest["source"]["synthetic"], "the clustering": made} if made is not None else {}
         )
         return folder, manifest
-    end = f"/{kind.manifest}"
-    uris = storage.list_under(storage.join(lake, kind.folder))
-    folders = [uri.removesuffix(end) for uri in uris if uri.endswith(end)]
-    found = [(one, publish.manifest(one, kind.schema_version, kind.manifest)) for one in folders]
     return max(
-        ((one, manifest) for one, manifest in found if manifest and made in {None, manifest["source"]["synthetic"]}),
+        ((one, manifest) for one, manifest in published(lake, kind) if made in {None, manifest["source"]["synthetic"]}),
         key=lambda pair: pair[1]["created_at"],
         default=("", None),
     )
+
+
+def published(lake: str, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the folders of a kind in the lake with their manifests."""
+    end = f"/{kind.manifest}"
+    for uri in storage.list_under(storage.join(lake, kind.folder)):
+        folder = uri.removesuffix(end)
+        if folder != uri and (manifest := publish.manifest(folder, kind.schema_version, kind.manifest)):
+            yield folder, manifest
 
 
 def _months(source: str) -> list[dict[str, Any]]:

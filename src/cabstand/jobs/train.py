@@ -61,6 +61,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "metrics": dict(manifest.metrics),
         "run_id": manifest.run_id,
         "bundle_uri": uri,
+        "inputs": [{"uri": one.uri, "sha256": one.sha256} for one in found.sources],
         "reused": reused,
     }
 

@@ -81,6 +81,19 @@ class Check:
     reason: str = ""
 
 
+def published(problem: str) -> dict[str, dict[str, Any]]:
+    """Return the published figures of a problem by subject, which `run` checks; none for a problem of one's own."""
+    if problem == "iris":
+        return {"iris": dict(IRIS)}
+    if problem == "housing":
+        return {"housing": {name: value for name, (value, _) in HOUSING.items()}}
+    if not problem.startswith("trip-duration"):
+        return {}
+    names = ("rows", "kept", "columns", "intercept", "rmse")
+    linear = {month: dict(zip(names, figures, strict=True)) for month, figures in MONTHS.items()}
+    return linear | {FULL_MONTH: {name: value for name, (value, _) in FULL_FIGURES.items()}}
+
+
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Check every reference figure, compute those of further months, and write the evidence as JSON and as a page."""
     if params.data and not Path(params.data).is_dir():

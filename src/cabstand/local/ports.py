@@ -28,12 +28,14 @@ def check_free(port: int, option: str) -> int:
     return port
 
 
-def wait_until_open(port: int, alive: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
-    """Wait until something listens on a port; raise a TaskError if its process ends before or the time is over."""
+def wait_until_open(
+    port: int, alive: Callable[[], bool], what: str, timeout_s: float = 60, ready: Callable[[], bool] = lambda: True
+) -> None:
+    """Wait until something listens on a port and is ready; raise a TaskError if it ends before or the time is over."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex(("127.0.0.1", port)) == 0 and ready():
                 return
         if not alive():
             raise TaskError("ended at its start", where=what, hint="see its log")

@@ -10,6 +10,8 @@ from typing import Any
 import boto3
 
 _MARGIN = timedelta(minutes=5)
+# One session for all, which reads the services' models once; it can make one client at a time.
+_SESSION, _MAKING = boto3.Session(), threading.Lock()
 
 
 class Role:
@@ -58,13 +60,13 @@ class Role:
 
     def _client(self, name: str, credentials: dict[str, Any]) -> Any:
         known = self.client("sts").meta
-        # A session of its own: boto3's default one cannot make clients in several threads.
-        return boto3.Session().client(
-            name,
-            region_name=known.region_name,
-            endpoint_url=known.endpoint_url,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            config=self._config,
-        )
+        with _MAKING:
+            return _SESSION.client(
+                name,
+                region_name=known.region_name,
+                endpoint_url=known.endpoint_url,
+                aws_access_key_id=credentials["AccessKeyId"],
+                aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
+                config=self._config,
+            )

@@ -17,10 +17,11 @@ from typing import Any
 
 from cabstand import log
 from cabstand.local import clock, events, runner
-from cabstand.local.alarms import watch
+from cabstand.local.alarms import heartbeat, queues, watch
 from cabstand.local.emulator import access
 from cabstand.local.events.targets import through_lambda
 from cabstand.local.stack.state import State, required
+from cabstand.local.stack.terraform import ENVIRONMENT
 
 PAUSE_S = 5.0  # before a failed one begins again
 Run = Callable[[Callable[[str], Any], Path, threading.Event], None]
@@ -50,12 +51,14 @@ def of(state: State) -> dict[str, Run]:
     # In the account's network MLflow has another address; functions run where the gateway is.
     addresses = {state.facts["outputs"]["mlflow"]["uri"]: state.address("mlflow")}
     options = runner.Options(image=runner.Options.image if state.facts["use_image"] else None, addresses=addresses)
+    namespace = f"cabstand/{ENVIRONMENT}"  # of infra/main.tf
+    beat = partial(heartbeat.publish, url=state.address("mlflow"), namespace=namespace)
     invoke = through_lambda(partial(access.client, state.address("gateway")))
     return {
         "runner": partial(runner.run, options=options),
         "clock": partial(clock.run, invoke=invoke),
         "events": partial(events.run, invoke=invoke),
-        "alarms": watch.run,
+        "alarms": partial(watch.run, measures=(queues.publish, beat)),
     }
 
 

@@ -1,7 +1,8 @@
 """The pointer: which bundle of a problem serves, and which one gets a share of the requests.
 
 It changes by conditional writes alone. `sequence` grows by one each time, so that equal bytes (and an equal ETag) never
-recur. `write_id` is unique, so that a writer whose acknowledgement was lost recognises its own write.
+recur. `write_id` is unique, so that a writer whose acknowledgement was lost recognises its own write. It begins with
+the id of the trace that the write is part of, if there is one: a field of its own would be refused by older readers.
 """
 
 from __future__ import annotations
@@ -61,9 +62,16 @@ class Pointer:
             raise DataError(f"{target} is the champion already", where=self.problem)
         return replace(self.promoted(target), previous=None)
 
-    def stamped(self, sequence: int, *, who: str, when: str, why: str) -> Pointer:
+    def stamped(self, sequence: int, *, who: str, when: str, why: str, trace_id: str = "") -> Pointer:
         """Return the pointer to write: next in sequence, with a new write id."""
-        return replace(self, sequence=sequence, write_id=uuid.uuid4().hex, who=who, when=when, why=why)
+        write_id = "-".join([*filter(None, [trace_id]), uuid.uuid4().hex])
+        return replace(self, sequence=sequence, write_id=write_id, who=who, when=when, why=why)
+
+    @property
+    def trace_id(self) -> str | None:
+        """Id of the trace that the last write is part of."""
+        trace_id, dash, _ = self.write_id.partition("-")
+        return trace_id if dash else None
 
 
 def first(problem: str, champion: str) -> Pointer:

@@ -1,1 +1,1 @@
-"""Reserved for drift monitoring (planned)."""
+"""Drift: what is measured of a window, and what is decided on it; pure."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
+
+from cabstand.report.density import Raster
 
 Json = Mapping[str, Any]
 
@@ -25,6 +28,10 @@ class Content:
     comparison: Json | None = None
     sweep: Json | None = None
     outlines: Mapping[int, Any] = field(default_factory=dict)  # ring of [longitude, latitude] by the hotspot's id
+    raster: Raster | None = None  # density of the pickups
+    week: Sequence[int] = ()  # pickups by hour of the week
+    weeks: str | None = None  # packed pickups of the hotspots on the map, by hour of the week
+    others: Sequence[Content] = ()  # clusterings of other periods, for the map
     home: str = ""  # the folder that holds it all, if another than the default has to be named
 
     @property
@@ -47,6 +54,11 @@ class Content:
             return ""
         months = sorted(date.fromisoformat(f"{month['month']}-01") for month in self.months)
         return day_range(months[0], (months[-1] + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+
+    @property
+    def title(self) -> str:
+        """What tells this clustering from those of other periods."""
+        return self.dates or str(self.clustering["source"]["uri"]).rstrip("/").rpartition("/")[2]
 
     @property
     def synthetic(self) -> bool:
@@ -73,6 +85,13 @@ def largest(features: Sequence[Json]) -> list[Json]:
 def name_of(spot: Json) -> str:
     """Return a hotspot's name for readers."""
     return f"{spot['zone'] or 'hotspot'} #{spot['id']}"
+
+
+def steady(sweep: Json | None) -> tuple[int, int] | None:
+    """Return the number of clusters that most pairs of a sweep find, and how many do; None if no number has most."""
+    counts = Counter(row["n_clusters"] for row in sweep["table"]) if sweep else Counter()
+    (n_clusters, n_pairs) = counts.most_common(1)[0] if counts else (0, 0)
+    return (n_clusters, n_pairs) if 2 * n_pairs > counts.total() and n_clusters else None
 
 
 def part_name(part: Json) -> str:

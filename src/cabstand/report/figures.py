@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.report import maps, plots
+from cabstand.report import map_picture, plots
 from cabstand.report.content import Content, Json
 
 
@@ -18,6 +18,7 @@ class Figure:
     chart: Any
     alt: str
     caption: str
+    theme: str = "light"  # of its PNG
 
 
 def figures(content: Content) -> list[Figure]:
@@ -25,8 +26,9 @@ def figures(content: Content) -> list[Figure]:
     made = []
     when = f", {content.dates}" if content.dates else ""
     if content.hotspots:
-        largest = "Larger marks have more pickups; outlines are those of taxi zones."
-        made.append(Figure("map", f"Hotspots{when}", maps.picture(content), "Map of the hotspots", largest))
+        dots = " and lighter dots" if content.raster else ""
+        largest = f"Larger marks{dots} have more pickups; the outlines are taxi zones."
+        made.append(Figure("map", f"Hotspots{when}", map_picture.draw(content), "Map of the hotspots", largest, "dark"))
     if content.timed:
         made.append(
             Figure(

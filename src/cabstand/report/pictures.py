@@ -10,6 +10,7 @@ import vl_convert
 
 WIDE, NARROW = 560, 344  # of a picture in pixels: part of a desktop's page, and a phone's without its margins
 _INK = {"light": "#212529", "dark": "#e9ecef"}
+_PAPER = {"light": "white", "dark": "#10151f"}
 _FAINT = {"light": "#dee2e6", "dark": "#495057"}
 FONT_SIZE = 13
 _LEGEND_BELOW = {"orient": "bottom", "columns": 2, "gradientLength": 150}
@@ -21,10 +22,10 @@ def svg_address(chart: Any, theme: str, width: int = WIDE) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def png(chart: Any, title: str, note: str = "", width: int = WIDE) -> bytes:
-    """Return the chart as a PNG on white, at twice its nominal size, with a title and a note below it."""
+def png(chart: Any, title: str, note: str = "", width: int = WIDE, theme: str = "light") -> bytes:
+    """Return the chart as a PNG, at twice its nominal size, with a title and a note below it."""
     heading = {"text": title, "subtitle": note, "anchor": "start", "fontSize": 16, "subtitleFontSize": 12, "offset": 12}
-    spec = _spec(chart, "light", width) | {"background": "white", "title": heading}
+    spec = _spec(chart, theme, width) | {"background": _PAPER[theme], "title": heading}
     return bytes(vl_convert.vegalite_to_png(json.dumps(spec), scale=2))
 
 

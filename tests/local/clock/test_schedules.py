@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from cabstand.local.clock import Schedule, firings, next_firings, read
 from cabstand.local.clock.expressions import parse
+from cabstand.workflows import definitions
 from emulator import Clients, queue, role
 
-ROOT = Path(__file__).resolve().parents[3]
 NEW_YORK = ZoneInfo("America/New_York")
 # 366 days with a leap day, and both changes of daylight saving, on 12 March and 5 November.
 START = datetime(2028, 1, 1, tzinfo=NEW_YORK).astimezone(UTC)
@@ -23,10 +21,8 @@ END = datetime(2029, 1, 1, tzinfo=NEW_YORK).astimezone(UTC)
 
 
 def product_schedules() -> list[Schedule]:
-    """The schedules of infra/schedules.tf in the zone that they have by default."""
-    text = (ROOT / "infra/schedules.tf").read_text()
-    found = re.findall(r"^    ([a-z-]+) = \{.*?expression\s*= \"([^\"]+)\"", text, re.M | re.S)
-    return [schedule(name, expression, "America/New_York") for name, expression in found]
+    """The schedules of the workflows in the zone that they have by default."""
+    return [schedule(name, one.schedule, "America/New_York") for name, one in definitions.load().items()]
 
 
 def schedule(name: str, expression: str, zone: str = "UTC", **others: object) -> Schedule:
@@ -51,6 +47,7 @@ def test_a_leap_year_of_the_products_schedules(year: dict[str, list[datetime]]) 
         "daily-comparison": 366,
         "weekly-sweep": 53,  # it begins on a Saturday and has 53 Sundays
         "monthly-pipeline": 12,
+        "daily-monitor": 366,
     }
 
 

@@ -173,6 +173,32 @@ def test_nothing_is_lost_while_nobody_delivers(bus: Bus) -> None:
     assert sorted(found) == list(range(25))
 
 
+def test_what_waits_for_another_attempt_is_in_nobodys_way(bus: Bus) -> None:
+    calls = []
+
+    def busy(arn: str, text: str) -> None:
+        calls.append((arn, text))
+        raise TargetError("ThrottlingException", "busy")
+
+    def restart() -> None:
+        bus.deliveries = Deliveries(bus.aws, busy, lambda: bus.now)
+
+    bus.targets({"Arn": FUNCTION})
+    restart()
+    for _ in range(30):
+        bus.send()
+    for _ in range(2):
+        bus.deliveries.tick()
+    assert len(calls) == 30
+    restart()  # which does not forget them
+    bus.deliveries.tick()
+    assert len(calls) == 30
+    bus.targets({"Arn": FUNCTION}, {"Arn": bus.queue})
+    bus.send({"price": 5})
+    bus.deliveries.tick()
+    assert [json.loads(body)["detail"] for body in bus.bodies()] == [{"price": 5}]
+
+
 def test_an_event_that_is_too_old_is_a_dead_letter(bus: Bus) -> None:
     bus.targets(
         {"Arn": bus.queue, "RetryPolicy": {"MaximumEventAgeInSeconds": 60}, "DeadLetterConfig": {"Arn": bus.dead}}

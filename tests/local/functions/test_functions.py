@@ -25,7 +25,7 @@ from cabstand.local.functions.environment import Environment
 from cabstand.local.functions.fresh import Fresh
 from cabstand.local.functions.invocation import RefusedError
 from cabstand.local.functions.log_writer import MOST_BYTES, MOST_EVENTS, OVERHEAD_BYTES, batches
-from cabstand.local.functions.pool import Pool
+from cabstand.local.functions.pool import SPARE_S, Pool
 from gateway_account import NAME, Account, zipped
 
 
@@ -140,6 +140,33 @@ def test_no_environment_has_two_requests_and_there_are_no_more_than_allowed() ->
     assert most == 3
     pool.close()
     assert [one.stopped for one in made] == [1] * len(made)
+
+
+def test_two_versions_do_not_end_each_other_s_environments() -> None:
+    """As in a canary: more requests at once than there may be environments."""
+    pool, made = Pool(most=4), cast(list[Stub], [])
+
+    def request(i: int) -> None:
+        key = "new" if i % 10 == 0 else "old"
+        with pool.lent(key, None, starter(key, made)) as environment:
+            time.sleep(0.002)
+            environment.used_at = time.monotonic()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(request, range(300)))
+    assert len(made) <= 5  # one of the old version may make room for the first of the new one
+    pool.close()
+
+
+def test_an_environment_that_is_long_idle_makes_room_for_another_version() -> None:
+    pool, made = Pool(most=2), cast(list[Stub], [])
+    for key in ("old", "new"):
+        with pool.lent(key, None, starter(key, made)):
+            pass
+    made[0].used_at -= SPARE_S
+    with pool.lent("new", None, starter("new", made)), pool.lent("new", None, starter("new", made)):
+        assert [(one.key, one.stopped) for one in made] == [("old", 1), ("new", 0), ("new", 0)]
+    pool.close()
 
 
 def test_reserved_concurrency_counts_requests() -> None:

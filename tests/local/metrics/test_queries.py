@@ -36,6 +36,18 @@ def test_a_percentile_is_the_nearest_rank(values: list[float], percent: float) -
     assert statistic(f"p{percent:g}", [datum(value) for value in values]) == expected
 
 
+@given(
+    st.dictionaries(st.integers(0, 300), st.integers(1, 50), min_size=1, max_size=20), st.sampled_from([1, 50, 90, 99])
+)
+def test_sets_of_equal_values_have_the_same_percentiles(counts: dict[int, int], percent: int) -> None:
+    sets = [
+        Datum(key("Jobs", "Wall", []), NOON, float(value), float(value), float(value) * n, float(n), "None")
+        for value, n in counts.items()
+    ]
+    each = [datum(float(value)) for value, n in counts.items() for _ in range(n)]
+    assert statistic(f"p{percent}", sets) == statistic(f"p{percent}", each)
+
+
 @given(st.lists(st.integers(-100, 100), min_size=1))
 def test_statistics(values: list[int]) -> None:
     data = [datum(float(value)) for value in values]
@@ -62,6 +74,13 @@ def test_periods_begin_at_the_start() -> None:
     assert found["q"] == {NOON + MINUTE: 1, NOON + 2 * MINUTE: 1}
 
 
+def test_fill_fills_the_whole_span_unless_nothing_is_known() -> None:
+    span = [query("Sum"), {"Id": "filled", "Expression": "FILL(q, 0)"}], NOON, NOON + MINUTE * 3
+    found = results(span[0], [datum(1, NOON + MINUTE)], *span[1:])
+    assert found["filled"] == series(0, 1, 0)
+    assert results(span[0], [], *span[1:])["filled"] == {}
+
+
 def series(*values: float | None) -> dict[datetime, float]:
     return {NOON + MINUTE * n: value for n, value in enumerate(values) if value is not None}
 
@@ -75,6 +94,7 @@ FORMULAS = [
     ("MAX(b)", (4, 4, 4)),
     ("a / MAX(a)", (0.5, 1, 1)),
     ("FILL(c, 7)", (7, 3, 7)),
+    ("FILL(c, 0) + FILL(c, 1)", (1, 6, 1)),
     ("IF(a > 1, a, 0)", (0, 2, 2)),
     ("a > 1", (0, 1, 1)),
     ("5", (5, 5, 5)),

@@ -16,7 +16,7 @@ import pytest
 
 from cabstand.errors import TaskError
 from cabstand.local.ports import check_free
-from cabstand.local.postgres.server import programs
+from cabstand.local.postgres.server import make_folder, programs
 from cabstand.local.stack import down, kept, processes, status, supervisor, terraform
 from cabstand.local.stack.state import Part, State, load, required
 from small_stack import applied, start
@@ -84,24 +84,54 @@ def test_down_needs_no_state(stack: State) -> None:
     assert nothing_is_left(stack)
 
 
-def test_postgres_recovers_with_its_databases(stack: State) -> None:
+def execute(state: State, statement: str) -> psycopg.Cursor[tuple[str]]:
+    where = f"host=127.0.0.1 port={state.ports['postgres']} dbname=postgres user=cabstand"
+    with psycopg.connect(where, password="it's secret", autocommit=True) as server:  # pragma: allowlist secret
+        return server.execute(statement)
+
+
+def with_database(state: State) -> None:
+    """Start PostgreSQL, and create a database."""
     if not programs():
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
-    start(stack, "postgres")
+    start(state, "postgres")
+    execute(state, "CREATE DATABASE own")
 
-    def execute(statement: str) -> psycopg.Cursor[tuple[str]]:
-        where = f"host=127.0.0.1 port={stack.ports['postgres']} dbname=postgres user=cabstand"
-        with psycopg.connect(where, password="it's secret", autocommit=True) as server:  # pragma: allowlist secret
-            return server.execute(statement)
 
-    execute("CREATE DATABASE own")
+def has_database(state: State) -> bool:
+    return execute(state, "SELECT datname FROM pg_database WHERE datname = 'own'").rowcount == 1
+
+
+def test_postgres_recovers_with_its_databases(stack: State) -> None:
+    with_database(stack)
     folder = (stack.folder / "postgres").resolve()
     os.kill(stack.parts["postgres"].pid, signal.SIGKILL)
     wait_for(lambda: is_restarted(stack, "postgres"))
-    assert execute("SELECT datname FROM pg_database WHERE datname = 'own'").rowcount == 1
+    assert has_database(stack)
     down.run(stack.folder)
     assert nothing_is_left(stack)
     assert not folder.exists()
+
+
+def test_databases_are_kept(stack: State) -> None:
+    with_database(stack)
+    down.run(stack.folder, keep=True)
+    assert {path.name for path in stack.folder.iterdir()} == {"kept", "postgres"}
+    again = State(stack.folder)
+    start(again, "emulator")
+    again.facts["outputs"] = applied(again)
+    start(again, "postgres")
+    assert has_database(again)
+
+
+def test_a_kept_folder_that_was_cleared_is_made_again(tmp_path: Path) -> None:
+    link = tmp_path / "postgres"
+    link.symlink_to(tmp_path / "cleared")
+    folder = make_folder(link)
+    assert folder.is_dir()
+    assert link.resolve() == folder.resolve()
+    if link.is_symlink():
+        folder.rmdir()
 
 
 def test_a_process_that_got_the_id_of_another_is_left_alone() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from cabstand.errors import ConfigError, TaskError
 from cabstand.local.ports import free_port
-from cabstand.local.stack import environment, processes, up
+from cabstand.local.stack import environment, processes, terraform, up
 from cabstand.local.stack.state import Part, State
 
 FAILS = "import sys; sys.exit('first line\\nError: no package today\\nmore about it')"
@@ -40,6 +40,7 @@ def checkout(folder: Path, package: str) -> Path:
         "scripts/terraform.py": "",
         "scripts/lambda_package.py": package,
         "requirements/mlflow.txt": "",
+        **dict.fromkeys(terraform.DECLARED, ""),
     }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,9 @@ def test_what_runs_is_left_as_it_is(tmp_path: Path) -> None:
     assert up.run(up.Params(state.folder, tmp_path / "infra")) == (state, False)
 
 
-def test_what_is_missing_is_said_with_how_to_install_it(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_said_with_how_to_install_it(
+    installed: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     for name in ("bash", "curl"):
         (installed / name).symlink_to("/bin/true")
     monkeypatch.setenv("PATH", str(installed))
@@ -114,9 +117,13 @@ def test_what_is_missing_is_said_with_how_to_install_it(installed: Path, monkeyp
     assert "SQLite" in postgres
     assert "apt-get install postgresql" in postgres
     assert "processes of this Python" in engine
-    (installed / "terraform").unlink()
-    with pytest.raises(ConfigError, match="nothing can be used instead"):
+    for name in ("terraform", "curl"):
+        (installed / name).unlink()
+    caplog.clear()
+    with pytest.raises(ConfigError, match=r"^terraform, curl: not installed, and nothing can be used instead") as error:
         environment.check()
+    assert "apt-get install curl" in str(error.value)
+    assert caplog.messages == [postgres, engine]
 
 
 def test_a_free_port_is_free() -> None:

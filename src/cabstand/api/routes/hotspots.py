@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
@@ -173,7 +173,12 @@ class Summary:
         }
 
 
-@lru_cache(maxsize=2)
+_summaries: WeakKeyDictionary[CoreIndex, Summary] = WeakKeyDictionary()
+
+
 def summary(index: CoreIndex) -> Summary:
-    """Return the summary of an index, made when first asked for."""
-    return Summary(index)
+    """Return the summary of an index, made when first asked for; it goes with the index."""
+    found = _summaries.get(index)
+    if found is None:
+        found = _summaries[index] = Summary(index)
+    return found

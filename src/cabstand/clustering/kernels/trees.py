@@ -194,7 +194,8 @@ def build(grid: Grid, positions: tuple[Array, Array], firsts: Array, sizes: Arra
     )
     # A few cells hold most of the points: large and small ones in turn make even stripes.
     wanted = wanted[np.argsort(lengths[wanted])]
-    parts = [wanted[i :: workers.n_stripes] for i in range(workers.n_stripes)]
+    # Copies, because numba compiles a kernel once more for arrays that are not contiguous.
+    parts = [wanted[i :: workers.n_stripes].copy() for i in range(workers.n_stripes)]
     workers.run(place, [(grid.spherical, *positions, firsts, part, trees) for part in parts])
     workers.run(_grow, [(positions, part, trees) for part in parts])
     return trees

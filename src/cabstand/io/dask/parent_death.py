@@ -16,8 +16,13 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def dask_setup(worker: Any) -> None:
-    """Ask Linux for SIGKILL when the parent ends; other systems rely on the worker's own watch."""
+    """Tie the worker to its parent; systems other than Linux rely on the worker's own watch."""
     del worker
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """Ask Linux for SIGKILL when the parent ends."""
     if sys.platform != "linux":
         return
     parent = os.getppid()

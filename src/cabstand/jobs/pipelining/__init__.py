@@ -1,1 +1,1 @@
-"""The months that jobs read, the newest one in the lake among them, and the key that decides a pipeline's result."""
+"""The pipeline's steps and parameters, the months that jobs read, and the key that decides a run's result."""

@@ -27,7 +27,7 @@ def write_change(settings: Settings, written: Pointer, decided: Mapping[str, Any
 
     The name follows from the pointer: whoever records the same change again replaces the record.
     """
-    stamps = {name: getattr(written, name) for name in ("when", "who", "why", "write_id")}
+    stamps = {name: getattr(written, name) for name in ("when", "who", "why", "write_id", "trace_id")}
     return _write(settings, written.sequence - 1, written.write_id, {**decided, **stamps})
 
 

@@ -72,9 +72,10 @@ def publish_once(
     """
     key = provenance.run_key(kind.job, {"input": request.source.sha256, **request.inputs}, request.parameters)
     uri = request.out or storage.join(settings.lake_uri, kind.folder, key)
+    read = [{"uri": request.source.uri, "sha256": request.source.sha256}]
     existing = publish.manifest(uri, kind.schema_version, kind.manifest)
     if existing and existing.get("run_key") == key and reusable(existing):
-        return result(existing, uri) | {"reused": True}
+        return result(existing, uri) | {"inputs": read, "reused": True}
     if request.dry_run:
         return {"dry_run": True, "would_write": uri, "run_key": key, **request.planned, **request.parameters}
     with (
@@ -87,7 +88,7 @@ def publish_once(
         run.tags({"run_key": key, "data.synthetic": manifest["source"]["synthetic"]})
         for name in (*kind.artifacts, kind.manifest):
             run.artifact(folder / name)
-    return result(manifest, uri) | {"reused": False}
+    return result(manifest, uri) | {"inputs": read, "reused": False}
 
 
 def _manifest(kind: Kind, request: Request, facts: Manifest) -> Manifest:

@@ -16,23 +16,30 @@ from cabstand.local.events.polling import poll
 
 LOG = logging.getLogger(__name__)
 Clients = Callable[[str], Any]
+Measure = Callable[[Clients, datetime], None]
 SECONDS_BETWEEN_LOOKS = 1.0  # for the next minute
 ACTIONS = {"OK": "OKActions", "ALARM": "AlarmActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 
 
-def run(client: Clients, folder: Path, stop: threading.Event) -> None:
-    """Watch until `stop` is set. Nothing is kept in `folder`: the state of an alarm is the emulator's."""
+def run(client: Clients, folder: Path, stop: threading.Event, measures: Sequence[Measure] = (queues.publish,)) -> None:
+    """Take the measures and judge once a minute until `stop` is set, at first at the end of the minute that runs.
+
+    Nothing is kept in `folder`: the state of an alarm is the emulator's.
+    """
     del folder
-    judged = datetime.min.replace(tzinfo=UTC)
+    seen: datetime | None = None
 
     def step() -> None:
-        nonlocal judged
+        nonlocal seen
         now = datetime.now(UTC)
         minute = now.replace(second=0, microsecond=0)
-        if minute != judged:
-            queues.publish(client, now)
+        if minute == seen:
+            return
+        for measure in measures:
+            measure(client, now)
+        if seen is not None:  # at first there is nothing yet of the minute before
             check(client, now)
-            judged = minute
+        seen = minute
 
     poll("alarms", step, SECONDS_BETWEEN_LOOKS, stop)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from moto.core.config import default_user_config
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
-from cabstand.local.emulator import enforcement, patches
+from cabstand.local.emulator import enforcement, patches, site
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     for name in patches.ALL:
         patches.apply(name)
+    site.serve()
     enforcement.enforce(arguments.record)
     # Functions and batch jobs are recorded; running them would need a container engine.
     default_user_config["lambda"] = {"use_docker": False}

@@ -10,6 +10,7 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from http import HTTPStatus
 from pathlib import Path
@@ -52,6 +53,7 @@ class Enforcement:
         self._record = record
         self._recorded: set[str] = set()
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request: with moto's answer, or with an error of its service."""
@@ -62,12 +64,15 @@ class Enforcement:
             return _answer(
                 start_response, 403, {"Content-Type": "text/plain"}, b"MissingAuthenticationToken: sign the request"
             )
-        verdict = judge(call)
-        self._write(verdict, call)
-        if verdict.code:
-            return _refuse(start_response, verdict, call, environ.get("CONTENT_TYPE"))
-        _CURRENT.set(call)
-        return self._application(environ, start_response)
+        # moto reads its dictionaries while other threads change them: now and then a call failed with 500, or created
+        # something before it failed, so that a retry found it there. ReceiveMessage waits for other calls.
+        with nullcontext() if call.operation == "ReceiveMessage" else self._turn:
+            verdict = judge(call)
+            self._write(verdict, call)
+            if verdict.code:
+                return _refuse(start_response, verdict, call, environ.get("CONTENT_TYPE"))
+            _CURRENT.set(call)
+            return self._application(environ, start_response)
 
     def _write(self, verdict: Verdict, call: Call) -> None:
         if self._record is None:

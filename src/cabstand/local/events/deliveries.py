@@ -29,7 +29,7 @@ from cabstand.local.events.targets import Call, Clients, Invoke, TargetError, ca
 SECONDS_BETWEEN_LOOKS = 1.0
 
 # EventBridge's names of the errors; those with a cause that stays are not tried again.
-LASTING = {"NO_PERMISSIONS", "NO_RESOURCE", "INVALID_PARAMETER", "UNSUPPORTED_TARGET"}
+LASTING = {"NO_PERMISSIONS", "NO_RESOURCE", "INVALID_JSON", "INVALID_PARAMETER", "UNSUPPORTED_TARGET"}
 NAMES = {
     "AccessDenied": "NO_PERMISSIONS",
     "NotFound": "NO_RESOURCE",
@@ -62,7 +62,7 @@ def run(client: Clients, folder: Path, stop: threading.Event, invoke: Invoke | N
 
 
 class Deliveries:
-    """What the emulator holds to be delivered, and how often this process has tried each."""
+    """What the emulator holds to be delivered, with how often each was tried and when it is due."""
 
     def __init__(
         self, client: Clients, invoke: Invoke | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -72,31 +72,28 @@ class Deliveries:
         self._roles = Roles(client, "events")
         self._now = now
         self._session = URLLib3Session()
-        self._tried: dict[str, tuple[int, datetime]] = {}
 
     def tick(self) -> None:
         """Try what is to be tried now."""
-        pending = self._ask("GET")
-        self._tried = {one["id"]: self._tried[one["id"]] for one in pending if one["id"] in self._tried}
-        for one in pending:
-            attempts, due = self._tried.get(one["id"], (0, self._now()))
-            if due <= self._now() and self._is_over(one, attempts):
-                self._ask("DELETE", [one["id"]])
+        for one in self._ask("GET"):
+            if one["attempts"] == 0 or one["due"] <= self._now().timestamp():
+                later = self._tried(one)
+                self._ask(*(("PUT", [later]) if later else ("DELETE", [one["id"]])))
 
-    def _is_over(self, one: dict[str, Any], attempts: int) -> bool:
-        """Try once; return whether it was accepted or is given up."""
-        since = datetime.fromisoformat(one["event"]["ingestion-time"])
+    def _tried(self, one: dict[str, Any]) -> dict[str, Any] | None:
+        """Try once; return when to try again, or None if it was accepted or is given up."""
+        since, attempts = datetime.fromisoformat(one["event"]["ingestion-time"]), one["attempts"]
         error, condition = attempt(partial(self._call, one), Policy.of(one["target"]), since, self._now(), attempts)
         if error is None:
             _LOG.info("%s: delivered to %s", one["rule"], one["target"]["Arn"])
-            return True
+            return None
         error.code = next((name for part, name in NAMES.items() if part in error.code), error.code)
         if condition or error.code in LASTING:
             self._bury(one, error, attempts + 1, condition)
-            return True
+            return None
         _LOG.warning("%s: %s refuses: %s: %s", one["rule"], one["target"]["Arn"], error.code, error.what)
-        self._tried[one["id"]] = attempts + 1, self._now() + pause(attempts + 1)
-        return False
+        due = self._now() + pause(attempts + 1)
+        return {"id": one["id"], "attempts": attempts + 1, "due": due.timestamp()}
 
     def _call(self, one: dict[str, Any]) -> None:
         rule, target, event = one["rule"], one["target"], one["event"]
@@ -121,9 +118,9 @@ class Deliveries:
         except ClientError as refusal:
             _LOG.error("%s: the dead letter is lost: %s", one["rule"], refusal)
 
-    def _ask(self, method: str, ids: list[str] | None = None) -> list[dict[str, Any]]:
-        """Ask the emulator for deliveries, or take some off."""
+    def _ask(self, method: str, content: list[Any] | None = None) -> list[dict[str, Any]]:
+        """Ask the emulator for deliveries, change some or take some off."""
         url = self._client("events").meta.endpoint_url + DELIVERIES
-        answer = self._session.send(AWSRequest(method, url, data=json.dumps(ids or [])).prepare())
+        answer = self._session.send(AWSRequest(method, url, data=json.dumps(content or [])).prepare())
         found: list[dict[str, Any]] = json.loads(answer.content)
         return found

@@ -11,6 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cabstand.local.batches import Batches
+
 _LOG = logging.getLogger(__name__)
 EVERY_S = 0.5
 # Of one PutLogEvents, by its documentation: 1,048,576 bytes with 26 more for each event, and 10,000 events.
@@ -27,9 +29,7 @@ class LogWriter:
         self._clients: dict[tuple[str, str], Callable[[], Any]] = {}
         self._failed: set[str] = set()
         self._lock, self._flushing = threading.Lock(), threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
-        self._thread.start()
+        self._batches = Batches("logs", self.flush, EVERY_S)
 
     def open(self, group: str, stream: str, client: Callable[[], Any]) -> Callable[[str], None]:
         """Return a function that takes one line; `client` returns the SDK's client that writes to this stream."""
@@ -41,14 +41,13 @@ class LogWriter:
             if text:
                 with self._lock:
                     self._waiting.setdefault(key, []).append({"timestamp": int(time.time() * 1000), "message": text})
+                self._batches.soon()
 
         return write
 
     def close(self) -> None:
         """Write what waits, and end."""
-        self._stop.set()
-        self._thread.join()
-        self.flush()
+        self._batches.close()
 
     def flush(self) -> None:
         """Write what waits."""
@@ -64,10 +63,6 @@ class LogWriter:
                     if group not in self._failed:
                         _LOG.warning("%s: lines are lost: %s", group, error)
                     self._failed.add(group)
-
-    def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            self.flush()
 
     def _put(self, group: str, stream: str, events: list[Event]) -> None:
         client = self._clients[group, stream]()

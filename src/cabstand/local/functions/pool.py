@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from cabstand.local.functions.invocation import throttled
 # Lambda would start up to 1,000; a laptop has neither the cores nor the memory. More requests wait for one of these.
 MOST_ENVIRONMENTS = 4
 IDLE_S = 300.0
+SPARE_S = 5.0  # idle for so long, an environment may make room for another version's
 ACCOUNT_CONCURRENCY = 1_000
 _LOG = logging.getLogger(__name__)
 
@@ -26,7 +28,8 @@ class Pool:
         self._changed = threading.Condition()
         self._idle: list[Environment] = []
         self._busy: set[Environment] = set()
-        self._n_started, self._n_requests = 0, 0
+        self._n_started = Counter[str]()  # by the version's key
+        self._n_requests = 0
         self._closed = False
 
     @contextmanager
@@ -34,7 +37,7 @@ class Pool:
         """Lend an environment of a version's key for the duration of the block, started if none is free."""
         self._enter(reserved)
         try:
-            environment = self._take(key) or self._started(start)
+            environment = self._take(key) or self._started(key, start)
             try:
                 yield environment
             finally:
@@ -57,6 +60,16 @@ class Pool:
             if found:
                 self._give_back(found)
                 self._leave()
+
+    @property
+    def n_requests(self) -> int:
+        """How many requests it has now."""
+        return self._n_requests
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no environment."""
+        return self._n_started.total() == 0
 
     def watch(self) -> None:
         """Enforce the memory limit of the busy environments."""
@@ -101,34 +114,41 @@ class Pool:
         return next((one for one in reversed(self._idle) if one.key == key and one.is_usable), None)
 
     def _take(self, key: str) -> Environment | None:
-        """Return a free environment of the version; None if there is room to start one."""
+        """Return a free environment of the version; None if there is room to start one.
+
+        Of another version, only one that is long idle makes room, or any for a version that has none: two versions
+        under load would else end each other's in turn, and each request would wait for a cold start.
+        """
         surplus: list[Environment] = []
         with self._changed:
             while True:
                 surplus += [one for one in self._idle if not one.is_usable]
                 self._idle = [one for one in self._idle if one.is_usable]
                 found = self._free(key)
-                if found or self._n_started - len(surplus) < self._most:
+                if found or self._n_started.total() - len(surplus) < self._most:
                     break
-                if self._idle:  # of another version
-                    surplus.append(self._idle.pop(0))
+                least_s = SPARE_S if self._n_started[key] else 0.0
+                spare = [one for one in self._idle if time.monotonic() - one.used_at >= least_s]
+                if spare:
+                    surplus.append(spare[0])
+                    self._idle.remove(spare[0])
                     continue
-                self._changed.wait()
+                self._changed.wait(1.0)
             if found:
                 self._idle.remove(found)
                 self._busy.add(found)
             else:
-                self._n_started += 1
+                self._n_started[key] += 1
         self._end(surplus)
         return found
 
-    def _started(self, start: Callable[[], Environment]) -> Environment:
+    def _started(self, key: str, start: Callable[[], Environment]) -> Environment:
         try:
             environment = start()
         except BaseException:
             with self._changed:
-                self._n_started -= 1
-                self._changed.notify()
+                self._n_started[key] -= 1
+                self._changed.notify_all()
             raise
         with self._changed:
             self._busy.add(environment)
@@ -140,7 +160,7 @@ class Pool:
             reusable = not (environment.has_ended or self._closed)
             if reusable:
                 self._idle.append(environment)
-                self._changed.notify()
+                self._changed.notify_all()  # one alone may wait for another version's
         if not reusable:
             self._end([environment])
 
@@ -148,5 +168,5 @@ class Pool:
         for one in environments:
             one.stop()
             with self._changed:
-                self._n_started -= 1
-                self._changed.notify()
+                self._n_started[one.key] -= 1
+                self._changed.notify_all()

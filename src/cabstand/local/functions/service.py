@@ -9,10 +9,12 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,10 @@ from cabstand.local.functions import deployed, interpreters, invocation, runtime
 from cabstand.local.functions.deployed import Clients, Target, Version
 from cabstand.local.functions.environment import Environment, sweep
 from cabstand.local.functions.fresh import Fresh
-from cabstand.local.functions.invocation import Invocation
+from cabstand.local.functions.invocation import Invocation, RefusedError
 from cabstand.local.functions.log_writer import LogWriter
 from cabstand.local.functions.pool import MOST_ENVIRONMENTS, Pool
+from cabstand.local.metrics.publisher import Publisher
 from cabstand.local.role import Role
 
 WATCH_S, READ_S, REAP_S = 0.05, 0.5, 5.0
@@ -47,9 +50,9 @@ class Functions:
         self._targets: dict[tuple[str, str], Fresh[Target]] = {}
         self._versions: dict[tuple[str, str], Fresh[Version]] = {}
         self._pools: dict[str, Pool] = {}
-        self._starting, self._stop = threading.Lock(), threading.Event()
+        self._starting, self._stop, self._in_use = threading.Lock(), threading.Event(), threading.Event()
         sweep(self._folder / "environments")
-        self.log = LogWriter()
+        self.log, self.metrics = LogWriter(), Publisher(lambda: self._client("cloudwatch"))
         self._keeper = threading.Thread(target=self._keep, name="environments", daemon=True)
         self._keeper.start()
 
@@ -64,18 +67,21 @@ class Functions:
         if not kept or not kept.is_recent:
             return await loop.run_in_executor(threads, self.invoke, name, qualifier, payload)
         version, reserved = self._chosen(name, qualifier, payload)
-        with self._pool(name).lent_if_free(version.key, reserved) as environment:
+        with self._measured(name) as measure, self._pool(name).lent_if_free(version.key, reserved) as environment:
             if environment:
-                return await environment.invoke_here(payload, str(uuid.uuid4()))
+                began_s = time.perf_counter()
+                return measure(began_s, await environment.invoke_here(payload, str(uuid.uuid4())))
         return await loop.run_in_executor(threads, self._invoke, version, reserved, payload)
 
     def close(self) -> None:
         """End every environment and write what is left of their logs."""
         self._stop.set()
+        self._in_use.set()
         self._keeper.join()
         for pool in self._pools.values():
             pool.close()
         self.log.close()
+        self.metrics.close()
         shutil.rmtree(self._folder / "environments", ignore_errors=True)
 
     def _chosen(self, name: str, qualifier: str, payload: bytes) -> tuple[Version, int | None]:
@@ -87,8 +93,32 @@ class Functions:
         return self._fresh(self._versions, deployed.version, name, number).get(), target.reserved
 
     def _invoke(self, version: Version, reserved: int | None, payload: bytes) -> Invocation:
-        with self._pool(version.name).lent(version.key, reserved, lambda: self._start(version)) as environment:
-            return environment.invoke(payload, str(uuid.uuid4()))
+        lent = self._pool(version.name).lent(version.key, reserved, lambda: self._start(version))
+        with self._measured(version.name) as measure, lent as environment:
+            began_s = time.perf_counter()
+            return measure(began_s, environment.invoke(payload, str(uuid.uuid4())))
+
+    @contextmanager
+    def _measured(self, name: str) -> Iterator[Callable[[float, Invocation], Invocation]]:
+        """Record an invocation, which the block tells of, or that it was refused."""
+        add = partial(self.metrics.add, "AWS/Lambda", "FunctionName", name)
+
+        def measure(began_s: float, found: Invocation) -> Invocation:
+            add(
+                Invocations=1,
+                Errors=int(found.error is not None),
+                Throttles=0,
+                Duration=round((time.perf_counter() - began_s) * 1000),
+                ConcurrentExecutions=self._pool(name).n_requests,
+            )
+            return found
+
+        try:
+            yield measure
+        except RefusedError as refused:
+            if refused.status == HTTPStatus.TOO_MANY_REQUESTS:
+                add(Throttles=1)
+            raise
 
     def _pool(self, name: str) -> Pool:
         return self._pools.get(name) or self._pools.setdefault(name, Pool(self._most))
@@ -99,8 +129,12 @@ class Functions:
 
     def _keep(self) -> None:
         read_at = reaped_at = time.monotonic()
-        while not self._stop.wait(WATCH_S):
+        # Without an environment there is nothing to look at.
+        while self._in_use.wait() and not self._stop.wait(WATCH_S):
             now, pools = time.monotonic(), list(self._pools.values())
+            self._in_use.clear()  # before the look: what starts after it sets it again
+            if not all(pool.is_empty for pool in pools):
+                self._in_use.set()
             for pool in pools:
                 pool.watch()
                 if now - read_at > READ_S:
@@ -111,6 +145,7 @@ class Functions:
             reaped_at = now if now - reaped_at > REAP_S else reaped_at
 
     def _start(self, version: Version) -> Environment:
+        self._in_use.set()
         python = interpreters.find(version.python)
         if not python:
             hint = "install it, or choose the runtime of an installed one"

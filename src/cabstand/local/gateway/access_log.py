@@ -28,6 +28,20 @@ def line(form: str, variables: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, form)
 
 
+def metrics(request: Request, answer: Answer) -> dict[str, float]:
+    """Return what API Gateway measures of a request that has been answered.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    """
+    found: dict[str, float] = {
+        "Count": 1,
+        "4xx": int(400 <= answer.status < 500),
+        "5xx": int(answer.status >= 500),
+        "Latency": round((time.time() - request.received_s) * 1000),
+    }
+    return found if answer.integration_ms is None else found | {"IntegrationLatency": round(answer.integration_ms)}
+
+
 def variables(request: Request, api: Api, stage: Stage, route_key: str, answer: Answer) -> dict[str, str]:
     """Return the $context variables of a request that has been answered."""
     integration_ms = "" if answer.integration_ms is None else str(round(answer.integration_ms))

@@ -101,6 +101,7 @@ class Gateway:
         found = await self._routed(request, api, stage, *routed) if routed else answer.own(404)
         found.headers = cors.applied(api.cors, request.headers.get("origin"), found.headers)
         self._log(request, api, stage, routed[0].key if routed else "", found)
+        self._functions.metrics.add("AWS/ApiGateway", "ApiId", api.id, **access_log.metrics(request, found))
         return found
 
     async def _routed(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -36,8 +36,10 @@ SUMMARIES: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-def evaluate(formula: str, series: Mapping[str, Series]) -> Series:
+def evaluate(formula: str, series: Mapping[str, Series], periods: Iterable[datetime] = ()) -> Series:
     """Return the series that a formula makes of others, by their ids; where a value is missing, so is the result.
+
+    FILL fills the `periods` of the query, too, unless its series has no value at all.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def evaluate(formula: str, series: Mapping[str, Series]) -> Series:
     """
     try:
         tree = ast.parse(formula, mode="eval").body
-        found = _value(tree, series)
+        found = _value(tree, series, {*periods, *(time for one in series.values() for time in one)})
     except (SyntaxError, LookupError, TypeError, ValueError):
         raise ConfigError("is not understood", where=f"formula {formula}") from None
     if isinstance(found, Mapping):
@@ -55,35 +57,37 @@ def evaluate(formula: str, series: Mapping[str, Series]) -> Series:
     return dict.fromkeys(times, float(found))
 
 
-def _value(node: ast.expr, series: Mapping[str, Series]) -> Value:
+def _value(node: ast.expr, series: Mapping[str, Series], times: Set[datetime]) -> Value:
+    def value(inner: ast.expr) -> Value:
+        return _value(inner, series, times)
+
     match node:
         case ast.Constant(value=int() | float() as number):
             return number
         case ast.Name(id=name):
             return series[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _elementwise(operator.sub, 0.0, _value(operand, series))
+            return _elementwise(operator.sub, 0.0, value(operand))
         case ast.BinOp(left=left, op=sign, right=right):
-            return _elementwise(OPERATORS[type(sign)], _value(left, series), _value(right, series))
+            return _elementwise(OPERATORS[type(sign)], value(left), value(right))
         case ast.Compare(left=left, ops=[sign], comparators=[right]):
-            return _elementwise(OPERATORS[type(sign)], _value(left, series), _value(right, series))
+            return _elementwise(OPERATORS[type(sign)], value(left), value(right))
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return _call(name, [_value(one, series) for one in arguments], series)
+            return _call(name, [value(one) for one in arguments], series, times)
     raise ValueError
 
 
-def _call(name: str, arguments: list[Value], series: Mapping[str, Series]) -> Value:
+def _call(name: str, arguments: list[Value], series: Mapping[str, Series], times: Set[datetime]) -> Value:
     match name, arguments:
         case "METRICS", []:
             return list(series.values())
         case (("AVG" | "MAX" | "MIN" | "SUM"), [list() as several]):
-            times = sorted({time for one in several for time in one})
-            return {time: SUMMARIES[name]([one[time] for one in several if time in one]) for time in times}
+            known = sorted({time for one in several for time in one})
+            return {time: SUMMARIES[name]([one[time] for one in several if time in one]) for time in known}
         case (("AVG" | "MAX" | "MIN" | "SUM"), [Mapping() as one]):
             return SUMMARIES[name](list(one.values()))
         case "FILL", [Mapping() as one, number]:
-            times = sorted({time for other in series.values() for time in other})
-            return {time: one.get(time, number) for time in times}
+            return {time: one.get(time, number) for time in sorted(times)} if one else {}
         case "IF", [condition, then, otherwise]:
             chosen = _elementwise(lambda yes, value: value if yes else float("nan"), condition, then)
             other = _elementwise(lambda yes, value: float("nan") if yes else value, condition, otherwise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -48,11 +48,19 @@ def results(
     for query in queries:
         if "MetricStat" in query:
             found[query["Id"]] = _statistics(query["MetricStat"], by_key, start)
-    measured = dict(found)
+    measured, periods = dict(found), list(_periods(queries, start, end))
     for query in queries:
         if "MetricStat" not in query:
-            found[query["Id"]] = formula.evaluate(query["Expression"], measured)
+            found[query["Id"]] = formula.evaluate(query["Expression"], measured, periods)
     return found
+
+
+def _periods(queries: Sequence[Mapping[str, Any]], start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the beginnings of the longest period that the queries have."""
+    seconds = max((int(one["MetricStat"]["Period"]) for one in queries if "MetricStat" in one), default=0)
+    while seconds and start < end:
+        yield start
+        start += timedelta(seconds=seconds)
 
 
 def key(namespace: str, name: str, dimensions: Iterable[Mapping[str, str]]) -> Any:
@@ -92,5 +100,6 @@ def statistic(name: str, data: Sequence[Datum]) -> float:
     if not (found := PERCENTILE.fullmatch(name)):
         raise ConfigError("is not supported", where=f"statistic {name}", hint="Sum, Average, p95 and the like are")
     # CloudWatch has no percentiles of sets of statistics either, unless their minimum and maximum are equal.
-    values = [one.total / one.n_values for one in data if one.low == one.high]
-    return float(np.percentile(values, float(found[1]), method="inverted_cdf")) if values else float("nan")
+    equal = [(one.low, one.n_values) for one in data if one.low == one.high]
+    values, weights = zip(*(equal or [(float("nan"), 1.0)]), strict=True)
+    return float(np.percentile(values, float(found[1]), method="inverted_cdf", weights=weights))

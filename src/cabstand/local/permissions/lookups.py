@@ -43,6 +43,12 @@ def _host(url: str, _: Scope) -> str:
     return url.partition("://")[2].rstrip("/")
 
 
+def _on_its_bus(rule: str, scope: Scope) -> str:
+    """Return a rule as its ARN names it: with its bus, unless that is the default one."""
+    bus = _last(scope.get("EventBusName") or "default", scope)
+    return rule if bus == "default" else f"{bus}/{rule}"
+
+
 def _function(name: str, _: Scope) -> str:
     return name.partition(":function:")[2] or name
 
@@ -121,6 +127,7 @@ FUNCTIONS: dict[str, Function] = {
     "function": _function,
     "host": _host,
     "last": _last,
+    "on_its_bus": _on_its_bus,
     "parameter": _parameter,
     "profile_role": _profile_role,
     "revision": _revision,

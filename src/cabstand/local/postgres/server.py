@@ -36,6 +36,7 @@ def make_folder(link: Path) -> Path:
     user = account()
     if link.exists():
         return link.resolve()
+    link.unlink(missing_ok=True)  # of a kept stack whose temporary folder was cleared
     if user is None:
         link.mkdir(parents=True)
         return link
@@ -65,6 +66,13 @@ class Server:
         options = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "fsync": "off"}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         return [str(self.programs / "postgres"), "-D", str(self.data), *words]
+
+    def is_ready(self) -> bool:
+        """Whether it takes connections: it listens before it does, longer so after a crash."""
+        try:
+            return "ready" in (self.data / "postmaster.pid").read_text(encoding="utf-8").split()
+        except OSError:
+            return False
 
     def prepare(self, password: str) -> None:
         """Make the databases' folder and the master user, if they do not exist yet, and set the master's password."""

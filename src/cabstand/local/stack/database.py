@@ -25,7 +25,7 @@ def start(state: State) -> Part | None:
     given = environment.marks(state) | {"PATH": os.environ["PATH"], "TMPDIR": str(instance.folder)}
     log = state.log("postgres")
     process = processes.start(instance.command, log, given, instance.folder, user=server.account())
-    wait_until_open(instance.port, lambda: process.alive, f"PostgreSQL ({log})")
+    wait_until_open(instance.port, lambda: process.alive, f"PostgreSQL ({log})", ready=instance.is_ready)
     return Part(process.pid, process.started, f"postgresql://127.0.0.1:{instance.port}")
 
 

@@ -40,11 +40,6 @@ def group_of_task(state: State, task: str) -> str:
     return str(found["containerDefinitions"][0]["logConfiguration"]["options"]["awslogs-group"])
 
 
-def of_stream(state: State, group: str, stream: str) -> list[str]:
-    """Return the lines of a log stream; none where it does not exist yet."""
-    return [event["message"].rstrip("\n") for event in _events(state, group, logStreamNames=[stream])]
-
-
 def _groups(state: State, name: str) -> list[str]:
     tasks = state.facts["outputs"]["batch"]["task_definition_arns"]
     if name in tasks:

@@ -24,7 +24,8 @@ def end(state: State, name: str) -> None:
 
 
 def _emulator(state: State) -> Part:
-    return _serve(state, "emulator", "cabstand.local.emulator", str(state.ports["emulator"]))
+    words = [str(state.ports["emulator"]), "--record", str(state.calls)]
+    return _serve(state, "emulator", "cabstand.local.emulator", *words)
 
 
 def _services(state: State) -> Part:

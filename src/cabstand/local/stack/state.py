@@ -49,6 +49,11 @@ class State:
         """Where it is kept."""
         return self.folder / "state.json"
 
+    @property
+    def calls(self) -> Path:
+        """Where the emulator records each role's calls, and whether they were allowed."""
+        return self.folder / "calls.jsonl"
+
     def log(self, name: str) -> Path:
         """Return the log file of a part."""
         return self.folder / "logs" / f"{name}.log"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from cabstand.local.stack import terraform
 from cabstand.local.stack.state import NAMES, State, required
 
 N_FIRINGS = 5
+STOPPED = "STOPPED"
 PAGE = 100  # most tasks that DescribeTasks takes
 
 
@@ -19,10 +21,22 @@ def run(folder: Path) -> dict[str, Any]:
     state = required(folder)
     found = {name: _part(state, name) for name in NAMES if name in state.parts}
     result = {"folder": str(folder), "starting": state.up is not None, "parts": found}
-    result |= {"tasks": [], "ended": [], "schedules": []}
+    result |= {"tasks": [], "ended": [], "schedules": [], "denied": denied(state)}
     if "outputs" in state.facts and found["emulator"]["running"]:
-        result |= {"tasks": tasks(state), "ended": ended(state), "schedules": _schedules(state)}
+        every = tasks(state)  # in one look: none is left out that stops meanwhile
+        result["tasks"] = [one for one in every if one["status"] != STOPPED]
+        result["ended"] = [one for one in every if one["status"] == STOPPED]
+        result["schedules"] = _schedules(state)
     return result
+
+
+def denied(state: State) -> list[dict[str, Any]]:
+    """Return the calls that the emulator has refused, with role, action and resource; each once."""
+    if not state.calls.exists():
+        return []
+    whole, _, _ = state.calls.read_text(encoding="utf-8").rpartition("\n")  # the last line may be on its way
+    calls = (json.loads(line) for line in whole.splitlines())
+    return [call for call in calls if not call["allowed"]]
 
 
 def _part(state: State, name: str) -> dict[str, Any]:
@@ -49,39 +63,33 @@ def last_line(log: Path) -> str:
 
 
 def tasks(state: State) -> list[dict[str, Any]]:
-    """Return the ECS tasks that have not stopped."""
-    return [_task(task) for task in _listed(state) if task["lastStatus"] != "STOPPED"]
-
-
-def ended(state: State) -> list[dict[str, Any]]:
-    """Return the ECS tasks that have stopped within the last hour, with their exit codes."""
-    return [
-        _task(task) | {"exit_code": task["containers"][0].get("exitCode"), "reason": task.get("stoppedReason", "")}
-        for task in _listed(state)
-        if task["lastStatus"] == "STOPPED"
-    ]
+    """Return the ECS tasks that run, and those that have stopped within the last hour, the oldest first."""
+    return [_task(task) for task in _listed(state)]
 
 
 def _listed(state: State) -> list[dict[str, Any]]:
     """Return the tasks that ECS knows, the oldest first."""
     ecs, cluster = terraform.client(state, "ecs"), state.facts["outputs"]["batch"]["cluster_name"]
-    arns = [
+    arns = dict.fromkeys(  # one that stops meanwhile is on both lists
         arn
-        for status in ("RUNNING", "STOPPED")
+        for status in ("RUNNING", STOPPED)
         for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus=status)
         for arn in page["taskArns"]
-    ]
-    pages = [arns[start : start + PAGE] for start in range(0, len(arns), PAGE)]
+    )
+    pages = [list(arns)[start : start + PAGE] for start in range(0, len(arns), PAGE)]
     found = [task for page in pages for task in ecs.describe_tasks(cluster=cluster, tasks=page)["tasks"]]
     return sorted(found, key=lambda one: str(one["createdAt"]))
 
 
 def _task(task: dict[str, Any]) -> dict[str, Any]:
-    return {
+    found = {
         "task": task["taskDefinitionArn"].rpartition("/")[2],
         "id": task["taskArn"].rpartition("/")[2],
         "status": task["lastStatus"],
     }
+    if task["lastStatus"] == STOPPED:
+        found |= {"exit_code": task["containers"][0].get("exitCode"), "reason": task.get("stoppedReason", "")}
+    return found
 
 
 def _schedules(state: State) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -17,6 +18,17 @@ from cabstand.local.stack import environment
 from cabstand.local.stack.state import State
 
 ENVIRONMENT = "dev"
+# What infra/ reads of the package: the schedules, and the metrics and alarms.
+DECLARED = ("src/cabstand/workflows/workflows.yaml", "src/cabstand/observability/catalogue.yaml")
+# Settings of this process that tasks get, too: where trips come from, and when to retrain.
+PASSED_ON = (
+    "CABSTAND_TLC_",
+    "CABSTAND_ZONES_",
+    "CABSTAND_UBER_",
+    "CABSTAND_DOWNLOAD_",
+    "CABSTAND_MONITOR_",
+    "CABSTAND_GATE_",
+)
 # Lambda's versions that the package is built for; the first one that is installed here runs it.
 PYTHONS = ("3.13", "3.12")
 
@@ -28,8 +40,8 @@ def copy(infra: Path, folder: Path) -> Path:
         raise ConfigError("no Terraform here", where=infra, hint=hint)
     ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*_override.tf", "adopted.tf", "*.tfplan")
     shutil.copytree(infra, folder / "infra", ignore=ignored)
-    for name in ("scripts/terraform.py", "requirements/mlflow.txt"):
-        (folder / name).parent.mkdir()
+    for name in ("scripts/terraform.py", "requirements/mlflow.txt", *DECLARED):
+        (folder / name).parent.mkdir(parents=True)
         shutil.copy(infra.parent / name, folder / name)
     (folder / "dist").mkdir()
     return folder
@@ -48,9 +60,14 @@ def package(state: State, infra: Path, *, quick: bool) -> None:
         _run(state, "package", [str(checkout / "scripts/lambda_package.py"), *words])
         shutil.rmtree(state.folder / "build")
     variables = tree / "infra/environments/emulator.tfvars"
-    given = {"api_architecture": arch, "api_package_path": f"../dist/{out.name}", "api_runtime": f"python{version}"}
+    given: dict[str, Any] = {"api_architecture": arch, "api_package_path": f"../dist/{out.name}"}
+    given |= {"api_runtime": f"python{version}", "task_settings": _passed_on()}
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items())
     variables.write_text(variables.read_text(encoding="utf-8") + lines, encoding="utf-8")
+
+
+def _passed_on() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
 
 
 def _python() -> str:

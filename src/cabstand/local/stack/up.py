@@ -86,8 +86,6 @@ def _running(folder: Path) -> State | None:
 
 
 def _start(state: State, params: Params) -> None:
-    for line in state.facts["missing"]:
-        _log.warning(line)
     begun = time.monotonic()
     with _step(state, "copying infra/"):
         terraform.copy(params.infra, state.folder / "account")

@@ -16,6 +16,7 @@ from cabstand.local.emulator.patches import (
     missing_calls,
     task_changes,
     tasks,
+    versions,
 )
 
 ALL = {
@@ -45,7 +46,10 @@ ALL = {
         task_changes.task_changes,
         events.event_arrays,
         events.event_deliveries,
+        events.event_inputs,
         events.event_tests,
+        versions.version_numbers,
+        versions.alias_revisions,
     )
 }
 

@@ -85,6 +85,28 @@ def event_deliveries() -> None:
     urls.url_paths["{0}" + DELIVERIES] = _deliveries
 
 
+def event_inputs() -> None:
+    """PutTargets: refuse a template with a placeholder that stands for nothing, and more than one kind of input."""
+    from moto.events.exceptions import ValidationException
+    from moto.events.models import EventsBackend
+
+    from cabstand.local.events.inputs import unknown
+
+    stock = EventsBackend.put_targets
+
+    def put_targets(self: Any, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]) -> None:
+        for one in targets:
+            if sum(kind in one for kind in ("Input", "InputPath", "InputTransformer")) > 1:
+                kinds = "Input, InputPath, or InputTransformer"
+                raise ValidationException(f"Only one of {kinds} must be provided for target {one['Id']}.")
+            for placeholder in unknown(one["InputTransformer"]) if "InputTransformer" in one else ():
+                where = f"InputTemplate for target {one['Id']}"
+                raise ValidationException(f"{where} contains invalid placeholder {placeholder}.")
+        stock(self, name, event_bus_arn, targets)
+
+    EventsBackend.put_targets = put_targets
+
+
 def _concerns(rule: Any, event: dict[str, Any]) -> bool:
     """Return whether an event matches a rule or comes from its own schedule; moto takes no pattern for any event."""
     if rule.scheduled_expression and event["source"] == "aws.events" and rule.arn in event["resources"]:
@@ -98,13 +120,23 @@ def _put_aside(rule: Any, event: dict[str, Any], targets: list[dict[str, Any]]) 
     with _LOCK:
         for target in targets:
             identity = str(uuid4())
-            _PENDING[identity] = {"id": identity, "rule": rule.arn, "target": dict(target), "event": whole}
+            _PENDING[identity] = {
+                "id": identity,
+                "rule": rule.arn,
+                "target": dict(target),
+                "event": whole,
+                "attempts": 0,
+                "due": times["ingestion-time"].timestamp(),
+            }
 
 
 def _deliveries(request: Any, _url: str, _headers: Any) -> tuple[int, dict[str, str], str]:
-    """Answer the oldest deliveries, or take off those whose ids are in the body of a DELETE."""
+    """Answer the deliveries that are due first; DELETE takes off those of some ids, PUT changes them."""
     with _LOCK:
         if request.method == "DELETE":
             for identity in json.loads(request.data):
                 _PENDING.pop(identity, None)
-        return 200, {}, json.dumps(list(_PENDING.values())[:MOST_AT_ONCE])
+        if request.method == "PUT":
+            for changed in json.loads(request.data):
+                _PENDING.get(changed["id"], {}).update(changed)
+        return 200, {}, json.dumps(sorted(_PENDING.values(), key=lambda one: one["due"])[:MOST_AT_ONCE])

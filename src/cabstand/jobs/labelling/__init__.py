@@ -1,0 +1,1 @@
+"""Finding what came true of logged predictions."""
