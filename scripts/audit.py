@@ -17,6 +17,8 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,12 +42,22 @@ class Package(NamedTuple):
         return {"package": {"ecosystem": self.ecosystem, "name": self.name}, "version": self.version}
 
 
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Exit with one line if the block cannot read what it expects."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        sys.exit(f"audit: {what} cannot be read, so nothing is known: {type(error).__name__}: {error}")
+
+
 def packages(lock: Path) -> set[Package]:
     """Return what a lock pins; exit if it holds something that cannot be looked up."""
-    text = lock.read_text(encoding="utf-8")
-    if lock.suffix == ".json":
-        entries = {path: one for path, one in json.loads(text)["packages"].items() if path}
-        return {Package("npm", path.rpartition("node_modules/")[2], one["version"]) for path, one in entries.items()}
+    with readable(str(lock)):
+        text = lock.read_text(encoding="utf-8")
+        if lock.suffix == ".json":
+            entries = [(path, one["version"]) for path, one in json.loads(text)["packages"].items() if path]
+            return {Package("npm", path.rpartition("node_modules/")[2], str(version)) for path, version in entries}
     found = set()
     for line in re.sub(r"\\\n", " ", text).splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
@@ -64,15 +76,15 @@ def vulnerabilities(wanted: list[Package]) -> dict[str, list[Package]]:
     while asked:
         now, asked = asked[:BATCH], asked[BATCH:]
         results = request("/v1/querybatch", {"queries": [query for _, query in now]}).get("results")
-        if not isinstance(results, list) or len(results) != len(now) or None in results:
-            sys.exit(
-                f"audit: {SERVICE} answered about {len(results or [])} of {len(now)} packages: none may be skipped"
-            )
-        for (package, query), result in zip(now, results, strict=True):
-            for one in result.get("vulns", []):
-                found.setdefault(one["id"], []).append(package)
-            if token := result.get("next_page_token"):
-                asked.append((package, query | {"page_token": token}))
+        told = [one for one in results if isinstance(one, dict)] if isinstance(results, list) else []
+        if len(told) != len(now):
+            sys.exit(f"audit: {SERVICE} answered about {len(told)} of {len(now)} packages: none may be skipped")
+        with readable(f"the answer of {SERVICE}"):
+            for (package, query), result in zip(now, told, strict=True):
+                for one in result.get("vulns", []):
+                    found.setdefault(str(one["id"]), []).append(package)
+                if token := result.get("next_page_token"):
+                    asked.append((package, query | {"page_token": token}))
     return found
 
 
@@ -84,7 +96,7 @@ def request(path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             with urllib.request.urlopen(ask, timeout=PATIENCE_S) as answer:  # noqa: S310
                 return dict(json.load(answer))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             busy = isinstance(error, urllib.error.HTTPError) and error.code >= 500
             if not (busy and pause_s):
                 sys.exit(f"audit: {SERVICE}{path} gave no answer, so nothing is known: {error}")
@@ -96,8 +108,9 @@ def accepted(today: datetime.date) -> set[str]:
     """Return the ids that are accepted today."""
     if not ACCEPTED.exists():
         return set()
-    listed = tomllib.loads(ACCEPTED.read_text(encoding="utf-8"))
-    return {name for name, one in listed.items() if one["why"] and one["until"] >= today}
+    with readable(str(ACCEPTED)):
+        listed = tomllib.loads(ACCEPTED.read_text(encoding="utf-8"))
+        return {name for name, one in listed.items() if one["why"] and one["until"] >= today}
 
 
 def main(names: list[str]) -> int:

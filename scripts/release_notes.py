@@ -21,23 +21,22 @@ def notes(changelog: str, version: str) -> str:
     if not heading["date"]:
         sys.exit(f"release-notes: CHANGELOG.md does not date {version}: `## {version} - DATE`")
     end = headings[found[0] + 1].start() if found[0] + 1 < len(headings) else len(changelog)
-    text = re.split(r"^\[[^]]+\]: ", changelog[heading.end() : end], maxsplit=1, flags=re.M)[
-        0
-    ].strip()  # links at the end
-    return text or sys.exit(f"release-notes: CHANGELOG.md says nothing about {version}")
+    [text, *_] = re.split(r"^\[[^]]+\]: ", changelog[heading.end() : end], maxsplit=1, flags=re.M)  # links at the end
+    return text.strip() or sys.exit(f"release-notes: CHANGELOG.md says nothing about {version}")
 
 
 def main(words: list[str]) -> None:
     """Check the tag against the package, and print the notes."""
     if len(words) != 1:
         sys.exit(__doc__)
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    try:
+        version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+        changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"release-notes: pyproject.toml or CHANGELOG.md cannot be read: {type(error).__name__}: {error}")
     if words[0] != f"v{version}":
         sys.exit(f"release-notes: the tag {words[0]} is not v{version}, the version in pyproject.toml")
-    changelog = ROOT / "CHANGELOG.md"
-    if not changelog.is_file():
-        sys.exit("release-notes: there is no CHANGELOG.md")
-    print(notes(changelog.read_text(encoding="utf-8"), version))  # noqa: T201
+    print(notes(changelog, version))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ def write_run(
         "started": moment(end - seconds),
         "ended": moment(end),
         "attempts": 1,
+        "result": {},
         "peak_rss_mb": peak_rss_mb,
         "command": [command],
     }

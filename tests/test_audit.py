@@ -85,11 +85,26 @@ def test_the_second_page_counts(httpserver: HTTPServer, lock: Path) -> None:
     assert "GHSA-1" in audit(service(httpserver, answer), lock, code=1).stdout
 
 
-@pytest.mark.parametrize("results", [[{}], [], None, [{}, None, {}]])
+@pytest.mark.parametrize("results", [[{}], [], None, 3, [{}, None, {}], [{}, "none", {}]])
 def test_a_skipped_package_fails(httpserver: HTTPServer, lock: Path, results: Any) -> None:
     httpserver.expect_request("/v1/querybatch").respond_with_json({"results": results})
     [line] = audit(httpserver.url_for(""), lock, code=1).stderr.splitlines()
     assert "none may be skipped" in line
+
+
+@pytest.mark.parametrize("answer", [{"vulns": [{}]}, {"vulns": 1}, {"vulns": ["GHSA-1"]}])
+def test_an_answer_of_another_form_is_one_line(httpserver: HTTPServer, lock: Path, answer: Any) -> None:
+    [line] = audit(service(httpserver, lambda _: answer), lock, code=1).stderr.splitlines()
+    assert "cannot be read, so nothing is known" in line
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"packages": []}', '{"packages": {"node_modules/a": {}}}'])
+def test_an_odd_lock_is_one_line(httpserver: HTTPServer, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "package-lock.json"
+    path.write_text(content)
+    for lock in (path, tmp_path / "absent.txt"):
+        [line] = audit(service(httpserver, lambda _: {}), lock, code=1).stderr.splitlines()
+        assert f"{lock} cannot be read, so nothing is known" in line
 
 
 @pytest.mark.parametrize("line", ["-e .", "numpy>=2", "https://example.org/a.whl", "-r other.txt"])

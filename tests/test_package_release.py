@@ -15,6 +15,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from cabstand import __version__
 from cabstand.local.gateway import certificate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +38,7 @@ CHANGELOG = """\
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "scripts").mkdir()
-    for name in ("release_notes.py", "publish", "github-release"):
+    for name in ("dist_files.py", "release_notes.py", "publish", "github-release"):
         (tmp_path / "scripts" / name).write_text((ROOT / "scripts" / name).read_text())
         (tmp_path / "scripts" / name).chmod(0o755)
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
@@ -76,6 +77,16 @@ def test_no_notes_no_release(project: Path, number: str, tag: str, says: str) ->
     assert says in line
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "CHANGELOG.md"])
+@pytest.mark.parametrize("content", [b"\xff", b"[tool", None])
+def test_files_that_cannot_be_read_are_one_line(project: Path, name: str, content: bytes | None) -> None:
+    (project / name).unlink()
+    if content is not None:
+        (project / name).write_bytes(content)
+    [line] = notes(project, "v0.2.0", code=1).stderr.splitlines()
+    assert line.startswith("release-notes: ")
+
+
 def test_an_empty_section_is_no_note(project: Path) -> None:
     (project / "CHANGELOG.md").write_text(CHANGELOG.replace("### Added\n- Canary releases.\n", ""))
     assert "says nothing about 0.2.0" in notes(project, "v0.2.0", code=1).stderr
@@ -104,7 +115,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def built(project: Path, files: Path) -> Path:
     shutil.copytree(files, project / "dist")
-    return project
+    (project / "CHANGELOG.md").write_text(f"## {__version__} - 2026-11-29\n- Ours.\n")
+    return version(project, __version__)
 
 
 @pytest.fixture
@@ -169,6 +181,12 @@ def test_two_versions_in_dist_are_not_published(built: Path, index: HTTPServer) 
     assert "2 wheels and 1 source distributions" in line
 
 
+def test_files_of_another_version_are_not_published(built: Path, index: HTTPServer) -> None:
+    version(built, "99.0")
+    [line] = publish(built, index, code=1).splitlines()
+    assert "is not of version 99.0, which pyproject.toml names" in line
+
+
 def test_a_github_release_has_the_notes_and_the_files_and_can_be_repeated(built: Path) -> None:
     (built / "bin").mkdir()
     gh = built / "bin/gh"
@@ -178,9 +196,13 @@ def test_a_github_release_has_the_notes_and_the_files_and_can_be_repeated(built:
         '[ "$2" != create ] || { touch there; until [ "$1" = --notes-file ]; do shift; done; cp "$2" notes; }\n'
     )
     gh.chmod(0o755)
-    env = os.environ | {"PATH": f"{built / 'bin'}:{os.environ['PATH']}", "TAG": "v0.2.0", "PYTHON": sys.executable}
+    env = os.environ | {
+        "PATH": f"{built / 'bin'}:{os.environ['PATH']}",
+        "TAG": f"v{__version__}",
+        "PYTHON": sys.executable,
+    }
     for _ in range(2):
         subprocess.run([built / "scripts/github-release"], env=env, check=True)
-    assert (built / "notes").read_text() == "### Added\n- Canary releases.\n"
+    assert (built / "notes").read_text() == "- Ours.\n"
     calls = [line.split()[1] for line in (built / "calls").read_text().splitlines()]
     assert calls == ["view", "create", "upload", "view", "upload"]

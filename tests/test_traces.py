@@ -144,7 +144,13 @@ def test_forked_workers_send_their_spans_themselves(httpserver: HTTPServer, tmp_
 
 def test_a_span_cut_off_by_a_kill_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "spans.jsonl"
-    path.write_text(json.dumps(trace.to_dict(trace.Span("whole", "1" * 32))) + '\n{"name": "ha')
+    lines = [
+        json.dumps(trace.to_dict(trace.Span("whole", "1" * 32))),
+        '{"name": "odd", "trace_id": "1", "started_ns": "soon"}',
+        '["no", "span"]',
+        '{"name": "ha',
+    ]
+    path.write_bytes("\n".join(lines).encode() + b"\xff\n")
     with trace.recorded() as found:
         tracing.relay(path)
         tracing.relay(tmp_path / "none")

@@ -73,6 +73,12 @@ class TaskError(CabstandError):
     """A job, worker or task failed."""
 
 
+class LeftRunningError(CabstandError):
+    """The command was told to end, and what it started elsewhere goes on."""
+
+    exit_code = 130
+
+
 class NothingToDo(CabstandError):  # noqa: N818 (it is no error)
     """There is no data yet: a schedule that is older than the first month has no fault to report."""
 

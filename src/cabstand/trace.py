@@ -124,13 +124,12 @@ def recorded() -> Iterator[list[Span]]:
         recorders.remove(record)
 
 
-def relay(content: dict[str, Any]) -> None:
+def relay(ended: Span) -> None:
     """Give a span of another process, which exports its own, to the recorders."""
-    ended = Span(**content)
     for record in list(recorders):
         record(ended)
 
 
 def to_dict(ended: Span) -> dict[str, Any]:
-    """Return a span as `relay` takes it."""
+    """Return a span as plain values."""
     return asdict(ended)

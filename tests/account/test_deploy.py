@@ -306,11 +306,42 @@ def test_a_lost_answer_to_a_write_of_the_record_is_no_conflict(environment: str)
 
 
 def test_bad_input_is_one_line(environment: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["--steps", "50,10"], ["--steps", "many"], ["--steps", "10,50"], ["--abort", "--rollback"]):
+    wrong = (
+        ["--steps", "50,10"], ["--steps", "many"], ["--steps", "10,50"], ["--steps", "nan,100"], ["--watch", "nan"],
+        ["--every", "inf"], ["--slowdown", "nan"], ["-e", "../prod"], ["--project", ""], ["--abort", "--rollback"],
+        ["--url", "example.org"], ["--url", "https://"], ["--url", "https://example.org:port"],
+    )  # fmt: skip
+    for words in wrong:
         assert command_line(["deploy", "-e", environment, *words]) == 2, words
-    assert capsys.readouterr().err.count("error: ") == 4
+    assert capsys.readouterr().err.count("error: ") == len(wrong)
+    assert live(environment) == ("1", {}), "it is said before a request moves"
     with pytest.raises(ConfigError, match="no such function"):
         ship("nowhere", "rollback")
     aws.client("s3").put_object(Bucket=STATES, Key=f"{environment}/deployments.json", Body=b"{}")
     with pytest.raises(DataError, match="is no record of deployments of schema 1"):
         ship(environment)
+
+
+def test_a_key_that_is_none_is_refused_before_a_request_moves(
+    environment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CABSTAND_API_KEY", "clé")
+    assert command_line(["deploy", "-e", environment, "--watch", "0"]) == 2
+    assert "not an API key" in capsys.readouterr().err
+    assert live(environment) == ("1", {})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"deployments": {}}, "deployments: Input should be"),
+        ({"deployments": [{"state": "shifting"}]}, "deployments.0.kind: Field required"),
+        ({"schema_version": 2, "deployments": []}, "schema_version"),
+    ],
+)
+def test_a_record_of_another_shape_is_one_line(environment: str, wrong: dict[str, Any], told: str) -> None:
+    body = json.dumps({"schema_version": 1} | wrong)
+    aws.client("s3").put_object(Bucket=STATES, Key=f"{environment}/deployments.json", Body=body)
+    with pytest.raises(DataError, match=r"is no record of deployments of schema 1") as refused:
+        ship(environment)
+    assert told in str(refused.value)

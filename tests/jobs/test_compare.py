@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +24,7 @@ from cabstand.jobs.comparing import summary, worker
 from cabstand.jobs.comparing.summary import Case
 from cabstand.jobs.comparing.worker import Task, Trial
 from cabstand.settings import Settings
+from waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +177,17 @@ def test_a_failed_trial_is_one_line(place: Path) -> None:
     task = Task("sequential", 1, 50.0, 20, str(place / "absent.npy"), None, str(place / "out.npz"))
     with pytest.raises(TaskError, match="ended with 1: FileNotFoundError"):
         worker.run(task)
+
+
+def test_a_trial_dies_with_the_run_that_started_it(tmp_path: Path) -> None:
+    os.mkfifo(points := tmp_path / "points.npy")
+    task = Task("sequential", 1, 50.0, 20, str(points), None, str(tmp_path / "out.npz"))
+    code = f"from cabstand.jobs.comparing import worker; worker.run(worker.{task!r})"
+    # The file opens as soon as the trial reads it, which then waits.
+    with subprocess.Popen([sys.executable, "-c", code]) as run, points.open("wb"):
+        [trial] = psutil.Process(run.pid).children()
+        run.kill()
+        until(lambda: not trial.is_running() or trial.status() == psutil.STATUS_ZOMBIE)
 
 
 @pytest.mark.parametrize(

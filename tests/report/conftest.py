@@ -71,8 +71,9 @@ def whole(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Resul
         window = replace(WINDOW, start=start, end=start + timedelta(days=30), quality=quality)
         decided, _ = ledger.decide(lake, window, Rules(min_rows=1000, breaches=2), start + timedelta(days=31))
     ledger.add_outcome(lake, WINDOW.problem, decided.key, "retraining", {"decision": "refused", "reason": "no <b>gain"})
-    (Path(lake) / "runs/one").mkdir(parents=True)
-    (Path(lake) / "runs/one/manifest.json").write_text(json.dumps(RUN))
+    folder = Path(lake) / "runs" / RUN["run_key"]
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps(RUN))
     found = site.gather(settings, site.Params(plan=ROOT / "tests/costs/example/plan.json"))
     other = site.gather(Settings(home=Path(lake), lake=lake), site.Params())
     tracked = [{"id": "0123456789ab", "name": "train", "status": "finished", "started": "2026-01-02T03:04:05+00:00",

@@ -17,8 +17,9 @@ import yaml
 from pytest_httpserver import HTTPServer
 
 from cabstand import cli
-from cabstand.errors import ConfigError, DataError, NothingToDo, TaskError
+from cabstand.errors import ConfigError, ConflictError, DataError, NothingToDo, TaskError
 from cabstand.io import runs, tracing, tracking
+from cabstand.io.journal import claimed
 from cabstand.jobs import runs as shown
 from cabstand.settings import load
 from cabstand.workflows import attempts, execution
@@ -342,3 +343,38 @@ def test_a_run_is_in_mlflow_and_one_trace(workflow: Write, httpserver: HTTPServe
     assert found.data.tags["run_key"] == done["run_key"]
     assert found.data.metrics["first.attempts"] == 1
     assert [one.dataset.name for one in found.inputs.dataset_inputs] == ["in"]
+
+
+def test_two_starts_of_one_interrupted_run_do_its_work_once(workflow: Write, tmp_path: Path) -> None:
+    file = workflow(first=FAILS)
+    with pytest.raises(TaskError):
+        go(file)
+    [path] = Path(load().lake_uri).glob("runs/*/manifest.json")
+    with claimed(str(path.parent), path.parent.name), pytest.raises(ConflictError, match="at work on this run"):
+        go(file)
+    assert manifest()["steps"]["first"]["attempts"] == 3
+
+
+def test_a_firing_that_is_delivered_while_its_run_works_has_nothing_to_do(workflow: Write) -> None:
+    file, at = workflow(first=FAILS), "2026-01-02T03:04:05Z"
+    with pytest.raises(TaskError):
+        go(file, scheduled=at)
+    [path] = Path(load().lake_uri).glob("runs/*/manifest.json")
+    with claimed(str(path.parent), path.parent.name), pytest.raises(NothingToDo, match="at work on this run"):
+        go(file, scheduled=at)
+
+
+def test_a_cut_line_of_the_audit_trail_keeps_no_run_from_its_work(workflow: Write, tmp_path: Path) -> None:
+    file = workflow(first=flaky(tmp_path, 3))
+    with pytest.raises(TaskError):
+        go(file)
+    [trail] = Path(load().lake_uri).glob("runs/*/audit.jsonl")
+    trail.write_bytes(trail.read_bytes()[:-20])
+    assert go(file)["results"] == {"first": {"n": 3}}
+    assert [event for _, event in events()][-3:] == ["unreadable", "started", "done"]
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01", "2026-1-1", "2026", "2026-01-01T00:00"])
+def test_only_a_day_is_one(day: str) -> None:
+    with pytest.raises(ConfigError, match="is not a day"):
+        shown.run(load(), shown.Params(since=day))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from cabstand.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -11,6 +14,13 @@ class Deployment:
 
     project: str
     environment: str
+
+    def __post_init__(self) -> None:
+        for option, name in (("--project", self.project), ("--environment", self.environment)):
+            if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name, re.ASCII):
+                what = f"{name[:40]!r} cannot be in the names of resources"
+                hint = "it has small letters, digits and hyphens, and begins with a letter"
+                raise ConfigError(what, where=option, hint=hint)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cabstand.account.deployment import Deployment
 from cabstand.errors import ConflictError, DataError
@@ -18,6 +20,27 @@ from cabstand.io.aws import call
 SCHEMA_VERSION = 1
 MOST = 50  # deployments; the bucket keeps older versions of the object
 UNDER_WAY = ("shifting", "rolling back")
+
+
+class _Entry(BaseModel):
+    """What each deployment or rollback has; others of its facts are for readers alone."""
+
+    model_config = ConfigDict(strict=True)
+    kind: Literal["deployment", "rollback"]
+    state: Literal["shifting", "rolling back", "completed", "rolled back", "abandoned"]
+    from_version: str
+    to_version: str
+    began_at: str
+    ended_at: str | None = None
+    by: str = ""
+    reason: str | None = None
+    steps: list[dict[str, Any]] = []
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(strict=True)
+    schema_version: Literal[1]
+    deployments: list[_Entry]
 
 
 @dataclass
@@ -66,10 +89,10 @@ def read(deployment: Deployment) -> Record:
         return Record(uri)
     data, tag = storage.read_tagged(uri)
     try:
-        content = json.loads(data)
-        if content["schema_version"] != SCHEMA_VERSION:
-            raise ValueError
-        return Record(uri, content["deployments"], tag)
-    except (ValueError, KeyError, TypeError):
-        what = f"is no record of deployments of schema {SCHEMA_VERSION}"
-        raise DataError(what, where=uri, hint="restore an older version of the object") from None
+        _Content.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the object"
+        what = f"is no record of deployments of schema {SCHEMA_VERSION}: {place}: {first['msg']}"
+        raise DataError(what, where=uri, hint="restore an older version of the object") from error
+    return Record(uri, json.loads(data)["deployments"], tag)

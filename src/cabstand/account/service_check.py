@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
-from cabstand.errors import TaskError
+from cabstand.errors import ConfigError, TaskError
 from cabstand.io.aws import items
 
 MAX_WAIT_S = 60.0
@@ -27,6 +28,18 @@ def _domain(api: str) -> str:
     return ""
 
 
+def require_address(url: str) -> None:
+    """Raise a ConfigError unless a text is the address of a server."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known or parts.query or parts.fragment or not url.isprintable() or " " in url:
+        hint = "it begins with https:// and a name, such as https://api.example.org"
+        raise ConfigError(f"not the address of a service: {url[:80]!r}", where="--url", hint=hint)
+
+
 def check(url: str) -> bool:
     """Check a service; return whether it is ready: without a published model it is only alive.
 
@@ -35,6 +48,7 @@ def check(url: str) -> bool:
     TaskError
         If it does not answer as it should within a minute.
     """
+    url = url.rstrip("/")
     _expect(url, "/healthz", 200)
     is_ready = _expect(url, "/readyz", 200, 503) == 200
     if is_ready:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cabstand.errors import TaskError
+from cabstand.errors import LeftRunningError, TaskError
 from cabstand.io.aws import refusals
 
 CHECK_S = 2.0
@@ -74,7 +74,18 @@ def follow(
     ------
     TaskError
         If the task has not stopped after `limit_s`; it goes on.
+    LeftRunningError
+        If this process is interrupted.
     """
+    try:
+        return _followed(clients, cluster, task_id, show, limit_s, check_s)
+    except (KeyboardInterrupt, SystemExit) as error:
+        task_id = task_id.rpartition("/")[2]
+        hint = f"`aws ecs stop-task --cluster {cluster} --task {task_id}` ends it"
+        raise LeftRunningError("interrupted; the task goes on", where=task_id, hint=hint) from error
+
+
+def _followed(clients: Clients, cluster: str, task_id: str, show: Show, limit_s: float, check_s: float) -> Ended:
     began, log, result = time.monotonic(), Log(clients), None
     while True:
         task = _described(clients, cluster, task_id)

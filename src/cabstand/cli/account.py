@@ -10,7 +10,7 @@ import typer
 
 from cabstand import activity
 from cabstand.cli.common import emit, load_settings, say
-from cabstand.cli.options import DryRun
+from cabstand.cli.options import DryRun, finite
 from cabstand.errors import CabstandError, ConfigError, TaskError
 
 Environment = Annotated[str, typer.Option("--environment", "-e", help="dev or prod.")]
@@ -23,9 +23,15 @@ app = typer.Typer()
 @app.command()
 def cost(
     plan: Annotated[Path, typer.Argument(help="Terraform plan in JSON, from `terraform show -json PLAN`.")],
-    limit: Annotated[float | None, typer.Option(min=0, help="Fail if an idle month costs more USD.")] = None,
-    asleep_limit: Annotated[float | None, typer.Option(min=0, help="Fail if a month asleep costs more USD.")] = None,
-    run_minutes: Annotated[float, typer.Option(min=1, help="Assumed length of a batch run, in minutes.")] = 10.0,
+    limit: Annotated[
+        float | None, typer.Option(callback=finite, min=0, help="Fail if an idle month costs more USD.")
+    ] = None,
+    asleep_limit: Annotated[
+        float | None, typer.Option(callback=finite, min=0, help="Fail if a month asleep costs more USD.")
+    ] = None,
+    run_minutes: Annotated[
+        float, typer.Option(callback=finite, min=1, help="Assumed length of a batch run, in minutes.")
+    ] = 10.0,
     region: Annotated[str, typer.Option(help="AWS region to price.")] = "us-east-1",
 ) -> None:
     """Price a Terraform plan offline. Covers a month idle and asleep, batch runs, and a million predictions."""
@@ -117,12 +123,17 @@ def deploy(
     environment: Environment = "dev",
     project: Project = "cabstand",
     steps: Annotated[str, typer.Option(help="Shares of the requests in percent, up to 100.")] = "10,50,100",
-    watch: Annotated[float, typer.Option(min=0, help="How long each step is watched, in seconds.")] = 300.0,
-    every: Annotated[float, typer.Option(min=0.1, help="How often versions are compared, in seconds.")] = 30.0,
+    watch: Annotated[
+        float, typer.Option(callback=finite, min=0, help="How long each step is watched, in seconds.")
+    ] = 300.0,
+    every: Annotated[
+        float, typer.Option(callback=finite, min=0.1, help="How often versions are compared, in seconds.")
+    ] = 30.0,
     alpha: Annotated[
-        float, typer.Option(min=1e-6, max=0.5, help="Probability of refusing a version that is not worse.")
+        float,
+        typer.Option(callback=finite, min=1e-6, max=0.5, help="Probability of refusing a version that is not worse."),
     ] = 0.01,
-    slowdown: Annotated[float, typer.Option(min=1, help="Durations may grow by this factor.")] = 1.25,
+    slowdown: Annotated[float, typer.Option(callback=finite, min=1, help="Durations may grow by this factor.")] = 1.25,
     url: Annotated[str, typer.Option(help="Address to check at the end, if AWS does not know it.")] = "",
     abort: Annotated[bool, typer.Option("--abort", help="Only undo a deployment that did not end.")] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Return to the version before, at once.")] = False,

@@ -24,6 +24,7 @@ from cabstand.cli.options import (
     Weight,
     Workers,
     end_of,
+    finite,
 )
 from cabstand.trips.columns import Named
 
@@ -86,7 +87,7 @@ def plan(
     eps_m: Eps = 50.0,
     min_samples: MinSamples = 20,
     memory_gib: Annotated[
-        float | None, typer.Option(min=0.1, help="Memory to use in GiB; default: 80 % of free memory.")
+        float | None, typer.Option(callback=finite, min=0.1, help="Memory to use in GiB; default: 80 % of free memory.")
     ] = None,
     workers: Workers = None,
     dropoffs: Dropoffs = False,

@@ -12,6 +12,7 @@ import typer
 
 from cabstand import activity
 from cabstand.cli.common import emit, load_settings, say
+from cabstand.cli.options import finite
 from cabstand.errors import TaskError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def run(
     task: Annotated[str, typer.Argument(help="Task definition, such as compare or pipeline.")],
     command: Annotated[list[str] | None, typer.Argument(help="Command to run instead, after `--`.")] = None,
     limit_s: Annotated[
-        float, typer.Option(min=1, help="Stop following after so many seconds; the task goes on.")
+        float, typer.Option(callback=finite, min=1, help="Stop following after so many seconds; the task goes on.")
     ] = 21_600,
 ) -> None:
     """Run a task as ECS would and follow its log. Exits with 1 unless the task exits with 0."""

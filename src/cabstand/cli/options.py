@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import typer
@@ -48,6 +49,13 @@ Newest = Annotated[
 Fetch = Annotated[
     bool, typer.Option("--fetch/--no-fetch", help="Without --month: ingest newer months that are published.")
 ]
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse what no range refuses: not a number, and infinity."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
 
 
 def end_of(*, dropoffs: bool) -> Literal["pickup", "dropoff"]:

@@ -9,6 +9,7 @@ import typer
 
 from cabstand.cli.account import Environment, Project
 from cabstand.cli.common import emit, load_settings, say
+from cabstand.cli.options import finite
 from cabstand.errors import TaskError
 
 app = typer.Typer()
@@ -21,7 +22,7 @@ def run_task(
     environment: Environment = "dev",
     project: Project = "cabstand",
     limit_s: Annotated[
-        float, typer.Option(min=1, help="Stop following after so many seconds; the task goes on.")
+        float, typer.Option(callback=finite, min=1, help="Stop following after so many seconds; the task goes on.")
     ] = 21_600,
 ) -> None:
     """Run a task in the cluster and follow its log. Exits with 1 unless the task exits with 0."""

@@ -9,7 +9,7 @@ import typer
 
 from cabstand import activity
 from cabstand.cli.common import emit, load_settings, say
-from cabstand.cli.options import Artifacts, DryRun, Lake, Track
+from cabstand.cli.options import Artifacts, DryRun, Lake, Track, finite
 
 File = Annotated[Path | None, typer.Option("--file", help="File of workflows; default: the package's own.")]
 Name = Annotated[str, typer.Option("--workflow", help="Only runs of this workflow, or of `pipeline`.")]
@@ -112,7 +112,7 @@ def page(
 def exporter(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.", min=0, max=65535)] = 9108,
-    every: Annotated[float, typer.Option(help="Seconds between two looks at the lake.", min=0)] = 60.0,
+    every: Annotated[float, typer.Option(callback=finite, help="Seconds between two looks at the lake.", min=0)] = 60.0,
     lake: Lake = None,
 ) -> None:
     """Serve metrics of the runs to Prometheus until stopped. Also the CPU time of this machine."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cabstand import trace
-from cabstand.errors import CabstandError, DataError, NothingToDo
-from cabstand.io import provenance, run_owner, storage, trail, usage
+from cabstand.errors import CabstandError, ConflictError, DataError, NothingToDo
+from cabstand.io import claims, provenance, run_manifest, run_owner, storage, trail, usage
+from cabstand.io.run_manifest import INTERRUPTED, NOTHING
 
-SCHEMA_VERSION = 1
-MANIFEST, AUDIT = "manifest.json", "audit.jsonl"
+MANIFEST, AUDIT, CLAIM = "manifest.json", "audit.jsonl", "claim.json"
+DYING_S = 5.0
 MOST_SPANS = 200  # of a step that its manifest keeps
-NOTHING, INTERRUPTED = "nothing to do", "interrupted"  # how a step ends that waits for data, or is told to end
 _log = logging.getLogger(__name__)
 
 
@@ -39,22 +41,16 @@ class Journal:
         cls, folder: str, key: str, params: Mapping[str, Any], *, planned: Iterable[str] = (), fresh: bool = False
     ) -> Journal:
         """Return the journal in `folder`, or a new one; a DataError if it is another run's."""
-        content = {"schema_version": SCHEMA_VERSION, "run_key": key, "params": dict(params), "started": _now()}
-        content |= {"planned": list(planned), "code_version": provenance.code_version(), "steps": {}}
+        content = {"schema_version": run_manifest.SCHEMA_VERSION, "run_key": key, "params": dict(params)}
+        content |= {"started": _now(), "planned": list(planned), "code_version": provenance.code_version(), "steps": {}}
         uri = storage.join(folder, MANIFEST)
         if storage.exists(uri):
-            try:
-                found = json.loads(storage.read(uri))
-                known = found["schema_version"] == SCHEMA_VERSION and found["run_key"] == key
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError("not a run's manifest", where=uri, hint="remove it to start again") from error
-            if not known:
-                raise DataError("the manifest of another run or version", where=uri, hint="remove it to start again")
+            found = run_manifest.parse(storage.read(uri), uri)
+            if found["run_key"] != key:
+                raise DataError("the manifest of another run", where=uri, hint=run_manifest.HINT)
             content = content if fresh else found
         content["owner"] = run_owner.tags()
-        audit = storage.join(folder, AUDIT)
-        lines = storage.read(audit).splitlines() if storage.exists(audit) else []
-        return cls(folder, content, [json.loads(line) for line in lines])
+        return cls(folder, content, _events(storage.join(folder, AUDIT)))
 
     @property
     def uri(self) -> str:
@@ -126,6 +122,41 @@ class Journal:
         self.audit.append({"at": _now(), "step": step, "event": event, **more})
         lines = "".join(json.dumps(line) + "\n" for line in self.audit)
         storage.write(storage.join(self.folder, AUDIT), lines.encode())
+
+
+@contextmanager
+def claimed(folder: str, key: str) -> Iterator[None]:
+    """Keep other processes from a run while the block runs; a ConflictError if one is at work on it.
+
+    Open the journal inside the block: before, another process may still write it.
+    """
+    claim = _taken(storage.join(folder, CLAIM))
+    if claim is None:
+        hint = "it is free when that one ends; a quarter of an hour later, if it was killed on another machine"
+        raise ConflictError("another process is at work on this run", where=key, hint=hint)
+    with claim.held():
+        yield
+
+
+def _taken(uri: str) -> claims.Claim | None:
+    """Take a claim; what a killed process started may need a moment to die after it."""
+    end = time.monotonic() + DYING_S
+    while (claim := claims.take(uri)) is None and time.monotonic() < end:
+        time.sleep(0.2)
+    return claim
+
+
+def _events(uri: str) -> list[dict[str, Any]]:
+    """Return what a run's audit trail tells; a line that cannot be read, as a disk may leave it, stays as its text."""
+    lines = storage.read(uri).decode(errors="replace").splitlines() if storage.exists(uri) else []
+    return [_event(line) for line in lines]
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError):
+        return {"at": None, "step": None, "event": "unreadable", "line": line}
 
 
 def _line(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cabstand.errors import ConfigError, StorageError, suggest
-from cabstand.io import run_owner, storage
-from cabstand.io.journal import INTERRUPTED, MANIFEST, NOTHING, SCHEMA_VERSION
+from cabstand.errors import CabstandError, ConfigError, DataError, suggest
+from cabstand.io import run_manifest, run_owner, storage
+from cabstand.io.journal import MANIFEST
+from cabstand.io.run_manifest import INTERRUPTED, NOTHING
 
 FOLDER = "runs"
 STATES = ("done", "failed", "running", INTERRUPTED, NOTHING)
@@ -95,7 +95,7 @@ def listed(lake_uri: str, name: str = "") -> list[Run]:
     uris = [uri for uri in storage.list_under(prefix) if uri.endswith(f"/{MANIFEST}")]
     uris = [uri for uri in uris if not name or _name(uri) == name]
     with ThreadPoolExecutor(READERS) as pool:
-        found = [run for run in pool.map(_read, uris) if run]
+        found = [run for run in pool.map(_read_or_warn, uris) if run]
     return sorted(found, key=lambda run: run.started, reverse=True)
 
 
@@ -107,10 +107,7 @@ def find(lake_uri: str, key: str) -> Run:
     if len(chosen) != 1:
         what = f"{len(chosen)} runs begin with {key[:60]!r}" if chosen else f"no run {key[:60]!r}"
         raise ConfigError(what, where=prefix, hint=suggest(key, sorted(uris)[:5]) if uris else "`cabstand runs`")
-    run = _read(uris[chosen[0]])
-    if run is None:
-        raise ConfigError("not a run's manifest", where=uris[chosen[0]])
-    return run
+    return _read(uris[chosen[0]])
 
 
 def before(run: Run, others: Sequence[Run]) -> Run | None:
@@ -155,12 +152,17 @@ def _name(uri: str) -> str:
     return uri.rsplit("/", 2)[1].rpartition("-")[0]
 
 
-def _read(uri: str) -> Run | None:
+def _read(uri: str) -> Run:
+    """Return a run, whose folder has its key's name; a DataError if the manifest is not one."""
+    folder, manifest = uri.rpartition("/")[0], run_manifest.parse(storage.read(uri), uri)
+    if folder.rpartition("/")[2] != manifest["run_key"]:
+        raise DataError(f"the manifest of the run {manifest['run_key']}, in another's folder", where=uri)
+    return Run(folder, manifest)
+
+
+def _read_or_warn(uri: str) -> Run | None:
     try:
-        manifest = json.loads(storage.read(uri))
-        if manifest["schema_version"] == SCHEMA_VERSION and isinstance(manifest["steps"], dict):
-            return Run(uri.rpartition("/")[0], manifest)
-    except (StorageError, ValueError, KeyError, TypeError):
-        pass
-    _log.warning("not a run's manifest: %s", uri)
-    return None
+        return _read(uri)
+    except CabstandError as error:
+        _log.warning("%s", error)
+        return None

@@ -6,6 +6,8 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from cabstand import trace
 from cabstand.settings import Settings
 from cabstand.trace import Span
@@ -46,7 +48,8 @@ class _File:
 
 def relay(path: Path) -> None:
     """Give the spans that another process left in a file to this process's recorders."""
+    spans = TypeAdapter(Span)
     with suppress(OSError):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError, TypeError):  # cut off by a kill
-                trace.relay(json.loads(line))
+        for line in path.read_bytes().splitlines():
+            with suppress(ValidationError):  # cut off by a kill, or anybody's line
+                trace.relay(spans.validate_json(line, strict=True))

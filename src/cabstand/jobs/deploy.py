@@ -46,9 +46,13 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
     Raises
     ------
+    ConfigError
+        If the address or the API key for the check at the end cannot be one; then nothing has changed.
     TaskError
         If there is no version to return to, or the service does not answer at the end; then it was rolled back.
     """
+    if params.action == "deploy":
+        _require_checkable(settings, params)
     rollout = Rollout.of(params.deployment)
     if settled := rollout.settle():
         _log.warning("an unfinished %s to version %s was %s", settled["kind"], settled["to_version"], settled["state"])
@@ -58,6 +62,17 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         return _result(rollout, settled)
     if params.action == "rollback":
         return _result(rollout, settled or rollout.roll_back())
+    return _deploy(settings, rollout, params)
+
+
+def _require_checkable(settings: Settings, params: Params) -> None:
+    """Refuse what would only fail once all requests have moved."""
+    predict.key_of(settings)
+    if params.url:
+        service_check.require_address(params.url)
+
+
+def _deploy(settings: Settings, rollout: Rollout, params: Params) -> dict[str, Any]:
     version, live = live_alias.publish(rollout.function), live_alias.read(rollout.function)
     if live.version == version:
         if live.shares:  # by hand: no deployment is under way

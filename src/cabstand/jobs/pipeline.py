@@ -10,7 +10,7 @@ from typing import Any
 from cabstand.errors import ConfigError, suggest
 from cabstand.io import runs, storage, synthetic
 from cabstand.io import zones as lake_zones
-from cabstand.io.journal import Journal
+from cabstand.io.journal import Journal, claimed
 from cabstand.io.sources import is_web
 from cabstand.jobs import ingest, zones
 from cabstand.jobs.pipelining import identity, months
@@ -33,8 +33,14 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     if params.dry_run:
         return _plan(settings, params)
     _ensure_zones(settings, params)
-    key, shown = _key(settings, params), asdict(params)
+    key = _key(settings, params)
     folder = storage.join(settings.lake_uri, runs.FOLDER, key)
+    with claimed(folder, key):
+        return _run(settings, params, folder, key)
+
+
+def _run(settings: Settings, params: Params, folder: str, key: str) -> dict[str, Any]:
+    shown = asdict(params)
     for name in ("again", "dry_run", "newest", "fetch", "until"):
         del shown[name]
     journal = Journal.open(folder, key, shown, planned=STEPS, fresh=params.again)

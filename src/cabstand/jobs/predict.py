@@ -36,9 +36,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
     if bool(params.row) == (params.file is not None):
         raise ConfigError("give either fields, as name=value, or --file", where="cabstand predict")
-    key = params.key or settings.api_key.get_secret_value()
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigError("not an API key", where="--key, or CABSTAND_API_KEY", hint="`cabstand keys create` makes one")
+    key = key_of(settings, params.key)
     address = params.url.rstrip("/")
     with httpx2.Client(headers={"x-api-key": key} if key else {}, timeout=TIMEOUT_S) as client:
         models = _ask(client, "GET", f"{address}/v1/models")
@@ -52,6 +50,14 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         typed = [_typed(row, kinds) for row in rows]
         ask = _single if params.row else _batches
         return ask(client, f"{address}/v1/{params.problem}/predict", typed)
+
+
+def key_of(settings: Settings, given: str = "") -> str:
+    """Return the API key that is given, or the setting's; ConfigError if it cannot be one."""
+    key = given or settings.api_key.get_secret_value()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError("not an API key", where="--key, or CABSTAND_API_KEY", hint="`cabstand keys create` makes one")
+    return key
 
 
 def _single(client: Any, url: str, rows: list[Row]) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +92,15 @@ def _chosen(settings: Settings, params: Params) -> list[Run]:
         raise ConfigError(f"no state {params.state!r}", where="--state", hint=suggest(params.state, runs.STATES))
     if params.limit < 1:
         raise ConfigError("must be 1 or more", where="--limit")
+    if params.since and not _is_day(params.since):
+        raise ConfigError(f"{params.since[:40]!r} is not a day", where="--since", hint="for example 2026-01-31")
     found = runs.listed(settings.lake_uri, params.name)
     return [one for one in found if (not params.state or one.state == params.state) and one.started >= params.since][
         : params.limit
     ]
+
+
+def _is_day(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) and date.fromisoformat(text))
+    return False

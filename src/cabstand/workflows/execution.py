@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -15,9 +16,9 @@ from typing import Any
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from cabstand import trace
-from cabstand.errors import CabstandError, DataError, NothingToDo, TaskError
+from cabstand.errors import CabstandError, ConflictError, DataError, NothingToDo, TaskError
 from cabstand.io import provenance, runs, storage, tracing, tracking
-from cabstand.io.journal import Journal
+from cabstand.io.journal import Journal, claimed
 from cabstand.io.signals import exit_on_termination
 from cabstand.report import run_pages
 from cabstand.settings import Settings
@@ -52,11 +53,14 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     if params.dry_run:
         return {"dry_run": True, "run_key": key, "would_write": folder, "steps": commands}
     shown = {"workflow": params.name, "options": list(params.options), "scheduled": params.scheduled}
-    journal = Journal.open(folder, key, shown, planned=commands, fresh=params.again)
+    opened = partial(Journal.open, folder, key, shown, planned=commands, fresh=params.again)
+    journal = opened()
     repeated = journal.is_done(commands)
     if not repeated:
-        journal.add(identity=_identity(params, commands))
-        _run(settings, params, workflow, journal, commands)
+        with _claimed(params, folder, key):
+            journal = opened()
+            journal.add(identity=_identity(params, commands))
+            _run(settings, params, workflow, journal, commands)
     return {
         "run_key": key,
         "workflow": params.name,
@@ -68,6 +72,19 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "manifest_uri": journal.uri,
         "run_page_uri": storage.join(folder, run_pages.NAME),
     }
+
+
+@contextmanager
+def _claimed(params: Params, folder: str, key: str) -> Iterator[None]:
+    """Keep others from the run; a firing that is delivered while the first one works has nothing to do."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(claimed(folder, key))
+        except ConflictError as error:
+            if params.scheduled:
+                raise NothingToDo(error.what, where=error.where, hint=error.hint) from error
+            raise
+        yield
 
 
 def _run(

@@ -15,7 +15,7 @@ from typing import Any
 from cabstand.api.metrics import Labels, Metrics
 from cabstand.errors import CabstandError, TaskError
 from cabstand.io import runs
-from cabstand.io.journal import NOTHING
+from cabstand.io.run_manifest import NOTHING
 from cabstand.io.runs import Run
 from cabstand.io.signals import exit_on_termination
 from cabstand.observability import catalogue

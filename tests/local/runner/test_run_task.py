@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cabstand.account import tasks
-from cabstand.errors import TaskError
+from cabstand.errors import LeftRunningError, TaskError
 from cabstand.local.emulator.access import ROOT_KEYS
 from ecs_cluster import Cluster, running
 
@@ -90,6 +90,20 @@ def test_following_ends_and_the_task_goes_on(aws: Callable[[str], Any], cluster:
         tasks.follow(aws, cluster.name, arn, print, 0.2, 0.05)
     assert cluster.task(arn)["lastStatus"] == "PROVISIONING"
     cluster.stop(arn)
+
+
+def test_whoever_interrupts_it_is_told_that_the_task_goes_on(
+    aws: Callable[[str], Any], cluster: Cluster, family: str, runs: Any
+) -> None:
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    arn = tasks.start(aws, family)
+    with pytest.raises(LeftRunningError, match=r"interrupted; the task goes on") as left:
+        tasks.follow(aws, cluster.name, arn, interrupt, 60, 0.05)
+    assert left.value.exit_code == 130
+    assert f"stop-task --cluster {cluster.name} --task {arn.rpartition('/')[2]}" in str(left.value)
+    assert tasks.follow(aws, cluster.name, arn, print, 60, 0.05).exit_code == 0
 
 
 def test_a_task_that_ecs_does_not_know(aws: Callable[[str], Any], cluster: Cluster) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from cabstand.clustering import engines
 from cabstand.clustering.dbscan import Clustering
 from cabstand.errors import TaskError
+from cabstand.io.dask.parent_death import die_with_parent
 from cabstand.io.usage import Usage, measure
 
 
@@ -70,6 +71,7 @@ def _why(code: int, errors: str) -> str:
 
 
 def _main(text: str) -> None:
+    die_with_parent()  # nobody else would end it, and read what it writes
     task = Task(**json.loads(text))
     points = np.load(task.points)
     weight = np.load(task.weight) if task.weight else None
