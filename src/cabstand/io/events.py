@@ -14,6 +14,7 @@ from typing import Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from cabstand import trace
 from cabstand.errors import TaskError
 from cabstand.io import aws
 from cabstand.settings import Settings
@@ -53,7 +54,9 @@ def emit(settings: Settings, detail: Mapping[str, Any], detail_type: str = RETRA
         "DetailType": detail_type,
         "Detail": json.dumps(detail, default=str, allow_nan=False),
     }
-    return Sent(_put(entry))
+    sent = Sent(_put(entry))
+    _log.info("event sent: %s; whatever it starts is in trace %s", detail_type, trace.of_event(sent.event_id))
+    return sent
 
 
 @retry(
