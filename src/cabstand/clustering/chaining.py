@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering.dbscan import dbscan
-from cabstand.clustering.extents import extents, total_weight
+from cabstand.clustering.extents import reaches, total_weight
 from cabstand.clustering.metrics import unit_sphere
 from cabstand.errors import ConfigError
 
@@ -72,10 +72,11 @@ def largest_eps(
     bisection. None if all of them chain, or the clusters do not fall apart but vanish.
     """
     total, member = total_weight(len(latlon), weight), labels >= 0
-    if weight is not None and (weight < 0).any():  # without a negative neighbour, noise may become a core point
+    is_negative = weight is not None and bool((weight < 0).any())
+    if is_negative:  # without a negative neighbour, noise may become a core point
         member[:] = True
     points, own = latlon[member], None if weight is None else weight[member]
-    sphere, radii = unit_sphere(points), _radii(eps_m)
+    axes, radii = np.ascontiguousarray(unit_sphere(points).T), _radii(eps_m)
     best, low, high = None, 0, len(radii)
     while low < high:
         middle = (low + high) // 2
@@ -84,11 +85,13 @@ def largest_eps(
         except ConfigError:  # a smaller radius than the kernels allow on the Earth
             low = middle + 1
             continue
-        each = extents(sphere, found.labels, own)
-        if measure(each.weight, each.radius_m, total).is_over:
-            high = middle
+        own_weight, radius_m = reaches(axes, found.labels, own)
+        if measure(own_weight, radius_m, total).is_over:
+            high, kept = middle, found.labels >= 0
+            if not is_negative:
+                points, axes, own = points[kept], axes.compress(kept, axis=1), None if own is None else own[kept]
         else:
-            share = float(each.weight.sum() / total) if total > 0 else 0.0
+            share = float(own_weight.sum() / total) if total > 0 else 0.0
             best, low = Apart(radii[middle], found.n_clusters, share), middle + 1
     return best if best and best.n_clusters else None
 

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from cabstand.clustering import metrics, npz, parameters
 from cabstand.clustering.marks import EVERY, NONE, Marks
 from cabstand.clustering.point_tree import PointTree
-from cabstand.clustering.rows import group_rows
 from cabstand.clustering.z_order import z_codes
 from cabstand.errors import ConfigError, DataError
 
@@ -149,6 +148,17 @@ class CoreIndex:
         return cluster, np.where(none, np.nan, np.minimum(distance, self.eps_m))
 
 
+def write(
+    file: str | Path | IO[bytes],
+    points: NDArray[np.float64],
+    clusters: NDArray[np.int32],
+    eps_m: float,
+    marks: Marks = NONE,
+) -> None:
+    """Write the file that `CoreIndex.save` would, of what `distinct_core_points` returns, without building the tree."""
+    _write(file, points, clusters, eps_m, "haversine", marks)
+
+
 def write_parts(
     file: str | Path | IO[bytes],
     n_points: int,
@@ -207,7 +217,25 @@ def distinct_core_points(
     With each position, shape (k, 2), come the lowest cluster there and the number of core points. No answer changes
     when a position is kept only once, and many points at one position cost nothing.
     """
-    order, starts = group_rows(points)
-    distinct, lowest = points[order[starts]], np.minimum.reduceat(clusters[order], starts)
-    along = np.argsort(z_codes(distinct, metric), kind="stable")
-    return distinct[along], lowest[along], np.diff(starts, append=len(points))[along]
+    order, starts = _along_the_curve(points, metric)
+    return points[order[starts]], np.minimum.reduceat(clusters[order], starts), np.diff(starts, append=len(points))
+
+
+def _along_the_curve(points: NDArray[np.float64], metric: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the order along the Z-order curve, then by rows, and where each run of equal points begins in it."""
+    codes = z_codes(points, metric)
+    order = np.argsort(codes)  # not stable: points with one code are put in order below, or are equal
+    codes, ordered = codes[order], points[order]
+    new = np.ones(len(points), np.bool_)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    later = codes[1:] == codes[:-1]
+    if (new[1:] & later).any():  # some are different points with one code, so that equal ones may lie apart
+        first = np.flatnonzero(np.append(True, ~later))
+        run = np.repeat(np.arange(len(first)), np.diff(first, append=len(points)))
+        mixed = np.zeros(len(first), np.bool_)
+        mixed[run[1:][new[1:] & later]] = True
+        at = np.flatnonzero(mixed[run])
+        order[at] = order[at][np.lexsort((*ordered[at].T[::-1], run[at]))]
+        ordered[at] = points[order[at]]
+        new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return order, np.flatnonzero(new)

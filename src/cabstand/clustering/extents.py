@@ -41,6 +41,25 @@ def extents(sphere: Floats, labels: NDArray[np.int32], weight: Floats | None = N
     return Extents(total, radius, np.sqrt(mean_square))
 
 
+def reaches(axes: Floats, labels: NDArray[np.int32], weight: Floats | None = None) -> tuple[Floats, Floats]:
+    """Return `weight` and `radius_m` of `extents` alone, a few times faster; `axes` are the points, shape (3, n)."""
+    member = np.flatnonzero(labels >= 0)
+    cluster = labels[member]
+    k = int(cluster.max(initial=-1)) + 1
+    mass = None if weight is None else np.maximum(weight[member], 0.0)
+    total = np.bincount(cluster, mass, k).astype(np.float64)
+    pull = mass if mass is None else np.where(total[cluster] > 0, mass, 1.0)
+    own = axes[:, member]
+    vector = [np.bincount(cluster, axis if pull is None else pull * axis, k) for axis in own]
+    length = np.maximum(np.sqrt(sum(part**2 for part in vector)), 1e-300)
+    square = np.zeros(len(member))
+    for axis, part in zip(own, vector, strict=True):
+        square += (axis - (part / length)[cluster]) ** 2
+    most = np.zeros(k)
+    np.maximum.at(most, cluster, square)
+    return total, 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(np.sqrt(most) / 2, 1.0))
+
+
 def total_weight(n_points: int, weight: Floats | None) -> float:
     """Return the weight of all points, negative weights counted as zero."""
     return float(n_points) if weight is None else float(np.maximum(weight, 0.0).sum())

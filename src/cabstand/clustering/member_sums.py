@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cabstand.clustering.metrics import EARTH_RADIUS_M, distance_m, unit_sphere
 from cabstand.clustering.rhythm import weight_by_time
-from cabstand.clustering.rows import group_rows
+from cabstand.clustering.rows import distinct_rows, group_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,8 +76,7 @@ def add_up(parts: Sequence[MemberSums], n_clusters: int) -> dict[str, NDArray[An
         for name, own in part.totals.items():
             totals[name][part.cluster] += own
     squares = np.concatenate([part.shared_squares for part in parts])
-    order, starts = group_rows(squares)
-    totals["n_squares"] += np.bincount(squares[order[starts], 0], minlength=n_clusters)
+    totals["n_squares"] += np.bincount(distinct_rows(squares)[:, 0], minlength=n_clusters)
     x, y, z = totals["vector"].T
     totals["centroid"] = np.column_stack([np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))])
     return totals
@@ -93,8 +92,8 @@ def radii(points: Floats, labels: Labels, centroid: Floats) -> tuple[Ints, Float
 
 def _clusters_here(labels: Labels) -> tuple[Ints, Ints]:
     """Return the clusters that occur, ascending, and the index into them of each label."""
-    cluster = np.flatnonzero(np.bincount(labels))
-    return cluster, np.searchsorted(cluster, labels)
+    is_here = np.bincount(labels) > 0
+    return np.flatnonzero(is_here), (np.cumsum(is_here) - 1)[labels]
 
 
 def _occupied_squares(points: Floats, labels: Labels, shared: Flags, eps_m: float) -> tuple[Ints, Ints]:
@@ -109,6 +108,8 @@ def _occupied_squares(points: Floats, labels: Labels, shared: Flags, eps_m: floa
     square[:, 1] = np.floor(metres[:, 0] / side)
     # A row's scale is that of its own lower edge, so all squares of a row are equally wide.
     square[:, 2] = np.floor(metres[:, 1] * np.cos(square[:, 1] * side / EARTH_RADIUS_M) / side)
+    if not shared.any():
+        return distinct_rows(square), square[:0]
     order, starts = group_rows(square)
     is_shared = np.logical_or.reduceat(shared[order], starts)
     distinct = square[order[starts]]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from cabstand import log
-from cabstand.clustering import chaining, densest, engines, geofiles
+from cabstand.clustering import chaining, core_index, densest, engines, geofiles
 from cabstand.clustering.collapse import collapse
 from cabstand.clustering.columns import End
-from cabstand.clustering.core_index import CoreIndex, distinct_core_points
+from cabstand.clustering.core_index import distinct_core_points
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.densest import Parts
 from cabstand.clustering.engines import Engine
@@ -155,9 +155,9 @@ def _write(folder: Path, read: Points, found: _Found, eps_m: float, outlines: Ou
         hotspots.write_parts(folder, parts, described, outlines, eps_m, read.uri, read.marks)
     part = None if parts is None else parts.labels
     hotspots.write_parquet(geofiles.labels_table(read.row, labels, core, part), folder / hotspots.LABELS, read.marks)
-    cores = geofiles.cores_table(*distinct_core_points(read.latlon[core], labels[core]))
-    hotspots.write_parquet(cores, folder / hotspots.CORES, read.marks)
-    CoreIndex.build(read.latlon[core], labels[core], eps_m, marks=read.marks).save(folder / hotspots.INDEX)
+    points, clusters, counts = distinct_core_points(read.latlon[core], labels[core])
+    hotspots.write_parquet(geofiles.cores_table(points, clusters, counts), folder / hotspots.CORES, read.marks)
+    core_index.write(folder / hotspots.INDEX, points, clusters, eps_m, read.marks)
 
 
 def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:
