@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from cabstand.clustering import kdistance, neighbours, quality, statistics
 from cabstand.clustering.dbscan import Clustering
-from cabstand.clustering.metrics import distance_m
+from cabstand.clustering.metrics import EARTH_RADIUS_M, distance_m, unit_sphere
 from cabstand.errors import ConfigError
 
 SLOW, FAST = [10.0, 11.0, 12.0, 11.5, 10.5], [2.0, 2.2, 2.1, 1.9, 2.3]
@@ -64,7 +65,7 @@ def test_combined_score() -> None:
 def test_quality_prefers_clusters_that_stand_apart() -> None:
     rng = np.random.default_rng(0)
     near, far = rng.normal([40.7, -74.0], 1e-4, (300, 2)), rng.normal([40.8, -73.9], 1e-4, (300, 2))
-    points, labels = np.concatenate([near, far]), np.repeat(np.array([0, 1], np.int32), 300)
+    points, labels = unit_sphere(np.concatenate([near, far])), np.repeat(np.array([0, 1], np.int32), 300)
     good = quality.measure(points, labels, sample=200)
     bad = quality.measure(points, rng.permutation(labels), sample=200)
     assert good.sample == 200
@@ -100,3 +101,14 @@ def test_knee_of_a_bent_line() -> None:
 def test_predicted_memory_counts_neighbours() -> None:
     points = np.repeat(np.array([[40.7, -74.0], [40.8, -73.9]]), 500, axis=0)
     assert neighbours.lists_bytes(1000, 1000 * neighbours.mean_count(points, 50.0)) == 1000 * (500 * 16 + 32)
+
+
+@pytest.mark.parametrize(("n", "k", "spread"), [(60, 3, 0.05), (5000, 40, 0.05), (400, 7, 0.0)])
+def test_shape_is_scikit_learn_s_to_the_last_bit(n: int, k: int, spread: float) -> None:
+    random = np.random.default_rng(n)
+    latlon = random.normal([40.7, -74.0], spread, (n, 2))
+    labels = random.integers(-1, k, n).astype(np.int32)
+    found = quality.measure(unit_sphere(latlon), labels, sample=100)
+    points = unit_sphere(latlon[labels >= 0]) * EARTH_RADIUS_M
+    assert found.davies_bouldin == metrics.davies_bouldin_score(points, labels[labels >= 0])
+    assert found.calinski_harabasz == metrics.calinski_harabasz_score(points, labels[labels >= 0])

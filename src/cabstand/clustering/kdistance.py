@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import BallTree
+from scipy.spatial import KDTree
 
-from cabstand.clustering.metrics import EARTH_RADIUS_M
+from cabstand.clustering.metrics import EARTH_RADIUS_M, unit_sphere
 from cabstand.clustering.rows import sample_indices
 
 Floats = NDArray[np.float64]
@@ -19,10 +19,11 @@ def k_distances(latlon: Floats, k: int, *, sample: int = SAMPLE, seed: int = 0) 
     Neighbours are searched among all points, which are in degrees, shape (n, 2). The curve is that of Ester, Kriegel,
     Sander and Xu (KDD 1996, section 4.2), there in descending order.
     """
-    points = np.radians(latlon)
-    sampled = points[sample_indices(len(points), sample, seed)]
-    distance, _ = BallTree(points, metric="haversine").query(sampled, k=min(k, len(points)))
-    return np.sort(distance[:, -1] * EARTH_RADIUS_M)
+    # On the sphere in space the order of neighbours is that of great-circle distances. For thousands of neighbours
+    # scikit-learn's ball tree takes ten times longer.
+    points = unit_sphere(latlon)
+    chord, _ = KDTree(points).query(points[sample_indices(len(points), sample, seed)], k=[min(k, len(points))])
+    return np.sort(2 * EARTH_RADIUS_M * np.arcsin(np.minimum(chord[:, 0] / 2, 1.0)))
 
 
 def knee(distances: Floats, *, share: float = 0.95) -> float:

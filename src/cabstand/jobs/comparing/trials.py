@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cabstand import log
 from cabstand.clustering import quality
+from cabstand.clustering.metrics import unit_sphere
 from cabstand.clustering.neighbours import lists_bytes, mean_count
 from cabstand.jobs.comparing import summary, worker
 from cabstand.jobs.comparing.summary import Case
@@ -105,5 +106,5 @@ def _check(group: list[Case], tasks: list[Task], latlon: NDArray[np.float64]) ->
         "n_points": len(latlon),
         "agree": len(answers) == 1,
         "pairs": pairs,
-        "quality": asdict(quality.measure(latlon, first.labels)),
+        "quality": asdict(quality.measure(unit_sphere(latlon), first.labels)),
     }

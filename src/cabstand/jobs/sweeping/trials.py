@@ -43,7 +43,7 @@ class Trials:
         n_points, read = len(self.read), self.read
         sizes = np.bincount(found.labels[found.labels >= 0], minlength=1)
         n_noise = int(np.count_nonzero(found.labels < 0))
-        shape = quality.measure(read.latlon, found.labels, sample=self.sample, seed=self.seed)
+        shape = quality.measure(self.sphere, found.labels, sample=self.sample, seed=self.seed)
         each = extents(self.sphere, found.labels, read.weight)
         chain = chaining.measure(each.weight, each.radius_m, self.total)
         return {
