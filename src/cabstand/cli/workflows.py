@@ -133,7 +133,6 @@ def _print(found: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table("started (UTC)", "run", "state", "steps", "seconds", "retries", box=None)
-    table.columns[1].overflow = "fold"
     for one in found:
         seconds = "" if one["seconds"] is None else f"{one['seconds']:.1f}"
         table.add_row(
@@ -144,4 +143,6 @@ def _print(found: list[dict[str, Any]]) -> None:
             seconds,
             str(one["retries"]),
         )
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, 100)  # in a narrow terminal lines wrap, and keys stay whole
+    console.print(table)
