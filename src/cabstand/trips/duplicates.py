@@ -33,10 +33,12 @@ def row_hashes(trips: pa.RecordBatch, names: Sequence[str]) -> npt.NDArray[np.ui
 
 
 def _mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    bits = bits + _GOLDEN
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: npt.NDArray[np.uint64] = bits ^ (bits >> np.uint64(31))
+    mixed = bits + _GOLDEN
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
     return mixed
 
 
@@ -83,7 +85,11 @@ class Seen:
 
 
 def _repeated(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    order = np.argsort(pairs[:, 0], kind="stable")  # stable: among equals the first row comes first
-    hashes = pairs[order, 0]
-    again = order[1:][hashes[1:] == hashes[:-1]]
-    return np.asarray(pairs[again, 1])
+    hashes = np.sort(pairs[:, 0])
+    doubled = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+    if not len(doubled):
+        return np.empty(0, np.uint64)
+    at = np.minimum(np.searchsorted(doubled, pairs[:, 0]), len(doubled) - 1)
+    some = pairs[doubled[at] == pairs[:, 0]]
+    some = some[np.lexsort((some[:, 1], some[:, 0]))]
+    return np.asarray(some[1:, 1][some[1:, 0] == some[:-1, 0]])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,20 +52,26 @@ def write_month(
     raised if no row is left, a TaskError if the written files do not hold every row between them.
     """
     rows_in = rows_out = 0
-    with Seen(Path(tempfile.gettempdir())) as seen, _writer(quarantine_path, QUARANTINE, facts) as writer:
+    with (
+        _draft(trips_path) as draft_path,
+        Seen(Path(tempfile.gettempdir())) as seen,
+        _writer(quarantine_path, QUARANTINE, facts) as writer,
+    ):
         quarantine = _Quarantine(writer)
-        with _writer(trips_path, TRIPS, facts) as trips:
+        may_repeat, repeated = contract.refuse_duplicates, np.empty(0, np.int64)
+        with _plain_writer(draft_path) if may_repeat else _writer(trips_path, TRIPS, facts) as found:
             for batch in batches:
                 good = _sort(batch, contract, quarantine)
-                trips.write_batch(good)
-                if contract.refuse_duplicates:
+                found.write_batch(good)
+                if may_repeat:
                     seen.add(good, TRIPS.names[:-1])
                 rows_in += batch.n_source_rows
                 rows_out += good.num_rows
                 advance(batch.n_source_rows)
-        repeated = seen.repeated()
-        if len(repeated):
-            _take_out(repeated, trips_path, quarantine, facts)
+        if may_repeat:
+            repeated = seen.repeated()
+            with _writer(trips_path, TRIPS, facts) as trips:
+                _without(repeated, draft_path, trips, quarantine)
     balance = Balance(rows_in, rows_out - len(repeated), quarantine.by_reason)
     _check(balance, trips_path, quarantine_path)
     return balance
@@ -102,26 +109,38 @@ def _sort(batch: Batch, contract: Contract, quarantine: _Quarantine) -> pa.Recor
     return batch.trips.filter(pa.array(~bad)) if bad.any() else batch.trips
 
 
-def _take_out(
-    repeated: npt.NDArray[np.int64], trips_path: Path, quarantine: _Quarantine, facts: dict[str, str]
-) -> None:
-    """Move the rows with these indices from the written trips to the quarantine."""
-    whole = trips_path.with_name(f"{trips_path.name}.all")
-    trips_path.rename(whole)
+@contextmanager
+def _draft(trips_path: Path) -> Iterator[Path]:
+    """Yield the path of a file of all good rows, which is gone after the block."""
+    path = trips_path.with_name(f"{trips_path.name}.all")
     try:
-        with pq.ParquetFile(whole, pre_buffer=False) as source, _writer(trips_path, TRIPS, facts) as trips:
-            for batch in source.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-                bad = np.isin(np.asarray(batch.column("row")), repeated, assume_unique=True)
-                trips.write_batch(batch.filter(pa.array(~bad)).cast(TRIPS))
-                if bad.any():
-                    quarantine.add(batch.filter(pa.array(bad)).cast(TRIPS), pa.array(["duplicate"] * bad.sum()))
+        yield path
     finally:
-        whole.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def _without(
+    repeated: npt.NDArray[np.int64], draft_path: Path, trips: pq.ParquetWriter, quarantine: _Quarantine
+) -> None:
+    """Write all rows but those with these indices, which go to the quarantine."""
+    with pq.ParquetFile(draft_path, pre_buffer=False, buffer_size=1 << 20) as source:
+        for batch in source.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+            bad = np.isin(np.asarray(batch.column("row")), repeated, assume_unique=True)
+            rows = batch.cast(TRIPS)
+            if bad.any():
+                quarantine.add(rows.filter(pa.array(bad)), pa.array(["duplicate"] * bad.sum()))
+                rows = rows.filter(pa.array(~bad))
+            trips.write_batch(rows)
 
 
 def _writer(path: Path, schema: pa.Schema, facts: dict[str, str]) -> pq.ParquetWriter:
     metadata = {f"cabstand.{name}": value for name, value in facts.items()}
     return pq.ParquetWriter(path, schema.with_metadata({**schema.metadata, **metadata}), compression="zstd")
+
+
+def _plain_writer(path: Path) -> pq.ParquetWriter:
+    """Return the writer of a draft: which rows repeat is known at the end; until then, its size costs no time."""
+    return pq.ParquetWriter(path, TRIPS, compression="none", use_dictionary=False)
 
 
 def _check(balance: Balance, trips_path: Path, quarantine_path: Path) -> None:
