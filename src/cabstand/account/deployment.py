@@ -17,9 +17,9 @@ class Deployment:
 
     def __post_init__(self) -> None:
         for option, name in (("--project", self.project), ("--environment", self.environment)):
-            if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", name, re.ASCII):
+            if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", name, re.ASCII):
                 what = f"{name[:40]!r} cannot be in the names of resources"
-                hint = "it has small letters, digits and hyphens, and begins with a letter"
+                hint = "it has small letters, digits and hyphens, and does not begin with a hyphen"
                 raise ConfigError(what, where=option, hint=hint)
 
     @property
