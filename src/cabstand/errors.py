@@ -10,6 +10,7 @@
     |   `-- ConflictError         another writer was faster
     |-- RegistryError    exit 1   MLflow fails, refuses or does not answer
     |-- TaskError        exit 1   a job, worker or task failed
+    |-- LeftRunningError exit 130 this process ends, and what it started elsewhere goes on
     `-- NothingToDo      exit 0   there is no data yet: no fault, but no result either
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 
 class CabstandError(Exception):
@@ -83,6 +85,12 @@ class NothingToDo(CabstandError):  # noqa: N818 (it is no error)
     """There is no data yet: a schedule that is older than the first month has no fault to report."""
 
     exit_code = 0
+
+
+def first_fault(error: Any, whole: str) -> tuple[str, str]:
+    """Return place and message of the first fault that pydantic found; `whole` is the place of one in no part."""
+    first = error.errors(include_url=False)[0]
+    return ".".join(str(part) for part in first["loc"]) or whole, str(first["msg"])
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

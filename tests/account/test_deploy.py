@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import json
 import os
 import signal
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +23,7 @@ from cabstand.io import aws, s3
 from cabstand.jobs import deploy
 from cabstand.local.emulator.access import ROOT_KEYS
 from cabstand.settings import Settings
+from function_probes import zipped
 
 STATES = "cabstand-state-123456789012"
 NUMBERS = itertools.count()
@@ -72,13 +71,6 @@ def make_function(function: str) -> None:
     functions.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
     aws.client("logs").create_log_group(logGroupName=f"/aws/lambda/{function}")
     upload(function, "2")
-
-
-def zipped(text: str) -> bytes:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as packed:
-        packed.writestr("handler.py", text)
-    return code.getvalue()
 
 
 def upload(function: str, text: str) -> None:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from cabstand.errors import ConfigError
 
 
+def state_bucket(project: str, account: str) -> str:
+    """Return the bucket of a project's states; its name ends in the account's number."""
+    return f"{project}-state-{account}"
+
+
 @dataclass(frozen=True)
 class Deployment:
     """Resources tagged `Project` and `Environment`, and named `<project>-<environment>-...`."""

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cabstand.account.deployment import Deployment
-from cabstand.errors import ConflictError, DataError
+from cabstand.account.deployment import Deployment, state_bucket
+from cabstand.errors import ConflictError, DataError, first_fault
 from cabstand.io import storage
 from cabstand.io.aws import call
 
@@ -83,7 +83,7 @@ class Record:
 
 def read(deployment: Deployment) -> Record:
     """Read the record of an environment, empty before its first deployment."""
-    bucket = f"{deployment.project}-state-{call('sts', 'get_caller_identity')['Account']}"
+    bucket = state_bucket(deployment.project, call("sts", "get_caller_identity")["Account"])
     uri = f"s3://{bucket}/{deployment.environment}/deployments.json"
     if not storage.exists(uri):
         return Record(uri)
@@ -91,8 +91,6 @@ def read(deployment: Deployment) -> Record:
     try:
         _Content.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the object"
-        what = f"is no record of deployments of schema {SCHEMA_VERSION}: {place}: {first['msg']}"
+        what = f"is no record of deployments of schema {SCHEMA_VERSION}: {': '.join(first_fault(error, 'the object'))}"
         raise DataError(what, where=uri, hint="restore an older version of the object") from error
     return Record(uri, json.loads(data)["deployments"], tag)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cabstand.account.deployment import state_bucket
 from cabstand.errors import ConfigError
 from cabstand.io.aws import call
 
@@ -41,8 +42,8 @@ class Root:
 
     @property
     def state_bucket(self) -> str:
-        """Bucket of the states; its name ends in the number of the account that the credentials belong to."""
-        return f"{self.project}-state-{call('sts', 'get_caller_identity')['Account']}"
+        """Bucket of the states, in the account that the credentials belong to."""
+        return state_bucket(self.project, call("sts", "get_caller_identity")["Account"])
 
     @property
     def state_key(self) -> str:

@@ -17,11 +17,12 @@ def address(function: str) -> str:
     """Return the address of the function's HTTP API: its domain, if it has one; empty without an API."""
     wanted = f"Items[?Name == '{function}'].[ApiId, ApiEndpoint, DisableExecuteApiEndpoint]"
     for api, endpoint, has_domain in items("apigatewayv2", "get_apis", wanted):
-        return _domain(api) if has_domain else str(endpoint)
+        return domain_address(api) if has_domain else str(endpoint)
     return ""
 
 
-def _domain(api: str) -> str:
+def domain_address(api: str) -> str:
+    """Return the address of an API's own domain; empty if it has none."""
     for name in items("apigatewayv2", "get_domain_names", "Items[].DomainName"):
         if api in items("apigatewayv2", "get_api_mappings", "Items[].ApiId", DomainName=name):
             return f"https://{name}"

@@ -25,29 +25,40 @@ def extents(sphere: Floats, labels: NDArray[np.int32], weight: Floats | None = N
 
     See `cabstand.clustering.metrics.unit_sphere`.
     """
-    member = np.flatnonzero(labels >= 0)
-    at, cluster = sphere[member], labels[member]
-    k = int(cluster.max(initial=-1)) + 1
-    mass = np.ones(len(member)) if weight is None else np.maximum(weight[member], 0.0)
-    total = np.bincount(cluster, mass, k).astype(np.float64)
-    pull = np.where(total[cluster] > 0, mass, 1.0)  # a cluster whose weights are all zero has a centre, too
-    vector = np.stack([np.bincount(cluster, pull * axis, k) for axis in at.T], axis=1)
-    centre = vector / np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-300)
-    half_chord = np.linalg.norm(at - centre[cluster], axis=1) / 2
-    away = 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(half_chord, 1.0))
+    found = _apart(sphere.T, labels, weight)
+    k = len(found.total)
+    away = _metres(found.square)
     radius = np.zeros(k)
-    np.maximum.at(radius, cluster, away)
-    mean_square = np.bincount(cluster, pull * away**2, k) / np.bincount(cluster, pull, k)
-    return Extents(total, radius, np.sqrt(mean_square))
+    np.maximum.at(radius, found.cluster, away)
+    pull = np.ones(len(away)) if found.pull is None else found.pull
+    mean_square = np.bincount(found.cluster, pull * away**2, k) / np.bincount(found.cluster, pull, k)
+    return Extents(found.total, radius, np.sqrt(mean_square))
 
 
 def reaches(axes: Floats, labels: NDArray[np.int32], weight: Floats | None = None) -> tuple[Floats, Floats]:
     """Return `weight` and `radius_m` of `extents` alone, a few times faster; `axes` are the points, shape (3, n)."""
+    found = _apart(axes, labels, weight)
+    most = np.zeros(len(found.total))
+    np.maximum.at(most, found.cluster, found.square)
+    return found.total, _metres(most)
+
+
+class _Apart(NamedTuple):
+    """The members of clusters, shape (m,): how far each is from its centre."""
+
+    cluster: NDArray[np.int32]
+    pull: Floats | None  # weight in the mean; None where all have the same
+    square: Floats  # of the chord on the unit sphere
+    total: Floats  # weight of each cluster, shape (k,)
+
+
+def _apart(axes: Floats, labels: NDArray[np.int32], weight: Floats | None) -> _Apart:
     member = np.flatnonzero(labels >= 0)
     cluster = labels[member]
     k = int(cluster.max(initial=-1)) + 1
     mass = None if weight is None else np.maximum(weight[member], 0.0)
     total = np.bincount(cluster, mass, k).astype(np.float64)
+    # A cluster whose weights are all zero has a centre, too.
     pull = mass if mass is None else np.where(total[cluster] > 0, mass, 1.0)
     own = axes[:, member]
     vector = [np.bincount(cluster, axis if pull is None else pull * axis, k) for axis in own]
@@ -55,9 +66,12 @@ def reaches(axes: Floats, labels: NDArray[np.int32], weight: Floats | None = Non
     square = np.zeros(len(member))
     for axis, part in zip(own, vector, strict=True):
         square += (axis - (part / length)[cluster]) ** 2
-    most = np.zeros(k)
-    np.maximum.at(most, cluster, square)
-    return total, 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(np.sqrt(most) / 2, 1.0))
+    return _Apart(cluster, pull, square, total)
+
+
+def _metres(square: Floats) -> Floats:
+    """Return the arcs in metres of chords on the unit sphere, whose squares are given."""
+    return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.minimum(np.sqrt(square) / 2, 1.0)))
 
 
 def total_weight(n_points: int, weight: Floats | None) -> float:

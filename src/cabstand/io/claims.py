@@ -17,6 +17,7 @@ from cabstand.errors import ConflictError, DataError, StorageError
 from cabstand.io import run_owner, storage
 
 SCHEMA = 1
+BUSY = "it is free when that process ends; if it was killed on another machine, a quarter of an hour later"
 
 
 class Claim:

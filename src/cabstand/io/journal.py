@@ -125,15 +125,14 @@ class Journal:
 
 
 @contextmanager
-def claimed(folder: str, key: str) -> Iterator[None]:
-    """Keep other processes from a run while the block runs; a ConflictError if one is at work on it.
+def claimed(folder: str, key: str, busy: type[CabstandError] = ConflictError) -> Iterator[None]:
+    """Keep other processes from a run while the block runs; the error `busy` if one is at work on it.
 
     Open the journal inside the block: before, another process may still write it.
     """
     claim = _taken(storage.join(folder, CLAIM))
     if claim is None:
-        hint = "it is free when that one ends; a quarter of an hour later, if it was killed on another machine"
-        raise ConflictError("another process is at work on this run", where=key, hint=hint)
+        raise busy("another process is at work on this run", where=key, hint=claims.BUSY)
     with claim.held():
         yield
 

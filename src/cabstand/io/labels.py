@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from cabstand.errors import ConflictError, DataError
+from cabstand.errors import DataError
 from cabstand.io import storage
+from cabstand.io.conflicts import until_written
 
 SCHEMA: pa.Schema = pa.schema(
     [
@@ -74,12 +74,7 @@ def delete(lake: str, request_id: str) -> int:
     return n_deleted
 
 
-@retry(
-    retry=retry_if_exception_type(ConflictError),
-    stop=stop_after_delay(60),
-    wait=wait_random_exponential(0.02, max=1.0),
-    reraise=True,
-)
+@until_written
 def _change(uri: str, change: Callable[[dict[Key, Label]], dict[Key, Label]]) -> tuple[int, int]:
     """Change a file's labels unless that changes nothing; return their number before and after."""
     data, tag = storage.read_tagged(uri) if storage.exists(uri) else (b"", None)

@@ -15,10 +15,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
-
 from cabstand.errors import ConflictError, DataError
 from cabstand.io import storage
+from cabstand.io.conflicts import until_written
 from cabstand.monitoring.decisions import Decision, Rules
 from cabstand.monitoring.findings import Window
 from cabstand.monitoring.policy import decide as decide_on
@@ -27,7 +26,6 @@ from cabstand.monitoring.policy import window_key
 SCHEMA = 1
 TIMES = ("start", "end", "at")
 NEWEST = 500  # records that a decision is made on
-GIVE_UP_S = 60.0  # of conflicts with other writers; each of them has written
 
 
 def decide(lake: str, window: Window, rules: Rules, now: datetime) -> tuple[Decision, bool]:
@@ -38,12 +36,7 @@ def decide(lake: str, window: Window, rules: Rules, now: datetime) -> tuple[Deci
     return append(lake, window.problem, window_key(window), lambda past: decide_on(window, past, rules, now))
 
 
-@retry(
-    retry=retry_if_exception_type(ConflictError),
-    stop=stop_after_delay(GIVE_UP_S),
-    wait=wait_random_exponential(0.02, max=1.0),
-    reraise=True,
-)
+@until_written
 def append(lake: str, problem: str, key: str, make: Callable[[list[Decision]], Decision]) -> tuple[Decision, bool]:
     """Record what `make` decides on a window, given the newest decisions, unless the window is on record already."""
     head, tag = _head(lake, problem)

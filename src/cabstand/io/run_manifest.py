@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from cabstand.errors import DataError
+from cabstand.errors import DataError, first_fault
 
 SCHEMA_VERSION = 1
 NOTHING, INTERRUPTED = "nothing to do", "interrupted"  # how a step ends that waits for data, or is told to end
@@ -86,9 +86,8 @@ def parse(data: bytes, uri: str) -> dict[str, Any]:
     try:
         _Manifest.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place, message = first_fault(error, "the file")
         what = "the manifest of another version" if place == "schema_version" else "not a run's manifest"
-        raise DataError(f"{what}: {place or 'the file'}: {first['msg']}", where=uri, hint=HINT) from error
+        raise DataError(f"{what}: {place}: {message}", where=uri, hint=HINT) from error
     found: dict[str, Any] = json.loads(data)  # with what this version does not know
     return found

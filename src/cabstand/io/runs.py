@@ -131,6 +131,12 @@ def compared(run: Run, earlier: Run | None) -> list[dict[str, Any]]:
     return rows
 
 
+def beside(run: Run, others: Sequence[Run]) -> dict[str, Any]:
+    """Return what the page of a run says of it beside the one before: `state`, `compared`, and `earlier`, its key."""
+    earlier = before(run, others)
+    return {"state": run.state, "compared": compared(run, earlier), "earlier": earlier.key if earlier else ""}
+
+
 def seconds(step: Mapping[str, Any]) -> float | None:
     """Return how long a step's last attempt took, or None if it has not ended."""
     return round(at(step["ended"]) - at(step["started"]), 3) if step.get("ended") else None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
@@ -21,6 +24,12 @@ class Outlines(NamedTuple):
 def table_uri(lake: str) -> str:
     """Return the URI of the names and centroids."""
     return storage.join(lake, "zones", "zones.parquet")
+
+
+def extras(stack: ExitStack, lake: str, wanted: Collection[str]) -> dict[str, Path]:
+    """Return a local copy of the table as `zones`, if a problem wants it and the lake has it; `stack` removes it."""
+    uri = table_uri(lake)
+    return {"zones": stack.enter_context(storage.fetched(uri))} if "zones" in wanted and storage.exists(uri) else {}
 
 
 def outlines_uri(lake: str) -> str:

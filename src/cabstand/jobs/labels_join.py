@@ -7,7 +7,7 @@ tolerance, the same pick-up time; what is not beyond doubt is counted and left o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,7 +48,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     """
     problem = catalog.find(params.problem)
     _check(params, problem)
-    records = _once(predictions.read(settings, params.source, problem.name, params.since, params.until))
+    read = predictions.read(settings, params.source, problem.name, params.since, params.until)
+    records = list(predictions.once(read))
     if not records:
         raise NothingToDo("no predictions of this problem in this time", hint="see --problem, --since and --source")
     if params.truth:
@@ -71,11 +72,6 @@ def _check(params: Params, problem: Problem) -> None:
         raise ConfigError("the truth is matched by request id alone", where="--truth", hint="leave the other out")
     if not 0 <= params.tolerance_s <= LONGEST_TOLERANCE_S:
         raise ConfigError(f"{params.tolerance_s} s is out of range", where="--tolerance-s", hint="0 to 3600")
-
-
-def _once(records: Iterable[Record]) -> list[Record]:
-    """Return each row of a request once: a log may be delivered twice."""
-    return list({(one["request_id"], one["row"]): one for one in records}.values())
 
 
 def _by_request(

@@ -114,11 +114,11 @@ def _key(settings: Settings, params: Params) -> str:
 
 def _plan(settings: Settings, params: Params) -> dict[str, Any]:
     """Return what a run would do; its key is unknown while its zones or a month are still to be downloaded."""
-    runs, found = storage.join(settings.lake_uri, "runs"), sources(settings, params)
+    folder, found = storage.join(settings.lake_uri, runs.FOLDER), sources(settings, params)
     known = not any(map(is_web, found.values())) and (_has_zones(settings) or months.is_synthetic(params.dataset))
     key = _key(settings, params) if known else None
     shown = {"months": list(params.months), "holdout_months": list(params.holdout_months)}
-    where = storage.join(runs, key) if key else runs
+    where = storage.join(folder, key) if key else folder
     return {"dry_run": True, "run_key": key, "would_write": where, "steps": list(STEPS)} | shown
 
 

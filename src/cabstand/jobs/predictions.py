@@ -80,6 +80,16 @@ def _leaves(answer: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def once(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield each row of a request once: a log may be delivered twice."""
+    seen: set[tuple[str, int]] = set()
+    for one in records:
+        key = (one["request_id"], one["row"])
+        if key not in seen:
+            seen.add(key)
+            yield one
+
+
 def _delete(settings: Settings, params: Params) -> dict[str, Any]:
     if not params.request_id.isalnum():
         raise ConfigError("not the request id of an answer", where="--request-id")

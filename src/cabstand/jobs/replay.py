@@ -57,13 +57,11 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         raise ConfigError(f"{what} and {params.holdout_months} to hold out", where="--months")
     if params.windows not in parts.COUNTS:
         raise ConfigError(f"{params.windows} windows a month", where="--windows", hint="1, 2 or 4")
-    problem, rules, thresholds = catalog.find(params.problem), in_force.of(settings), _thresholds(settings)
+    problem, rules, thresholds = catalog.find(params.problem), in_force.of(settings), in_force.thresholds(settings)
     with ExitStack() as stack:
         uris = [lake.Month(settings.lake_uri, params.dataset, month).trips_uri for month in months]
         files = {month: stack.enter_context(storage.fetched(uri)) for month, uri in zip(months, uris, strict=True)}
-        made, extras = synthetic.of_tables(uris), {}
-        if "zones" in problem.extras and storage.exists(uri := zones.table_uri(settings.lake_uri)):
-            extras = {"zones": stack.enter_context(storage.fetched(uri))}
+        made, extras = synthetic.of_tables(uris), zones.extras(stack, settings.lake_uri, problem.extras)
         hashes = {month: provenance.sha256_file(path) for month, path in files.items()}
         source = tracking.joined([Source(uri, sha) for uri, sha in zip(uris, hashes.values(), strict=True)])
 
@@ -87,11 +85,6 @@ def _request(params: Params, source: Source, extras: dict[str, Path], rules: Rul
     parameters |= {"rules": {**asdict(rules), "cooldown": rules.cooldown.days}, "thresholds": asdict(thresholds)}
     inputs = {name: provenance.sha256_file(path) for name, path in extras.items()}
     return Request(source, parameters, inputs, track=params.track, dry_run=params.dry_run)
-
-
-def _thresholds(settings: Settings) -> Thresholds:
-    names = ("share", "psi", "wasserstein", "jensen_shannon")
-    return Thresholds(**{name: getattr(settings, f"monitor_{name}") for name in names})
 
 
 def _report(record: Record, rules: Rules, thresholds: Thresholds) -> dict[str, Any]:

@@ -63,8 +63,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         return known | {"repeated": True}
     claim = claims.take(ledger.claim_uri(settings.lake_uri, problem, key))
     if claim is None:
-        hint = "if that one was killed on another machine, it is free a quarter of an hour after its last sign of life"
-        raise NothingToDo("another process is retraining", where=key, hint=hint)
+        raise NothingToDo("another process is retraining", where=key, hint=claims.BUSY)
     with claim.held():
         return _retrain(settings, problem, key, claim, wanted)
 

@@ -36,7 +36,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 def show(settings: Settings, key: str) -> dict[str, Any]:
     """Return all that is known of a run, by its key or a beginning of it, and how it differs from the one before."""
     found = runs.find(settings.lake_uri, key)
-    earlier = runs.before(found, runs.listed(settings.lake_uri, found.name))
+    beside = runs.beside(found, runs.listed(settings.lake_uri, found.name))
     return {
         **summary(found),
         "code_version": found.manifest.get("code_version"),
@@ -44,8 +44,8 @@ def show(settings: Settings, key: str) -> dict[str, Any]:
         "trace_id": found.manifest.get("trace_id"),
         "params": found.manifest["params"],
         "steps": found.manifest["steps"],
-        "compared_with": earlier.key if earlier else None,
-        "compared": runs.compared(found, earlier),
+        "compared_with": beside["earlier"] or None,
+        "compared": beside["compared"],
         "audit_uri": storage.join(found.folder, "audit.jsonl"),
     }
 
@@ -57,13 +57,7 @@ def write_pages(settings: Settings, params: Params, out: str = "") -> dict[str, 
     every = runs.listed(settings.lake_uri) if chosen else []
     rows = []
     for one in chosen:
-        earlier = runs.before(one, every)
-        page = run_pages.run(
-            one.manifest,
-            state=one.state,
-            compared=runs.compared(one, earlier),
-            earlier=earlier.key if earlier else "",
-        )
+        page = run_pages.run(one.manifest, **runs.beside(one, every))
         storage.write(storage.join(folder, f"{one.key}.html"), page.encode())
         rows.append(summary(one) | {"page": f"{one.key}.html"})
     index = storage.join(folder, INDEX)

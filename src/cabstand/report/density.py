@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering.rhythm import NO_HOUR, hours_of_week
+
 Array = NDArray[Any]
 
 HOURS_A_WEEK = 168
@@ -69,9 +71,8 @@ class Raster:
 
 def hour_of_week(at: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Return the hour of the week of local times, from 0 on Monday at midnight; -1 where the time is unknown."""
-    hours = at.astype("M8[h]").astype(np.int64)
-    monday = 3 * 24  # 1970-01-01 was a Thursday
-    return np.where(np.isnat(at), -1, (hours + monday) % HOURS_A_WEEK)
+    hours = hours_of_week(at).astype(np.int64)
+    return np.where(hours == NO_HOUR, -1, hours)
 
 
 def rasterise(latlon: Array, hour: Array | None, weight: Array | None = None) -> Raster:

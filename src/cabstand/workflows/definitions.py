@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from cabstand.errors import ConfigError, suggest
+from cabstand.errors import ConfigError, first_fault, suggest
 
 FILE = "workflows.yaml"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
@@ -102,10 +102,9 @@ def _words(name: str, value: Any) -> Iterator[str]:
 
 def _explained(error: ValidationError, where: object) -> ConfigError:
     """Return the first fault as one line with its place, such as `workflows.daily.steps.0.timeout`."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the file"
+    first, (place, message) = error.errors()[0], first_fault(error, "the file")
     if first["type"] != "extra_forbidden":
-        return ConfigError(f"{place}: {first['msg'].lower()}", where=where)
+        return ConfigError(f"{place}: {message.lower()}", where=where)
     owner: Any = {1: _File, 3: Workflow}.get(len(first["loc"]), Step)
     keys = [field.alias or name for name, field in owner.model_fields.items()]
     return ConfigError(f"{place}: unknown key", where=where, hint=suggest(str(first["loc"][-1]), keys))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -57,7 +56,8 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     journal = opened()
     repeated = journal.is_done(commands)
     if not repeated:
-        with _claimed(params, folder, key):
+        # A firing that is delivered while the first one works has nothing to do.
+        with claimed(folder, key, NothingToDo if params.scheduled else ConflictError):
             journal = opened()
             journal.add(identity=_identity(params, commands))
             _run(settings, params, workflow, journal, commands)
@@ -72,19 +72,6 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
         "manifest_uri": journal.uri,
         "run_page_uri": storage.join(folder, run_pages.NAME),
     }
-
-
-@contextmanager
-def _claimed(params: Params, folder: str, key: str) -> Iterator[None]:
-    """Keep others from the run; a firing that is delivered while the first one works has nothing to do."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(claimed(folder, key))
-        except ConflictError as error:
-            if params.scheduled:
-                raise NothingToDo(error.what, where=error.where, hint=error.hint) from error
-            raise
-        yield
 
 
 def _run(
@@ -188,13 +175,7 @@ def _log_to(tracked: tracking.Run, journal: Journal) -> None:
 
 def _write_page(settings: Settings, journal: Journal) -> None:
     this = runs.Run(journal.folder, journal.content)
-    earlier = runs.before(this, runs.listed(settings.lake_uri, this.name))
-    page = run_pages.run(
-        this.manifest,
-        state=this.state,
-        compared=runs.compared(this, earlier),
-        earlier=earlier.key if earlier else "",
-    )
+    page = run_pages.run(this.manifest, **runs.beside(this, runs.listed(settings.lake_uri, this.name)))
     storage.write(storage.join(journal.folder, run_pages.NAME), page.encode())
 
 

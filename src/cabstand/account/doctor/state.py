@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from cabstand.account.deployment import state_bucket
 from cabstand.account.doctor.line import Line
 from cabstand.account.doctor.subject import Subject
 from cabstand.io.aws import call
@@ -58,7 +59,7 @@ def terraform_state(subject: Subject) -> Iterator[Line]:
 
 
 def _state_bucket(subject: Subject) -> str:
-    return f"{subject.deployment.project}-state-{subject.account}"
+    return state_bucket(subject.deployment.project, subject.account)
 
 
 CHECKS = {"buckets": buckets, "state": terraform_state}

@@ -8,6 +8,7 @@ from typing import Any
 
 from cabstand.account import schedules
 from cabstand.account.deployment import Deployment
+from cabstand.account.service_check import domain_address
 from cabstand.errors import TaskError
 from cabstand.io.aws import call, items
 
@@ -54,7 +55,10 @@ class Subject:
     @cached_property
     def address(self) -> str:
         """The service's address, without a slash at its end."""
-        return (self.endpoint or _own_domain(self.api) or str(self.api["ApiEndpoint"])).rstrip("/")
+        if self.endpoint:
+            return self.endpoint.rstrip("/")
+        domain = domain_address(self.api["ApiId"]) if self.api.get("DisableExecuteApiEndpoint") else ""
+        return (domain or str(self.api["ApiEndpoint"])).rstrip("/")
 
     @cached_property
     def definitions(self) -> list[dict[str, Any]]:
@@ -72,14 +76,3 @@ class Subject:
     def is_asleep(self) -> bool:
         """Whether `cabstand sleep` put the environment to sleep."""
         return self.schedules.get(self.deployment.stay_asleep_schedule, False)
-
-
-def _own_domain(api: dict[str, Any]) -> str:
-    """Return the address of an API's own domain, which bypasses the one that AWS assigns; empty if it has none."""
-    if not api.get("DisableExecuteApiEndpoint"):
-        return ""
-    for domain in items("apigatewayv2", "get_domain_names", "Items[].DomainName"):
-        mapped = items("apigatewayv2", "get_api_mappings", "Items[].ApiId", DomainName=domain)
-        if api["ApiId"] in mapped:
-            return f"https://{domain}"
-    return ""

@@ -16,6 +16,7 @@ from cabstand.errors import DataError
 from cabstand.io import storage, tables, zones
 from cabstand.io.labels import Key, Label
 from cabstand.io.prediction_lines import Record
+from cabstand.jobs import predictions
 from cabstand.jobs.monitoring.judged import HIGH, LABEL, LOW, PREDICTION, TARGET, TIME, Judged
 from cabstand.modelling.fields import columns_of
 from cabstand.monitoring.profiles import Batches
@@ -53,9 +54,7 @@ def of_trips(stack: ExitStack, lake: str, judged: Judged, uri: str, path: Path) 
 
     One file at a time is in memory.
     """
-    extras = {}
-    if "zones" in judged.problem.extras and storage.exists(found := zones.table_uri(lake)):
-        extras["zones"] = stack.enter_context(storage.fetched(found))
+    extras = zones.extras(stack, lake, judged.problem.extras)
 
     def parts() -> Iterator[pa.Table]:
         for one in tables.expand(uri):
@@ -76,7 +75,7 @@ def of_predictions(
 
     With labels there is LABEL, too, NaN where a row has none. A row that is delivered twice counts once.
     """
-    rows = _once(one for one in records if one["version"] == judged.manifest.version)
+    rows = predictions.once(one for one in records if one["version"] == judged.manifest.version)
 
     def parts() -> Iterator[pa.Table]:
         while some := list(islice(rows, BATCH_ROWS)):
@@ -92,15 +91,6 @@ def of_predictions(
             yield pa.table(columns | {TIME: np.array(at)})
 
     return _written(path, parts(), where)
-
-
-def _once(records: Iterable[Record]) -> Iterator[Record]:
-    seen: set[tuple[str, int]] = set()
-    for one in records:
-        key = (one["request_id"], one["row"])
-        if key not in seen:
-            seen.add(key)
-            yield one
 
 
 def _truth(judged: Judged, target: Any) -> Any:

@@ -11,16 +11,15 @@ import pyarrow.compute as pc
 from cabstand.jobs.monitoring import hotspots, rows
 from cabstand.jobs.monitoring.current import Current, short_hash
 from cabstand.jobs.monitoring.judged import HIGH, LABEL, LOW, PREDICTION, TARGET, TIME, Judged
+from cabstand.jobs.retraining import rules
 from cabstand.monitoring import sample
 from cabstand.monitoring.derived import derive
-from cabstand.monitoring.drift import Thresholds
 from cabstand.monitoring.findings import Quality, Window
 from cabstand.monitoring.late_truth import Answers
 from cabstand.monitoring.profiles import Batches, Kind, of_table
 from cabstand.monitoring.quality import Array, Tally
 from cabstand.monitoring.sample import Samples
 from cabstand.monitoring.windows import Compared, Span, compare_rows
-from cabstand.settings import Settings
 from cabstand.tlc import ZONE
 
 TABLES = "tables"  # the problem of windows that are compared without a model
@@ -30,13 +29,6 @@ _CODES = (
     "trip_type",
 )  # fmt: skip
 KINDS: dict[str, Kind] = dict.fromkeys(_CODES, "category")
-
-
-def thresholds(settings: Settings) -> Thresholds:
-    """Return the thresholds in force."""
-    return Thresholds(
-        settings.monitor_share, settings.monitor_psi, settings.monitor_wasserstein, settings.monitor_jensen_shannon
-    )
 
 
 def sides(judged: Judged, found: Batches) -> tuple[Batches, Batches]:
@@ -49,7 +41,7 @@ def of_version(
     chosen: Current, judged: Judged, reference: Batches, current: Batches, found: Batches, now: datetime
 ) -> Window:
     """Return the window of a version's rows; `found` has the columns of both sides and the intervals."""
-    compared = compare_rows(reference, current, thresholds(chosen.settings), KINDS)
+    compared = compare_rows(reference, current, rules.thresholds(chosen.settings), KINDS)
     start, end = _ends(chosen, compared, now)
     then, errors = judged.on_holdout()
     truth = _quality(found, chosen.settings.monitor_min_rows) if then is not None else None
@@ -71,7 +63,7 @@ def of_version(
 
 def of_tables(chosen: Current, against: Current, reference: Batches, current: Batches, now: datetime) -> Window:
     """Return the window of one table against another, without a model."""
-    compared = compare_rows(reference, current, thresholds(chosen.settings), KINDS)
+    compared = compare_rows(reference, current, rules.thresholds(chosen.settings), KINDS)
     start, end = _ends(chosen, compared, now)
     version = f"t-{short_hash(against.uri, chosen.uri)}"
     facts = _facts(chosen) | {"reference": against.uri} | hotspots.facts(reference, current)

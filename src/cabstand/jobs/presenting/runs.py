@@ -17,7 +17,10 @@ _log = logging.getLogger(__name__)
 def newest(lake: str) -> list[dict[str, Any]]:
     """Return the newest runs: their summaries, what their pages show, and the names of these pages."""
     every = runs.listed(lake)
-    return [_run(one, runs.before(one, every)) for one in every[:MOST]]
+    return [
+        summary(one) | runs.beside(one, every) | {"manifest": one.manifest, "page": f"run-{one.key}.html"}
+        for one in every[:MOST]
+    ]
 
 
 def tracked(settings: Settings) -> list[dict[str, Any]]:
@@ -27,12 +30,3 @@ def tracked(settings: Settings) -> list[dict[str, Any]]:
     except RegistryError as error:
         _log.warning("the page has no MLflow runs: %s", error)
         return []
-
-
-def _run(one: runs.Run, earlier: runs.Run | None) -> dict[str, Any]:
-    shown = {
-        "manifest": one.manifest,
-        "compared": runs.compared(one, earlier),
-        "earlier": earlier.key if earlier else "",
-    }
-    return summary(one) | shown | {"page": f"run-{one.key}.html"}

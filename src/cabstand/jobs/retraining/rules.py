@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from cabstand.monitoring.drift import Thresholds
 from cabstand.monitoring.policy import Limits, Rules
 from cabstand.settings import Settings
 
@@ -18,3 +19,9 @@ def of(settings: Settings) -> Rules:
         volume_change=settings.monitor_volume_change,
         use_estimate=settings.monitor_use_estimate,
     )
+
+
+def thresholds(settings: Settings) -> Thresholds:
+    """Return the thresholds of drift in force."""
+    names = ("share", "psi", "wasserstein", "jensen_shannon")
+    return Thresholds(**{name: getattr(settings, f"monitor_{name}") for name in names})
