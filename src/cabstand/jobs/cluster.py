@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
 from cabstand.trips.columns import BY_ALIAS, Named
+
+_WARM_POINTS = 1 << 15  # enough that threads share them
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
     def compute(output: Output) -> dict[str, Any]:
         with log.progress("preparing the kernels"):
-            engine.warm_up(n_workers)
+            _warm_up(read, params, engine, n_workers)
         with log.progress(f"clustering {len(read):,} points"):
             clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
         found = _describe(read, params, clustering, n_workers)
@@ -108,6 +111,19 @@ def _engine(params: Params, n_points: int) -> tuple[Engine, int, str]:
     if params.engine == engines.AUTO:
         return engines.automatic(n_points, params.n_workers)
     return *engines.parse(params.engine, params.n_workers), params.engine_reason
+
+
+def _warm_up(read: Points, params: Params, engine: Engine, n_workers: int) -> None:
+    """Load or compile what the clustering needs: cluster some of the points, with neighbourhoods about as full.
+
+    `Engine.warm_up` covers whatever other points might need, and takes longer.
+    """
+    if not engine.compiles:
+        engine.warm_up(n_workers)
+        return
+    step = max(1, len(read) // _WARM_POINTS)
+    some = replace(read, latlon=read.latlon[::step], weight=None if read.weight is None else read.weight[::step])
+    _cluster(some, replace(params, eps_m=params.eps_m * math.sqrt(step)), engine, n_workers)
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:
