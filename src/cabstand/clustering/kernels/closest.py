@@ -13,7 +13,7 @@ from cabstand.clustering.kernels import gather, trees
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.jit import kernel, part
 from cabstand.clustering.kernels.metric import Centre, any_near, row_metric
 from cabstand.clustering.kernels.threads import SLICE, Array, Workers, sliced
 from cabstand.clustering.kernels.union_find import find, unite
@@ -23,7 +23,7 @@ SMALL = 512  # compare all with all below so many pairs
 VAGUE = 1.002  # quotient of the squared distances between which a pair is in doubt
 
 
-@kernel
+@part
 def _box(ys, xs, start, stop):
     """Bounding box of ``start:stop``."""
     y0 = y1 = ys[start]
@@ -36,7 +36,7 @@ def _box(ys, xs, start, stop):
     return y0, y1, x0, x1
 
 
-@kernel
+@part
 def _halve(keys, others, start, stop):
     """Reorder ``start:stop`` of both arrays so that the median of `keys` is in the middle; return the middle."""
     middle = (start + stop) >> 1
@@ -63,7 +63,7 @@ def _halve(keys, others, start, stop):
     return middle
 
 
-@kernel
+@part
 def _squared_gaps(box_a, box_b, shift, k):
     """Smallest and largest quick squared distance between two boxes."""
     y0 = box_b[0] - box_a[1]
@@ -77,7 +77,7 @@ def _squared_gaps(box_a, box_b, shift, k):
     return dy * dy + k * dx * dx, far_y * far_y + k * far_x * far_x
 
 
-@kernel
+@part
 def sets_near(ys, xs, shift, metric, stack, top):
     """Tell whether points of two sets are within eps: FAR_APART, NEAR, or PAUSED after much work; and the new `top`.
 

@@ -16,7 +16,7 @@ from cabstand.clustering.kernels.cells import Cells, listed
 from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Gathered
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.jit import kernel, part
 from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric, sum_near
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
 from cabstand.clustering.kernels.threads import Array, Workers, sliced
@@ -100,7 +100,7 @@ def find_core(grid, points, sparse, min_samples, flags, noted, at):
     return False
 
 
-@kernel
+@part
 def _weight_limits(weights, sparse, i):
     """Return the weight of cell `i` of these, and the least and the most that a neighbourhood in it can have."""
     cells, runs, shifts = sparse

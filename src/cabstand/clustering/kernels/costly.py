@@ -14,7 +14,7 @@ import numpy as np
 
 from cabstand.clustering.kernels import trees, within
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.neighbour_cells import Neighbours
 from cabstand.clustering.kernels.sample import mark_whole
 from cabstand.clustering.kernels.threads import Array, Workers, cut, sliced
@@ -43,7 +43,7 @@ def is_costly(cost, done, in_reach):
     return cost > MOST_COST or (cost > TREE_GROWTH * in_reach and cost > TREE_QUERY * (done + 1))
 
 
-@kernel
+@part
 def note_costly(noted, i):
     """Note the cell `i` of a stripe: `noted` are how many are, and which."""
     noted[0] += 1

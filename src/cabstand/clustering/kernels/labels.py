@@ -20,7 +20,7 @@ from cabstand.clustering.kernels.instructions import (
     prefetch_write,
     prefetch_write_lines,
 )
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours
 from cabstand.clustering.kernels.threads import Array, Workers, sliced
@@ -66,7 +66,7 @@ def number_clusters(points: CellPoints, parent: Array, workers: Workers) -> tupl
     return labels, len(roots)
 
 
-@kernel
+@part
 def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
     """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of a point.
 
@@ -98,7 +98,7 @@ def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
     return best, compared
 
 
-@kernel
+@part
 def _has_better(cell_labels, runs, i, own):
     """Tell whether any cell in the runs has a label that would beat `own` (-1: none)."""
     for s in range(runs.shape[1]):

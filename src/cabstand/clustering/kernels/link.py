@@ -12,7 +12,7 @@ import numpy as np
 from cabstand.clustering.kernels.cells import listed
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.jit import kernel, part
 from cabstand.clustering.kernels.metric import Centre, cell_metric, is_near, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, RowSearch, row_runs
 from cabstand.clustering.kernels.sample import N_SAMPLES
@@ -24,7 +24,7 @@ BLOCK = 1024  # cells whose runs are found together: they stay in the second-lev
 MOST_OPEN = 4096  # pairs of cells of a stripe that may stay open before they must be counted first
 
 
-@kernel
+@part
 def samples_near(points, a, b, shift, metric):
     """Compare the first core points of cells a and b: JOINED, APART (these are all their points) or OPEN."""
     _, n_core, starts, ys, xs, _ = points
@@ -38,7 +38,7 @@ def samples_near(points, a, b, shift, metric):
     return APART if na == n_core[a] and nb == n_core[b] else OPEN
 
 
-@kernel
+@part
 def link(grid, points, neighbours, parent, pairs, n_open):
     """Join cells with those after them; return how many pairs are open now.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import inlined, part
 
 RADIANS = math.pi / 180.0
 CHUNK = 64
@@ -57,7 +57,7 @@ def is_near(centre, y, x, metric):
     return d <= metric.below or (d <= metric.above and exactly_near(centre, y, x, metric.sin2))
 
 
-@kernel
+@part
 def row_metric(grid, row):
     """Return the Metric for points of a row against those of the rows within reach."""
     if not grid.spherical:
@@ -90,7 +90,7 @@ def cell_metric(grid, key, metric):
     return metric if row == metric.row else row_metric(grid, row)
 
 
-@kernel
+@part
 def _count_exactly(ys, xs, start, stop, centre, metric):
     count = 0
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -114,7 +114,7 @@ def _count_chunk(ys, xs, start, stop, centre, metric):
     return sure if sure == maybe else _count_exactly(ys, xs, start, stop, centre, metric)
 
 
-@kernel
+@part
 def any_near(ys, xs, start, stop, centre, metric):
     """Tell whether a point of ``start:stop`` is within eps of the centre."""
     count = 0
@@ -125,7 +125,7 @@ def any_near(ys, xs, start, stop, centre, metric):
     return count > 0
 
 
-@kernel
+@part
 def count_near(ys, xs, p, known, spans, metric, enough):
     """Count the neighbours of point `p` in `spans` and those `known`, until there are `enough` or cannot be any more.
 
@@ -148,7 +148,7 @@ def count_near(ys, xs, p, known, spans, metric, enough):
     return count, spans[0, 3] - spans[s, 3] - left
 
 
-@kernel
+@part
 def sum_near(ys, xs, p, known, spans, metric, weights):
     """Add the weights of the points of `spans` within eps of point `p` to what is `known`."""
     total = known

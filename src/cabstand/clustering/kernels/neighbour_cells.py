@@ -13,7 +13,7 @@ import numpy as np
 
 from cabstand.clustering.kernels.cells import Cells
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.threads import Array, Workers
 
 
@@ -34,7 +34,7 @@ class RowSearch(NamedTuple):
     slot: int  # number of the run; if `across`, the next two are its parts beyond the antimeridian, first westward
 
 
-@kernel
+@part
 def lower_bound(keys, key):
     """Find the first cell whose key is not below `key`."""
     low = 0
@@ -48,7 +48,7 @@ def lower_bound(keys, key):
     return low
 
 
-@kernel
+@part
 def _search_run(keys, first_key, last_key, run):
     """Fill `run` by search: it lies across the antimeridian."""
     run[0] = lower_bound(keys, first_key)
@@ -72,7 +72,7 @@ def _columns_within(grid, bands, key, search):
     return low, high, n_cols
 
 
-@kernel
+@part
 def row_runs(grid, keys, cells, search, runs):
     """Find the runs of one row for each of `cells`, which are in order."""
     bands, bits, n_cells, slot = grid.bands, grid.col_bits, len(keys), search.slot
@@ -126,7 +126,7 @@ def all_runs(grid, keys, neighbours):
         row_runs(grid, keys, cells, RowSearch(away, 1.0, width > 1, turn * width), runs)
 
 
-@kernel
+@part
 def set_spans(starts, neighbours, i, spans):
     """Turn the runs of cell `i` of these into spans of gathered points, leaving out the cell itself.
 

@@ -84,7 +84,7 @@ def write(name: str, value: Any) -> Path | None:
 def announce() -> None:
     """Say once, if stderr is a terminal, that kernels are being compiled: the first call seems to hang meanwhile."""
     if sys.stderr is not None and sys.stderr.isatty():
-        sys.stderr.write("compiling the clustering kernels, once on this machine (about 15 s)\n")
+        sys.stderr.write("compiling the clustering kernels, once on this machine (about 8 s)\n")
         sys.stderr.flush()
 
 

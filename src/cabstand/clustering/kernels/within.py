@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import Centre, exactly_near
 from cabstand.clustering.kernels.threads import Array
 from cabstand.clustering.kernels.trees import LEAF
@@ -86,7 +86,7 @@ def _is_within(positions, trees, query, i, reach):
     return exactly_near(Centre(query.y, query.x, 0.0), positions[0][source], positions[1][source], reach.sin2)
 
 
-@kernel
+@part
 def mass_within(positions, trees, masses, cell, query, reach, enough, stack):
     """Sum what is within reach of a point in the tree of a cell, until it is `enough`; return also the steps it took.
 
@@ -135,7 +135,7 @@ def _box_gaps(box, other):
     return nearest, farthest
 
 
-@kernel
+@part
 def _leaves_near(positions, trees, ranges, reach):
     """Compare all points of two leaves."""
     _, a0, a1, _, b0, b1 = ranges
@@ -164,7 +164,7 @@ def _push_halves(stack, top, pair):
     return top + 2
 
 
-@kernel
+@part
 def trees_near(positions, trees, cells, reach, stack, top):
     """Tell whether points of two cells are within reach: FAR_APART, NEAR, or PAUSED after many steps; and the new top.
 
