@@ -106,6 +106,7 @@ class _SteadyFlags(Flags):
         shared = Flags(self)
         for name in OF_THE_CALLER:
             shared.discard(name)
+        shared.nrt = True
         return _steady(shared)
 
 

@@ -18,7 +18,8 @@ from cabstand.clustering.kernels.store import KernelCache
 Compiled = Callable[..., Any]
 
 
-OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+# Kernels allocate nothing, so that the compiler has no references to count: callers give them room to work in.
+OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
 
 
 def kernel(function: Compiled) -> Compiled:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cabstand.clustering.kernels.grid import Grid
+from cabstand.clustering.kernels.instructions import larger, smaller
 from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import RADIANS
 from cabstand.clustering.kernels.threads import SLICE, Array, Workers, sliced
@@ -113,8 +114,8 @@ def _set_box(space, start, stop, box):
     for axis in range(3):
         low = high = space[start, axis]
         for i in range(start + 1, stop):
-            low = min(low, space[i, axis])
-            high = max(high, space[i, axis])
+            low = smaller(low, space[i, axis])
+            high = larger(high, space[i, axis])
         box[axis] = low
         box[axis + 3] = high
         if high - low > length:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cabstand.clustering.kernels.instructions import larger, scratch
 from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import Centre, exactly_near
 from cabstand.clustering.kernels.threads import Array
@@ -37,7 +38,7 @@ def weigh(trees, cells, masses):
     """Fill the weights of all nodes of the trees of cells."""
     starts, sizes, roots, _, _, _, order = trees
     own, nodes = masses
-    stack = np.empty((64, 3), np.int64)
+    stack = scratch(64, 3, np.int64)
     for cell in cells:
         stack[0] = (0, starts[cell], starts[cell] + sizes[cell])
         top = 1
@@ -63,8 +64,8 @@ def _gaps(box, query):
         q = query[axis + 2]
         low = box[axis] - q
         high = q - box[axis + 3]
-        gap = max(0.0, low, high)
-        far = max(-low, -high)
+        gap = larger(larger(0.0, low), high)
+        far = larger(-low, -high)
         nearest += gap * gap
         farthest += far * far
     return nearest, farthest
@@ -128,8 +129,8 @@ def _box_gaps(box, other):
     for axis in range(3):
         above = other[axis] - box[axis + 3]
         below = box[axis] - other[axis + 3]
-        gap = max(0.0, above, below)
-        far = max(other[axis + 3] - box[axis], box[axis + 3] - other[axis])
+        gap = larger(larger(0.0, above), below)
+        far = larger(other[axis + 3] - box[axis], box[axis + 3] - other[axis])
         nearest += gap * gap
         farthest += far * far
     return nearest, farthest
