@@ -118,7 +118,7 @@ def _steady(flags: Flags) -> _SteadyFlags:
 
 
 class _Typing:
-    """numba's typing context, which resolves each function of numbers once: most operations of kernels are alike."""
+    """numba's typing context, which resolves each call of a library function once: most are alike."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -128,10 +128,8 @@ class _Typing:
         return getattr(self._context, name)
 
     def resolve_function_type(self, function: Any, args: Any, keywords: Any) -> Any:
-        numbers = isinstance(function, types.Function) and all(
-            isinstance(arg, (types.Number, types.Boolean)) for arg in args
-        )
-        if keywords or not numbers:
+        """Return the signature of a call."""
+        if keywords or not isinstance(function, types.Function):
             return self._context.resolve_function_type(function, args, keywords)
         key = function, tuple(args)
         if key not in self._resolved:
