@@ -50,6 +50,11 @@ class CoreIndex:
         return len(self._tree.points)
 
     @property
+    def tree(self) -> PointTree:
+        """The tree over the distinct core points."""
+        return self._tree
+
+    @property
     def points(self) -> NDArray[np.float64]:
         """The distinct core points, shape (n, 2)."""
         return self._tree.points

@@ -50,9 +50,9 @@ def assign(points, grid, tiles, slots, found):
     """
     hashed, tile_keys, page_numbers, page_keys, filled = tiles
     n_tiles, n_pages = found
-    flat, columns = points.reshape(-1), grid.bands[:, 0]
+    columns = grid.bands[:, 0]
     for i in range(np.uint64(len(points))):
-        prefetch_read(flat, np.uint64(2) * (i + np.uint64(AHEAD)))
+        prefetch_read(points, np.uint64(2) * (i + np.uint64(AHEAD)))
         row, col = cell_of(grid, columns, points[i, 0], points[i, 1])
         page_col = col >> PAGE_BITS
         tile_key = ((row >> ROW_BITS) << grid.col_bits) | (page_col >> ACROSS_BITS)
