@@ -105,26 +105,28 @@ def note(first, cell_of, region_bits, quotas, heads, notes):
 def sort_regions(points, edges, notes, gathered):
     """Put the noted points of regions in the order of their cells, those of a cell in input order.
 
-    `edges` are the first cell of each region, and the end.
+    `edges` are the first cell of each region, and the end. `notes` share the memory of ``gathered.ys``.
     """
     starts, ys, xs, rows = gathered
     flat = points.reshape(-1)
     begins = starts[edges]
+    noted = np.empty(np.diff(begins).max(), np.int64)
     for r in range(len(edges) - 1):
-        begin, end = begins[r], begins[r + 1]
+        n = begins[r + 1] - begins[r]
+        noted[:n] = notes[begins[r] : begins[r + 1]]
         first_cell = edges[r]
         heads = starts[first_cell : edges[r + 1]].copy()
-        for k in range(np.uint64(begin), np.uint64(end)):
-            later = notes[min(k + np.uint64(JUMPS_AHEAD), np.uint64(end - 1))]
+        for k in range(np.uint64(n)):
+            later = noted[min(k + np.uint64(JUMPS_AHEAD), np.uint64(n - 1))]
             prefetch_read(flat, np.uint64(2 * (later & 0x7FFFFFFF)))
             about = np.uint64(heads[np.uint64((later >> 32) - first_cell)])
             prefetch_write(ys, about)
             prefetch_write(xs, about)
             prefetch_write(rows, about)
-            cell = np.uint64((notes[k] >> 32) - first_cell)
+            cell = np.uint64((noted[k] >> 32) - first_cell)
             to = np.uint64(heads[cell])
             heads[cell] += 1
-            row = np.uint64(notes[k] & 0x7FFFFFFF)
+            row = np.uint64(noted[k] & 0x7FFFFFFF)
             ys[to] = points[row, 0]
             xs[to] = points[row, 1]
             rows[to] = row
@@ -151,7 +153,7 @@ def run(source: Located, starts: Array, workers: Workers, region_bits: int = REG
     # A thread's notes in a region come after those of the threads before it.
     heads = np.ascontiguousarray((np.cumsum(totals).reshape(totals.shape) - totals).T)
     gathered = Gathered(starts, np.empty(n), np.empty(n), np.empty(n, np.int32))
-    notes = np.empty(n, np.int64)
+    notes = gathered.ys.view(np.int64)  # the coordinates of a region replace its notes
     own = zip(cells.chunks, quotas, heads, strict=True) if n else ()
     workers.run(_note_all, [(a, cell_of[a:b], region_bits, quota, head, notes) for (a, b), quota, head in own])
     stripes = cut(len(totals), max(workers.n_stripes, n // SLICE))
