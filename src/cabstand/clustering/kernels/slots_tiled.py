@@ -19,6 +19,7 @@ from cabstand.clustering.kernels.threads import BLOCK, SLICE, Array, Side, next_
 TILE_BITS = 4  # binary logarithm of the rows of a tile, and of the pages in one of its rows
 PATCH_BITS = 2  # of the rows of a patch, which fills a cache line, and of the pages across it
 LEAST_BITS = 13  # of the tiles that there is room for when they are hashed
+LINE_BITS = 2  # of tiles side by side that share a cache line of the hash table
 SPREAD = 0x9E3779B97F4A7C15  # Fibonacci hashing
 
 
@@ -78,17 +79,20 @@ def _entries_of(rows, cols, row_tiles):
 
 
 @inlined
-def _hash_tiles(hashed, entries, n_tiles):
+def _hash_tiles(hashed, entries, numbers, n_tiles):
     """Replace entries by those in a table of the tiles in the hash table, adding new ones; return the number of tiles.
 
     It is more than half the size of the hash table if there are too many; then some entries are left as they are.
+    Meanwhile the numbers of the pages are prefetched.
     """
     mask = np.uint64(len(hashed) - 1)
-    shift = np.uint64(64) - count_ones(mask)
+    shift = np.uint64(64 + LINE_BITS) - count_ones(mask)
+    beside = np.uint64((1 << LINE_BITS) - 1)
     inside = (np.int64(1) << 2 * TILE_BITS) - 1
     for j in range(len(entries)):
         key = (entries[j] >> 2 * TILE_BITS) + 1
-        h = (np.uint64(key) * np.uint64(SPREAD)) >> shift
+        h = (np.uint64(key) >> np.uint64(LINE_BITS)) * np.uint64(SPREAD) >> shift
+        h = h << np.uint64(LINE_BITS) | np.uint64(key) & beside
         while hashed[h, 0] != key:
             if hashed[h, 0] == 0:
                 if 2 * n_tiles == len(hashed):
@@ -99,6 +103,7 @@ def _hash_tiles(hashed, entries, n_tiles):
             else:
                 h = (h + np.uint64(1)) & mask
         entries[j] = hashed[h, 1] << 2 * TILE_BITS | entries[j] & inside
+        prefetch_read(numbers, np.uint64(entries[j]))
     return n_tiles
 
 
@@ -146,7 +151,7 @@ def assign(points, side, grid, table, slots, found, at):
         cols = _columns_of(rows, xs, grid, columns_per_unit)
         entries = _entries_of(rows, cols, table.row_tiles)
         if most_tiles > 0:
-            n_tiles = _hash_tiles(table.hashed, entries, n_tiles)
+            n_tiles = _hash_tiles(table.hashed, entries, table.numbers, n_tiles)
             if n_tiles > most_tiles:
                 n_pages = most + 1
                 break
