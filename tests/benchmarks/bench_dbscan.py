@@ -172,6 +172,9 @@ def suite(bench: Bench, name: str) -> None:  # noqa: C901 (a list of what is mea
     elif name == "growth":
         sizes = bench.sizes(1_000_000, 2_000_000, 5_000_000, 10_000_000, 22_000_000)
         bench.compare("growth", {str(n): bench.task("cabstand", n, kind="cities") for n in sizes}, PATIENCE)
+        for_all = bench.sizes(5_000_000, 20_000_000, 50_000_000, 100_000_000)
+        tasks = {f"{n}, {t}": bench.task("cabstand", n, kind="spread", threads=t) for n in for_all for t in (1, 2)}
+        bench.compare("growth-spread", tasks)
 
 
 def report(file: Path, page: Path, measured: dict[str, Any]) -> list[Figure]:
@@ -199,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("suites", nargs="*", default=[], help=f"some of {', '.join(SUITES)}; all if none is named")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int, default=22_000_000, help="leave out larger sizes")
+    parser.add_argument("--limit", type=int, default=100_000_000, help="leave out larger sizes")
     parser.add_argument("--points", type=Path, help="where to keep the points between runs")
     parser.add_argument("--out", type=Path, default=OUT, help="for JSON and picture; a page above it gets the tables")
     chosen = parser.parse_args()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ REFERENCE = {"reference-22000000": 0.85}
 WORST_CPU, WORST_MEMORY = 5.0, 3.0
 SCIKIT_LEARN = {"sklearn-1000000": 200.0}
 EXPONENT = 1.02
+SPREAD_EXPONENT = 1.05
+SPREAD_WALL = 0.6  # of one thread's, with two
+SPREAD_CPU = 1.1  # of two threads', with one: the machine's noise, and no more
 FIRST_CALL_S = 2.0
 
 
@@ -99,9 +102,27 @@ def _worst(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
 
 
 def _growth(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
-    sizes = np.log([row["n"] for row in result.values()])
-    exponent = float(np.polyfit(sizes, np.log([row["cpu_s"] for row in result.values()]), 1)[0])
-    yield Figure("growth exponent", exponent, most=EXPONENT)
+    if name == "growth":
+        yield Figure("growth exponent", exponent(result.values()), most=EXPONENT)
+        return
+    yield Figure(
+        "growth exponent, cities spread over the Earth",
+        exponent(row for run, row in result.items() if run.endswith(", 1")),
+        most=SPREAD_EXPONENT,
+    )
+    for one in (run for run in result if run.endswith(", 1")):
+        two = one[:-1] + "2"
+        n = f"{result[one]['n']:,} points"
+        yield Figure(f"two threads, share of one's time: {n}", ratio(result, two, one, WALL), most=SPREAD_WALL)
+        yield Figure(f"one thread, times two's CPU: {n}", ratio(result, one, two), most=SPREAD_CPU)
+        same = result[one]["sha256"] == result[two]["sha256"]
+        yield Figure(f"two threads, same labels: {n}", float(same), 1.0)
+
+
+def exponent(rows: Iterable[dict[str, Any]]) -> float:
+    """Return the power of the number of points with which CPU time grows."""
+    sizes, seconds = zip(*((row["n"], row["cpu_s"]) for row in rows), strict=True)
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
 def _first(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:

@@ -38,6 +38,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "threads-22000000": {"1": row(1.0), "2": row(0.5), "two at once": row(1.0)},
     "worst-1000000": {"nyc": row(0.1), "chain": row(0.4)},
     "growth": {str(n): row(n / 1e7, n) for n in (1_000_000, 5_000_000, 22_000_000)},
+    "growth-spread": {
+        f"{n}, {threads}": row(n / 1e7, n, rounds=[[n / 1e7, n / 1e7 / threads]] * 5)
+        for n in (5_000_000, 100_000_000)
+        for threads in (1, 2)
+    },
     "first": {"compiling_s": 8.0, "compiled_before_s": 1.0},
 }
 BAD: list[tuple[str, dict[str, Any]]] = [
@@ -52,6 +57,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("worst-1000000", {"chain": row(0.51)}),
     ("worst-1000000", {"chain": row(0.4, peak_mb=301.0)}),
     ("growth", {"22000000": row(2.5, 22_000_000)}),
+    ("growth-spread", {"100000000, 1": row(12.0, 100_000_000, rounds=[[10.0, 10.0]] * 5)}),
+    ("growth-spread", {"100000000, 1": row(10.0, 100_000_000, rounds=[[11.2, 10.0]] * 5)}),
+    ("growth-spread", {"100000000, 2": row(10.0, 100_000_000, rounds=[[10.0, 6.1]] * 5)}),
+    ("growth-spread", {"100000000, 2": row(10.0, 100_000_000, rounds=[[10.0, 5.0]] * 5, sha256="other")}),
     ("first", {"compiled_before_s": 2.1}),
     ("first", {"compiled_before_s": float("nan")}),
 ]
@@ -59,7 +68,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 
 def test_good_trials_hold(limits: Any) -> None:
     found = limits.figures(GOOD)
-    assert len(found) == 16
+    assert len(found) == 23
     assert all(figure.holds() for figure in found)
 
 

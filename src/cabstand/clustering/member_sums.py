@@ -108,9 +108,8 @@ def _occupied_squares(points: Floats, labels: Labels, shared: Flags, eps_m: floa
     square[:, 1] = np.floor(metres[:, 0] / side)
     # A row's scale is that of its own lower edge, so all squares of a row are equally wide.
     square[:, 2] = np.floor(metres[:, 1] * np.cos(square[:, 1] * side / EARTH_RADIUS_M) / side)
-    if not shared.any():
-        return distinct_rows(square), square[:0]
-    order, starts = group_rows(square)
-    is_shared = np.logical_or.reduceat(shared[order], starts)
-    distinct = square[order[starts]]
-    return distinct[~is_shared], distinct[is_shared]
+    distinct, crossing = distinct_rows(square), distinct_rows(square[shared])
+    both = np.concatenate([distinct, crossing])
+    order, starts = group_rows(both)
+    once = np.diff(starts, append=len(both)) == 1
+    return both[order[starts[once]]], crossing

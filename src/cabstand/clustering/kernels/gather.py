@@ -8,7 +8,7 @@ now are the coordinates read.
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -100,28 +100,32 @@ def note(first, cell_of, region_bits, quotas, heads, notes):
 
 
 @kernel
-def sort_regions(points, edges, notes, gathered, heads):
+def sort_regions(points, edges, notes, gathered, heads, noted):
     """Put the noted points of regions in the order of their cells, those of a cell in input order.
 
-    `edges` are the first cell of each region, and the end; `heads` (int64) has room for the cells of a region.
+    `edges` are the first cell of each region, and the end. `notes` share the memory of ``gathered.ys``. `heads` and
+    `noted` (int64) have room for the cells of a region and for its notes.
     """
     starts, ys, xs, rows = gathered
     for r in range(len(edges) - 1):
         first_cell = edges[r]
-        begin, end = starts[first_cell], starts[edges[r + 1]]
+        begin = starts[first_cell]
+        n = np.uint64(starts[edges[r + 1]] - begin)
         for i in range(edges[r + 1] - first_cell):
             heads[i] = starts[first_cell + i]
-        for k in range(np.uint64(begin), np.uint64(end)):
-            later = notes[smaller(k + np.uint64(JUMPS_AHEAD), np.uint64(end - 1))]
+        for k in range(n):
+            noted[k] = notes[np.uint64(begin) + k]
+        for k in range(n):
+            later = noted[smaller(k + np.uint64(JUMPS_AHEAD), np.uint64(n - np.uint64(1)))]
             prefetch_read(points, np.uint64(2 * (later & 0x7FFFFFFF)))
             about = np.uint64(heads[np.uint64((later >> 32) - first_cell)])
             prefetch_write(ys, about)
             prefetch_write(xs, about)
             prefetch_write(rows, about)
-            cell = np.uint64((notes[k] >> 32) - first_cell)
+            cell = np.uint64((noted[k] >> 32) - first_cell)
             to = np.uint64(heads[cell])
             heads[cell] += 1
-            row = np.uint64(notes[k] & 0x7FFFFFFF)
+            row = np.uint64(noted[k] & 0x7FFFFFFF)
             ys[to] = points[row, 0]
             xs[to] = points[row, 1]
             rows[to] = row
@@ -149,12 +153,16 @@ def run(source: Located, starts: Array, workers: Workers, region_bits: int = REG
     # A thread's notes in a region come after those of the threads before it.
     heads = np.ascontiguousarray((np.cumsum(totals).reshape(totals.shape) - totals).T)
     gathered = Gathered(starts, np.empty(n), np.empty(n), np.empty(n, np.int32))
-    notes = np.empty(n, np.int64)
+    notes = gathered.ys.view(np.int64)  # the coordinates of a region replace its notes
     own = zip(cells.chunks, quotas, heads, strict=True) if n else ()
     workers.run(_note_all, [(a, cell_of[a:b], region_bits, quota, head, notes) for (a, b), quota, head in own])
     stripes = cut(len(totals), max(workers.n_stripes, n // SLICE))
-    room = min(n_cells, 1 << region_bits)
-    workers.run(
-        sort_regions, [(points, edges[a : b + 1], notes, gathered, np.empty(room, np.int64)) for a, b in stripes]
-    )
+    calls = [_sorting(points, edges[a : b + 1], notes, gathered) for a, b in stripes]
+    workers.run(sort_regions, calls)
     return gathered
+
+
+def _sorting(points: Array, edges: Array, notes: Array, gathered: Gathered) -> tuple[Any, ...]:
+    """Return the arguments of :func:`sort_regions` for a stripe of regions, with room to work in."""
+    n_cells, n_notes = np.diff(edges).max(initial=0), np.diff(gathered.starts[edges]).max(initial=0)
+    return points, edges, notes, gathered, np.empty(n_cells, np.int64), np.empty(n_notes, np.int64)

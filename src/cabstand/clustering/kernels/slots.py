@@ -1,14 +1,13 @@
 """Second stage: every point gets a slot, which stands for its cell, and every slot that holds a point is marked.
 
 Slots lie in pages of ``2^page_bits`` neighbouring columns of one row; a page exists only where there is a point. Each
-thread has pages of its own. There are three ways to find a point's page: a table of all pages of the box
-(:mod:`.slots_direct`), hashing if the box is too large for one (:mod:`.slots_hashed`), and sorting if pages would be
+thread has pages of its own. A point's page is found in its tile (:mod:`.slots_tiled`); or by sorting if pages would be
 nearly empty, so that each cell is a page (:mod:`.slots_sorted`).
 """
 
 from __future__ import annotations
 
-from cabstand.clustering.kernels import slots_direct, slots_hashed, slots_sorted
+from cabstand.clustering.kernels import slots_sorted, slots_tiled
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.pages import PAGE_BITS, Pages
 from cabstand.clustering.kernels.threads import Array, Chunks, Workers, chunks_done, cut, pair_up
@@ -25,14 +24,10 @@ def run(points: Array, grid: Grid, slots: Array, workers: Workers) -> tuple[int,
     n, n_threads = len(points), workers.n_threads
     chunks = cut(n, n_threads)
     most = max(1 << 20, SLOTS_PER_POINT * n * min(FULL_SIZE, n_threads) // n_threads) >> PAGE_BITS
-    if slots_direct.table_size(grid) <= max(1 << 23, n << 3):
+    if slots_tiled.countable(grid):
         sides = pair_up(chunks)
-        found = workers.run(slots_direct.run, [(points, side, grid, most, slots) for side in sides])
+        found = workers.run(slots_tiled.run, [(points, side, grid, most, slots) for side in sides])
         pages = [own for own, _ in found if own]
         if len(pages) == len(found):
             return PAGE_BITS, pages, chunks_done(sides, [n_blocks for _, n_blocks in found])
-    stretches = [(points[a:b], grid, slots[a:b]) for a, b in chunks]
-    pages = [own for own in workers.run(slots_hashed.run, [(*stretch, most) for stretch in stretches]) if own]
-    if len(pages) == len(chunks):
-        return PAGE_BITS, pages, chunks
-    return 0, workers.run(slots_sorted.run, stretches), chunks
+    return 0, workers.run(slots_sorted.run, [(points[a:b], grid, slots[a:b]) for a, b in chunks]), chunks

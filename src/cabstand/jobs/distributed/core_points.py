@@ -50,10 +50,24 @@ def sort_segment(context: Context, segment: int, n_blocks: int) -> int:
     """Sort the core points of all blocks in a segment, and return their number."""
     parts = [work_files.read(context.uri("cores", block), segment) for block in range(n_blocks)]
     lat, lon, cluster, count = (np.concatenate([part[name] for part in parts]) for name in _SCHEMA.names)
-    order = np.lexsort((lon, lat, z_codes(np.column_stack([lat, lon]), "haversine")))
+    order = _along_the_curve(lat, lon)
     columns = [column[order] for column in (lat, lon, cluster, count)]
     work_files.write(context.uri("ordered", segment), _SCHEMA, [columns])
     return len(lat)
+
+
+def _along_the_curve(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the order of distinct points by their position on the curve, then by latitude and longitude.
+
+    They come block by block, each in this order, so that little is left to sort; seldom do blocks share a position.
+    """
+    codes = z_codes(np.column_stack([lat, lon]), "haversine")
+    order = np.argsort(codes, kind="stable")
+    before, after = order[:-1], order[1:]
+    tied = np.flatnonzero(codes[before] == codes[after])
+    before, after = before[tied], after[tied]
+    swapped = (lat[after] < lat[before]) | ((lat[after] == lat[before]) & (lon[after] < lon[before]))
+    return np.lexsort((lon, lat, codes)) if swapped.any() else order
 
 
 def write(context: Context, n_segments: int, n_points: int, cores_uri: str, index_uri: str) -> None:
