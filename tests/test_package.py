@@ -45,6 +45,11 @@ def test_help_is_quick_to_load() -> None:
     assert not loaded & set(HEAVY)
 
 
+def test_runs_are_listed_without_what_computes() -> None:
+    loaded = modules_after("import cabstand.jobs.runs")
+    assert not loaded & set(HEAVY)
+
+
 @pytest.mark.parametrize("job", ["compare", "report"])
 def test_jobs_wait_with_slow_libraries_until_they_need_them(job: str) -> None:
     loaded = modules_after(f"import cabstand.jobs.{job}")
