@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import metrics
 
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.metrics import EARTH_RADIUS_M
@@ -68,6 +67,8 @@ def measure(sphere: NDArray[np.float64], labels: NDArray[np.int32], *, sample: i
 
 def agree(first: Clustering, second: Clustering) -> Agreement:
     """Compare two clusterings of the same points."""
+    from sklearn import metrics
+
     return Agreement(
         adjusted_rand=float(metrics.adjusted_rand_score(first.labels, second.labels)),
         equal_noise=bool(np.array_equal(first.labels < 0, second.labels < 0)),
@@ -81,6 +82,8 @@ def agree(first: Clustering, second: Clustering) -> Agreement:
 
 
 def _davies_bouldin(clusters: Sequence[NDArray[np.float64]]) -> float:
+    from sklearn import metrics
+
     centres = np.array([np.average(one, axis=0) for one in clusters])
     inside = [np.average(metrics.pairwise_distances(one, [at])) for one, at in zip(clusters, centres, strict=True)]
     between = metrics.pairwise_distances(centres)
@@ -101,6 +104,8 @@ def _calinski_harabasz(clusters: Sequence[NDArray[np.float64]], centre: NDArray[
 
 
 def _silhouette(points: NDArray[np.float64], groups: NDArray[np.int32]) -> float | None:
+    from sklearn import metrics
+
     if not 2 <= len(np.unique(groups)) < len(groups):
         return None
     return float(metrics.silhouette_score(points, groups))

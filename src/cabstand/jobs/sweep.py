@@ -18,14 +18,13 @@ from cabstand.errors import ConfigError
 from cabstand.io import points, storage, synthetic, tracking, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Run, Source
-from cabstand.jobs.publishing import table
-from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
+from cabstand.jobs.publishing import kinds, table
+from cabstand.jobs.publishing.once import Output, Request, publish_once
 from cabstand.jobs.sweeping.trials import Trials, k_distance
 from cabstand.settings import Settings
 from cabstand.trips.columns import BY_ALIAS, Named
 
-REPORT = "sweep.json"
-KIND = Kind("sweep", "sweep", "sweeps", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
+KIND = kinds.SWEEP
 EPS_M = (25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
 MIN_SAMPLES = (10, 20, 50, 100, 200)  # for `MIN_SAMPLES_POINTS` points or fewer, in proportion for more
 MIN_SAMPLES_POINTS = 50_000
@@ -132,6 +131,6 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
         **points.reading_of(report["source"]),
         "by_zone": report["source"].get("by_zone", False),
         "suggested_eps_m": report["k_distance"]["suggested_eps_m"],
-        "report_uri": storage.join(uri, REPORT),
+        "report_uri": storage.join(uri, KIND.manifest),
         "table_uri": storage.join(uri, table.PARQUET),
     }
