@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +32,14 @@ class Trials:
         self.places, self.axes = quality.places(sphere), np.ascontiguousarray(sphere.T)
         self.total = total_weight(len(self.read), self.read.weight)
 
-    def row(self, eps_m: float, min_samples: int) -> dict[str, Any]:
-        """Return the table's row for a pair."""
+    def rows(self, eps_m: float, counts: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Yield the table's rows for an eps with each of `counts`, ascending; the first does what they share."""
         read = self.read
-        found, usage = measure(lambda: self.engine.run(read.latlon, eps_m, min_samples, read.weight, self.n_workers))
-        judged = self.judge(found)
-        return {"eps_m": eps_m, "min_samples": min_samples, **judged, "wall_s": usage.wall_s, "cpu_s": usage.cpu_s}
+        each = self.engine.run_each(read.latlon, eps_m, counts, read.weight, self.n_workers)
+        for min_samples in counts:
+            found, usage = measure(lambda: next(each))
+            judged = self.judge(found)
+            yield {"eps_m": eps_m, "min_samples": min_samples, **judged, "wall_s": usage.wall_s, "cpu_s": usage.cpu_s}
 
     def judge(self, found: Clustering) -> dict[str, Any]:
         """Return what the table says of a clustering."""
