@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 from cabstand import log
@@ -60,16 +61,16 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     with log.progress("reading"):
         read = points.read_as(params, zones_uri)
     counts = params.min_samples if params.min_samples is not None else _counts(read)
-    grid = [(eps_m, count) for eps_m in sorted(set(params.eps_m)) for count in sorted(set(counts))]
+    radii, levels = sorted(set(params.eps_m)), sorted(set(counts))
 
     def compute(output: Output) -> dict[str, Any]:
         with log.progress("preparing the kernels"):
             engine.warm_up(n_workers)
         trials = Trials(read, engine, n_workers, params.sample, params.seed)
-        with log.progress("sweeping", len(grid) + 1) as advance:
+        with log.progress("sweeping", len(radii) * len(levels) + 1) as advance:
             rows = []
-            for eps_m, min_samples in grid:
-                rows.append(trials.row(eps_m, min_samples))
+            for row in chain.from_iterable(trials.rows(eps_m, levels) for eps_m in radii):
+                rows.append(row)
                 advance(1)
             report = _report(trials, rows, params.k)
         table.write(output.folder, rows, KIND.schema_version, read.marks)

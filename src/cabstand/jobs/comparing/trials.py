@@ -110,5 +110,5 @@ def _check(group: list[Case], tasks: list[Task], latlon: NDArray[np.float64]) ->
         "n_points": len(latlon),
         "agree": len(answers) == 1,
         "pairs": pairs,
-        "quality": asdict(quality.measure(unit_sphere(latlon), first.labels)),
+        "quality": asdict(quality.measure(quality.places(unit_sphere(latlon)), first.labels)),
     }
