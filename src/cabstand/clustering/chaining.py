@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cabstand.clustering import crowded
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.extents import reaches, total_weight
-from cabstand.clustering.metrics import unit_sphere
+from cabstand.clustering.metrics import sphere_axes
 from cabstand.errors import ConfigError
 
 RADIUS_M = 500.0
@@ -137,7 +137,7 @@ class _Members:
             return Apart(radius, 0, 0.0)
         kept = found.labels >= 0
         points, weight = self._points[kept], None if self._weight is None else self._weight[kept]
-        own_weight, radius_m = reaches(np.ascontiguousarray(unit_sphere(points).T), found.labels[kept], weight)
+        own_weight, radius_m = reaches(sphere_axes(points), found.labels[kept], weight)
         chains = measure(own_weight, radius_m, self._total).is_over
         if self._nested and (chains or last):
             self._points, self._weight = points, weight
