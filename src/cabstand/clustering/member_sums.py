@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Labels = NDArray[np.int32]
+_BLOCK = 1 << 18  # points
 
 
 class MemberSums(NamedTuple):
@@ -52,14 +53,13 @@ def sum_members(
     own, shared_squares = _occupied_squares(points, labels, shared, eps_m)
     # A cluster whose weights are all zero still has a centre.
     pull = None if weight is None else np.where(total[at] > 0, weight, 1.0)
-    axes = sphere_axes(points)
     totals = {
         "size": np.bincount(at, minlength=k),
         "core": np.bincount(at, core, k).astype(np.int64),
         "weight": total,
         "hours": hours,
         "weekdays": weekdays,
-        "vector": np.stack([np.bincount(at, axis if pull is None else pull * axis, k) for axis in axes], axis=1),
+        "vector": _sum_of_positions(points, at, pull, k),
         "n_squares": np.bincount(np.searchsorted(cluster, own[:, 0]), minlength=k),
     }
     return MemberSums(cluster, totals, shared_squares)
@@ -85,7 +85,8 @@ def add_up(parts: Sequence[MemberSums], n_clusters: int) -> dict[str, NDArray[An
 def radii(points: Floats, labels: Labels, centroid: Floats) -> tuple[Ints, Floats]:
     """Return the clusters that have members here, and the largest distance in metres of these from its centroid."""
     radius = np.full(len(centroid), -np.inf)
-    np.maximum.at(radius, labels, distance_m(points, centroid[labels]))
+    for block in _blocks(len(points)):
+        np.maximum.at(radius, labels[block], distance_m(points[block], centroid[labels[block]]))
     cluster = np.flatnonzero(radius >= 0)
     return cluster, radius[cluster]
 
@@ -96,28 +97,51 @@ def _clusters_here(labels: Labels) -> tuple[Ints, Ints]:
     return np.flatnonzero(is_here), (np.cumsum(is_here) - 1)[labels]
 
 
+def _sum_of_positions(points: Floats, at: Ints, pull: Floats | None, k: int) -> Floats:
+    """Return the weighted sum of positions on the unit sphere of each of k clusters, shape (k, 3)."""
+    total = np.zeros((3, k))
+    for block in _blocks(len(points)):
+        for own, axis in zip(total, sphere_axes(points[block]), strict=True):
+            np.add.at(own, at[block], axis if pull is None else pull[block] * axis)  # one by one, so blocks do not show
+    return np.ascontiguousarray(total.T)
+
+
 def _occupied_squares(points: Floats, labels: Labels, shared: Flags, eps_m: float) -> tuple[Ints, Ints]:
     """Find the squares of side eps / sqrt(2) that hold members: distinct rows of cluster, row and column.
 
     Returns those without a shared point, and those with one.
     """
     side = eps_m / np.sqrt(2)
-    square = np.empty((3, len(points)), np.int64).T  # each column in one piece
-    square[:, 0] = labels
-    square[:, 1] = row = np.floor(np.radians(points[:, 0]) * EARTH_RADIUS_M / side)
-    # A row's scale is that of its own lower edge, so all squares of a row are equally wide.
-    scale = _of_whole(row, lambda whole: np.cos(whole * side / EARTH_RADIUS_M))
-    square[:, 2] = np.floor(np.radians(points[:, 1]) * EARTH_RADIUS_M * scale / side)
     if not shared.any():
-        return distinct_rows(square), square[:0]
+        parts = [distinct_rows(_squares(points[block], labels[block], side)) for block in _blocks(len(points))]
+        found = distinct_rows(np.concatenate([np.empty((0, 3), np.int64), *parts]))
+        return found, found[:0]
+    square = _squares(points, labels, side)
     order, starts = group_rows(square)
     is_shared = np.logical_or.reduceat(shared[order], starts)
     distinct = square[order[starts]]
     return distinct[~is_shared], distinct[is_shared]
 
 
+def _squares(points: Floats, labels: Labels, side: float) -> Ints:
+    """Return the cluster, row and column of each point, shape (n, 3)."""
+    square = np.empty((3, len(points)), np.int64).T  # each column in one piece
+    square[:, 0] = labels
+    square[:, 1] = row = np.floor(np.radians(points[:, 0]) * EARTH_RADIUS_M / side)
+    # A row's scale is that of its own lower edge, so all squares of a row are equally wide.
+    scale = _of_whole(row, lambda whole: np.cos(whole * side / EARTH_RADIUS_M))
+    square[:, 2] = np.floor(np.radians(points[:, 1]) * EARTH_RADIUS_M * scale / side)
+    return square
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    """Cut n points into blocks whose arrays take little memory."""
+    return (slice(first, first + _BLOCK) for first in range(0, n, _BLOCK))
+
+
 def _of_whole(values: Floats, function: Callable[[Floats], Floats]) -> Floats:
     """Return `function` of whole numbers, computed once for each of those between the least and the largest."""
     if not len(values) or (high := values.max()) - (low := values.min()) >= len(values):
         return function(values)
-    return function(np.arange(low, high + 1))[(values - low).astype(np.int64)]
+    found: Floats = function(np.arange(low, high + 1))[(values - low).astype(np.int64)]
+    return found
