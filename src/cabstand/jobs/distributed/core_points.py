@@ -1,7 +1,7 @@
 """Sort the core points of a distributed clustering and write them, never all in one memory.
 
 The Z-order curve is cut into segments at positions taken from a sample. Each block sorts its core points into them,
-each segment is then sorted on its own, and one task writes the segments one after another as `cores.parquet` and
+each segment is then sorted on its own, and two tasks write the segments one after another, as `cores.parquet` and as
 `hotspots.npz`: the same files that one machine writes of the same points.
 """
 
@@ -70,18 +70,25 @@ def _along_the_curve(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDAr
     return np.lexsort((lon, lat, codes)) if swapped.any() else order
 
 
-def write(context: Context, n_segments: int, n_points: int, cores_uri: str, index_uri: str) -> None:
-    """Write the core points and their index, segment by segment."""
-
-    def segments() -> Iterator[dict[str, NDArray[Any]]]:
-        return (work_files.read(context.uri("ordered", segment), 0) for segment in range(n_segments))
-
-    def index_parts() -> Iterator[core_index.Part]:
-        return ((np.column_stack([part["lat"], part["lon"]]), part["cluster"]) for part in segments())
-
+def write_table(context: Context, n_segments: int, uri: str) -> None:
+    """Write the core points, segment by segment."""
     schema = _SCHEMA.with_metadata({**(_SCHEMA.metadata or {}), **to_metadata(context.marks)})
-    with storage.staged(cores_uri) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for part in segments():
+    with storage.staged(uri) as path, pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for part in _segments(context, n_segments):
             writer.write_table(pa.table(part, _SCHEMA))
-    with storage.staged(index_uri) as path:
-        core_index.write_parts(path, n_points, index_parts, context.density.eps_m, context.marks)
+
+
+def write_index(context: Context, n_segments: int, n_points: int, uri: str) -> None:
+    """Write the index of the core points, `n_points` in all, segment by segment."""
+
+    def parts() -> Iterator[core_index.Part]:
+        return (
+            (np.column_stack([part["lat"], part["lon"]]), part["cluster"]) for part in _segments(context, n_segments)
+        )
+
+    with storage.staged(uri) as path:
+        core_index.write_parts(path, n_points, parts, context.density.eps_m, context.marks)
+
+
+def _segments(context: Context, n_segments: int) -> Iterator[dict[str, NDArray[Any]]]:
+    return (work_files.read(context.uri("ordered", segment), 0) for segment in range(n_segments))

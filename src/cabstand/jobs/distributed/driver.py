@@ -16,7 +16,7 @@ The driver sees footers, a sample, and the summaries of blocks, but never the po
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,8 +177,13 @@ def _write_labels(
 def _write_cores(runner: PhaseRunner, context: Context, folder: str, n_segments: int, n_blocks: int) -> None:
     given = [(context, segment, n_blocks) for segment in range(n_segments)]
     sizes = runner.run("order", core_points.sort_segment, given)
-    targets = (storage.join(folder, CORES), storage.join(folder, INDEX))
-    runner.run("index", core_points.write, [(context, n_segments, sum(sizes), *targets)])
+    table = (core_points.write_table, context, n_segments, storage.join(folder, CORES))
+    index = (core_points.write_index, context, n_segments, sum(sizes), storage.join(folder, INDEX))
+    runner.run("index", _call, [table, index])
+
+
+def _call(function: Callable[..., None], *given: Any) -> None:
+    function(*given)
 
 
 def _workers(plan: Plan, folder: str) -> AbstractContextManager[Any]:
