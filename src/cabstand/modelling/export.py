@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from cabstand.errors import ConfigError, DataError
 from cabstand.modelling.bundle import MAX_BYTES, OPERATORS
 from cabstand.modelling.fit import Model
-from cabstand.modelling.problem import FeatureMatrix
+from cabstand.modelling.measures import Answer
 
 
 def to_onnx(model: Model, n_features: int) -> bytes:
@@ -38,12 +35,11 @@ def to_onnx(model: Model, n_features: int) -> bytes:
     return data
 
 
-def check_parity(model: Model, answer: dict[str, npt.NDArray[Any]], matrix: FeatureMatrix, tolerance: float) -> float:
-    """Return the largest difference between the file's answers and the estimator's on the same rows.
+def check_parity(model: Model, answer: Answer, expected: Answer, tolerance: float) -> float:
+    """Return the largest difference between the file's answers and the estimator's, which are `expected`.
 
     Raises DataError if it is above `tolerance`, or a label differs although its probability leads by more than that.
     """
-    expected = model.answer(matrix)
     numbers = {name: values for name, values in expected.items() if name != "label"}
     worst = float(np.max([abs(values - answer[name].reshape(values.shape)).max() for name, values in numbers.items()]))
     if not worst <= tolerance:

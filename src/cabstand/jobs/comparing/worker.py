@@ -30,8 +30,6 @@ from cabstand.clustering.engines import Engine
 from cabstand.io.dask.parent_death import die_with_parent
 from cabstand.io.usage import Usage, measure, resident_mb
 
-AGAIN = "again"  # last argument of a process that has started itself again
-
 
 @dataclass(frozen=True)
 class Task:
@@ -83,17 +81,18 @@ def _report(task: Task) -> Path:
     return Path(f"{task.out}.json")
 
 
-def _main(name: str, n_workers: int, *, again: bool) -> None:
+def _main(name: str, n_workers: int, compiling_s: float | None = None) -> None:
+    """Run trials; `compiling_s` is the CPU time of the process before it has started itself again, if it has."""
     die_with_parent()  # nobody else would end it, and read what it writes
     engine = engines.named(name)
     with install_recorder("numba:compile") as compiled:
         engine.warm_up(n_workers)
-    if compiled.buffer and not again:  # trials are to hold the kernels alone, and not the compiler's memory
-        os.execv(sys.executable, [*sys.orig_argv, AGAIN])  # noqa: S606
+    if compiled.buffer and compiling_s is None:  # trials are to hold the kernels alone, and not the compiler's memory
+        os.execv(sys.executable, [*sys.orig_argv, str(_cpu_s())])  # noqa: S606
     gc.collect()
     gc.freeze()  # a collection would copy the pages that trials share
     town = engines.warm_up_points()[0][: None if engine.compiles else 200]
-    prepared = Prepared(engine, town, sum(os.times()[:4]), resident_mb())
+    prepared = Prepared(engine, town, _cpu_s() - (compiling_s or 0.0), resident_mb())
     for line in sys.stdin:
         task = Task(**json.loads(line))
         code = _forked(partial(_try, task, prepared))
@@ -129,7 +128,7 @@ def _try(task: Task, prepared: Prepared) -> None:
     np.savez(Path(task.out), labels=found.labels, core=found.core)
     trial = Trial(
         usage=replace(usage, peak_rss_mb=usage.peak_rss_mb + libraries_mb),
-        process_cpu_s=prepared.cpu_s + sum(os.times()[:4]),  # user and system, of this process and of its children
+        process_cpu_s=prepared.cpu_s + _cpu_s(),
         answer=hashlib.sha256(found.labels.tobytes() + found.core.tobytes()).hexdigest(),
         n_clusters=found.n_clusters,
         n_noise=int(np.count_nonzero(found.labels < 0)),
@@ -137,5 +136,10 @@ def _try(task: Task, prepared: Prepared) -> None:
     _report(task).write_text(json.dumps(asdict(trial)))
 
 
+def _cpu_s() -> float:
+    """Return the CPU time, user and system, of this process and of its children."""
+    return sum(os.times()[:4])
+
+
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]), again=AGAIN in sys.argv)
+    _main(sys.argv[1], int(sys.argv[2]), *map(float, sys.argv[3:]))

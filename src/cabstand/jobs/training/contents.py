@@ -47,6 +47,12 @@ class Training:
         """The estimator's answers to the holdout, one array for each output."""
         return self.trained.model.answer(self.matrix)
 
+    @cached_property
+    def errors(self) -> list[dict[str, Any]]:
+        """The mean error on the holdout in each segment."""
+        losses = measures.losses(self.problem.metric, self.holdout.target, self.answer)
+        return measures.by_segment(losses, self.holdout.segments)
+
 
 def build(
     training: Training,
@@ -101,7 +107,7 @@ def _export(training: Training) -> tuple[bytes, dict[str, float], float]:
     session = open_session(model, problem.name, matrix.shape[1], problem.outputs)
     answer = dict(zip(problem.outputs, session.run(list(problem.outputs), {"features": matrix}), strict=True))
     tolerance = 1e-5 * max(1.0, float(np.max(np.abs(target))))
-    parity = export.check_parity(training.trained.model, answer, matrix, tolerance)
+    parity = export.check_parity(training.trained.model, answer, training.answer, tolerance)
     answer |= {name: answer[name].reshape(len(matrix)) for name in ("point", "low", "high") if name in answer}
     return model, measures.summarise(problem.task, target, answer) | {"parity": parity}, tolerance
 

@@ -6,7 +6,6 @@ import json
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def log(run: Run, training: Training, manifest: bundle.Manifest) -> None:
     run.params({"candidate": manifest.candidate})
     run.metrics(manifest.metrics)
     run.table("candidates.json", training.trained.table)
-    run.table("errors.json", _errors(training))
+    run.table("errors.json", training.errors)
     run.table("importance.json", manifest.training["importance"])
     run.table("request_example.json", training.problem.example())
     run.table("manifest.json", json.loads(manifest.to_bytes()))
@@ -83,11 +82,4 @@ def _picture(name: str, training: Training, manifest: bundle.Manifest) -> bytes:
         bins = measures.calibration(holdout.target, training.answer["point"])
         return model_pictures.calibration(bins, problem.target.unit)
     segment = name.removeprefix("errors_by_")
-    return model_pictures.errors(_errors(training), segment, problem.metric, problem.target.unit)
-
-
-def _errors(training: Training) -> list[dict[str, Any]]:
-    """Return the mean error on the holdout in each segment."""
-    holdout = training.holdout
-    losses = measures.losses(training.problem.metric, holdout.target, training.answer)
-    return measures.by_segment(losses, holdout.segments)
+    return model_pictures.errors(training.errors, segment, problem.metric, problem.target.unit)
