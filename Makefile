@@ -148,6 +148,10 @@ readers: $(STAMP)  ## open the files of a clustering in geopandas, DuckDB, QGIS 
 bench: $(STAMP)  ## measure the clustering against its peers (SUITES='peers worst' for some; quiet machine, 20 min)
 	$(BIN)/python tests/benchmarks/bench_dbscan.py $(SUITES)
 
+.PHONY: bench-jobs
+bench-jobs: $(STAMP)  ## measure whole jobs: cluster, sweep, ingest, Dask (SUITES='cluster ingest' for some; quiet machine, 1 h)
+	$(BIN)/python tests/benchmarks/bench_jobs.py $(SUITES)
+
 .PHONY: bench-dask
 bench-dask: $(STAMP)  ## compare Dask workers of 1.5 GB with one machine on 5 and 22 million points (10 min, 8 GiB)
 	$(BIN)/python tests/benchmarks/bench_dask.py

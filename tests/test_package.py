@@ -45,6 +45,17 @@ def test_help_is_quick_to_load() -> None:
     assert not loaded & set(HEAVY)
 
 
+def test_runs_are_listed_without_what_computes() -> None:
+    loaded = modules_after("import cabstand.jobs.runs")
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("job", ["compare", "report"])
+def test_jobs_wait_with_slow_libraries_until_they_need_them(job: str) -> None:
+    loaded = modules_after(f"import cabstand.jobs.{job}")
+    assert not loaded & {"mlflow", "pandas", "scipy.spatial", "scipy.stats", "sklearn"}
+
+
 @pytest.mark.parametrize("library", ["typer", "pydantic", "pydantic_settings"])
 def test_without_its_extra_the_command_line_names_it(library: str) -> None:
     script = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["cabstand"]

@@ -174,7 +174,23 @@ def test_without_credentials_nothing_else_is_asked(monkeypatch: pytest.MonkeyPat
     assert "buckets" not in found
 
 
-def test_an_empty_account_has_a_line_for_all_that_is_missing(aws: Callable[[str], Any]) -> None:
+def test_an_environment_that_does_not_exist_is_one_line(aws: Callable[[str], Any]) -> None:
+    serve(aws, *GRANTS.items())  # cabstand-dev
+    done = CliRunner().invoke(app, ["doctor", "--environment", "nonsense"])
+    *_, last = json.loads(done.stdout.splitlines()[-1])["checks"]
+    assert done.exit_code == 1
+    assert last == {
+        "name": "environment",
+        "status": "fail",
+        "found": "account 123456789012 has no cabstand-nonsense in us-east-1",
+        "hint": "name another with --environment; make bootstrap and make deploy ENV=nonsense create it",
+    }
+    assert "buckets" not in done.stdout
+
+
+def test_an_account_with_a_function_alone_has_a_line_for_all_that_is_missing(aws: Callable[[str], Any]) -> None:
+    serve(aws, *GRANTS.items())
+    aws("lambda").delete_alias(FunctionName="cabstand-dev-api", Name="live")
     done = CliRunner().invoke(app, ["doctor"])
     found = {one["name"]: one for one in json.loads(done.stdout.splitlines()[-1])["checks"]}
     assert done.exit_code == 1

@@ -19,11 +19,11 @@ from subprocess import PIPE
 from typing import IO, Any, cast
 
 import numpy as np
-from dbscan_limits import Figure, figures
+from dbscan_limits import Figure, figures, limit
 from dbscan_picture import draw
 from dbscan_points import KINDS, WORST
-from dbscan_tables import fill, limit
 from first_call import measure
+from measured_tables import Trials, by_suite, figure_table, fill, table
 from quiet import Gauge, stolen_s
 
 HERE = Path(__file__).resolve().parent
@@ -32,6 +32,12 @@ PAGE = "benchmarks.md"
 ALONE = {"PARLAY_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 SETTINGS = ((100.0, 100), (25.0, 500), (200.0, 500))
 PATIENCE = 3  # times the rounds, where a busy machine would decide whether a figure keeps its limit
+COLUMNS = {
+    "CPU s": ("cpu_s", ".3f"),
+    "wall s": ("wall_s", ".3f"),
+    "bytes a point": ("working_bytes_a_point", ".1f"),
+    "peak MB": ("peak_mb", ".0f"),
+}
 SUITES = ("first", "peers", "settings", "radix", "threads", "worst", "growth", "sklearn", "reference")
 
 
@@ -182,8 +188,13 @@ def report(file: Path, page: Path, measured: dict[str, Any]) -> list[Figure]:
     file.write_text(json.dumps({"schema_version": 2, "figures": rows, "trials": trials}, indent=1) + "\n")
     draw(trials, file.with_suffix(".png"))
     if page.exists():
-        fill(page, measured)
+        fill(page, {name: tables(name, own) for name, own in by_suite(measured).items()})
     return figures(measured)
+
+
+def tables(suite: str, trials: Trials) -> list[str]:
+    """Return the lines of a suite's tables; the first call's have no trials to list."""
+    return figure_table(figures(trials)) if suite == "first" else table(trials, COLUMNS, figures(trials))
 
 
 def main() -> None:

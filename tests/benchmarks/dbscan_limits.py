@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,40 +39,47 @@ class Figure(NamedTuple):
         return low <= self.value <= high
 
 
-def ratio(result: dict[str, Any], above: str, below: str, field: int = CPU) -> float:
+def limit(figure: Figure) -> str:
+    """Tell the limit of a figure, and whether it is missed."""
+    told = "" if figure.least is None else f"at least {figure.least:g}"
+    told += "" if figure.most is None else f"at most {figure.most:g}"
+    return told + ("" if figure.holds() else ", DOES NOT HOLD")
+
+
+def ratio(result: Mapping[str, Any], above: str, below: str, field: int = CPU) -> float:
     """Median of the paired ratios of two tasks' CPU or wall seconds."""
     pairs = zip(result[above]["rounds"], result[below]["rounds"], strict=True)
     return statistics.median(a[field] / b[field] for a, b in pairs)
 
 
-def figures(trials: dict[str, Any]) -> list[Figure]:
+def figures(trials: Mapping[str, Mapping[str, Any]]) -> list[Figure]:
     """Boil trials down to the figures that are promised."""
     return [figure for name, result in trials.items() for figure in _RULES[name.partition("-")[0]](name, result)]
 
 
-def _peers(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _peers(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(f"times less CPU than dbscan: {name}", ratio(result, "dbscan", "cabstand"), TIMES_LESS.get(name))
 
 
-def _settings(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _settings(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(f"times less CPU than dbscan: {name}", ratio(result, "dbscan", "cabstand"), 1.0)
 
 
-def _sklearn(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _sklearn(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     value = ratio(result, "scikit-learn", "cabstand")
     yield Figure(f"times less CPU than scikit-learn: {name}", value, SCIKIT_LEARN.get(name))
 
 
-def _radix(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _radix(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(f"radix passes: {name}", ratio(result, "cabstand", "radix"), most=RADIX_PASSES)
 
 
-def _reference(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _reference(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     value = ratio(result, "cabstand", "reference")
     yield Figure(f"share of the reference's CPU: {name}", value, most=REFERENCE.get(name))
 
 
-def _threads(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _threads(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure(f"two threads, times faster: {name}", ratio(result, "1", "2", WALL), TIMES_FASTER.get(name))
     # Processors share caches and memory, with the machine's other tenants too: two runs that have nothing to do with
     # each other show how much of this work two of them can do.
@@ -86,7 +93,7 @@ def _threads(name: str, result: dict[str, Any]) -> Iterator[Figure]:
         yield Figure(f"bytes a point, {threads} thread(s): {name}", bytes_a_point, most=BYTES_A_POINT.get(name))
 
 
-def _worst(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _worst(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     for kind in result:
         if kind != "nyc":
             yield Figure(f"CPU, times ordinary points: {kind}", ratio(result, kind, "nyc"), most=WORST_CPU)
@@ -94,7 +101,7 @@ def _worst(name: str, result: dict[str, Any]) -> Iterator[Figure]:
             yield Figure(f"memory, times ordinary points: {kind}", memory, most=WORST_MEMORY)
 
 
-def _growth(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _growth(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     if name == "growth":
         yield Figure("growth exponent", exponent(result.values()), most=EXPONENT)
         return
@@ -118,7 +125,7 @@ def exponent(rows: Iterable[dict[str, Any]]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
-def _first(name: str, result: dict[str, Any]) -> Iterator[Figure]:
+def _first(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
     yield Figure("first call that compiles, seconds", result["compiling_s"])
     yield Figure("first call, compiled before, seconds", result["compiled_before_s"], most=FIRST_CALL_S)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cabstand.clustering import chaining
+from cabstand.clustering import chaining, crowded
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.extents import Extents, extents, total_weight
 from cabstand.clustering.hotspots import summarise
@@ -34,16 +36,16 @@ def test_extents_are_those_of_hotspots() -> None:
     weight = RNG.uniform(-1, 3, len(points))
     for eps_m in (30.0, 70.0):
         labels, core, k = dbscan(points, eps_m, 20)
-        for given in (None, weight):
+        for mass_of in (None, weight):
             each, spots = (
-                extents(unit_sphere(points), labels, given),
-                summarise(points, labels, core, eps_m, weight=given),
+                extents(unit_sphere(points), labels, mass_of),
+                summarise(points, labels, core, eps_m, weight=mass_of),
             )
             assert k > 0
             assert each.weight == pytest.approx(spots.weight)
             assert each.radius_m == pytest.approx(spots.radius_m, rel=1e-6)
             for label in range(k):
-                mass = np.ones((labels == label).sum()) if given is None else np.maximum(given[labels == label], 0)
+                mass = np.ones((labels == label).sum()) if mass_of is None else np.maximum(mass_of[labels == label], 0)
                 away = (points[labels == label] - spots.centroid[label]) / M * [1, np.cos(np.radians(40.7))]
                 expected = np.sqrt(np.average((away**2).sum(axis=1), weights=mass))
                 assert each.spread_m[label] == pytest.approx(expected, rel=1e-3)
@@ -104,3 +106,64 @@ def test_clusters_that_vanish_before_they_fall_apart_have_no_such_eps() -> None:
     labels = dbscan(points, 120.0, 10).labels
     assert labels.max() == 0
     assert chaining.largest_eps(points, labels, 120.0, 10) is None
+
+
+def plain_search(points: np.ndarray, eps_m: float, min_samples: int, weight: np.ndarray | None) -> tuple | None:
+    """Find the largest eps by clustering all points with each radius of the bisection."""
+    radii = chaining._radii(eps_m)
+    best, low, high = None, 0, len(radii)
+    while low < high:
+        middle = (low + high) // 2
+        found = dbscan(points, radii[middle], min_samples, sample_weight=weight)
+        each, total = extents(unit_sphere(points), found.labels, weight), total_weight(len(points), weight)
+        if chaining.measure(each.weight, each.radius_m, total).is_over:
+            high = middle
+        else:
+            best, low = (radii[middle], found.n_clusters, each.weight.sum() / total), middle + 1
+    return best if best and best[1] else None
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    eps_m=st.sampled_from([30.0, 50.0, 120.0, 400.0]),
+    min_samples=st.integers(3, 25),
+    reach_m=st.sampled_from([900.0, 1100.0, 2000.0, 8000.0]),
+    weighted=st.sampled_from([None, 0, -1]),
+    at=st.sampled_from([(40.7, -74.0), (0.0, 180.0), (-89.99, 0.0), (65.0, 359.99)]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_eps_is_that_of_a_search_without_short_cuts(
+    seed: int, eps_m: float, min_samples: int, reach_m: float, weighted: int | None, at: tuple[float, float]
+) -> None:
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(-reach_m, reach_m, (rng.integers(1, 60), 2)) * rng.integers(0, 2, 2)
+    metres = centres[rng.integers(0, len(centres), 3000)] + rng.normal(0, rng.uniform(1, 60), (3000, 2))
+    metres = np.concatenate([metres, rng.uniform(-reach_m, reach_m, (600, 2))])
+    points = np.array(at) + metres * M
+    points[:, 0] = np.clip(points[:, 0], -90, 90)
+    weight = None if weighted is None else rng.integers(weighted, 4, len(points)).astype(float)
+    labels = dbscan(points, eps_m, min_samples, sample_weight=weight).labels
+    apart = chaining.largest_eps(points, labels, eps_m, min_samples, weight=weight)
+    expected = plain_search(points, eps_m, min_samples, weight)
+    assert (apart is None) == (expected is None)
+    if apart is not None and expected is not None:
+        assert (apart.eps_m, apart.n_clusters) == expected[:2]
+        assert apart.share == pytest.approx(expected[2])
+
+
+def test_the_most_crowded_ground_is_sure_only_of_what_all_points_show() -> None:
+    points = street(60.0, crowds=60)
+    for eps_m in (30.0, 50.0, 61.0, 70.0, 90.0):
+        for low, high in ((0, len(points)), (300, 1500), (1000, 2400)):
+            some = points[low:high]
+            sure = crowded.weight_beyond(some, dbscan(some, eps_m, 20), chaining.RADIUS_M, None)
+            each = extents(unit_sphere(points), dbscan(points, eps_m, 20).labels)
+            assert sure <= each.weight[each.radius_m > chaining.RADIUS_M].sum()
+    assert crowded.weight_beyond(points, dbscan(points, 70.0, 20), chaining.RADIUS_M, None) == 2400
+
+
+def test_a_fifth_of_the_points_is_chosen_where_most_are() -> None:
+    points = np.concatenate([RNG.normal(0, 0.001, (200, 2)), RNG.uniform(-5, 5, (800, 2))])
+    chosen = crowded.indices(points, None)
+    assert 200 <= len(chosen) <= 300
+    assert (np.abs(points[chosen]).max(axis=1) < 0.01).sum() > 150

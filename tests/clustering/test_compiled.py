@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import pty
 import select
 import signal
@@ -57,6 +58,7 @@ for module in pkgutil.iter_modules(kernels.__path__):
             print(module.name, name)
 """
 
+OTHERS = ("nehalem", "haswell") if platform.machine() == "x86_64" else ("cortex-a72", "neoverse-n1")
 TWO_KERNELS = """
 from cabstand.clustering.kernels.jit import kernel
 
@@ -133,6 +135,20 @@ def test_broken_files_are_compiled_again_and_mended(warmed: tuple[Path, int]) ->
     assert again == answer
     assert compiled >= 1
     assert fit(folder) == (answer, 0)
+
+
+def test_what_is_compiled_for_any_processor_serves_every_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an image that is built on one machine and run on others."""
+    monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", "")
+    answer, compiled = fit(tmp_path)
+    assert compiled > 20
+    monkeypatch.delenv("NUMBA_CPU_FEATURES")
+    for name in (None, *OTHERS):
+        monkeypatch.setenv("NUMBA_CPU_NAME", name) if name else monkeypatch.delenv("NUMBA_CPU_NAME")
+        assert fit(tmp_path) == (answer, 0)
 
 
 @pytest.mark.slow

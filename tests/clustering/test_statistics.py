@@ -65,15 +65,18 @@ def test_combined_score() -> None:
 def test_quality_prefers_clusters_that_stand_apart() -> None:
     rng = np.random.default_rng(0)
     near, far = rng.normal([40.7, -74.0], 1e-4, (300, 2)), rng.normal([40.8, -73.9], 1e-4, (300, 2))
-    points, labels = unit_sphere(np.concatenate([near, far])), np.repeat(np.array([0, 1], np.int32), 300)
-    good = quality.measure(points, labels, sample=200)
-    bad = quality.measure(points, rng.permutation(labels), sample=200)
+    places, labels = (
+        quality.places(unit_sphere(np.concatenate([near, far]))),
+        np.repeat(np.array([0, 1], np.int32), 300),
+    )
+    good = quality.measure(places, labels, sample=200)
+    bad = quality.measure(places, rng.permutation(labels), sample=200)
     assert good.sample == 200
     assert good.silhouette > 0.95 > bad.silhouette
     assert good.davies_bouldin < bad.davies_bouldin
     assert good.calinski_harabasz > bad.calinski_harabasz
-    assert quality.measure(points, np.zeros(600, np.int32)).silhouette is None
-    assert quality.measure(points, np.full(600, -1, np.int32)).sample == 0
+    assert quality.measure(places, np.zeros(600, np.int32)).silhouette is None
+    assert quality.measure(places, np.full(600, -1, np.int32)).sample == 0
 
 
 def test_agreement() -> None:
@@ -108,7 +111,17 @@ def test_shape_is_scikit_learn_s_to_the_last_bit(n: int, k: int, spread: float) 
     random = np.random.default_rng(n)
     latlon = random.normal([40.7, -74.0], spread, (n, 2))
     labels = random.integers(-1, k, n).astype(np.int32)
-    found = quality.measure(unit_sphere(latlon), labels, sample=100)
+    found = quality.measure(quality.places(unit_sphere(latlon)), labels, sample=n)
     points = unit_sphere(latlon[labels >= 0]) * EARTH_RADIUS_M
     assert found.davies_bouldin == metrics.davies_bouldin_score(points, labels[labels >= 0])
     assert found.calinski_harabasz == metrics.calinski_harabasz_score(points, labels[labels >= 0])
+    assert found.silhouette == pytest.approx(metrics.silhouette_score(points, labels[labels >= 0]), rel=1e-6, abs=1e-6)
+
+
+def test_shape_without_some_clusters_is_that_of_the_others() -> None:
+    random = np.random.default_rng(0)
+    places = quality.places(unit_sphere(random.normal([40.7, -74.0], 0.05, (500, 2))))
+    labels = random.integers(-1, 5, 500).astype(np.int32)
+    assert quality.measure(places, labels) == quality.measure(places, np.where(labels < 2, labels, labels + 3))
+    assert quality.sizes(labels).tolist() == [np.count_nonzero(labels == label) for label in range(-1, 5)]
+    assert quality.sizes(np.empty(0, np.int32)).tolist() == [0]

@@ -47,6 +47,16 @@ def _unite_all(pairs: Any, parent: Any) -> None:
 
 
 @njit
+def _find(parent: Any, cell: int) -> int:
+    return find(parent, cell)
+
+
+@njit
+def _unite(parent: Any, a: int, b: int) -> None:
+    unite(parent, find(parent, a), find(parent, b))
+
+
+@njit
 def _swaps_and_minima(array: Any) -> tuple[bool, bool]:
     atomic_min(array, 2, -3)
     atomic_min(array, 3, 100)
@@ -103,7 +113,7 @@ def test_many_threads_pull_at_one_chain(four: Workers) -> None:
         mixed = np.random.default_rng(seed).permutation(np.r_[links, links[:, ::-1]])
         parent = np.arange(n, dtype=np.int32)
         four.run(_unite_all, [(mixed[i::4].copy(), parent) for i in range(4)])
-        assert all(find(parent, cell) == 0 for cell in range(0, n, 97))
+        assert all(_find(parent, cell) == 0 for cell in range(0, n, 97))
 
 
 @ANY
@@ -222,13 +232,13 @@ def test_clusters_are_numbered_by_their_lowest_core_point(four: Workers, n: int,
     parent = np.arange(n, dtype=np.int32)
     core = np.flatnonzero(n_core)
     for a, b in rng.choice(core, (n // 2, 2)) if len(core) else ():
-        unite(parent, find(parent, int(a)), find(parent, int(b)))
+        _unite(parent, int(a), int(b))
     firsts: dict[int, int] = {}
     for cell in core:
-        root = int(find(parent, int(cell)))
+        root = _find(parent, int(cell))
         firsts[root] = min(firsts.get(root, 1 << 30), int(rows[starts[cell]]))
     ranks = {root: rank for rank, root in enumerate(sorted(firsts, key=firsts.__getitem__))}
-    expected = [ranks[int(find(parent, c))] if n_core[c] else -1 for c in range(n)]
+    expected = [ranks[_find(parent, c)] if n_core[c] else -1 for c in range(n)]
     nowhere = np.empty(0)
     points = CellPoints(np.arange(n), n_core, starts, nowhere, nowhere, rows)
     found, n_clusters = labels.number_clusters(points, parent, four._replace(n_stripes=parts))

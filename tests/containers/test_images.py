@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -88,8 +89,11 @@ def test_a_secret_would_be_found(text: str) -> None:
     assert SECRET.search(text)
 
 
-def test_the_first_clustering_compiles_nothing() -> None:
-    done = podman(*RUN, *LIMITS, "--entrypoint", "python3", name_of("batch"), "-c", FIT)
+@pytest.mark.parametrize("processor", ["generic", "nehalem" if platform.machine() == "x86_64" else "cortex-a72"])
+def test_the_first_clustering_compiles_nothing(processor: str) -> None:
+    """Whatever processor numba is told to compile for."""
+    options = ("--env", f"NUMBA_CPU_NAME={processor}", "--entrypoint", "python3")
+    done = podman(*RUN, *LIMITS, *options, name_of("batch"), "-c", FIT)
     labels, compiled = done.stdout.split()
     assert int(labels) > 0
     assert compiled == "0"

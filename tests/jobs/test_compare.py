@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import crowds
+from cabstand.clustering import engines
 from cabstand.clustering.dbscan import Clustering
 from cabstand.errors import ConfigError, TaskError
 from cabstand.io.usage import Usage
 from cabstand.jobs import compare, sweep
-from cabstand.jobs.comparing import summary, worker
+from cabstand.jobs.comparing import processes, summary, worker
 from cabstand.jobs.comparing.summary import Case
 from cabstand.jobs.comparing.worker import Task, Trial
 from cabstand.settings import Settings
@@ -163,7 +165,7 @@ def test_engines_that_disagree_fail_the_run(
         return Trial(Usage(1.0, 1.0, 100.0, 1.0), 2.0, f"answer {next(counted)}", 1, 0)
 
     half = Clustering(np.zeros(800, np.int32), np.ones(800, bool), 1)
-    monkeypatch.setattr(worker, "run", lie)
+    monkeypatch.setattr(processes, "started", lambda: nullcontext(lie))
     monkeypatch.setattr(worker, "clustering", lambda task: half)
     options = ["compare", "--no-track", "--engines", "sequential,sklearn", "--sizes", "800", "--repeats", "1"]
     code = cli.run([*options, "--input", str(place / "trips.parquet"), "--lake", str(place / "x")])
@@ -173,21 +175,60 @@ def test_engines_that_disagree_fail_the_run(
     assert "do not agree" in told.err
 
 
-def test_a_failed_trial_is_one_line(place: Path) -> None:
-    task = Task("sequential", 1, 50.0, 20, str(place / "absent.npy"), None, str(place / "out.npz"))
-    with pytest.raises(TaskError, match="ended with 1: FileNotFoundError"):
-        worker.run(task)
+def task(folder: Path, points: str, engine: str = "sequential", n_workers: int = 1) -> Task:
+    return Task(engine, n_workers, 50.0, 20, str(folder / points), None, str(folder / "out.npz"))
 
 
-def test_a_trial_dies_with_the_run_that_started_it(tmp_path: Path) -> None:
-    os.mkfifo(points := tmp_path / "points.npy")
-    task = Task("sequential", 1, 50.0, 20, str(points), None, str(tmp_path / "out.npz"))
-    code = f"from cabstand.jobs.comparing import worker; worker.run(worker.{task!r})"
+def test_a_trial_fails_in_one_line_and_the_next_one_runs(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal([40.7, -74.0], 0.001, (500, 2))
+    np.save(tmp_path / "points.npy", points)
+    with processes.started() as run:
+        for _ in range(2):
+            with pytest.raises(TaskError, match="ended with 1: FileNotFoundError"):
+                run(task(tmp_path, "absent.npy"))
+        found = run(task(tmp_path, "points.npy"))
+    expected = engines.named("sequential").run(points, 50.0, 20)
+    assert found.n_clusters == expected.n_clusters
+    assert worker.clustering(task(tmp_path, "points.npy")).labels.tolist() == expected.labels.tolist()
+
+
+def test_a_process_that_cannot_begin_is_one_line(tmp_path: Path) -> None:
+    with processes.started() as run, pytest.raises(TaskError, match=r"ended with 1: .*workers must be 1 or more"):
+        run(task(tmp_path, "points.npy", "multicore", 0))
+
+
+@pytest.mark.parametrize("engine", ["multicore", "sklearn"])
+def test_a_process_that_forks_has_no_threads_of_its_own(tmp_path: Path, engine: str) -> None:
+    np.save(tmp_path / "points.npy", np.zeros((30, 2)))
+    with processes.started() as run:
+        run(task(tmp_path, "points.npy", engine, 2))
+        [process] = psutil.Process().children()
+        names = [Path(f"/proc/{process.pid}/task/{one.id}/comm").read_text().strip() for one in process.threads()]
+    assert len(set(names) - {"jemalloc_bg_thd"}) == 1
+    assert len(names) <= 2
+    assert not process.is_running()
+
+
+def test_a_killed_trial_is_named_and_dies_with_the_run_that_started_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "points.npy")
+    code = f"""
+from cabstand.jobs.comparing import processes, worker
+with processes.started() as run:
+    run(worker.{task(tmp_path, "points.npy")!r})
+"""
     # The file opens as soon as the trial reads it, which then waits.
-    with subprocess.Popen([sys.executable, "-c", code]) as run, points.open("wb"):
-        [trial] = psutil.Process(run.pid).children()
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as run:
+        with (tmp_path / "points.npy").open("wb"):
+            process, trial = psutil.Process(run.pid).children(recursive=True)
+            trial.kill()
+            assert run.stderr is not None
+            assert "most likely it ran out of memory" in run.stderr.read()
+        assert not process.is_running()
+    with subprocess.Popen([sys.executable, "-c", code]) as run, (tmp_path / "points.npy").open("wb"):
+        children = psutil.Process(run.pid).children(recursive=True)
+        assert len(children) == 2
         run.kill()
-        until(lambda: not trial.is_running() or trial.status() == psutil.STATUS_ZOMBIE)
+        until(lambda: all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in children))
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def test_the_problem_with_the_most_windows_is_drawn_and_one_window_is_no_timelin
 
 def test_charts_render_in_both_schemes_and_widths() -> None:
     for figure in drift_timeline.figures(DECISIONS):
+        assert figure.chart.to_dict()  # checks it against Vega-Lite's schema
         assert "in the last one" in figure.alt
         for width in (pictures.WIDE, pictures.NARROW):
             assert pictures.svg_address(figure.chart, "dark", width).startswith("data:image/svg+xml")

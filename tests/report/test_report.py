@@ -226,6 +226,11 @@ def test_pictures_have_titles(settings: Settings) -> None:
     assert pictures.png(chart, "One title") != pictures.png(chart, "Another title")
 
 
+def test_charts_made_without_checks_would_pass_them(settings: Settings) -> None:
+    for figure in figures(report.gather(settings, report.Params())):
+        assert figure.chart.to_dict() == figure.chart.to_dict(validate=False), figure.name
+
+
 def test_text_in_charts_is_as_large_on_a_phone(settings: Settings) -> None:
     """The phone's pictures are no wider than its screen: nothing makes them smaller."""
     for figure in figures(report.gather(settings, report.Params()))[1:]:

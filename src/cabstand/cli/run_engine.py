@@ -43,7 +43,6 @@ def run(settings: Settings, params: single.Params, **dask_options: Any) -> dict[
     """Run the job for the engine: distributed for Dask, in this process for the others."""
     from cabstand.clustering import engines
     from cabstand.jobs import cluster as single
-    from cabstand.jobs import cluster_dask as distributed
 
     name, _, count = params.engine.partition(":")
     if name != "dask":
@@ -56,6 +55,8 @@ def run(settings: Settings, params: single.Params, **dask_options: Any) -> dict[
         raise ConfigError("the dask engine does not support weights", where="weight-column", hint="use --engine auto")
     if params.max_spread_m is not None:
         raise ConfigError("the dask engine does not divide hotspots", where="max-spread-m", hint="use --engine auto")
+    from cabstand.jobs import cluster_dask as distributed  # with Dask and pandas, which no other engine needs
+
     distributed_params = distributed.Params(
         input=params.input,
         eps_m=params.eps_m,

@@ -6,6 +6,7 @@ core index, and a border point takes the lowest-numbered cluster that has a core
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from cabstand.clustering import metrics, parameters
 from cabstand.clustering.inputs import read_only
 from cabstand.clustering.kernels import bounds
-from cabstand.clustering.kernels.grid import make_grid
+from cabstand.clustering.kernels.grid import Grid, make_grid
+from cabstand.clustering.kernels.ladder import MOST_LEVELS, cluster_each
 from cabstand.clustering.kernels.pipeline import cluster
 from cabstand.errors import DataError
 
@@ -73,16 +75,43 @@ def dbscan(
     return _run(xy, float(eps_m), min(int(min_samples), _MOST_SAMPLES), metric, weight, int(n_threads))
 
 
+def dbscan_each(
+    points: ArrayLike, eps_m: float, min_samples: Sequence[int], *, metric: str = "haversine", n_threads: int = 1
+) -> Iterator[Clustering]:
+    """Cluster points with one eps and each of several `min_samples`, ascending: what :func:`dbscan` returns for them.
+
+    All that depends on eps alone is done once, before the first.
+    """
+    parameters.check(eps_m, metric)
+    for one in min_samples:
+        parameters.check_count("min_samples", one)
+    parameters.check_count("n_threads", n_threads)
+    xy = _check_points(points)
+    if len(xy) == 0:
+        yield from (dbscan(xy, eps_m, one, metric=metric) for one in min_samples)
+        return
+    view, grid = _with_grid(xy, float(eps_m), metric, int(n_threads))
+    levels = np.array([min(int(one), _MOST_SAMPLES) for one in min_samples])
+    for first in range(0, len(levels), MOST_LEVELS):
+        for found in cluster_each(view, grid, levels[first : first + MOST_LEVELS], int(n_threads)):
+            yield Clustering(*found)
+
+
 def _run(xy: NDArray[Any], eps_m: float, min_samples: int, metric: str, weight: Any, n_threads: int) -> Clustering:
+    view, grid = _with_grid(xy, eps_m, metric, n_threads)
+    return Clustering(*cluster(view, grid, min_samples, weight, n_threads))
+
+
+def _with_grid(xy: NDArray[Any], eps_m: float, metric: str, n_threads: int) -> tuple[NDArray[Any], Grid]:
+    """Return checked points as kernels read them, and the grid over them."""
     view = read_only(xy)
     earth = metric == "haversine"
     box = bounds.run(view, n_threads)
     if box is None or np.abs(box[:2]).max() > (90.0 if earth else MOST) or np.abs(box[2:]).max() > MOST:
         raise _bad_point(view, earth)
     if earth and (box[2] < -180 or box[3] > 180):
-        return _run(metrics.turned(view), eps_m, min_samples, metric, weight, n_threads)
-    grid = make_grid(box, eps_m, spherical=earth)
-    return Clustering(*cluster(view, grid, min_samples, weight, n_threads))
+        return _with_grid(metrics.turned(view), eps_m, metric, n_threads)
+    return view, make_grid(box, eps_m, spherical=earth)
 
 
 def _bad_point(xy: NDArray[Any], earth: bool) -> DataError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.dbscan import Clustering, dbscan
+from cabstand.clustering.dbscan import Clustering, dbscan, dbscan_each
 from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import ConfigError, suggest
 
@@ -41,6 +41,15 @@ class Engine:
     ) -> Clustering:
         """Cluster points; see `cabstand.clustering.dbscan.dbscan`."""
         return self.cluster(points, eps_m, min_samples, sample_weight=weight, n_threads=self.workers(n_workers))
+
+    def run_each(
+        self, points: Floats, eps_m: float, min_samples: Sequence[int], weight: Floats | None, n_workers: int | None
+    ) -> Iterator[Clustering]:
+        """Cluster points with each of `min_samples`, ascending; our kernels do only once what these share."""
+        if self.cluster is dbscan and weight is None:
+            yield from dbscan_each(points, eps_m, min_samples, n_threads=self.workers(n_workers))
+        else:
+            yield from (self.run(points, eps_m, one, weight, n_workers) for one in min_samples)
 
     def warm_up(self, n_workers: int | None = None) -> None:
         """Compile, import and start everything that the first run would otherwise wait for."""

@@ -16,6 +16,7 @@ from cabstand.clustering.engines import available_cores
 from cabstand.clustering.inputs import as_finite_points, as_points, as_weight, check_names, column_names, read_only
 from cabstand.clustering.kernels.core_points import core_points
 from cabstand.clustering.metadata import MetadataConsumer
+from cabstand.clustering.prediction import Predictor
 from cabstand.errors import CabstandError
 
 
@@ -118,7 +119,7 @@ class GeoDBSCAN(MetadataConsumer):
             raise ValueError(str(error)) from error
         core_indices, components = core_points(points, found.core, n_threads)
         # Built by the first `predict`, into a list because scikit-learn forbids `predict` to set attributes.
-        self._index: list[CoreIndex] = []
+        self._index: list[Predictor] = []
         self._fitted_with = float(self.eps_m), self.metric  # `set_params` may change the parameters before `predict`
         self.n_features_in_ = 2
         self._remember_names(names)
@@ -167,9 +168,9 @@ class GeoDBSCAN(MetadataConsumer):
         points = as_finite_points(X, metric)
         if not self._index:
             clusters = self.labels_[self.core_sample_indices_]
-            self._index.append(CoreIndex.build(self.components_, clusters, eps_m, metric=metric))
-        labels, distance_m = self._index[0].query(points)
-        return (labels, distance_m) if return_distance else labels
+            self._index.append(Predictor(CoreIndex.build(self.components_, clusters, eps_m, metric=metric)))
+        predictor = self._index[0]
+        return predictor.labels_and_distances(points) if return_distance else predictor.labels(points)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name; `deep` makes no difference, because no parameter is an estimator."""

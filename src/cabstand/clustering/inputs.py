@@ -29,9 +29,9 @@ def as_finite_points(x: Any, metric: object = "haversine") -> NDArray[Any]:
         points = from_geometries(x, metric)
     else:
         points = np.empty((0, 2)) if isinstance(x, (list, tuple)) and not x else _as_columns(x)
-    finite = np.isfinite(points).all(axis=1)
+    finite = np.isfinite(points)
     if not finite.all():
-        raise ValueError(f"row {int(np.argmin(finite))}: a coordinate is NaN or infinite")
+        raise ValueError(f"row {int(np.argmin(finite.all(axis=1)))}: a coordinate is NaN or infinite")
     return points
 
 

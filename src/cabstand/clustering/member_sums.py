@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.metrics import EARTH_RADIUS_M, distance_m, unit_sphere
+from cabstand.clustering.metrics import EARTH_RADIUS_M, distance_m, sphere_axes
 from cabstand.clustering.rhythm import weight_by_time
 from cabstand.clustering.rows import distinct_rows, group_rows
 
@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Labels = NDArray[np.int32]
+_BLOCK = 1 << 18  # points
 
 
 class MemberSums(NamedTuple):
@@ -47,19 +48,18 @@ def sum_members(
     """
     cluster, at = _clusters_here(labels)
     k = len(cluster)
-    mass = np.ones(len(points)) if weight is None else weight
-    total = np.bincount(at, mass, k).astype(np.float64)
-    hours, weekdays = weight_by_time(week, at, mass, k)
+    total = np.bincount(at, weight, k).astype(np.float64)
+    hours, weekdays = weight_by_time(week, at, weight, k)
     own, shared_squares = _occupied_squares(points, labels, shared, eps_m)
     # A cluster whose weights are all zero still has a centre.
-    pull = np.where(total[at] > 0, mass, 1.0)
+    pull = None if weight is None else np.where(total[at] > 0, weight, 1.0)
     totals = {
         "size": np.bincount(at, minlength=k),
         "core": np.bincount(at, core, k).astype(np.int64),
         "weight": total,
         "hours": hours,
         "weekdays": weekdays,
-        "vector": np.stack([np.bincount(at, pull * axis, k) for axis in unit_sphere(points).T], axis=1),
+        "vector": _sum_of_positions(points, at, pull, k),
         "n_squares": np.bincount(np.searchsorted(cluster, own[:, 0]), minlength=k),
     }
     return MemberSums(cluster, totals, shared_squares)
@@ -84,10 +84,11 @@ def add_up(parts: Sequence[MemberSums], n_clusters: int) -> dict[str, NDArray[An
 
 def radii(points: Floats, labels: Labels, centroid: Floats) -> tuple[Ints, Floats]:
     """Return the clusters that have members here, and the largest distance in metres of these from its centroid."""
-    cluster, at = _clusters_here(labels)
-    radius = np.zeros(len(cluster))
-    np.maximum.at(radius, at, distance_m(points, centroid[labels]))
-    return cluster, radius
+    radius = np.full(len(centroid), -np.inf)
+    for block in _blocks(len(points)):
+        np.maximum.at(radius, labels[block], distance_m(points[block], centroid[labels[block]]))
+    cluster = np.flatnonzero(radius >= 0)
+    return cluster, radius[cluster]
 
 
 def _clusters_here(labels: Labels) -> tuple[Ints, Ints]:
@@ -96,20 +97,52 @@ def _clusters_here(labels: Labels) -> tuple[Ints, Ints]:
     return np.flatnonzero(is_here), (np.cumsum(is_here) - 1)[labels]
 
 
+def _sum_of_positions(points: Floats, at: Ints, pull: Floats | None, k: int) -> Floats:
+    """Return the weighted sum of positions on the unit sphere of each of k clusters, shape (k, 3)."""
+    total = np.zeros((3, k))
+    for block in _blocks(len(points)):
+        for own, axis in zip(total, sphere_axes(points[block]), strict=True):
+            np.add.at(own, at[block], axis if pull is None else pull[block] * axis)  # one by one, so blocks do not show
+    return np.ascontiguousarray(total.T)
+
+
 def _occupied_squares(points: Floats, labels: Labels, shared: Flags, eps_m: float) -> tuple[Ints, Ints]:
     """Find the squares of side eps / sqrt(2) that hold members: distinct rows of cluster, row and column.
 
     Returns those without a shared point, and those with one.
     """
     side = eps_m / np.sqrt(2)
-    metres = np.radians(points) * EARTH_RADIUS_M
-    square = np.empty((len(points), 3), np.int64)
-    square[:, 0] = labels
-    square[:, 1] = np.floor(metres[:, 0] / side)
-    # A row's scale is that of its own lower edge, so all squares of a row are equally wide.
-    square[:, 2] = np.floor(metres[:, 1] * np.cos(square[:, 1] * side / EARTH_RADIUS_M) / side)
+    if not shared.any():
+        parts = [distinct_rows(_squares(points[block], labels[block], side)) for block in _blocks(len(points))]
+        found = distinct_rows(np.concatenate([np.empty((0, 3), np.int64), *parts]))
+        return found, found[:0]
+    square = _squares(points, labels, side)
     distinct, crossing = distinct_rows(square), distinct_rows(square[shared])
     both = np.concatenate([distinct, crossing])
     order, starts = group_rows(both)
     once = np.diff(starts, append=len(both)) == 1
     return both[order[starts[once]]], crossing
+
+
+def _squares(points: Floats, labels: Labels, side: float) -> Ints:
+    """Return the cluster, row and column of each point, shape (n, 3)."""
+    square = np.empty((3, len(points)), np.int64).T  # each column in one piece
+    square[:, 0] = labels
+    square[:, 1] = row = np.floor(np.radians(points[:, 0]) * EARTH_RADIUS_M / side)
+    # A row's scale is that of its own lower edge, so all squares of a row are equally wide.
+    scale = _of_whole(row, lambda whole: np.cos(whole * side / EARTH_RADIUS_M))
+    square[:, 2] = np.floor(np.radians(points[:, 1]) * EARTH_RADIUS_M * scale / side)
+    return square
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    """Cut n points into blocks whose arrays take little memory."""
+    return (slice(first, first + _BLOCK) for first in range(0, n, _BLOCK))
+
+
+def _of_whole(values: Floats, function: Callable[[Floats], Floats]) -> Floats:
+    """Return `function` of whole numbers, computed once for each of those between the least and the largest."""
+    if not len(values) or (high := values.max()) - (low := values.min()) >= len(values):
+        return function(values)
+    found: Floats = function(np.arange(low, high + 1))[(values - low).astype(np.int64)]
+    return found

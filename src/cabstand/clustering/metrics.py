@@ -99,9 +99,18 @@ def distance_m(a: Floats, b: Floats) -> Floats:
 
 def unit_sphere(latlon: Floats) -> Floats:
     """Return points in degrees as points on the unit sphere, shape (n, 3)."""
-    lat, lon = np.radians(latlon).T
+    return np.ascontiguousarray(sphere_axes(latlon).T)
+
+
+def sphere_axes(latlon: Floats) -> Floats:
+    """Return points in degrees as points on the unit sphere, shape (3, n)."""
+    axes = np.empty((3, len(latlon)))
+    lat, lon = np.radians(latlon[:, 0]), np.radians(latlon[:, 1])
     flat = np.cos(lat)
-    return np.column_stack([flat * np.cos(lon), flat * np.sin(lon), np.sin(lat)])
+    np.multiply(flat, np.cos(lon), out=axes[0])
+    np.multiply(flat, np.sin(lon, out=lon), out=axes[1])
+    np.sin(lat, out=axes[2])
+    return axes
 
 
 def chord(arc_m: float) -> float:
@@ -138,4 +147,7 @@ def wrapped(points: Floats, metric: str) -> Floats:
     """Return the points with longitudes from -180 up to 180; points of the plane stay as they are."""
     if metric == "euclidean":
         return points
-    return np.stack([points[:, 0], (points[:, 1] + 180.0) % 360.0 - 180.0], axis=1)
+    turned = points[:, 1] + 180.0
+    if not (turned.min(initial=0.0) >= 0 and turned.max(initial=0.0) < 360):  # the remainder takes long
+        turned %= 360.0
+    return np.stack([points[:, 0], turned - 180.0], axis=1)

@@ -10,8 +10,9 @@ import io
 import math
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from cabstand.errors import DataError
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_SAMPLE, _PIECE = 1 << 16, 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -34,28 +36,47 @@ class Stream:
 
 
 def write(file: str | Path | IO[bytes], arrays: Mapping[str, NDArray[Any] | Stream]) -> None:
-    """Write arrays of plain numbers as an .npz file; DataError if a stream holds more or less than it declares."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    """Write arrays of plain numbers as an .npz file; DataError if a stream holds more or less than it declares.
+
+    An array is compressed if its beginning shrinks to less than half: what shrinks less takes long.
+    """
+    with zipfile.ZipFile(file, "w", compresslevel=1) as archive:
         for name, array in arrays.items():
+            stream = array if isinstance(array, Stream) else Stream(array.shape, array.dtype, [array])
+            sample, content = _sampled(_content(stream, name))
             member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(member, "w", force_zip64=True) as stream:
-                if isinstance(array, Stream):
-                    _write_parts(stream, array, name)
-                else:
-                    npy.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+            member.compress_type = zipfile.ZIP_DEFLATED if _shrinks(sample) else zipfile.ZIP_STORED
+            with archive.open(member, "w", force_zip64=True) as target:
+                header = {"shape": stream.shape, "fortran_order": False, "descr": npy.dtype_to_descr(stream.dtype)}
+                npy.write_array_header_1_0(target, header)
+                for piece in content:
+                    target.write(piece)
 
 
-def _write_parts(stream: IO[bytes], array: Stream, name: str) -> None:
-    header = {"shape": array.shape, "fortran_order": False, "descr": npy.dtype_to_descr(array.dtype)}
-    npy.write_array_header_1_0(stream, header)
+def _content(array: Stream, name: str) -> Iterator[memoryview]:
+    """Yield the bytes of an array in pieces; DataError if they are not as many as it declares."""
     left = math.prod(array.shape) * array.dtype.itemsize
     for part in array.parts:
-        content = np.ascontiguousarray(part, array.dtype).tobytes()
+        content = memoryview(np.ascontiguousarray(part, array.dtype).reshape(-1).view(np.uint8))
         left -= len(content)
-        stream.write(content)
+        yield from (content[first : first + _PIECE] for first in range(0, len(content), _PIECE))
     if left:
         raise DataError(f"{name}: {abs(left):,} bytes {'less' if left > 0 else 'more'} than its shape declares")
+
+
+def _sampled(pieces: Iterator[memoryview]) -> tuple[bytes, Iterator[memoryview]]:
+    """Return the first bytes of all pieces, and all pieces."""
+    first, size = [], 0
+    for piece in pieces:
+        first.append(piece)
+        size += len(piece)
+        if size >= _SAMPLE:
+            break
+    return b"".join(first)[:_SAMPLE], chain(first, pieces)
+
+
+def _shrinks(sample: bytes) -> bool:
+    return 2 * len(zlib.compress(sample, 1)) < len(sample)
 
 
 def read(

@@ -57,6 +57,14 @@ class PointTree:
         boxes = np.stack([ufunc.reduceat(at, starts[:-1]) for ufunc in (np.minimum, np.maximum)], axis=1)
         return cls(points, tags, metric, starts, codes[starts[:-1]], _levels(boxes, depth))
 
+    def nodes(self) -> tuple[Floats, Ints]:
+        """Return the boxes of the children of each inner node, shape (nodes, 16), from the root on, and `_starts`.
+
+        The children of node k are 4k + 1 to 4k + 4; a node beyond the inner ones is a leaf.
+        """
+        inner = [level.reshape(-1, 4 * FAN) for level in self._levels if level.shape[-1] == FAN]
+        return np.concatenate([np.empty((0, 4 * FAN)), *inner]), self._starts
+
     def nearest(self, queries: Floats, reach: metrics.Reach) -> tuple[NDArray[np.int32], Floats]:
         """Return the tag of the nearest point to each of `queries`, finite, shape (m, 2), and its reduced distance.
 

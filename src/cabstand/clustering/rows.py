@@ -29,7 +29,9 @@ def distinct_rows(rows: NDArray[np.int64]) -> NDArray[np.int64]:
         return rows[order[starts]]
     key, low, spans = packed
     key.sort()
-    key = key[np.diff(key, prepend=-1) > 0]
+    new = np.ones(len(key), np.bool_)
+    np.not_equal(key[1:], key[:-1], out=new[1:])
+    key = key[new]
     found = np.empty((len(key), len(spans)), np.int64)
     for column in reversed(range(len(spans))):
         key, found[:, column] = np.divmod(key, spans[column])

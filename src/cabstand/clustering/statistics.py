@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from cabstand.errors import ConfigError
 
@@ -57,6 +56,8 @@ def summarise(values: Sequence[float]) -> Summary:
 
 def compare(first: Sequence[float], second: Sequence[float]) -> Difference:
     """Test whether two samples differ."""
+    from scipy import stats
+
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if min(len(a), len(b)) < 2:
         return Difference(None, None, None, None, None)
@@ -84,6 +85,8 @@ def speed_up(base: Sequence[float], other: Sequence[float], *, seed: int = 0) ->
 
     Both are times of repeats, in any one unit.
     """
+    from scipy import stats
+
     a, b = np.asarray(base, np.float64), np.asarray(other, np.float64)
     ratio = float(a.mean() / b.mean())
     if min(len(a), len(b)) < 2:

@@ -17,12 +17,13 @@ from cabstand.clustering.kernels import store
 
 
 def warm() -> None:
-    """Cluster a few points in every way that needs its own machine code."""
+    """Cluster and predict a few points in every way that needs its own machine code."""
     for kind, threads in itertools.product((np.float64, np.float32), (1, 2)):
         model = GeoDBSCAN(WARM_EPS_M, WARM_MIN_SAMPLES, n_jobs=threads)
         for points in warm_up_points():
             model.fit(points.astype(kind))
             model.fit(points.astype(kind), sample_weight=np.ones(len(points)))
+            model.predict(points[:1])
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -115,6 +116,7 @@ def read(
         with storage.fetched(file) as path:
             files.append(point_files.read(path, file, end, weight_column, named))
             hashes.append(provenance.sha256_file(path))
+    pa.default_memory_pool().release_unused()
     tally = places.add_up([file.tally for file in files])
     with reading(uri):
         tally.check()

@@ -62,12 +62,16 @@ class Run:
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Log parameters."""
+        if self.id is None:  # the import takes a second
+            return
         from mlflow.entities import Param
 
         self._do("log_batch", params=[Param(name, str(value)) for name, value in values.items()])
 
     def metrics(self, values: Mapping[str, Any], model_id: str | None = None) -> None:
         """Log each finite number among `values`, of a logged model if its id is given."""
+        if self.id is None:
+            return
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -76,6 +80,8 @@ class Run:
 
     def tags(self, values: Mapping[str, Any]) -> None:
         """Set tags."""
+        if self.id is None:
+            return
         from mlflow.entities import RunTag
 
         self._do("log_batch", tags=[RunTag(k, str(v)) for k, v in values.items() if v is not None])
@@ -90,6 +96,8 @@ class Run:
 
     def inputs(self, sources: Sequence[Source]) -> None:
         """Log data sources with their hashes."""
+        if self.id is None:
+            return
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         logged = [

@@ -31,7 +31,7 @@ def measure(work: Callable[[], T]) -> tuple[T, Usage]:
     """Call `work` and return its result and what it used."""
     with suppress(OSError):
         _CLEAR_REFS.write_text("5")  # resets the peak, so that compiling and reading the input do not count
-    before, cpu, wall = _memory_mb("VmRSS"), _cpu_s(), time.perf_counter()
+    before, cpu, wall = resident_mb(), _cpu_s(), time.perf_counter()
     result = work()
     wall_s, cpu_s, peak = time.perf_counter() - wall, _cpu_s() - cpu, _memory_mb("VmHWM")
     return result, Usage(wall_s, cpu_s, peak, max(0.0, peak - before))
@@ -40,6 +40,11 @@ def measure(work: Callable[[], T]) -> tuple[T, Usage]:
 def peak_rss_mb() -> float:
     """Return the peak memory of this process, in MiB."""
     return _memory_mb("VmHWM")
+
+
+def resident_mb() -> float:
+    """Return the memory that this process holds now, in MiB."""
+    return _memory_mb("VmRSS")
 
 
 def largest_rss_mb() -> float:

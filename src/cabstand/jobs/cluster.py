@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cabstand import log
 from cabstand.clustering import chaining, core_index, densest, engines, geofiles
@@ -29,6 +33,9 @@ from cabstand.jobs.publishing import hotspots
 from cabstand.jobs.publishing.once import Output, publish_once
 from cabstand.settings import Settings
 from cabstand.trips.columns import BY_ALIAS, Named
+
+T = TypeVar("T")
+_WARM_POINTS = 1 << 15  # enough that threads share them
 
 
 @dataclass(frozen=True)
@@ -79,10 +86,16 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
 
     def compute(output: Output) -> dict[str, Any]:
         with log.progress("preparing the kernels"):
-            engine.warm_up(n_workers)
+            _warm_up(read, params, engine, n_workers)
         with log.progress(f"clustering {len(read):,} points"):
             clustering, usage = measure(lambda: _cluster(read, params, engine, n_workers))
-        found = _describe(read, params, clustering, n_workers)
+
+        def write_points() -> None:
+            _write_cores(output.folder, read, clustering, params.eps_m)
+            if params.max_spread_m is None:
+                _write_labels(output.folder, read, clustering, None)
+
+        found = _beside(write_points, lambda: _describe(read, params, clustering, n_workers), n_workers)
         with log.progress("writing"):
             _write(output.folder, read, found, params.eps_m, outlines)
         return hotspots.complete(output, _facts(read, found, usage))
@@ -108,6 +121,19 @@ def _engine(params: Params, n_points: int) -> tuple[Engine, int, str]:
     if params.engine == engines.AUTO:
         return engines.automatic(n_points, params.n_workers)
     return *engines.parse(params.engine, params.n_workers), params.engine_reason
+
+
+def _warm_up(read: Points, params: Params, engine: Engine, n_workers: int) -> None:
+    """Load or compile what the clustering needs: cluster some of the points, with neighbourhoods about as full.
+
+    `Engine.warm_up` covers whatever other points might need, and takes longer.
+    """
+    if not engine.compiles:
+        engine.warm_up(n_workers)
+        return
+    step = max(1, len(read) // _WARM_POINTS)
+    some = replace(read, latlon=read.latlon[::step], weight=None if read.weight is None else read.weight[::step])
+    _cluster(some, replace(params, eps_m=params.eps_m * math.sqrt(step)), engine, n_workers)
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:
@@ -147,17 +173,38 @@ def _describe(read: Points, params: Params, clustering: Clustering, n_workers: i
 
 
 def _write(folder: Path, read: Points, found: _Found, eps_m: float, outlines: Outlines | None) -> None:
-    labels, core, _ = found.clustering
     parts = found.parts
     hotspots.write(folder, found.hotspots, outlines, eps_m, read.uri, read.marks)
     if parts is not None:
         described = summarise(read.latlon, parts.labels, parts.core, eps_m, weight=read.weight, at=read.at)
         hotspots.write_parts(folder, parts, described, outlines, eps_m, read.uri, read.marks)
-    part = None if parts is None else parts.labels
-    hotspots.write_parquet(geofiles.labels_table(read.row, labels, core, part), folder / hotspots.LABELS, read.marks)
+        _write_labels(folder, read, found.clustering, parts.labels)
+
+
+def _write_labels(folder: Path, read: Points, clustering: Clustering, part: NDArray[np.int32] | None) -> None:
+    """Write the label of each point, with its part of a hotspot where these are divided."""
+    table = geofiles.labels_table(read.row, clustering.labels, clustering.core, part)
+    hotspots.write_parquet(table, folder / hotspots.LABELS, read.marks)
+
+
+def _write_cores(folder: Path, read: Points, clustering: Clustering, eps_m: float) -> None:
+    """Write the core points, and the index of them."""
+    labels, core, _ = clustering
     points, clusters, counts = distinct_core_points(read.latlon[core], labels[core])
     hotspots.write_parquet(geofiles.cores_table(points, clusters, counts), folder / hotspots.CORES, read.marks)
     core_index.write(folder / hotspots.INDEX, points, clusters, eps_m, read.marks)
+
+
+def _beside(other: Callable[[], None], work: Callable[[], T], n_workers: int) -> T:
+    """Return what `work` returns, done at the same time as the `other` work if there is more than one thread."""
+    if n_workers == 1:
+        other()
+        return work()
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(other)
+        found = work()
+        beside.result()
+    return found
 
 
 def _facts(read: Points, found: _Found, usage: Usage) -> dict[str, Any]:

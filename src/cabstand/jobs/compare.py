@@ -18,13 +18,12 @@ from cabstand.io.tracking import Run, Source
 from cabstand.io.usage import free_bytes
 from cabstand.jobs.comparing import summary, trials
 from cabstand.jobs.comparing.summary import GIB, Case
-from cabstand.jobs.publishing import table
-from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
+from cabstand.jobs.publishing import kinds, table
+from cabstand.jobs.publishing.once import Output, Request, publish_once
 from cabstand.settings import Settings
 from cabstand.trips.columns import BY_ALIAS, Named
 
-REPORT = "comparison.json"
-KIND = Kind("compare", "comparison", "comparisons", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
+KIND = kinds.COMPARISON
 
 
 @dataclass(frozen=True)
@@ -159,6 +158,6 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
         **points.reading_of(report["source"]),
         "by_zone": report["source"].get("by_zone", False),
         "quality": report["checks"][-1]["quality"],
-        "report_uri": storage.join(uri, REPORT),
+        "report_uri": storage.join(uri, KIND.manifest),
         "table_uri": storage.join(uri, table.PARQUET),
     }

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 from cabstand import __version__, log
 from cabstand.errors import DataError
 from cabstand.io import provenance, publish, storage, synthetic, zones
-from cabstand.jobs import compare, sweep
-from cabstand.jobs.publishing import hotspots, pickups
+from cabstand.jobs.publishing import hotspots, kinds, pickups
 from cabstand.jobs.publishing.once import Kind
 from cabstand.report import hulls, pages, pictures
 from cabstand.report.content import MAP_HOTSPOTS, Content, Json, largest
@@ -77,8 +76,8 @@ def gather(settings: Settings, params: Params) -> Content:
     return replace(
         read(settings, folder, clustering),
         zones=outlines.geojson if outlines else None,
-        comparison=_find(lake, compare.KIND, params.comparison, made)[1],
-        sweep=_find(lake, sweep.KIND, params.sweep, made)[1],
+        comparison=_find(lake, kinds.COMPARISON, params.comparison, made)[1],
+        sweep=_find(lake, kinds.SWEEP, params.sweep, made)[1],
         home="" if settings.home == Settings.model_fields["home"].default else str(settings.home),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 from cabstand import log
@@ -18,14 +19,13 @@ from cabstand.errors import ConfigError
 from cabstand.io import points, storage, synthetic, tracking, zones
 from cabstand.io.points import Points
 from cabstand.io.tracking import Run, Source
-from cabstand.jobs.publishing import table
-from cabstand.jobs.publishing.once import Kind, Output, Request, publish_once
+from cabstand.jobs.publishing import kinds, table
+from cabstand.jobs.publishing.once import Output, Request, publish_once
 from cabstand.jobs.sweeping.trials import Trials, k_distance
 from cabstand.settings import Settings
 from cabstand.trips.columns import BY_ALIAS, Named
 
-REPORT = "sweep.json"
-KIND = Kind("sweep", "sweep", "sweeps", manifest=REPORT, artifacts=(table.PARQUET, table.CSV))
+KIND = kinds.SWEEP
 EPS_M = (25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
 MIN_SAMPLES = (10, 20, 50, 100, 200)  # for `MIN_SAMPLES_POINTS` points or fewer, in proportion for more
 MIN_SAMPLES_POINTS = 50_000
@@ -61,16 +61,16 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     with log.progress("reading"):
         read = points.read_as(params, zones_uri)
     counts = params.min_samples if params.min_samples is not None else _counts(read)
-    grid = [(eps_m, count) for eps_m in sorted(set(params.eps_m)) for count in sorted(set(counts))]
+    radii, levels = sorted(set(params.eps_m)), sorted(set(counts))
 
     def compute(output: Output) -> dict[str, Any]:
         with log.progress("preparing the kernels"):
             engine.warm_up(n_workers)
         trials = Trials(read, engine, n_workers, params.sample, params.seed)
-        with log.progress("sweeping", len(grid) + 1) as advance:
+        with log.progress("sweeping", len(radii) * len(levels) + 1) as advance:
             rows = []
-            for eps_m, min_samples in grid:
-                rows.append(trials.row(eps_m, min_samples))
+            for row in chain.from_iterable(trials.rows(eps_m, levels) for eps_m in radii):
+                rows.append(row)
                 advance(1)
             report = _report(trials, rows, params.k)
         table.write(output.folder, rows, KIND.schema_version, read.marks)
@@ -132,6 +132,6 @@ def _result(report: dict[str, Any], uri: str) -> dict[str, Any]:
         **points.reading_of(report["source"]),
         "by_zone": report["source"].get("by_zone", False),
         "suggested_eps_m": report["k_distance"]["suggested_eps_m"],
-        "report_uri": storage.join(uri, REPORT),
+        "report_uri": storage.join(uri, KIND.manifest),
         "table_uri": storage.join(uri, table.PARQUET),
     }

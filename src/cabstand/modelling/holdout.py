@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import betabinom
 
 from cabstand.errors import ConfigError
 from cabstand.modelling.problem import Examples
@@ -25,6 +24,8 @@ def check_apart(examples: Examples, holdout: Examples) -> None:
     if learned and held_out:
         check_spans(learned, held_out, WHERE)
         return
+    from scipy.stats import betabinom
+
     n_shared, n_twins = shared_rows(examples, holdout)
     # Of independent rows, as many equal a training row as training rows equal another. That share is an estimate
     # (twins come in pairs, so from half as many draws), and the number of shared rows is beta-binomial around it.

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cabstand.report.density import Raster
+if TYPE_CHECKING:  # the pages of runs show no map
+    from cabstand.report.density import Raster
 
 Json = Mapping[str, Any]
 

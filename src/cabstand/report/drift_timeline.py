@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from cabstand.report import pictures
 from cabstand.report.figures import Figure
 
 Json = Mapping[str, Any]
@@ -30,6 +31,7 @@ OUTCOMES = ("promoted", "refused", "failed")  # the first that a decision has co
 HEIGHT = 260
 
 
+@pictures.unchecked()
 def figures(decisions: Sequence[Json]) -> list[Figure]:
     """Return a chart for each figure that at least two windows have, of the problem with the most windows.
 

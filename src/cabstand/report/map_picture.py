@@ -51,7 +51,8 @@ def _density(content: Content, box: Box) -> list[alt.Chart]:
     values = [{"lat": float(y), "lon": float(x), "n": float(n)} for y, x, n in sorted(rows, key=lambda row: row[2])]
     colour = alt.Color("n:Q", scale=alt.Scale(type="log", range=DENSITY), legend=None)
     side = raster.cell_m / _metres_a_pixel(box)
-    mark = alt.Chart(alt.Data(values=values)).mark_circle(size=max(0.75 * side, 1.5) ** 2, opacity=1, clip=True)
+    # A tuple: Altair copies a list whenever a chart becomes part of another one.
+    mark = alt.Chart(alt.Data(values=tuple(values))).mark_circle(size=max(0.75 * side, 1.5) ** 2, opacity=1, clip=True)
     return [mark.encode(longitude="lon:Q", latitude="lat:Q", color=colour)]
 
 

@@ -12,6 +12,7 @@ from cabstand.report import pictures
 FEW = 12  # most bars that have room for long labels
 
 
+@pictures.unchecked()
 def calibration(rows: Sequence[Mapping[str, float]], unit: str) -> bytes:
     """Return a PNG of mean truth by mean prediction, one point per bin; a calibrated model is on the diagonal."""
     top = max(max(row["predicted"], row["actual"]) for row in rows)
@@ -28,6 +29,7 @@ def calibration(rows: Sequence[Mapping[str, float]], unit: str) -> bytes:
     )
 
 
+@pictures.unchecked()
 def errors(rows: Sequence[Mapping[str, Any]], segment: str, metric: str, unit: str) -> bytes:
     """Return a PNG of the mean loss by value of one segment, with the number of rows where there is room."""
     values = [row for row in rows if row["segment"] == segment]
@@ -39,6 +41,7 @@ def errors(rows: Sequence[Mapping[str, Any]], segment: str, metric: str, unit: s
     return _png(alt.Chart(alt.Data(values=data)).mark_bar().encode(x=x, y=y), f"Error by {segment}")
 
 
+@pictures.unchecked()
 def importance(found: Mapping[str, float]) -> bytes:
     """Return a PNG of the loss that shuffling each feature adds."""
     values = [{"feature": name, "loss": value} for name, value in found.items()]

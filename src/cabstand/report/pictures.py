@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import vl_convert
+from altair.utils import schemapi
 
 WIDE, NARROW = 560, 344  # of a picture in pixels: part of a desktop's page, and a phone's without its margins
 _INK = {"light": "#212529", "dark": "#e9ecef"}
@@ -14,6 +17,16 @@ _PAPER = {"light": "white", "dark": "#10151f"}
 _FAINT = {"light": "#dee2e6", "dark": "#495057"}
 FONT_SIZE = 13
 _LEGEND_BELOW = {"orient": "bottom", "columns": 2, "gradientLength": 150}
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Let Altair make charts without checking each part against Vega-Lite's schema; also a decorator.
+
+    The checks take longer than drawing, and find mistakes in code alone: tests make them.
+    """
+    with schemapi.debug_mode(False):
+        yield
 
 
 def svg_address(chart: Any, theme: str, width: int = WIDE) -> str:
@@ -31,7 +44,7 @@ def png(chart: Any, title: str, note: str = "", width: int = WIDE, theme: str = 
 
 def _spec(chart: Any, theme: str, width: int) -> dict[str, Any]:
     ink, faint = _INK[theme], _FAINT[theme]
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=False)
     narrow = width < WIDE
     text = {"labelColor": ink, "titleColor": ink, "labelFontSize": FONT_SIZE, "titleFontSize": FONT_SIZE}
     text |= {"labelLimit": 150 if narrow else 260}

@@ -13,6 +13,7 @@ Row = Mapping[str, Any]
 FIRST, USED = "first model", "model in use"
 
 
+@pictures.unchecked()
 def course(rows: Sequence[Row], unit: str) -> bytes:
     """Return a PNG of the mean absolute error in each window, with and without the retrainings that were asked for."""
     names = [row["window"].replace(" days ", ", ") for row in rows]
@@ -36,6 +37,7 @@ def course(rows: Sequence[Row], unit: str) -> bytes:
     return pictures.png(alt.layer(line, marks.encode(x=x, y=y)).properties(height=380), "Error over the months", note)
 
 
+@pictures.unchecked()
 def choice(trials: Sequence[Row], default: Row, recommended: Row, unit: str) -> bytes:
     """Return a PNG of error saved by number of retrainings, one point for limits that were tried."""
     kinds = [(trials, "tried"), ([default], "in force"), ([recommended], "recommended")]

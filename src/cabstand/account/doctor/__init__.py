@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cabstand.account.doctor import (
+    absence,
     caller,
     latency,
     logs,
@@ -29,7 +30,7 @@ _ACCOUNT = {
 def run(subject: Subject) -> list[Line]:
     """Make every check; one that breaks is a failed line, and the others go on.
 
-    What AWS alone can tell is not asked without credentials, or of an emulator that does not run.
+    What AWS alone can tell is not asked without credentials, of an emulator that does not run or an absent environment.
     """
     found = safely.run(_TOOLS, subject)
     if not subject.answers:
@@ -38,4 +39,6 @@ def run(subject: Subject) -> list[Line]:
     found += asked
     if "fail" in {line.status for line in asked if line.name == "credentials"}:
         return [*found, Line("account", "fail", "not checked, for lack of credentials", "see the line `credentials`")]
+    if none := absence.line(subject):
+        return [*found, none]
     return found + safely.run(_ACCOUNT, subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.instructions import AHEAD, prefetch_read
+from cabstand.clustering.kernels.instructions import AHEAD, larger, prefetch_read, smaller
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.threads import Array, workers
 
@@ -19,15 +19,14 @@ def bounds(points, box):
     low0 = low1 = np.inf
     high0 = high1 = -np.inf
     has_nan = False
-    flat = points.reshape(-1)
     for i in range(np.uint64(len(points))):
-        prefetch_read(flat, np.uint64(2) * (i + np.uint64(AHEAD)))
+        prefetch_read(points, np.uint64(2) * (i + np.uint64(AHEAD)))
         u = np.float64(points[i, 0])
         v = np.float64(points[i, 1])
-        low0 = min(low0, u)
-        high0 = max(high0, u)
-        low1 = min(low1, v)
-        high1 = max(high1, v)
+        low0 = smaller(low0, u)
+        high0 = larger(high0, u)
+        low1 = smaller(low1, v)
+        high1 = larger(high1, v)
         has_nan |= (u != u) | (v != v)  # noqa: PLR0124 (NaN alone differs from itself)
     box[0] = low0
     box[1] = high0

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels.instructions import SHORT, count_ones, prefetch_write_lines
+from cabstand.clustering.kernels.instructions import SHORT, count_ones, larger, prefetch_write_lines, scratch, smaller
 from cabstand.clustering.kernels.jit import inlined, kernel
-from cabstand.clustering.kernels.pages import Pages, merge
+from cabstand.clustering.kernels.pages import PAGE_BITS, Pages, merge
 from cabstand.clustering.kernels.threads import (
     BLOCK,
     SLICE,
@@ -28,6 +28,7 @@ from cabstand.clustering.kernels.threads import (
 )
 
 FILLED_BITS = 32  # of a page's word, below its first cell
+ROOM = (1 << PAGE_BITS) + 1  # for the columns of a page, and one that is overwritten
 
 
 class Cells(NamedTuple):
@@ -39,33 +40,24 @@ class Cells(NamedTuple):
     chunks: Chunks  # the points of each thread
 
 
-@kernel
-def listed(chosen):
+def listed(chosen: Array) -> Array:
     """List the cells that are chosen, as int32."""
-    found = np.empty(len(chosen), np.int32)
-    n = 0
-    for cell in range(np.uint64(len(chosen))):  # no branches: which are chosen cannot be predicted
-        found[n] = cell
-        n += chosen[cell]
-    return found[:n]
+    return np.flatnonzero(chosen).astype(np.int32)
 
 
-@kernel
-def fill_pages(sources, all_filled, filled, n_cells):
+def _fill_pages(sources: Array, all_filled: Array, filled: Array, n_cells: Array) -> None:
     """Find the filled slots of merged pages (see :func:`.pages.merge`) and their number."""
-    for page in range(len(filled)):
-        bits = np.uint32(0)
-        for t in range(sources.shape[1]):
-            if sources[page, t] >= 0:
-                bits |= all_filled[sources[page, t]]
-        filled[page] = bits
-        n_cells[page] = count_ones(np.uint64(bits))
+    filled[:] = 0
+    for own in sources.T:
+        there = np.flatnonzero(own >= 0)
+        filled[there] |= all_filled[own[there]]
+    n_cells[:] = np.bitwise_count(filled)
 
 
 @kernel
 def list_cells(page_keys, page_bits, sources, filled, first_cell, keys, words):
     """Write the keys of all cells of merged pages, and the word of each thread's page."""
-    columns = np.empty((1 << page_bits) + 1, np.int64)
+    columns = scratch(1, ROOM, np.int64)[0]
     for page in range(len(page_keys)):
         n = 0
         for c in range(np.int64(1) << page_bits):  # no branches: which are filled cannot be predicted
@@ -87,10 +79,10 @@ def _look_up(slots, first, last, ahead, page_bits, words, counters):
     Meanwhile what lies so far `ahead` is prefetched.
     """
     low, counts = counters
-    looked_up = np.empty(SHORT, np.int64)
+    looked_up = scratch(1, SHORT, np.int64)[0]
     inside = (np.int64(1) << page_bits) - 1
     for start in range(first, last, SHORT):
-        own = slots[start : min(start + SHORT, last)]
+        own = slots[start : smaller(start + SHORT, last)]
         prefetch_write_lines(slots, start + ahead, SHORT)
         for j in range(len(own)):
             looked_up[j] = words[np.uint64(np.int64(own[j]) >> page_bits)]
@@ -121,8 +113,8 @@ def slots_to_cells(side, page_bits, middle, words, slots, counters, at):
         if first == last:
             break
         n_blocks += 1
-        _look_up(slots, first, min(last, middle), ahead, page_bits, words[0], (low, counts))
-        _look_up(slots, max(first, middle), last, ahead, page_bits, words[1], (low, counts))
+        _look_up(slots, first, smaller(last, middle), ahead, page_bits, words[0], (low, counts))
+        _look_up(slots, larger(first, middle), last, ahead, page_bits, words[1], (low, counts))
     found[0] = at[0] = n_blocks
     return n_blocks == stop
 
@@ -144,7 +136,7 @@ def _order_cells(page_bits: int, pages: list[Pages], workers: Workers) -> tuple[
     all_filled, filled = np.concatenate([own.filled for own in pages]), np.empty(len(page_keys), np.uint32)
     first_cell = np.zeros(len(page_keys) + 1, np.int32)
     n_cells = first_cell[1:]  # summed in place
-    workers.run(fill_pages, [(sources[a:b], all_filled, filled[a:b], n_cells[a:b]) for a, b in stripes])
+    workers.run(_fill_pages, [(sources[a:b], all_filled, filled[a:b], n_cells[a:b]) for a, b in stripes])
     np.cumsum(first_cell, out=first_cell)
     keys, words = np.empty(int(first_cell[-1]), np.int64), np.empty(len(all_filled), np.int64)
     calls = [(page_keys[a:b], page_bits, sources[a:b], filled[a:b], first_cell[a:b], keys, words) for a, b in stripes]

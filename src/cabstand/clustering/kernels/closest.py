@@ -13,7 +13,8 @@ from cabstand.clustering.kernels import gather, trees
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.instructions import larger, smaller
+from cabstand.clustering.kernels.jit import kernel, part
 from cabstand.clustering.kernels.metric import Centre, any_near, row_metric
 from cabstand.clustering.kernels.threads import SLICE, Array, Workers, sliced
 from cabstand.clustering.kernels.union_find import find, unite
@@ -23,20 +24,20 @@ SMALL = 512  # compare all with all below so many pairs
 VAGUE = 1.002  # quotient of the squared distances between which a pair is in doubt
 
 
-@kernel
+@part
 def _box(ys, xs, start, stop):
     """Bounding box of ``start:stop``."""
     y0 = y1 = ys[start]
     x0 = x1 = xs[start]
     for i in range(start + 1, stop):
-        y0 = min(y0, ys[i])
-        y1 = max(y1, ys[i])
-        x0 = min(x0, xs[i])
-        x1 = max(x1, xs[i])
+        y0 = smaller(y0, ys[i])
+        y1 = larger(y1, ys[i])
+        x0 = smaller(x0, xs[i])
+        x1 = larger(x1, xs[i])
     return y0, y1, x0, x1
 
 
-@kernel
+@part
 def _halve(keys, others, start, stop):
     """Reorder ``start:stop`` of both arrays so that the median of `keys` is in the middle; return the middle."""
     middle = (start + stop) >> 1
@@ -63,21 +64,21 @@ def _halve(keys, others, start, stop):
     return middle
 
 
-@kernel
+@part
 def _squared_gaps(box_a, box_b, shift, k):
     """Smallest and largest quick squared distance between two boxes."""
     y0 = box_b[0] - box_a[1]
     y1 = box_a[0] - box_b[1]
     x0 = box_b[2] - box_a[3] - shift
     x1 = box_a[2] + shift - box_b[3]
-    dy = max(0.0, y0, y1)
-    dx = max(0.0, x0, x1)
-    far_y = max(box_b[1] - box_a[0], box_a[1] - box_b[0])
-    far_x = max(box_b[3] - box_a[2] - shift, box_a[3] + shift - box_b[2])
+    dy = larger(larger(0.0, y0), y1)
+    dx = larger(larger(0.0, x0), x1)
+    far_y = larger(box_b[1] - box_a[0], box_a[1] - box_b[0])
+    far_x = larger(box_b[3] - box_a[2] - shift, box_a[3] + shift - box_b[2])
     return dy * dy + k * dx * dx, far_y * far_y + k * far_x * far_x
 
 
-@kernel
+@part
 def sets_near(ys, xs, shift, metric, stack, top):
     """Tell whether points of two sets are within eps: FAR_APART, NEAR, or PAUSED after much work; and the new `top`.
 
@@ -168,13 +169,14 @@ def close_trees(positions, grown, reach, pairs, parent, stack, at):
 
 
 @kernel
-def are_vague(grid, keys, pairs):
-    """Tell of each pair whether quick distances decide so little that boxes of the plane would be of no use."""
-    vague = np.zeros(len(pairs), np.bool_)
+def are_vague(grid, keys, pairs, vague):
+    """Tell of each pair whether quick distances decide so little that boxes of the plane would be of no use.
+
+    `vague` (bool, one a pair) is filled with the answers.
+    """
     for i in range(len(pairs)):
         metric = row_metric(grid, keys[pairs[i, 0]] >> grid.col_bits)
         vague[i] = metric.above > VAGUE * metric.below
-    return vague
 
 
 @kernel
@@ -203,7 +205,8 @@ def run(grid: Grid, source: Located, points: CellPoints, pairs: Array, parent: A
         again = gather.run(source, np.concatenate([[0], np.cumsum(lengths)]), workers)
         starts[sampled] = len(core.ys) + again.starts[sampled]
         core = core._replace(ys=np.concatenate([core.ys, again.ys]), xs=np.concatenate([core.xs, again.xs]))
-    vague = are_vague(grid, core.keys, pairs)
+    vague = np.empty(len(pairs), np.bool_)
+    are_vague(grid, core.keys, pairs, vague)
     sliced(close_pairs)(grid, core, pairs[~vague], parent, np.empty((256, 4), np.int64))
     if vague.any():
         sizes, positions = np.zeros(len(parent), np.int32), (core.ys, core.xs)

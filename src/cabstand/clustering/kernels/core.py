@@ -16,9 +16,10 @@ from cabstand.clustering.kernels.cells import Cells, listed
 from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Gathered
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.instructions import larger, scratch, smaller
+from cabstand.clustering.kernels.jit import kernel, part
 from cabstand.clustering.kernels.metric import cell_metric, count_near, row_metric, sum_near
-from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
+from cabstand.clustering.kernels.neighbour_cells import MOST_SPANS, Neighbours, set_spans
 from cabstand.clustering.kernels.threads import Array, Workers, sliced
 
 
@@ -43,7 +44,7 @@ class Weights(NamedTuple):
 
 def sparse_cells(cells: Cells, min_samples: int, weights: Array | None) -> Array:
     """List the cells (int32) whose points have to be looked at; with weights, all."""
-    return listed(cells.sizes < min_samples if weights is None else np.ones(len(cells.sizes), np.bool_))  # type: ignore[no-any-return]
+    return listed(cells.sizes < min_samples if weights is None else np.ones(len(cells.sizes), np.bool_))
 
 
 @kernel
@@ -54,8 +55,8 @@ def sum_weights(starts, weights):
         up = 0.0
         down = 0.0
         for p in range(starts[cell], starts[cell + 1]):
-            up += max(own[p], 0.0)
-            down += min(own[p], 0.0)
+            up += larger(own[p], 0.0)
+            down += smaller(own[p], 0.0)
         positive[cell] = up
         negative[cell] = down
 
@@ -69,7 +70,7 @@ def find_core(grid, points, sparse, min_samples, flags, noted, at):
     """
     cells, runs, shifts = sparse
     keys, n_core, starts, ys, xs, _ = points
-    spans = np.empty((len(shifts) + 2, 4), np.int64)
+    spans = scratch(MOST_SPANS, 4, np.int64)
     metric = row_metric(grid, np.int64(0))
     work = np.int64(0)
     for i in range(at[0], len(cells)):
@@ -100,7 +101,7 @@ def find_core(grid, points, sparse, min_samples, flags, noted, at):
     return False
 
 
-@kernel
+@part
 def _weight_limits(weights, sparse, i):
     """Return the weight of cell `i` of these, and the least and the most that a neighbourhood in it can have."""
     cells, runs, shifts = sparse
@@ -117,9 +118,9 @@ def _weight_limits(weights, sparse, i):
 @kernel
 def find_core_weighted(grid, points, weights, sparse, min_samples, flags, noted, at):
     """Do as :func:`find_core` where points have weights."""
-    cells, _, shifts = sparse
+    cells, _, _ = sparse
     keys, n_core, starts, ys, xs, _ = points
-    spans, own_weights = np.empty((len(shifts) + 2, 4), np.int64), weights.own
+    spans, own_weights = scratch(MOST_SPANS, 4, np.int64), weights.own
     metric = row_metric(grid, np.int64(0))
     work = np.int64(0)
     for i in range(at[0], len(cells)):
@@ -148,10 +149,11 @@ def find_core_weighted(grid, points, weights, sparse, min_samples, flags, noted,
 
 
 @kernel
-def core_first(sizes, points, flags, first, last):
+def core_first(sizes, points, flags, first, last, others):
     """Move the core points of mixed cells among ``first:last`` to the front, in input order; make `xs` of others NaN.
 
     NaN is near nothing, so from here on a range of points can be searched for core points without looking at flags.
+    `others` (int32) has room for the points of a cell.
     """
     _, n_core, starts, ys, xs, rows = points
     for cell in range(first, last):
@@ -160,7 +162,6 @@ def core_first(sizes, points, flags, first, last):
             for p in range(a, b):
                 xs[p] = np.nan
         elif n_core[cell] < sizes[cell]:
-            others = np.empty(b - a - n_core[cell], np.int32)
             front, n = a, 0
             for p in range(a, b):
                 if flags[p]:
@@ -198,5 +199,7 @@ def run(
         workers.run(sliced(find_core_weighted), [(grid, points, summed, *call) for call in calls])
     noted = take_noted(sparse, all_noted, workers)
     costly.find_core(grid, points, summed and summed.own, noted, min_samples, flags, workers)
-    workers.run(core_first, [(cells.sizes, points, flags, a, b) for a, b in workers.stripes(n)])
+    most = int(cells.sizes.max())
+    stripes = workers.stripes(n)
+    workers.run(core_first, [(cells.sizes, points, flags, a, b, np.empty(most, np.int32)) for a, b in stripes])
     return points

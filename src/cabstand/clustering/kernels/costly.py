@@ -14,7 +14,8 @@ import numpy as np
 
 from cabstand.clustering.kernels import trees, within
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.instructions import scratch
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.neighbour_cells import Neighbours
 from cabstand.clustering.kernels.sample import mark_whole
 from cabstand.clustering.kernels.threads import Array, Workers, cut, sliced
@@ -43,7 +44,7 @@ def is_costly(cost, done, in_reach):
     return cost > MOST_COST or (cost > TREE_GROWTH * in_reach and cost > TREE_QUERY * (done + 1))
 
 
-@kernel
+@part
 def note_costly(noted, i):
     """Note the cell `i` of a stripe: `noted` are how many are, and which."""
     noted[0] += 1
@@ -73,7 +74,7 @@ def count_core(points, search, neighbours, min_samples, flags, at):
     cells, runs, shifts = neighbours
     _, n_core, starts, ys, xs, _ = points
     spherical, positions, grown, masses, reach = search
-    stack = np.empty((64, 3), np.int64)
+    stack = scratch(64, 3, np.int64)
     weighted = len(masses.own) > 0
     steps = 0
     for i in range(at[0], len(cells)):
@@ -108,7 +109,7 @@ def mark_border(inputs, points, cell_labels, search, neighbours, marks, at):
     cells, runs, shifts = neighbours
     _, n_core, starts, _, _, rows = points
     spherical, positions, grown, masses, reach = search
-    stack = np.empty((64, 3), np.int64)
+    stack = scratch(64, 3, np.int64)
     steps = 0
     for i in range(at[0], len(cells)):
         cell = np.int64(cells[i])

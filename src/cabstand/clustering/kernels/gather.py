@@ -8,12 +8,21 @@ now are the coordinates read.
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cabstand.clustering.kernels.cells import Cells
-from cabstand.clustering.kernels.instructions import AHEAD, JUMPS_AHEAD, LINE, SHORT, prefetch_read, prefetch_write
+from cabstand.clustering.kernels.instructions import (
+    AHEAD,
+    JUMPS_AHEAD,
+    LINE,
+    SHORT,
+    prefetch_read,
+    prefetch_write,
+    scratch,
+    smaller,
+)
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.threads import SLICE, Array, Workers, cut, slices
 
@@ -39,9 +48,8 @@ class Gathered(NamedTuple):
     rows: Array  # int32: index in the input
 
 
-@kernel
-def set_quotas(counts, starts, first, last, quotas, totals):
-    """Decide how many points of each of the cells ``first:last`` each thread gathers, and how many of all of them.
+def _set_quotas(counts: Array, starts: Array, quotas: Array, totals: Array) -> None:
+    """Decide how many points of each of some cells each thread gathers, and how many of all of them.
 
     Of a sampled cell each gathers about as many as the others, if it has them; the first thread that has any gathers
     its first, which is the first of all.
@@ -49,25 +57,15 @@ def set_quotas(counts, starts, first, last, quotas, totals):
     `counts` are the points of each thread in each cell; `starts` (see :class:`Gathered`) leave room for few points of a
     sampled cell and for none of some. `quotas` (uint8, shape (threads, cells)) are filled with ALL or how many.
     """
-    totals[:] = 0
-    n_threads = np.int32(len(counts))
-    for cell in range(np.uint64(first), np.uint64(last)):
-        left = starts[cell + np.uint64(1)] - starts[cell]
-        rest = np.int64(0)
-        for t in range(n_threads):
-            rest += counts[t, cell]
-        if rest == left:
-            for t in range(n_threads):
-                quotas[t, cell] = ALL if counts[t, cell] > 0 else 0
-                totals[t] += counts[t, cell]
-            continue
-        for t in range(n_threads):
-            rest -= counts[t, cell]
-            even = (np.uint32(left) + n_threads - t - 1) // (n_threads - t)
-            quota = min(np.int64(counts[t, cell]), max(np.int64(even), left - rest))
-            quotas[t, cell] = quota
-            totals[t] += quota
-            left -= quota
+    left, rest = np.diff(starts), counts.sum(axis=0, dtype=np.int64)
+    whole = left == rest
+    for t, own in enumerate(counts):
+        rest -= own
+        even = -(-left // (len(counts) - t))
+        quota = np.where(whole, own, np.minimum(own, np.maximum(even, left - rest)))
+        quotas[t] = np.where(whole, np.where(own > 0, ALL, 0), quota)
+        totals[t] = quota.sum()
+        left -= quota
 
 
 @kernel
@@ -80,9 +78,9 @@ def note(first, cell_of, region_bits, quotas, heads, notes):
     (uint8, one a cell) are this thread's and counted down. `heads` (int64, one a region) say where its next note goes
     and move on. `notes` (int64, shape (gathered,)) are filled with the cell, 32 bits up, and the index in the input.
     """
-    sieved = np.empty(SHORT, np.int32)
+    sieved = scratch(1, SHORT, np.int32)[0]
     for start in range(0, len(cell_of), SHORT):
-        own = cell_of[start : min(start + SHORT, len(cell_of))]
+        own = cell_of[start : smaller(start + SHORT, len(cell_of))]
         n = np.uint64(0)
         for j in range(len(own)):
             prefetch_read(own, np.uint64(j + AHEAD))
@@ -102,23 +100,24 @@ def note(first, cell_of, region_bits, quotas, heads, notes):
 
 
 @kernel
-def sort_regions(points, edges, notes, gathered):
+def sort_regions(points, edges, notes, gathered, heads, noted):
     """Put the noted points of regions in the order of their cells, those of a cell in input order.
 
-    `edges` are the first cell of each region, and the end. `notes` share the memory of ``gathered.ys``.
+    `edges` are the first cell of each region, and the end. `notes` share the memory of ``gathered.ys``. `heads` and
+    `noted` (int64) have room for the cells of a region and for its notes.
     """
     starts, ys, xs, rows = gathered
-    flat = points.reshape(-1)
-    begins = starts[edges]
-    noted = np.empty(np.diff(begins).max(), np.int64)
     for r in range(len(edges) - 1):
-        n = begins[r + 1] - begins[r]
-        noted[:n] = notes[begins[r] : begins[r + 1]]
         first_cell = edges[r]
-        heads = starts[first_cell : edges[r + 1]].copy()
-        for k in range(np.uint64(n)):
-            later = noted[min(k + np.uint64(JUMPS_AHEAD), np.uint64(n - 1))]
-            prefetch_read(flat, np.uint64(2 * (later & 0x7FFFFFFF)))
+        begin = starts[first_cell]
+        n = np.uint64(starts[edges[r + 1]] - begin)
+        for i in range(edges[r + 1] - first_cell):
+            heads[i] = starts[first_cell + i]
+        for k in range(n):
+            noted[k] = notes[np.uint64(begin) + k]
+        for k in range(n):
+            later = noted[smaller(k + np.uint64(JUMPS_AHEAD), np.uint64(n - np.uint64(1)))]
+            prefetch_read(points, np.uint64(2 * (later & 0x7FFFFFFF)))
             about = np.uint64(heads[np.uint64((later >> 32) - first_cell)])
             prefetch_write(ys, about)
             prefetch_write(xs, about)
@@ -149,7 +148,8 @@ def run(source: Located, starts: Array, workers: Workers, region_bits: int = REG
     quotas = np.empty(cells.counts.shape, np.uint8)
     totals = np.empty((len(edges) - 1, len(quotas)), np.int64)
     regions = zip(itertools.pairwise(edges.tolist()), totals, strict=True)
-    workers.run(set_quotas, [(cells.counts, starts, a, b, quotas, total) for (a, b), total in regions])
+    calls = [(cells.counts[:, a:b], starts[a : b + 1], quotas[:, a:b], total) for (a, b), total in regions]
+    workers.run(_set_quotas, calls)
     # A thread's notes in a region come after those of the threads before it.
     heads = np.ascontiguousarray((np.cumsum(totals).reshape(totals.shape) - totals).T)
     gathered = Gathered(starts, np.empty(n), np.empty(n), np.empty(n, np.int32))
@@ -157,5 +157,12 @@ def run(source: Located, starts: Array, workers: Workers, region_bits: int = REG
     own = zip(cells.chunks, quotas, heads, strict=True) if n else ()
     workers.run(_note_all, [(a, cell_of[a:b], region_bits, quota, head, notes) for (a, b), quota, head in own])
     stripes = cut(len(totals), max(workers.n_stripes, n // SLICE))
-    workers.run(sort_regions, [(points, edges[a : b + 1], notes, gathered) for a, b in stripes])
+    calls = [_sorting(points, edges[a : b + 1], notes, gathered) for a, b in stripes]
+    workers.run(sort_regions, calls)
     return gathered
+
+
+def _sorting(points: Array, edges: Array, notes: Array, gathered: Gathered) -> tuple[Any, ...]:
+    """Return the arguments of :func:`sort_regions` for a stripe of regions, with room to work in."""
+    n_cells, n_notes = np.diff(edges).max(initial=0), np.diff(gathered.starts[edges]).max(initial=0)
+    return points, edges, notes, gathered, np.empty(n_cells, np.int64), np.empty(n_notes, np.int64)

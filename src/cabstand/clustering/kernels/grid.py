@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering.kernels.instructions import smaller
 from cabstand.clustering.kernels.jit import inlined
 from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.errors import DataError
@@ -50,10 +51,10 @@ class Grid(NamedTuple):
 @inlined
 def cell_of(grid, columns, y, x):
     """Return the row and the column of a point's cell; `columns` is ``grid.bands[:, 0]``."""
-    row = min(np.int64((y - grid.origin0) * grid.rows_per_unit), grid.n_rows - 1)
+    row = smaller(np.int64((y - grid.origin0) * grid.rows_per_unit), grid.n_rows - 1)
     per_unit = columns[np.uint64(row >> grid.band_shift)]
     last_col = np.int64(360.0 * per_unit + 0.5) - 1 if grid.wraps else (np.int64(1) << grid.col_bits) - 1
-    return row, min(np.int64((x - grid.origin1) * per_unit), last_col)
+    return row, smaller(np.int64((x - grid.origin1) * per_unit), last_col)
 
 
 def make_grid(box: NDArray[np.float64], eps_m: float, *, spherical: bool) -> Grid:

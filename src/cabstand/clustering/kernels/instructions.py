@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
 
 from cabstand.clustering.kernels.jit import inlined
 
@@ -22,8 +23,7 @@ EVERY_CACHE, DATA = WORD(3), WORD(1)
 
 
 def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    view = context.make_array(array_type)(context, builder, array)
-    return cgutils.get_item_pointer(context, builder, array_type, view, [index])
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
 
 def _prefetch(array: Any, *, write: bool) -> Any:
@@ -39,14 +39,32 @@ def _prefetch(array: Any, *, write: bool) -> Any:
 
 @intrinsic
 def prefetch_read(typing: Any, array: Any, index: Any) -> Any:
-    """Prefetch ``array[index]`` (1-D, contiguous) for reading; the element need not exist."""
+    """Prefetch the element `index` of an array (in C order) for reading; it need not exist."""
     return _prefetch(array, write=False)
 
 
 @intrinsic
 def prefetch_write(typing: Any, array: Any, index: Any) -> Any:
-    """Prefetch ``array[index]`` (1-D, contiguous) for writing; the element need not exist."""
+    """Prefetch the element `index` of an array (in C order) for writing; it need not exist."""
     return _prefetch(array, write=True)
+
+
+@intrinsic(prefer_literal=True)
+def scratch(typing: Any, rows: Any, columns: Any, kind: Any) -> Any:
+    """Return an array of a constant shape that lives on the stack until the calling kernel returns."""
+    array_type = types.Array(kind.instance_type, 2, "C")
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        item = context.get_data_type(array_type.dtype)
+        n_rows, n_columns, size = rows.literal_value, columns.literal_value, context.get_abi_sizeof(item)
+        numbers = [n_rows, n_columns, size * n_columns, size, n_rows * n_columns]
+        n_rows, n_columns, *strides, n = [context.get_constant(types.intp, number) for number in numbers]
+        array, data = context.make_array(array_type)(context, builder), cgutils.alloca_once(builder, item, n)
+        shape = [n_rows, n_columns]
+        populate_array(array, data=data, shape=shape, strides=strides, itemsize=strides[1], meminfo=None)
+        return array._getvalue()
+
+    return array_type(rows, columns, kind), code
 
 
 @inlined
@@ -91,6 +109,33 @@ def fetch_and_add_one(typing: Any, array: Any, index: Any) -> Any:
         return builder.atomic_rmw("add", address, context.get_constant(types.int64, 1), "monotonic")
 
     return types.int64(array, types.uint64), code
+
+
+def _chosen(typing: Any, a: Any, b: Any, comparison: str) -> Any:
+    kind = types.unliteral(typing.unify_types(a, b))
+    signed = isinstance(kind, types.Integer) and kind.signed
+
+    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        first, second = (context.cast(builder, value, own, kind) for value, own in zip(values, (a, b), strict=True))
+        if isinstance(kind, types.Float):
+            chooses = builder.fcmp_ordered(comparison, second, first)
+        else:
+            chooses = (builder.icmp_signed if signed else builder.icmp_unsigned)(comparison, second, first)
+        return builder.select(chooses, second, first)
+
+    return kind(a, b), code
+
+
+@intrinsic
+def smaller(typing: Any, a: Any, b: Any) -> Any:
+    """Return the smaller of two numbers, as `min` does, which numba would compile for each pair of types."""
+    return _chosen(typing, a, b, "<")
+
+
+@intrinsic
+def larger(typing: Any, a: Any, b: Any) -> Any:
+    """Return the larger of two numbers; see :func:`smaller`."""
+    return _chosen(typing, a, b, ">")
 
 
 @intrinsic

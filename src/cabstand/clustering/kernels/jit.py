@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,26 +12,60 @@ from typing import Any
 
 from numba import njit
 
+from cabstand.clustering.kernels.compiler import KernelCompiler, PartCompiler
 from cabstand.clustering.kernels.store import KernelCache
 
 Compiled = Callable[..., Any]
 
 
+# Kernels allocate nothing, so that the compiler has no references to count: callers give them room to work in.
+OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
+
+
 def kernel(function: Compiled) -> Compiled:
     """Compile with numba when first called, and store the machine code (:mod:`cabstand.clustering.kernels.store`)."""
-    compiled = njit(nogil=True, error_model="numpy")(function)
+    compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)(function)
     compiled._cache = KernelCache(function)
     compiled.compile = _uninterrupted(compiled.compile)
     return compiled  # type: ignore[no-any-return]
 
 
+def part(function: Compiled, **options: Any) -> Compiled:
+    """Compile a function that is only called from kernels, into each of them: Python cannot call it."""
+    compiled = njit(pipeline_class=PartCompiler, no_cpython_wrapper=True, **OPTIONS, **options)(function)
+    compiled.add_overload = lambda found: compiled.overloads.update({tuple(found.signature.args): found})
+    compiled._compile_for_args = _refused
+    return compiled  # type: ignore[no-any-return]
+
+
+def inlined(function: Compiled) -> Compiled:
+    """Compile a small helper that is only called from kernels and should vanish in them."""
+    return part(function, forceinline=True)
+
+
+def _refused(*_: Any, **__: Any) -> Any:
+    raise TypeError("a part of kernels cannot be called from Python")
+
+
 def _uninterrupted(compiling: Compiled) -> Compiled:
     @wraps(compiling)
     def compile_(signature: Any) -> Any:
-        with signals_held():
+        with signals_held(), uncollected():
             return compiling(signature)
 
     return compile_
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Leave garbage until the end of the block: the compiler makes many objects, and few of them garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
@@ -53,8 +88,3 @@ def signals_held() -> Iterator[None]:
             signal.signal(number, handler)
         for held in pending:
             signal.raise_signal(held)
-
-
-def inlined(function: Compiled) -> Compiled:
-    """Compile a small helper that is only called from other kernels and should vanish in them."""
-    return njit(nogil=True, error_model="numpy", inline="never", forceinline=True)(function)  # type: ignore[no-any-return]

@@ -16,11 +16,14 @@ from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.instructions import (
     SHORT,
     atomic_min,
+    larger,
     prefetch_read,
     prefetch_write,
     prefetch_write_lines,
+    scratch,
+    smaller,
 )
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import Centre, any_near, cell_metric, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours
 from cabstand.clustering.kernels.threads import Array, Workers, sliced
@@ -47,11 +50,9 @@ def lowest_cores(points, first, last, parent, lowest):
                 atomic_min(lowest, root, row)
 
 
-@kernel
-def label_cells(n_core, parent, ranks, labels):
+def _label_cells(n_core: Array, parent: Array, ranks: Array, labels: Array) -> None:
     """Label cells: the rank of their cluster (its root's), or -1 where no point is core."""
-    for cell in range(len(labels)):
-        labels[cell] = ranks[parent[cell]] if n_core[cell] > 0 else -1
+    labels[:] = np.where(n_core > 0, ranks[parent], -1)
 
 
 def number_clusters(points: CellPoints, parent: Array, workers: Workers) -> tuple[Array, int]:
@@ -62,11 +63,11 @@ def number_clusters(points: CellPoints, parent: Array, workers: Workers) -> tupl
     roots = np.flatnonzero(lowest != NONE)
     ranks = lowest  # a root's lowest core point is replaced by its rank
     ranks[roots[np.argsort(lowest[roots])]] = np.arange(len(roots), dtype=np.int32)
-    workers.run(label_cells, [(points.n_core[a:b], parent[a:b], ranks, labels[a:b]) for a, b in stripes])
+    workers.run(_label_cells, [(points.n_core[a:b], parent[a:b], ranks, labels[a:b]) for a, b in stripes])
     return labels, len(roots)
 
 
-@kernel
+@part
 def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
     """Find the lowest label among `best` (-1: none) and the clusters with a core point within eps of a point.
 
@@ -98,7 +99,7 @@ def _lowest_label(points, cell_labels, neighbours, i, best, position, metric):
     return best, compared
 
 
-@kernel
+@part
 def _has_better(cell_labels, runs, i, own):
     """Tell whether any cell in the runs has a label that would beat `own` (-1: none)."""
     for s in range(runs.shape[1]):
@@ -127,15 +128,14 @@ def mark_stripe(inputs, grid, points, cell_labels, sparse, marks, noted, at):
     cells, runs, _ = sparse
     keys, n_core, starts, _, _, rows = points
     metric = row_metric(grid, np.int64(0))
-    flat = inputs.reshape(-1)
     work = np.int64(0)
     for i in range(at[0], len(cells)):
         if work > MOST_COST:
             at[0] = i
             return True
-        ahead = np.int64(cells[min(i + CELLS_AHEAD, len(cells) - 1)])
+        ahead = np.int64(cells[smaller(i + CELLS_AHEAD, len(cells) - 1)])
         for p in range(starts[ahead] + n_core[ahead], starts[ahead + 1]):
-            prefetch_read(flat, np.uint64(2 * np.int64(rows[p])))
+            prefetch_read(inputs, np.uint64(2 * np.int64(rows[p])))
             prefetch_write(marks, np.uint64(rows[p]))
         cell = np.int64(cells[i])
         own = cell_labels[cell]
@@ -181,14 +181,14 @@ def label(cell_labels, labels, core):
     `cell_labels` are the labels of the core points of cells, -1 where there are none; `labels` hold cells, or what
     :func:`mark_stripe` put there.
     """
-    of_cells = np.empty(SHORT, np.int32)
+    of_cells = scratch(1, SHORT, np.int32)[0]
     for first in range(0, len(labels), SHORT):
-        last = min(first + SHORT, len(labels))
+        last = smaller(first + SHORT, len(labels))
         prefetch_write_lines(labels, last, SHORT)
         prefetch_write_lines(core, last, SHORT)
         own, is_core = labels[first:last], core[first:last]
         for j in range(len(own)):
-            of_cells[j] = cell_labels[np.uint64(max(own[j], 0))]
+            of_cells[j] = cell_labels[np.uint64(larger(own[j], 0))]
         for j in range(len(own)):
             cell = own[j]
             own[j] = of_cells[j] if cell >= 0 else ~cell

@@ -12,7 +12,8 @@ import numpy as np
 from cabstand.clustering.kernels.cells import listed
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import kernel
+from cabstand.clustering.kernels.instructions import smaller
+from cabstand.clustering.kernels.jit import kernel, part
 from cabstand.clustering.kernels.metric import Centre, cell_metric, is_near, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, RowSearch, row_runs
 from cabstand.clustering.kernels.sample import N_SAMPLES
@@ -24,12 +25,12 @@ BLOCK = 1024  # cells whose runs are found together: they stay in the second-lev
 MOST_OPEN = 4096  # pairs of cells of a stripe that may stay open before they must be counted first
 
 
-@kernel
+@part
 def samples_near(points, a, b, shift, metric):
     """Compare the first core points of cells a and b: JOINED, APART (these are all their points) or OPEN."""
     _, n_core, starts, ys, xs, _ = points
-    na = min(np.int64(n_core[a]), N_SAMPLES, starts[a + 1] - starts[a])
-    nb = min(np.int64(n_core[b]), N_SAMPLES, starts[b + 1] - starts[b])
+    na = smaller(smaller(np.int64(n_core[a]), N_SAMPLES), starts[a + 1] - starts[a])
+    nb = smaller(smaller(np.int64(n_core[b]), N_SAMPLES), starts[b + 1] - starts[b])
     for p in range(np.uint64(starts[a]), np.uint64(starts[a] + na)):
         centre = Centre(ys[p], xs[p], shift)
         for q in range(np.uint64(starts[b]), np.uint64(starts[b] + nb)):
@@ -38,7 +39,7 @@ def samples_near(points, a, b, shift, metric):
     return APART if na == n_core[a] and nb == n_core[b] else OPEN
 
 
-@kernel
+@part
 def link(grid, points, neighbours, parent, pairs, n_open):
     """Join cells with those after them; return how many pairs are open now.
 
@@ -72,18 +73,15 @@ def link(grid, points, neighbours, parent, pairs, n_open):
 
 
 @kernel
-def link_cells(grid, points, cells, touching, parent, pairs):
-    """Find the forward neighbours of `cells` block by block and :func:`link` them; see there.
+def link_cells(grid, points, neighbours, touching, parent, pairs):
+    """Find the forward neighbours of cells block by block and :func:`link` them; see there.
 
-    If `touching`, only cells that touch are tried, in this row and the next; otherwise all within reach.
+    If `touching`, only cells that touch are tried, in this row and the next; otherwise all within reach. Of
+    `neighbours` there are all cells, and the runs of a block, which are overwritten.
     """
+    cells, runs, shifts = neighbours
     width = 3 if grid.wraps else 1
-    n_rows = 2 if touching else grid.reach_rows + 1
-    runs = np.empty((BLOCK, n_rows * width, 2), np.int32)
-    shifts = np.zeros(n_rows * width)
-    for slot in range(1, n_rows * width, 3) if grid.wraps else range(0):
-        shifts[slot] = 360.0
-        shifts[slot + 1] = -360.0
+    n_rows = len(shifts) // width
     n_open = np.int64(0)
     for first in range(0, len(cells), BLOCK):
         own = cells[first : first + BLOCK]
@@ -92,6 +90,12 @@ def link_cells(grid, points, cells, touching, parent, pairs):
             row_runs(grid, points.keys, own, search, runs)
         n_open = link(grid, points, Neighbours(own, runs, shifts), parent, pairs, n_open)
     return n_open
+
+
+def _forward(grid: Grid, cells: Array, n_rows: int) -> Neighbours:
+    """Return the cells with room for the runs of a block of them, in their own row and the next ones."""
+    shifts = np.tile([0.0, 360.0, -360.0] if grid.wraps else [0.0], n_rows)
+    return Neighbours(cells, np.empty((BLOCK, len(shifts), 2), np.int32), shifts)
 
 
 def run(grid: Grid, points: CellPoints, workers: Workers) -> tuple[Array, Array]:
@@ -103,15 +107,16 @@ def run(grid: Grid, points: CellPoints, workers: Workers) -> tuple[Array, Array]
     parent = np.arange(len(points.keys), dtype=np.int32)
     filled = listed(points.n_core > 0)
     stripes, none = [filled[a:b] for a, b in workers.stripes(len(filled))], np.empty((0, 2), np.int32)
-    workers.run(link_cells, [(grid, points, stripe, True, parent, none) for stripe in stripes])
+    workers.run(link_cells, [(grid, points, _forward(grid, stripe, 2), True, parent, none) for stripe in stripes])
     workers.run(flatten, [(parent, stripe) for stripe in stripes])
     rooms = [np.empty((MOST_OPEN, 2), np.int32) for _ in stripes]
-    calls = [(grid, points, stripe, False, parent, room) for stripe, room in zip(stripes, rooms, strict=True)]
+    ahead = [_forward(grid, stripe, grid.reach_rows + 1) for stripe in stripes]
+    calls = [(grid, points, cells, False, parent, room) for cells, room in zip(ahead, rooms, strict=True)]
     n_open = workers.run(link_cells, calls)
     for i, n in enumerate(n_open):
         if n > MOST_OPEN:  # once more with room for all: by now fewer are open, for all were tried
             rooms[i] = np.empty((n, 2), np.int32)
-            n_open[i] = link_cells(grid, points, stripes[i], False, parent, rooms[i])
+            n_open[i] = link_cells(grid, points, ahead[i], False, parent, rooms[i])
     pairs = np.concatenate([none, *(room[:n] for room, n in zip(rooms, n_open, strict=True))])
     workers.run(flatten, [(parent, stripe) for stripe in stripes] if len(pairs) else [])
     return parent, pairs[parent[pairs[:, 0]] != parent[pairs[:, 1]]]

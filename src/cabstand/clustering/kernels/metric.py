@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.instructions import larger, smaller
+from cabstand.clustering.kernels.jit import inlined, part
 
 RADIANS = math.pi / 180.0
 CHUNK = 64
@@ -57,25 +58,25 @@ def is_near(centre, y, x, metric):
     return d <= metric.below or (d <= metric.above and exactly_near(centre, y, x, metric.sin2))
 
 
-@kernel
+@part
 def row_metric(grid, row):
     """Return the Metric for points of a row against those of the rows within reach."""
     if not grid.spherical:
         return Metric(row, 1.0, grid.eps2, grid.eps2, grid.sin2, 1)
     height = 1.0 / grid.rows_per_unit
     y0 = grid.origin0 + row * height
-    inner0 = max(y0, -90.0) * RADIANS
-    inner1 = min(y0 + height, 90.0) * RADIANS
-    outer0 = max(y0 - grid.reach_rows * height, -90.0) * RADIANS
-    outer1 = min(y0 + (grid.reach_rows + 1) * height, 90.0) * RADIANS
-    least = min(math.cos(inner0), math.cos(inner1)) * min(math.cos(outer0), math.cos(outer1))
-    most = (1.0 if inner0 <= 0 <= inner1 else max(math.cos(inner0), math.cos(inner1))) * (
-        1.0 if outer0 <= 0 <= outer1 else max(math.cos(outer0), math.cos(outer1))
+    inner0 = larger(y0, -90.0) * RADIANS
+    inner1 = smaller(y0 + height, 90.0) * RADIANS
+    outer0 = larger(y0 - grid.reach_rows * height, -90.0) * RADIANS
+    outer1 = smaller(y0 + (grid.reach_rows + 1) * height, 90.0) * RADIANS
+    least = smaller(math.cos(inner0), math.cos(inner1)) * smaller(math.cos(outer0), math.cos(outer1))
+    most = (1.0 if inner0 <= 0 <= inner1 else larger(math.cos(inner0), math.cos(inner1))) * (
+        1.0 if outer0 <= 0 <= outer1 else larger(math.cos(outer0), math.cos(outer1))
     )
     k = 0.5 * (least + most)
     width = grid.bands[row >> grid.band_shift, 2] * RADIANS
     # Variation of the cosines, sin x against x, rounding of the input, rounding of the arithmetic.
-    guard = (most - least) / max(most + least, 1e-300) + (grid.eps2 * RADIANS * RADIANS + width * width) / 6
+    guard = (most - least) / larger(most + least, 1e-300) + (grid.eps2 * RADIANS * RADIANS + width * width) / 6
     guard += grid.rounding + 1e-12
     if guard > 0.5:  # beside a pole nothing is certain: decide every pair exactly
         return Metric(row, k, -1.0, np.inf, grid.sin2, EXACT_PRICE)
@@ -90,7 +91,7 @@ def cell_metric(grid, key, metric):
     return metric if row == metric.row else row_metric(grid, row)
 
 
-@kernel
+@part
 def _count_exactly(ys, xs, start, stop, centre, metric):
     count = 0
     for j in range(np.uint64(start), np.uint64(stop)):
@@ -114,18 +115,18 @@ def _count_chunk(ys, xs, start, stop, centre, metric):
     return sure if sure == maybe else _count_exactly(ys, xs, start, stop, centre, metric)
 
 
-@kernel
+@part
 def any_near(ys, xs, start, stop, centre, metric):
     """Tell whether a point of ``start:stop`` is within eps of the centre."""
     count = 0
     while start < stop and count == 0:
-        end = min(start + CHUNK, stop)
+        end = smaller(start + CHUNK, stop)
         count = _count_chunk(ys, xs, start, end, centre, metric)
         start = end
     return count > 0
 
 
-@kernel
+@part
 def count_near(ys, xs, p, known, spans, metric, enough):
     """Count the neighbours of point `p` in `spans` and those `known`, until there are `enough` or cannot be any more.
 
@@ -140,7 +141,7 @@ def count_near(ys, xs, p, known, spans, metric, enough):
         stop = spans[s, 1]
         centre = Centre(ys[p], xs[p], np.float64(spans[s, 2]))
         while start < stop and count < enough:
-            end = min(start + CHUNK, stop)
+            end = smaller(start + CHUNK, stop)
             count += _count_chunk(ys, xs, start, end, centre, metric)
             start = end
         left = stop - start
@@ -148,7 +149,7 @@ def count_near(ys, xs, p, known, spans, metric, enough):
     return count, spans[0, 3] - spans[s, 3] - left
 
 
-@kernel
+@part
 def sum_near(ys, xs, p, known, spans, metric, weights):
     """Add the weights of the points of `spans` within eps of point `p` to what is `known`."""
     total = known

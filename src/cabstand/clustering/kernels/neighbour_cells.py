@@ -13,8 +13,11 @@ import numpy as np
 
 from cabstand.clustering.kernels.cells import Cells
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.instructions import larger, smaller
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.threads import Array, Workers
+
+MOST_SPANS = 2 + 3 * 7  # of the runs of a cell: three a row, in the rows up to three away
 
 
 class Neighbours(NamedTuple):
@@ -34,7 +37,7 @@ class RowSearch(NamedTuple):
     slot: int  # number of the run; if `across`, the next two are its parts beyond the antimeridian, first westward
 
 
-@kernel
+@part
 def lower_bound(keys, key):
     """Find the first cell whose key is not below `key`."""
     low = 0
@@ -48,11 +51,11 @@ def lower_bound(keys, key):
     return low
 
 
-@kernel
+@part
 def _search_run(keys, first_key, last_key, run):
     """Fill `run` by search: it lies across the antimeridian."""
     run[0] = lower_bound(keys, first_key)
-    run[1] = max(lower_bound(keys, last_key + 1), np.int64(run[0]))
+    run[1] = larger(lower_bound(keys, last_key + 1), np.int64(run[0]))
 
 
 @inlined
@@ -72,7 +75,7 @@ def _columns_within(grid, bands, key, search):
     return low, high, n_cols
 
 
-@kernel
+@part
 def row_runs(grid, keys, cells, search, runs):
     """Find the runs of one row for each of `cells`, which are in order."""
     bands, bits, n_cells, slot = grid.bands, grid.col_bits, len(keys), search.slot
@@ -87,19 +90,19 @@ def row_runs(grid, keys, cells, search, runs):
             continue
         low, high, n_cols = _columns_within(grid, bands, key, search)
         base = other << bits
-        first_key = base | max(low, 0)
-        last_key = base | min(high, n_cols - 1)
+        first_key = base | larger(low, 0)
+        last_key = base | smaller(high, n_cols - 1)
         while start < n_cells and keys[np.uint64(start)] < first_key:
             start += 1
-        stop = max(start, stop)
+        stop = larger(start, stop)
         while stop < n_cells and keys[np.uint64(stop)] <= last_key:
             stop += 1
         runs[i, slot, 0] = start
         runs[i, slot, 1] = stop
         if low < 0 and search.across:
-            _search_run(keys, base | max(low + n_cols, high + 1), base | (n_cols - 1), runs[i, slot + 1])
+            _search_run(keys, base | larger(low + n_cols, high + 1), base | (n_cols - 1), runs[i, slot + 1])
         if high >= n_cols and search.across:
-            _search_run(keys, base, base | min(high - n_cols, low - 1), runs[i, slot + 2])
+            _search_run(keys, base, base | smaller(high - n_cols, low - 1), runs[i, slot + 2])
 
 
 @kernel
@@ -111,7 +114,7 @@ def reach_across(grid, keys, cells, across):
         key = keys[cells[i]]
         band = np.uint64((key >> grid.col_bits) >> grid.band_shift)
         west = (key & inside) * bands[band, 1]
-        reach = max(bands[band, 2], bands[band, 3]) * (1 + 1e-9) + 1e-9
+        reach = larger(bands[band, 2], bands[band, 3]) * (1 + 1e-9) + 1e-9
         across[i] = west < reach or west + bands[band, 1] + reach > 360.0
 
 
@@ -126,12 +129,12 @@ def all_runs(grid, keys, neighbours):
         row_runs(grid, keys, cells, RowSearch(away, 1.0, width > 1, turn * width), runs)
 
 
-@kernel
+@part
 def set_spans(starts, neighbours, i, spans):
     """Turn the runs of cell `i` of these into spans of gathered points, leaving out the cell itself.
 
-    `spans` (int64, shape (runs + 2, 4)) is filled with the first point, end and shift of each span, and with the points
-    from this span on, 0 after the last.
+    `spans` (int64, shape (MOST_SPANS, 4)) is filled with the first point, end and shift of each span, and with the
+    points from this span on, 0 after the last.
     """
     cells, runs, shifts = neighbours
     cell = cells[i]
@@ -140,7 +143,7 @@ def set_spans(starts, neighbours, i, spans):
         first = np.int64(runs[i, s, 0])
         last = np.int64(runs[i, s, 1])
         middle = cell if first <= cell < last else last
-        for a, b in ((starts[first], starts[middle]), (starts[min(middle + 1, last)], starts[last])):
+        for a, b in ((starts[first], starts[middle]), (starts[smaller(middle + 1, last)], starts[last])):
             if a < b:
                 spans[n, 0] = a
                 spans[n, 1] = b

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cabstand.clustering.kernels import radix
+from cabstand.clustering.kernels.instructions import smaller
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.threads import Array, Workers, slices
 
@@ -31,7 +32,7 @@ def merge_sorted(keys, pages, heads, ends, merged, sources):
         lowest = np.int64(0x7FFFFFFFFFFFFFFF)
         for t in range(len(heads)):
             if heads[t] < ends[t]:
-                lowest = min(lowest, keys[heads[t]])
+                lowest = smaller(lowest, keys[heads[t]])
         if lowest == 0x7FFFFFFFFFFFFFFF:
             return n
         merged[n] = lowest

@@ -26,25 +26,16 @@ def mark_whole(runs, whole):
                 whole[np.uint64(other)] = 1
 
 
-@kernel
-def lay_out(sizes, whole, min_samples, starts):
-    """Fill `starts` as :func:`run` returns it: room for all points of a whole cell, else for samples."""
-    total = 0
-    for cell in range(len(sizes)):
-        starts[cell] = total
-        n = np.int64(sizes[cell])
-        total += n if whole[cell] or n < min_samples else min(n, N_SAMPLES)
-    starts[len(sizes)] = total
-
-
 def run(cells: Cells, sparse: list[Neighbours], min_samples: int, weighted: bool, workers: Workers) -> Array:
     """Return where the gathered points of each cell will start, and the end (int64, shape (cells + 1,))."""
     sizes = cells.sizes
     n_spared = 0 if weighted else np.maximum(sizes - N_SAMPLES, 0)[sizes >= min_samples].sum()
     sampling = n_spared > LEAST_SAVING * cells.chunks[-1][1]
-    whole = np.zeros(len(sizes), np.uint8) if sampling else np.ones(len(sizes), np.uint8)
+    room = sizes
     if sampling:
+        whole = np.zeros(len(sizes), np.uint8)
         workers.run(mark_whole, [(stripe.runs, whole) for stripe in sparse])
-    starts = np.empty(len(sizes) + 1, np.int64)
-    lay_out(sizes, whole, min_samples, starts)
+        room = np.where(whole | (sizes < min_samples), sizes, np.minimum(sizes, N_SAMPLES))
+    starts = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(room, out=starts[1:])
     return starts

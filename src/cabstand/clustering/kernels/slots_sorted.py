@@ -6,7 +6,7 @@ import numpy as np
 
 from cabstand.clustering.kernels import radix
 from cabstand.clustering.kernels.grid import Grid, cell_of
-from cabstand.clustering.kernels.instructions import AHEAD, JUMPS_AHEAD, prefetch_read, prefetch_write
+from cabstand.clustering.kernels.instructions import AHEAD, JUMPS_AHEAD, prefetch_read, prefetch_write, smaller
 from cabstand.clustering.kernels.jit import kernel
 from cabstand.clustering.kernels.pages import Pages
 from cabstand.clustering.kernels.threads import Array, slices
@@ -15,9 +15,9 @@ from cabstand.clustering.kernels.threads import Array, slices
 @kernel
 def write_keys(points, grid, keys):
     """Fill `keys` (int64) with the key of each point's cell."""
-    flat, columns = points.reshape(-1), grid.bands[:, 0]
+    columns = grid.bands[:, 0]
     for i in range(np.uint64(len(points))):
-        prefetch_read(flat, np.uint64(2) * (i + np.uint64(AHEAD)))
+        prefetch_read(points, np.uint64(2) * (i + np.uint64(AHEAD)))
         row, col = cell_of(grid, columns, points[i, 0], points[i, 1])
         keys[i] = row << grid.col_bits | col
 
@@ -29,7 +29,7 @@ def number_keys(keys, order, first, last, n, slots):
     `keys` are in order, that of point ``order[i]`` at i; the distinct ones, `n` so far, are moved to the front.
     """
     for i in range(np.uint64(first), np.uint64(last)):
-        prefetch_write(slots, np.uint64(order[min(i + np.uint64(JUMPS_AHEAD), np.uint64(len(order) - 1))]))
+        prefetch_write(slots, np.uint64(order[smaller(i + np.uint64(JUMPS_AHEAD), np.uint64(len(order) - 1))]))
         key = keys[i]
         if n == 0 or keys[np.uint64(n - 1)] != key:
             keys[np.uint64(n)] = key

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.instructions import count_ones, prefetch_read
+from cabstand.clustering.kernels.instructions import count_ones, larger, prefetch_read, scratch, smaller
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.pages import PAGE_BITS, Pages
 from cabstand.clustering.kernels.threads import BLOCK, SLICE, Array, Side, next_block, sliced
@@ -36,37 +36,34 @@ class PageTable(NamedTuple):
     numbers: Array  # int32, shape (tiles * 256,): number of each page plus 1, 0 where there is none
     keys: Array  # as in Pages
     filled: Array
+    columns_per_unit: Array  # of each band
 
 
 @inlined
-def _rows_of(flat, grid):
+def _rows_of(flat, grid, rows, xs):
     """Find the rows of a block of points, ``y, x, y, x...``, and how far along them they lie."""
-    n = len(flat) >> 1
-    rows, xs, last_row = np.empty(n, np.int32), np.empty(n), np.int32(grid.n_rows - 1)
-    for j in range(n):
-        rows[j] = min(np.int32((flat[2 * j] - grid.origin0) * grid.rows_per_unit), last_row)
+    last_row = np.int32(grid.n_rows - 1)
+    for j in range(len(rows)):
+        rows[j] = smaller(np.int32((flat[2 * j] - grid.origin0) * grid.rows_per_unit), last_row)
         xs[j] = flat[2 * j + 1] - grid.origin1
-    return rows, xs
 
 
 @inlined
-def _columns_of(rows, xs, grid, columns_per_unit):
+def _columns_of(rows, xs, grid, columns_per_unit, cols):
     """Find the columns of a block of points."""
-    per_unit, cols = np.empty(len(rows)), np.empty(len(rows), np.int32)
+    per_unit = scratch(1, BLOCK, np.float64)[0]
     for j in range(len(rows)):
         per_unit[j] = columns_per_unit[np.uint64(np.int64(rows[j]) >> grid.band_shift)]
     for j in range(len(rows)):
         cols[j] = np.int32(xs[j] * per_unit[j])
     if grid.wraps:
         for j in range(len(rows)):
-            cols[j] = min(cols[j], np.int32(360.0 * per_unit[j] + 0.5) - np.int32(1))
-    return cols
+            cols[j] = smaller(cols[j], np.int32(360.0 * per_unit[j] + 0.5) - np.int32(1))
 
 
 @inlined
-def _entries_of(rows, cols, row_tiles):
+def _entries_of(rows, cols, row_tiles, entries):
     """Find the entries of the pages of a block of points in a table of all pages of the box."""
-    entries = np.empty(len(rows), np.int64)
     of_tile = TILE_BITS - PATCH_BITS
     for j in range(len(rows)):
         row = np.int64(rows[j])
@@ -75,7 +72,6 @@ def _entries_of(rows, cols, row_tiles):
         patch = (row >> PATCH_BITS & (1 << of_tile) - 1) << of_tile | across >> PATCH_BITS & (1 << of_tile) - 1
         inside = (row & (1 << PATCH_BITS) - 1) << PATCH_BITS | across & (1 << PATCH_BITS) - 1
         entries[j] = (tile << 2 * of_tile | patch) << 2 * PATCH_BITS | inside
-    return entries
 
 
 @inlined
@@ -130,13 +126,18 @@ def _find_slots(rows, cols, entries, table, n_pages, slots, upcoming):
 
 
 @kernel
-def assign(points, side, grid, table, slots, found, at):
+def assign(flat, side, grid, table, slots, found, at):
     """Give a slice of the points that this side takes their slots, and mark these; return whether there may be more.
 
+    `flat` are the coordinates of all points, ``y, x, y, x...``.
     `found` (int64, shape (2,)) is filled with the numbers of pages and blocks so far. The number of pages is one more
     than `table` has room for if there are too many, or too many tiles.
     """
-    flat, columns_per_unit, filled = points.reshape(-1), grid.bands[:, 0].copy(), table.filled
+    filled, columns_per_unit = table.filled, table.columns_per_unit
+    room = scratch(3, BLOCK, np.int32)
+    all_rows, all_cols = room[0], room[1]
+    all_entries = scratch(1, BLOCK, np.int64)[0]
+    all_xs = scratch(1, BLOCK, np.float64)[0]
     most, most_tiles = len(table.keys), len(table.hashed) >> 1
     n_pages, n_blocks, n_tiles = at[0], at[1], at[2]
     stop = n_blocks + SLICE // BLOCK
@@ -146,10 +147,12 @@ def assign(points, side, grid, table, slots, found, at):
             break
         n_blocks += 1
         own = slots[first:last]
-        ahead = max(first - BLOCK, 0) if side.down else first + BLOCK
-        rows, xs = _rows_of(flat[2 * first : 2 * last], grid)
-        cols = _columns_of(rows, xs, grid, columns_per_unit)
-        entries = _entries_of(rows, cols, table.row_tiles)
+        ahead = larger(first - BLOCK, 0) if side.down else first + BLOCK
+        n = last - first
+        rows, xs, cols, entries = all_rows[:n], all_xs[:n], all_cols[:n], all_entries[:n]
+        _rows_of(flat[2 * first : 2 * last], grid, rows, xs)
+        _columns_of(rows, xs, grid, columns_per_unit, cols)
+        _entries_of(rows, cols, table.row_tiles, entries)
         if most_tiles > 0:
             n_tiles = _hash_tiles(table.hashed, entries, table.numbers, n_tiles)
             if n_tiles > most_tiles:
@@ -190,6 +193,7 @@ def _page_table(grid: Grid, n_points: int, most: int) -> PageTable:
         numbers=np.zeros(n_tiles << 2 * TILE_BITS, np.int32),
         keys=np.empty(most, np.int64),
         filled=np.zeros(most, np.uint32),
+        columns_per_unit=grid.bands[:, 0].copy(),
     )
 
 
@@ -199,6 +203,6 @@ def run(points: Array, side: Side, grid: Grid, most: int, slots: Array) -> tuple
     Return also the blocks it took.
     """
     table, found = _page_table(grid, len(points), most), np.zeros(2, np.int64)
-    sliced(assign)(points, side, grid, table, slots, found)
+    sliced(assign)(points.reshape(-1), side, grid, table, slots, found)
     n, n_blocks = found.tolist()
     return Pages(table.keys[:n].copy(), table.filled[:n]) if n <= most else None, n_blocks

@@ -24,6 +24,7 @@ from numba.core.compiler import CompileResult
 
 HERE = Path(__file__).resolve().parent
 DIGEST_BYTES = 32
+ANY_PROCESSOR = ("generic", "")  # name and features, as of an image: what is compiled so serves where nothing better is
 
 
 def stamp(sources: Path) -> str:
@@ -84,7 +85,7 @@ def write(name: str, value: Any) -> Path | None:
 def announce() -> None:
     """Say once, if stderr is a terminal, that kernels are being compiled: the first call seems to hang meanwhile."""
     if sys.stderr is not None and sys.stderr.isatty():
-        sys.stderr.write("compiling the clustering kernels, once on this machine (about 15 s)\n")
+        sys.stderr.write("compiling the clustering kernels, once on this machine (about 7 s)\n")
         sys.stderr.flush()
 
 
@@ -103,7 +104,9 @@ class KernelCache(_Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load a version for argument types, or None."""
         target_context.refresh()
-        stored = read(self._name(sig, target_context.codegen())) if self._enabled else None
+        system, *processor = target_context.codegen().magic_tuple()
+        names = [self._name(sig, (system, *found)) for found in (processor, ANY_PROCESSOR)] if self._enabled else []
+        stored = next((found for name in names if (found := read(name)) is not None), None)
         if stored is None:
             announce()
             return None
@@ -112,7 +115,7 @@ class KernelCache(_Cache):
     def save_overload(self, sig: Any, data: Any) -> None:
         """Store a compiled version, if that is possible."""
         if self._enabled and not data.library.has_dynamic_globals:
-            write(self._name(sig, data.codegen), data._reduce())
+            write(self._name(sig, data.codegen.magic_tuple()), data._reduce())
 
     def enable(self) -> None:
         """Store and load from now on."""
@@ -125,7 +128,7 @@ class KernelCache(_Cache):
     def flush(self) -> None:
         """Do nothing: a file is named after all that its content depends on."""
 
-    def _name(self, sig: Any, codegen: Any) -> str:
+    def _name(self, sig: Any, target: tuple[Any, ...]) -> str:
         name = f"{self._function.__module__.rpartition('.')[2]}.{self._function.__qualname__}"
-        key = repr((name, str(sig), codegen.magic_tuple()))
+        key = repr((name, str(sig), target))
         return f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.bin"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.kernels.instructions import fetch_and_add_one
+from cabstand.clustering.kernels.instructions import fetch_and_add_one, smaller
 from cabstand.clustering.kernels.jit import inlined
 
 SMALL = 20_000  # points below which threads cost more than they save
@@ -165,4 +165,4 @@ def next_block(side, done):
     if fetch_and_add_one(side.taken, 0) >= n_blocks:
         return side.stop, side.stop
     first = side.start + BLOCK * (n_blocks - 1 - done if side.down else done)
-    return first, min(first + BLOCK, side.stop)
+    return first, smaller(first + BLOCK, side.stop)

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.instructions import larger, smaller
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import RADIANS
 from cabstand.clustering.kernels.threads import SLICE, Array, Workers, sliced
 
@@ -75,14 +76,14 @@ def place(spherical, ys, xs, firsts, cells, trees):
             order[to] = source
 
 
-@kernel
+@part
 def _swap(space, order, i, j):
     order[i], order[j] = order[j], order[i]
     for axis in range(3):
         space[i, axis], space[j, axis] = space[j, axis], space[i, axis]
 
 
-@kernel
+@part
 def _halve(space, order, axis, start, stop):
     """Reorder ``start:stop`` so that the median along an axis is in the middle; return the middle."""
     middle = (start + stop) >> 1
@@ -106,15 +107,15 @@ def _halve(space, order, axis, start, stop):
     return middle
 
 
-@kernel
+@part
 def _set_box(space, start, stop, box):
     """Fill the box of ``start:stop``; return its longest axis."""
     longest, length = 0, -1.0
     for axis in range(3):
         low = high = space[start, axis]
         for i in range(start + 1, stop):
-            low = min(low, space[i, axis])
-            high = max(high, space[i, axis])
+            low = smaller(low, space[i, axis])
+            high = larger(high, space[i, axis])
         box[axis] = low
         box[axis + 3] = high
         if high - low > length:
@@ -122,7 +123,7 @@ def _set_box(space, start, stop, box):
     return longest
 
 
-@kernel
+@part
 def _are_alike(positions, order, start, stop):
     """Tell whether the points ``start:stop`` have the same coordinates."""
     ys, xs = positions

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cabstand.clustering.kernels.instructions import compare_and_swap
+from cabstand.clustering.kernels.instructions import compare_and_swap, larger, smaller
 from cabstand.clustering.kernels.jit import inlined, kernel
 
 
@@ -25,7 +25,7 @@ def find(parent, cell):
 def unite(parent, a, b):
     """Join the clusters of two roots under the lower one, so that the answer does not depend on the order of joins."""
     while a != b:
-        low, high = min(a, b), max(a, b)
+        low, high = smaller(a, b), larger(a, b)
         if compare_and_swap(parent, high, high, low):
             return
         a = find(parent, low)  # another thread was first

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.instructions import larger, scratch
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import Centre, exactly_near
 from cabstand.clustering.kernels.threads import Array
 from cabstand.clustering.kernels.trees import LEAF
@@ -37,7 +38,7 @@ def weigh(trees, cells, masses):
     """Fill the weights of all nodes of the trees of cells."""
     starts, sizes, roots, _, _, _, order = trees
     own, nodes = masses
-    stack = np.empty((64, 3), np.int64)
+    stack = scratch(64, 3, np.int64)
     for cell in cells:
         stack[0] = (0, starts[cell], starts[cell] + sizes[cell])
         top = 1
@@ -63,8 +64,8 @@ def _gaps(box, query):
         q = query[axis + 2]
         low = box[axis] - q
         high = q - box[axis + 3]
-        gap = max(0.0, low, high)
-        far = max(-low, -high)
+        gap = larger(larger(0.0, low), high)
+        far = larger(-low, -high)
         nearest += gap * gap
         farthest += far * far
     return nearest, farthest
@@ -86,7 +87,7 @@ def _is_within(positions, trees, query, i, reach):
     return exactly_near(Centre(query.y, query.x, 0.0), positions[0][source], positions[1][source], reach.sin2)
 
 
-@kernel
+@part
 def mass_within(positions, trees, masses, cell, query, reach, enough, stack):
     """Sum what is within reach of a point in the tree of a cell, until it is `enough`; return also the steps it took.
 
@@ -128,14 +129,14 @@ def _box_gaps(box, other):
     for axis in range(3):
         above = other[axis] - box[axis + 3]
         below = box[axis] - other[axis + 3]
-        gap = max(0.0, above, below)
-        far = max(other[axis + 3] - box[axis], box[axis + 3] - other[axis])
+        gap = larger(larger(0.0, above), below)
+        far = larger(other[axis + 3] - box[axis], box[axis + 3] - other[axis])
         nearest += gap * gap
         farthest += far * far
     return nearest, farthest
 
 
-@kernel
+@part
 def _leaves_near(positions, trees, ranges, reach):
     """Compare all points of two leaves."""
     _, a0, a1, _, b0, b1 = ranges
@@ -164,7 +165,7 @@ def _push_halves(stack, top, pair):
     return top + 2
 
 
-@kernel
+@part
 def trees_near(positions, trees, cells, reach, stack, top):
     """Tell whether points of two cells are within reach: FAR_APART, NEAR, or PAUSED after many steps; and the new top.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from cabstand import log
 from cabstand.clustering import quality
 from cabstand.clustering.metrics import unit_sphere
 from cabstand.clustering.neighbours import lists_bytes, mean_count
-from cabstand.jobs.comparing import summary, worker
+from cabstand.jobs.comparing import processes, summary, worker
 from cabstand.jobs.comparing.summary import Case
 from cabstand.jobs.comparing.worker import Task
 
@@ -42,24 +42,28 @@ def run(
     """
     cases, checks = [], []
     n_trials = len(samples) * repeats * len(engines)
-    with tempfile.TemporaryDirectory(prefix="cabstand-") as scratch, log.progress("trials", n_trials) as advance:
+    with (
+        tempfile.TemporaryDirectory(prefix="cabstand-") as scratch,
+        log.progress("trials", n_trials) as advance,
+        processes.started() as run_trial,
+    ):
         for sample in samples:
             group = [Case(name, n_workers, len(sample.latlon)) for name, n_workers in engines]
             _refuse(group, sample.latlon, eps_m, budget)
             tasks = _tasks(Path(scratch), group, sample, eps_m, min_samples)
-            _measure(group, tasks, repeats, advance)
+            for index in _order(len(group), repeats):
+                if group[index].refused_bytes is None:
+                    group[index].trials.append(run_trial(tasks[index]))
+                advance(1)
             cases += group
             checks.append(_check(group, tasks, sample.latlon))
     return cases, checks
 
 
-def _measure(group: list[Case], tasks: list[Task], repeats: int, advance: Callable[[int], None]) -> None:
+def _order(n_engines: int, repeats: int) -> Iterator[int]:
+    """Yield engines interleaved, each round beginning with another one: other load on the machine affects all alike."""
     for repeat in range(repeats):
-        # Interleaved, and each round begins with another engine: other load on the machine affects all alike.
-        for index in np.roll(np.arange(len(group)), -repeat):
-            if group[index].refused_bytes is None:
-                group[index].trials.append(worker.run(tasks[index]))
-            advance(1)
+        yield from (int(index) for index in np.roll(np.arange(n_engines), -repeat))
 
 
 def _refuse(group: list[Case], latlon: NDArray[np.float64], eps_m: float, budget: int) -> None:
@@ -106,5 +110,5 @@ def _check(group: list[Case], tasks: list[Task], latlon: NDArray[np.float64]) ->
         "n_points": len(latlon),
         "agree": len(answers) == 1,
         "pairs": pairs,
-        "quality": asdict(quality.measure(unit_sphere(latlon), first.labels)),
+        "quality": asdict(quality.measure(quality.places(unit_sphere(latlon)), first.labels)),
     }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cabstand.clustering import chaining, kdistance, quality
 from cabstand.clustering.dbscan import Clustering, dbscan
 from cabstand.clustering.engines import Engine
-from cabstand.clustering.extents import extents, total_weight
+from cabstand.clustering.extents import reaches, total_weight
 from cabstand.clustering.metrics import unit_sphere
 from cabstand.io.points import Points
 from cabstand.io.usage import measure
@@ -28,45 +28,40 @@ class Trials:
     seed: int
 
     def __post_init__(self) -> None:
-        self.sphere = unit_sphere(self.read.latlon)
+        sphere = unit_sphere(self.read.latlon)
+        self.places, self.axes = quality.places(sphere), np.ascontiguousarray(sphere.T)
         self.total = total_weight(len(self.read), self.read.weight)
 
-    def row(self, eps_m: float, min_samples: int) -> dict[str, Any]:
-        """Return the table's row for a pair."""
+    def rows(self, eps_m: float, counts: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Yield the table's rows for an eps with each of `counts`, ascending; the first does what they share."""
         read = self.read
-        found, usage = measure(lambda: self.engine.run(read.latlon, eps_m, min_samples, read.weight, self.n_workers))
-        judged = self.judge(found)
-        return {"eps_m": eps_m, "min_samples": min_samples, **judged, "wall_s": usage.wall_s, "cpu_s": usage.cpu_s}
+        each = self.engine.run_each(read.latlon, eps_m, counts, read.weight, self.n_workers)
+        for min_samples in counts:
+            found, usage = measure(lambda: next(each))
+            judged = self.judge(found)
+            yield {"eps_m": eps_m, "min_samples": min_samples, **judged, "wall_s": usage.wall_s, "cpu_s": usage.cpu_s}
 
     def judge(self, found: Clustering) -> dict[str, Any]:
         """Return what the table says of a clustering."""
         n_points, read = len(self.read), self.read
-        sizes = np.bincount(found.labels[found.labels >= 0], minlength=1)
-        n_noise = int(np.count_nonzero(found.labels < 0))
-        shape = quality.measure(self.sphere, found.labels, sample=self.sample, seed=self.seed)
-        each = extents(self.sphere, found.labels, read.weight)
-        chain = chaining.measure(each.weight, each.radius_m, self.total)
+        n_noise, *sizes = quality.sizes(found.labels).tolist()
+        shape = quality.measure(self.places, found.labels, sample=self.sample, seed=self.seed)
+        chain = chaining.measure(*reaches(self.axes, found.labels, read.weight), self.total)
+        largest = max(sizes, default=0)
         return {
             "n_clusters": found.n_clusters,
             "n_noise": n_noise,
             "n_core": int(np.count_nonzero(found.core)),
             "noise_share": n_noise / n_points,
-            "largest_share": int(sizes.max()) / n_points,
+            "largest_share": largest / n_points,
             "silhouette": shape.silhouette,
             "davies_bouldin": shape.davies_bouldin,
             "calinski_harabasz": shape.calinski_harabasz,
             "silhouette_sample": shape.sample,
-            "score": _score(shape.silhouette, sizes, n_points),
+            "score": None if shape.silhouette is None else shape.silhouette * (sum(sizes) - largest) / n_points,
             "far_share": chain.share,
             "chains": chain.is_over and not read.by_zone,
         }
-
-
-def _score(silhouette: float | None, sizes: NDArray[np.int64], n_points: int) -> float | None:
-    """Return the silhouette times the share of points in clusters other than the largest."""
-    if silhouette is None:
-        return None
-    return silhouette * float(sizes.sum() - sizes.max()) / n_points
 
 
 def k_distance(trials: Trials, k: int, best: dict[str, Any] | None) -> dict[str, Any]:
