@@ -1,7 +1,8 @@
 """Clusters on Dask workers and on one machine, and compares: ``make bench-dask`` (about 10 minutes, 6 GiB).
 
 5 million points with two workers and with seven blocks, then 22 million, each worker with 1.5 GB. The labels must be
-equal, the driver may rise by 300 MB, no worker may pass its limit; otherwise the exit code is 1.
+equal, the driver may rise by 300 MB, no worker may pass its limit, and all processes together may take four times the
+CPU time of the one machine; otherwise the exit code is 1.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from dbscan_points import nyc_like
 EPS_M, MIN_SAMPLES = 50.0, 20
 DRIVER_MB = 300e6 / 2**20
 WORKER_BYTES = 1.5e9
+TIMES_CPU = 4.0  # of the one machine's, all of both commands counted
 FILES = 4
 CASES = ((5_000_000, ()), (5_000_000, ("--blocks", "7")), (22_000_000, ()))
 
@@ -38,15 +41,23 @@ def write(folder: Path, n: int) -> str:
 
 
 def cluster(folder: Path, uri: str, *options: str) -> dict[str, Any]:
-    """Run `cabstand cluster` in a process of its own and return its manifest."""
+    """Run `cabstand cluster` in a process of its own and return its manifest and the CPU seconds of all it started."""
     command = [sys.executable, "-m", "cabstand", "cluster", "--no-track", "--input", uri, "--eps-m", str(EPS_M)]
     command += ["--min-samples", str(MIN_SAMPLES), *options]
     environment = os.environ | {"CABSTAND_HOME": str(folder / "home")}
+    before = children_cpu_s()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
     result = json.loads(done.stdout.splitlines()[-1])
-    return json.loads(Path(result["manifest_uri"]).read_text()) | result
+    whole = {"whole_cpu_s": children_cpu_s() - before}
+    return json.loads(Path(result["manifest_uri"]).read_text()) | result | whole
+
+
+def children_cpu_s() -> float:
+    """Return the CPU seconds of all processes that this one has started and that have ended, theirs included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def equal(one: dict[str, Any], many: dict[str, Any]) -> bool:
@@ -88,10 +99,14 @@ def main() -> None:
                     "n_clusters": many["n_clusters"],
                     "equal": equal(one, many),
                     "wall_s": round(many["wall_s"], 1),
+                    "cpu_s": round(many["whole_cpu_s"], 1),
+                    "times_cpu": round(many["whole_cpu_s"] / one["whole_cpu_s"], 2),
+                    "one_mb": round(one["peak_rss_mb"]),
                     "driver_mb": round(many["working_mb"]),
                     "worker_mb": round(many["worker_peak_rss_mb"]),
                 }
                 row["holds"] = row["equal"] and row["driver_mb"] < DRIVER_MB and row["worker_mb"] < WORKER_BYTES / 2**20
+                row["holds"] &= row["times_cpu"] <= TIMES_CPU
                 held &= row["holds"]
                 print(json.dumps(row), flush=True)
     raise SystemExit(not held)

@@ -57,7 +57,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("worst-1000000", {"chain": row(0.51)}),
     ("worst-1000000", {"chain": row(0.4, peak_mb=301.0)}),
     ("growth", {"22000000": row(2.5, 22_000_000)}),
-    ("growth-spread", {"100000000, 1": row(12.0, 100_000_000, rounds=[[10.0, 10.0]] * 5)}),
+    ("growth-spread", {"100000000, 1": row(16.0, 100_000_000, rounds=[[10.0, 10.0]] * 5)}),
     ("growth-spread", {"100000000, 1": row(10.0, 100_000_000, rounds=[[11.2, 10.0]] * 5)}),
     ("growth-spread", {"100000000, 2": row(10.0, 100_000_000, rounds=[[10.0, 6.1]] * 5)}),
     ("growth-spread", {"100000000, 2": row(10.0, 100_000_000, rounds=[[10.0, 5.0]] * 5, sha256="other")}),
