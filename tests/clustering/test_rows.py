@@ -57,4 +57,10 @@ def test_reaches_are_those_of_extents(weighted: bool) -> None:
     each = extents(sphere, labels, weight)
     total, radius_m = reaches(np.ascontiguousarray(sphere.T), labels, weight)
     assert np.array_equal(total, each.weight)
-    assert radius_m == pytest.approx(each.radius_m, rel=1e-12)
+    assert np.array_equal(radius_m, each.radius_m)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_reaches_of_noise_alone_are_none(weighted: bool) -> None:
+    noise, weight = np.full(9, -1, np.int32), np.ones(9) if weighted else None
+    assert [len(found) for found in reaches(np.zeros((3, 9)), noise, weight)] == [0, 0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering.kernels import shape
 from cabstand.clustering.metrics import EARTH_RADIUS_M
 
 Floats = NDArray[np.float64]
@@ -36,11 +38,18 @@ def extents(sphere: Floats, labels: NDArray[np.int32], weight: Floats | None = N
 
 
 def reaches(axes: Floats, labels: NDArray[np.int32], weight: Floats | None = None) -> tuple[Floats, Floats]:
-    """Return `weight` and `radius_m` of `extents` alone, a few times faster; `axes` are the points, shape (3, n)."""
-    found = _apart(axes, labels, weight)
-    most = np.zeros(len(found.total))
-    np.maximum.at(most, found.cluster, found.square)
-    return found.total, _metres(most)
+    """Return `weight` and `radius_m` of `extents` alone, many times faster; `axes` are the points, shape (3, n)."""
+    counts = np.zeros(int(labels.max(initial=-1)) + 2, np.int64)
+    shape.count_members(labels, counts)
+    total, pull = counts[1:].astype(np.float64), np.empty(0)
+    if weight is not None and len(total):
+        pull = np.maximum(weight, 0.0)
+        total = np.bincount(labels + 1, pull)[1:].astype(np.float64)
+        pull[(total == 0)[labels]] = 1.0
+    sums, most = np.zeros((3, len(total))), np.zeros(len(total))
+    shape.sum_members(axes, labels, pull, sums)
+    shape.find_farthest(axes, labels, sums / _length(sums), most)
+    return total, _metres(most)
 
 
 class _Apart(NamedTuple):
@@ -62,11 +71,15 @@ def _apart(axes: Floats, labels: NDArray[np.int32], weight: Floats | None) -> _A
     pull = mass if mass is None else np.where(total[cluster] > 0, mass, 1.0)
     own = axes[:, member]
     vector = [np.bincount(cluster, axis if pull is None else pull * axis, k) for axis in own]
-    length = np.maximum(np.sqrt(sum(part**2 for part in vector)), 1e-300)
+    length = _length(vector)
     square = np.zeros(len(member))
     for axis, part in zip(own, vector, strict=True):
         square += (axis - (part / length)[cluster]) ** 2
     return _Apart(cluster, pull, square, total)
+
+
+def _length(vector: Sequence[NDArray[Any]] | Floats) -> Floats:
+    return np.asarray(np.maximum(np.sqrt(sum(part**2 for part in vector)), 1e-300))
 
 
 def _metres(square: Floats) -> Floats:

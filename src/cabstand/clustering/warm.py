@@ -11,9 +11,13 @@ import time
 
 import numpy as np
 
-from cabstand.clustering.engines import WARM_EPS_M, WARM_MIN_SAMPLES, warm_up_points
+from cabstand.clustering import quality
+from cabstand.clustering.dbscan import dbscan_each
+from cabstand.clustering.engines import WARM_EPS_M, WARM_MIN_SAMPLES, Floats, warm_up_points
 from cabstand.clustering.estimator import GeoDBSCAN
+from cabstand.clustering.extents import reaches
 from cabstand.clustering.kernels import store
+from cabstand.clustering.metrics import unit_sphere
 
 
 def warm() -> None:
@@ -24,6 +28,15 @@ def warm() -> None:
             model.fit(points.astype(kind))
             model.fit(points.astype(kind), sample_weight=np.ones(len(points)))
             model.predict(points[:1])
+    _warm_sweep(warm_up_points()[0])
+
+
+def _warm_sweep(points: Floats) -> None:
+    """Cluster with several `min_samples`, and judge it, as `cabstand sweep` does."""
+    sphere = unit_sphere(points)
+    for found in dbscan_each(points, WARM_EPS_M, [WARM_MIN_SAMPLES, 2 * WARM_MIN_SAMPLES]):
+        quality.measure(quality.places(sphere), found.labels, sample=100)
+        reaches(np.ascontiguousarray(sphere.T), found.labels)
 
 
 def main() -> None:

@@ -64,9 +64,9 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     radii, levels = sorted(set(params.eps_m)), sorted(set(counts))
 
     def compute(output: Output) -> dict[str, Any]:
-        with log.progress("preparing the kernels"):
-            engine.warm_up(n_workers)
         trials = Trials(read, engine, n_workers, params.sample, params.seed)
+        with log.progress("preparing the kernels"):
+            trials.warm_up(radii[0], levels)
         with log.progress("sweeping", len(radii) * len(levels) + 1) as advance:
             rows = []
             for row in chain.from_iterable(trials.rows(eps_m, levels) for eps_m in radii):

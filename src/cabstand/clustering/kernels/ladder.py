@@ -27,7 +27,7 @@ from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted,
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import inlined, kernel
-from cabstand.clustering.kernels.metric import CHUNK, Centre, _count_chunk, cell_metric, row_metric
+from cabstand.clustering.kernels.metric import CHUNK, Centre, count_chunk, cell_metric, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
 from cabstand.clustering.kernels.threads import Array, Workers, sliced, workers
 
@@ -58,7 +58,7 @@ def _climb(ys, xs, p, known, spans, metric, levels):
         centre = Centre(ys[p], xs[p], np.float64(spans[s, 2]))
         while start < stop and level < len(levels) and number + left >= levels[level]:
             end = start + CHUNK if start + CHUNK < stop else stop
-            number += _count_chunk(ys, xs, start, end, centre, metric)
+            number += count_chunk(ys, xs, start, end, centre, metric)
             left -= end - start
             level = _passed(levels, level, number)
             start = end

@@ -100,7 +100,7 @@ def _count_exactly(ys, xs, start, stop, centre, metric):
 
 
 @inlined
-def _count_chunk(ys, xs, start, stop, centre, metric):
+def count_chunk(ys, xs, start, stop, centre, metric):
     """Count the neighbours among the points ``start:stop`` by quick distances, and again where one is in doubt."""
     y = centre.y
     x = centre.x + centre.shift
@@ -121,7 +121,7 @@ def any_near(ys, xs, start, stop, centre, metric):
     count = 0
     while start < stop and count == 0:
         end = smaller(start + CHUNK, stop)
-        count = _count_chunk(ys, xs, start, end, centre, metric)
+        count = count_chunk(ys, xs, start, end, centre, metric)
         start = end
     return count > 0
 
@@ -142,7 +142,7 @@ def count_near(ys, xs, p, known, spans, metric, enough):
         centre = Centre(ys[p], xs[p], np.float64(spans[s, 2]))
         while start < stop and count < enough:
             end = smaller(start + CHUNK, stop)
-            count += _count_chunk(ys, xs, start, end, centre, metric)
+            count += count_chunk(ys, xs, start, end, centre, metric)
             start = end
         left = stop - start
         s += 1

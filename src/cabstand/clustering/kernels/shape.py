@@ -81,3 +81,28 @@ def sum_distances(products, first, squares, groups, sums):
         row[first + i] = 0.0
         for j in range(np.uint64(len(row))):
             sums[i, np.uint64(groups[j])] += row[j]
+
+
+@kernel
+def sum_members(axes, labels, pulls, sums):
+    """Add the coordinates of members, shape (3, n), each times its pull if there are pulls, to their clusters' sums."""
+    for i in range(np.uint64(len(labels))):
+        if labels[i] >= 0:
+            cluster = np.uint64(labels[i])
+            pull = pulls[i] if len(pulls) > 0 else 1.0
+            sums[0, cluster] += pull * axes[0, i]
+            sums[1, cluster] += pull * axes[1, i]
+            sums[2, cluster] += pull * axes[2, i]
+
+
+@kernel
+def find_farthest(axes, labels, centres, squares):
+    """Raise the squares, shape (k,), to the largest squared distance of a member from its centre, shape (3, k)."""
+    for i in range(np.uint64(len(labels))):
+        if labels[i] >= 0:
+            cluster = np.uint64(labels[i])
+            a = axes[0, i] - centres[0, cluster]
+            b = axes[1, i] - centres[1, cluster]
+            c = axes[2, i] - centres[2, cluster]
+            square = a * a + b * b + c * c
+            squares[cluster] = max(squares[cluster], square)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from cabstand.clustering.extents import reaches, total_weight
 from cabstand.clustering.metrics import unit_sphere
 from cabstand.io.points import Points
 from cabstand.io.usage import measure
+
+_WARM_POINTS, _WARM_SAMPLE = 1 << 15, 100  # points: enough that threads share them
 
 
 @dataclass
@@ -31,6 +34,19 @@ class Trials:
         sphere = unit_sphere(self.read.latlon)
         self.places, self.axes = quality.places(sphere), np.ascontiguousarray(sphere.T)
         self.total = total_weight(len(self.read), self.read.weight)
+
+    def warm_up(self, eps_m: float, counts: Sequence[int]) -> None:
+        """Load or compile what the rows need: try some of the points, with neighbourhoods about as full.
+
+        `Engine.warm_up` covers whatever other points might need, and takes longer.
+        """
+        if not self.engine.compiles:
+            self.engine.warm_up(self.n_workers)
+            return
+        step = max(1, len(self.read) // _WARM_POINTS)
+        weight = None if self.read.weight is None else self.read.weight[::step]
+        some = replace(self.read, latlon=self.read.latlon[::step], weight=weight)
+        list(replace(self, read=some, sample=_WARM_SAMPLE).rows(eps_m * math.sqrt(step), counts))
 
     def rows(self, eps_m: float, counts: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Yield the table's rows for an eps with each of `counts`, ascending; the first does what they share."""
