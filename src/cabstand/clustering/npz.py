@@ -57,7 +57,7 @@ def _content(array: Stream, name: str) -> Iterator[memoryview]:
     """Yield the bytes of an array in pieces; DataError if they are not as many as it declares."""
     left = math.prod(array.shape) * array.dtype.itemsize
     for part in array.parts:
-        content = memoryview(np.ascontiguousarray(part, array.dtype).reshape(-1).view(np.uint8))
+        content = np.ascontiguousarray(part, array.dtype).reshape(-1).view(np.uint8).data
         left -= len(content)
         yield from (content[first : first + _PIECE] for first in range(0, len(content), _PIECE))
     if left:

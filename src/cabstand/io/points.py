@@ -188,9 +188,9 @@ def _choose(
     first = 0
     for file in files:
         part = file.zoned if by_zone else file.located
-        chosen.append(replace(part, row=part.row + first))
+        chosen.append(replace(part, row=part.row + first) if first else part)
         first += file.tally.n_rows
-    rows = point_files.join(chosen)
+    rows = chosen[0] if len(chosen) == 1 else point_files.join(chosen)
     aside[MISSING] = aside.get(MISSING, 0) - n_zoned
     if not by_zone:
         aside[OTHER_ERA] = n_zoned

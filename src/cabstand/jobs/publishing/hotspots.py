@@ -103,6 +103,7 @@ def write_parquet(table: pa.Table, path: Path, marks: Marks) -> None:
     """Write a table as every Parquet file of a clustering is written, with the marks of its points."""
     marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **to_metadata(marks)})
     pq.write_table(marked, path, compression="zstd")
+    pa.default_memory_pool().release_unused()  # a hundred megabytes that the job needs again
 
 
 def complete(output: Output, facts: Manifest) -> Manifest:
