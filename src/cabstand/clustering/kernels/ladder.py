@@ -27,8 +27,8 @@ from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted,
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import inlined, kernel
-from cabstand.clustering.kernels.metric import CHUNK, Centre, count_chunk, cell_metric, row_metric
-from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
+from cabstand.clustering.kernels.metric import CHUNK, Centre, cell_metric, count_chunk, row_metric
+from cabstand.clustering.kernels.neighbour_cells import MOST_SPANS, Neighbours, set_spans
 from cabstand.clustering.kernels.threads import Array, Workers, sliced, workers
 
 MOST_LEVELS = 255  # their number fits into a byte
@@ -158,7 +158,7 @@ def _count(grid: Grid, found: CellPoints, sparse: list[Neighbours], levels: Arra
     """Return how many levels each gathered point of sparse cells reaches."""
     reached, all_noted = np.empty(len(found.rows), np.uint8), [none_noted(stripe) for stripe in sparse]
     calls = [
-        (grid, found, stripe, levels, reached, noted, np.empty((len(stripe.shifts) + 2, 4), np.int64))
+        (grid, found, stripe, levels, reached, noted, np.empty((MOST_SPANS, 4), np.int64))
         for stripe, noted in zip(sparse, all_noted, strict=True)
     ]
     pool.run(sliced(count_levels), calls)
