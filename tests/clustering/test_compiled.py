@@ -213,3 +213,14 @@ def test_warming_compiles_every_kernel(tmp_path: Path) -> None:
     for kind, weight in ((k, w) for k in kinds for w in ("None", "np.ones(3000)")):
         code = FIT.replace("fit_predict(points)", f"fit_predict(points.astype({kind}), sample_weight={weight})")
         assert python(code, tmp_path).split()[1] == "0"
+
+
+@pytest.mark.slow
+def test_a_release_of_numba_that_was_not_tried_compiles_in_its_own_way(tmp_path: Path) -> None:
+    program = "import numba, sys\nnumba.__version__ = '99.0.0'" + FIT
+    program += "print('cabstand.clustering.kernels.compiler' in sys.modules)"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    labels, n_compiled, short_cuts = done.stdout.split()
+    assert (labels, short_cuts) == (LABELS, "False")
+    assert int(n_compiled) > 0

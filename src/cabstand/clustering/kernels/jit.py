@@ -10,31 +10,48 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+import numba
 from numba import njit
 
-from cabstand.clustering.kernels.compiler import KernelCompiler, PartCompiler
 from cabstand.clustering.kernels.store import KernelCache
 
 Compiled = Callable[..., Any]
+Options = dict[str, Any]
+TRIED = ("0.68",)  # releases of numba whose inner parts are as `compiler` expects them; others compile in their own way
+OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
-# Kernels allocate nothing, so that the compiler has no references to count: callers give them room to work in.
-OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False}
+def _short_cuts() -> tuple[Options, Options]:
+    """Return the options with which kernels, and functions that only these call, compile in less time."""
+    if numba.__version__.rpartition(".")[0] not in TRIED:
+        return {}, {}
+    from cabstand.clustering.kernels.compiler import KernelCompiler, PartCompiler
+
+    # Kernels allocate nothing, so that the compiler has no references to count: callers give them room to work in.
+    both: Options = {"no_cfunc_wrapper": True, "_nrt": False}
+    return both | {"pipeline_class": KernelCompiler}, both | {
+        "pipeline_class": PartCompiler,
+        "no_cpython_wrapper": True,
+    }
+
+
+KERNEL, PART = _short_cuts()
 
 
 def kernel(function: Compiled) -> Compiled:
     """Compile with numba when first called, and store the machine code (:mod:`cabstand.clustering.kernels.store`)."""
-    compiled = njit(pipeline_class=KernelCompiler, **OPTIONS)(function)
+    compiled = njit(**OPTIONS, **KERNEL)(function)
     compiled._cache = KernelCache(function)
     compiled.compile = _uninterrupted(compiled.compile)
     return compiled  # type: ignore[no-any-return]
 
 
 def part(function: Compiled, **options: Any) -> Compiled:
-    """Compile a function that is only called from kernels, into each of them: Python cannot call it."""
-    compiled = njit(pipeline_class=PartCompiler, no_cpython_wrapper=True, **OPTIONS, **options)(function)
-    compiled.add_overload = lambda found: compiled.overloads.update({tuple(found.signature.args): found})
-    compiled._compile_for_args = _refused
+    """Compile a function that is only called from kernels, into each of them: Python must not call it."""
+    compiled = njit(**OPTIONS, **PART, **options)(function)
+    if PART:
+        compiled.add_overload = lambda found: compiled.overloads.update({tuple(found.signature.args): found})
+        compiled._compile_for_args = _refused
     return compiled  # type: ignore[no-any-return]
 
 
