@@ -11,8 +11,8 @@ import pytest
 
 from cabstand.clustering import geofiles
 from cabstand.clustering.collapse import collapse
-from cabstand.clustering.core_index import distinct_core_points
 from cabstand.clustering.dbscan import dbscan
+from cabstand.clustering.distinct_points import distinct_core_points
 from cabstand.clustering.hotspots import summarise
 from cabstand.clustering.metrics import distance_m
 from cabstand.clustering.zone_lookup import nearest_zones

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cabstand.clustering import core_index, hotspots, member_sums, z_order
+from cabstand.clustering import distinct_points, hotspots, member_sums, z_order
 from cabstand.clustering.rhythm import NO_HOUR, weight_by_time
 
 RNG = np.random.default_rng(0)
@@ -50,7 +50,7 @@ def test_distinct_core_points_are_those_of_a_plain_search_even_where_many_share_
     near = np.array([40.7, -74.0]) + RNG.integers(0, 4, (400, 2)) * 1e-9  # far below the resolution of the curve
     points = np.concatenate([near, POINTS[:50], POINTS[:50]])
     clusters = RNG.integers(0, 3, len(points)).astype(np.int32)
-    found, cluster, count = core_index.distinct_core_points(points, clusters)
+    found, cluster, count = distinct_points.distinct_core_points(points, clusters)
     distinct, inverse, expected = np.unique(points, axis=0, return_inverse=True, return_counts=True)
     codes = z_order.z_codes(distinct, "haversine")
     order = np.lexsort((distinct[:, 1], distinct[:, 0], codes))

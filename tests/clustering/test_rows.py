@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cabstand.clustering.core_index import distinct_core_points
+from cabstand.clustering.distinct_points import distinct_core_points
 from cabstand.clustering.extents import extents, reaches
 from cabstand.clustering.metrics import unit_sphere
 from cabstand.clustering.rows import distinct_rows, group_rows

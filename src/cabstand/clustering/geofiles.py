@@ -61,7 +61,7 @@ def labels_table(
 
 
 def cores_table(points: NDArray[np.float64], clusters: NDArray[np.int32], counts: NDArray[np.int64]) -> pa.Table:
-    """Return one row for each position of core points; see `cabstand.clustering.core_index.distinct_core_points`."""
+    """Return one row for each position of core points; see `distinct_points.distinct_core_points`."""
     columns = {
         "lat": pa.array(points[:, 0]),
         "lon": pa.array(points[:, 1]),

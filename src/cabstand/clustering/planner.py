@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cabstand.clustering import blocks, neighbours
-from cabstand.clustering.core_index import distinct_core_points
+from cabstand.clustering.distinct_points import distinct_core_points
 from cabstand.clustering.workload import QUARTER, Workload
 
 SAMPLE_POINTS = 300_000

@@ -16,9 +16,9 @@ from cabstand import log
 from cabstand.clustering import chaining, core_index, densest, engines, geofiles
 from cabstand.clustering.collapse import collapse
 from cabstand.clustering.columns import End
-from cabstand.clustering.core_index import distinct_core_points
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.densest import Parts
+from cabstand.clustering.distinct_points import distinct_core_points
 from cabstand.clustering.engines import Engine
 from cabstand.clustering.extents import total_weight
 from cabstand.clustering.hotspots import Hotspots, summarise
@@ -70,11 +70,7 @@ class _Found:
 
 def run(settings: Settings, params: Params) -> dict[str, Any]:
     """Cluster and publish, unless the same result exists already."""
-    if params.engine != engines.AUTO:
-        engines.parse(params.engine, params.n_workers)  # before the input is read
-    engines.check(params.eps_m, params.min_samples)
-    if params.max_spread_m is not None:
-        densest.check(params.max_spread_m)
+    _check(params)  # before the input is read
     settings = synthetic.admit(settings, params.input)
     zones_uri = zones.table_uri(settings.lake_uri)
     with log.progress("reading"):
@@ -114,6 +110,14 @@ def run(settings: Settings, params: Params) -> dict[str, Any]:
     result = publish_once(settings, hotspots.KIND, request, compute, hotspots.result)
     chains.warn(result)
     return result | {"engine_reason": reason}
+
+
+def _check(params: Params) -> None:
+    if params.engine != engines.AUTO:
+        engines.parse(params.engine, params.n_workers)
+    engines.check(params.eps_m, params.min_samples)
+    if params.max_spread_m is not None:
+        densest.check(params.max_spread_m)
 
 
 def _engine(params: Params, n_points: int) -> tuple[Engine, int, str]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from cabstand.clustering import core_index, geofiles
+from cabstand.clustering import core_index, distinct_points, geofiles
 from cabstand.clustering.marks import to_metadata
 from cabstand.clustering.z_order import Codes, z_codes
 from cabstand.io import storage
@@ -39,7 +39,7 @@ def sort_block(
     context: Context, block: int, points: NDArray[np.float64], clusters: NDArray[np.int32], at: Codes
 ) -> None:
     """Write the distinct core points of a block; the parts of the file are the segments."""
-    distinct, cluster, count = core_index.distinct_core_points(points, clusters)
+    distinct, cluster, count = distinct_points.distinct_core_points(points, clusters)
     ends = [0, *np.searchsorted(z_codes(distinct, "haversine"), at), len(distinct)]
     columns = (distinct[:, 0], distinct[:, 1], cluster, count)
     parts = ([column[first:end] for column in columns] for first, end in pairwise(ends))
