@@ -31,6 +31,7 @@ COLUMNS = {"CPU s": ("cpu_s", ".2f"), "wall s": ("wall_s", ".2f"), "peak MB": ("
 MONTH = "2023-03"
 MONTH_ROWS = 3_403_766  # yellow cabs in March 2023
 WORKER_GIB = 1.5e9 / (1 << 30)  # as in `bench_dask.py`
+ON_ONE_CORE = ("taskset", "--cpu-list", "0")
 TWO_THREADS = {"OMP_NUM_THREADS": "2"}  # of pyarrow, too
 
 
@@ -112,8 +113,8 @@ def ingest(bench: Bench, n: int) -> dict[str, Task]:
     script = python(HERE / "duckdb_ingest.py", file, MONTH, bench.folder / "home" / "duckdb")
     return {
         "DuckDB": Task(script, n),
-        "one thread": Task(words, n),
-        "two threads": Task(words, n, TWO_THREADS),
+        "one core": Task([*ON_ONE_CORE, *words], n),
+        "two cores": Task(words, n, TWO_THREADS),
     }
 
 

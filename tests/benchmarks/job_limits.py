@@ -49,10 +49,10 @@ def _sweep(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
 
 
 def _ingest(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:
-    yield Figure(f"times DuckDB's CPU: {name}", ratio(result, "one thread", "DuckDB"), most=DUCKDB_CPU)
-    yield Figure(f"MB: {name}", result["one thread"]["peak_mb"], most=INGEST_MB)
-    wall = ratio(result, "two threads", "one thread", WALL)
-    yield Figure(f"two threads, share of one's wall time: {name}", wall, most=TWO_THREADS_INGEST)
+    yield Figure(f"times DuckDB's CPU: {name}", ratio(result, "one core", "DuckDB"), most=DUCKDB_CPU)
+    yield Figure(f"MB: {name}", result["one core"]["peak_mb"], most=INGEST_MB)
+    wall = ratio(result, "two cores", "one core", WALL)
+    yield Figure(f"two cores, share of one's wall time: {name}", wall, most=TWO_THREADS_INGEST)
 
 
 def _distributed(name: str, result: Mapping[str, Any]) -> Iterator[Figure]:

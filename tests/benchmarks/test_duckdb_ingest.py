@@ -16,7 +16,7 @@ MONTH = "2023-03"
 
 def test_duckdb_keeps_and_refuses_the_same_rows(tmp_path: Path) -> None:
     source, out = tmp_path / "month.parquet", tmp_path / "duckdb"
-    subprocess.run([sys.executable, HERE / "job_points.py", "month", str(ROWS), source], check=True)
+    subprocess.run([sys.executable, HERE / "job_points.py", "month", str(ROWS), source, "0.001"], check=True)
     subprocess.run([sys.executable, HERE / "duckdb_ingest.py", source, MONTH, out], check=True)
     command = [sys.executable, "-m", "cabstand", "ingest", "--dataset", "yellow", "--month", MONTH, "--source", source]
     told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

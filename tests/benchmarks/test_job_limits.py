@@ -35,7 +35,7 @@ GOOD = [
     clusters(row(1.9)),
     {"growth": {str(n): row(n / 1e6, n=n, peak_mb=2_900.0) for n in (1_000_000, 22_000_000)}},
     {"sweep-1000000": {"30 fits": row(1.0), "one thread": row(14.0), "two threads": row(1.0)}},
-    {"ingest-9": {"DuckDB": row(1.0), "one thread": row(0.9, peak_mb=390.0), "two threads": row(1.0, 0.6)}},
+    {"ingest-9": {"DuckDB": row(1.0), "one core": row(0.9, peak_mb=390.0), "two cores": row(1.0, 0.6)}},
     {"distributed-9": {"one machine": row(1.0), "two workers": row(3.9, worker_mb=49.0)}},
 ]
 BAD = [
@@ -46,9 +46,9 @@ BAD = [
     {"growth": {str(n): row((n / 1e6) ** 1.1, n=n) for n in (1_000_000, 22_000_000)}},
     {"growth": {str(n): row(n / 1e6, n=n, peak_mb=3_100.0) for n in (1_000_000, 22_000_000)}},
     {"sweep-1000000": {"30 fits": row(1.0), "one thread": row(15.0), "two threads": row(1.0)}},
-    {"ingest-9": {"DuckDB": row(1.0), "one thread": row(1.1), "two threads": row(1.0, 0.6)}},
-    {"ingest-9": {"DuckDB": row(1.0), "one thread": row(0.9, peak_mb=410.0), "two threads": row(1.0, 0.6)}},
-    {"ingest-9": {"DuckDB": row(1.0), "one thread": row(0.9), "two threads": row(1.0, 0.7)}},
+    {"ingest-9": {"DuckDB": row(1.0), "one core": row(1.1), "two cores": row(1.0, 0.6)}},
+    {"ingest-9": {"DuckDB": row(1.0), "one core": row(0.9, peak_mb=410.0), "two cores": row(1.0, 0.6)}},
+    {"ingest-9": {"DuckDB": row(1.0), "one core": row(0.9), "two cores": row(1.0, 0.7)}},
     {"distributed-9": {"one machine": row(1.0), "two workers": row(4.1, worker_mb=49.0)}},
     {"distributed-9": {"one machine": row(1.0), "two workers": row(3.9, worker_mb=51.0)}},
 ]

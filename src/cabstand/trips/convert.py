@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -90,9 +91,9 @@ def _convert(source: pa.Array, field: pa.Field, name: str, zones: dict[str, set[
             raise DataError(f"column {name} is of type {source.type}, not a time", hint="not a file of trip records")
         zones.setdefault(name, set()).update(found.zones)
         return found.at
-    value = number(source, name)
     if pa.types.is_integer(field.type):
-        return _integer(value, field.type)
+        return _integer(source, field.type, name)
+    value = number(source, name)
     return pc.multiply(value, KM_PER_MILE) if field.name == "distance_km" else value
 
 
@@ -103,10 +104,13 @@ def _without_nan(source: pa.Array, field: pa.Field) -> pa.Array:
     return source
 
 
-def _integer(value: pa.Array, kind: pa.DataType) -> pa.Array:
+def _integer(source: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     """Return whole numbers in range; anything else becomes null."""
-    limit = np.iinfo(kind.to_pandas_dtype())
-    number = np.asarray(value.fill_null(np.nan))
-    fit = (number >= limit.min) & (number <= limit.max)
-    whole = np.where(fit, number, 0)
-    return pa.array(whole.astype(kind.to_pandas_dtype()), kind, mask=~fit | (whole != np.floor(whole)))
+    if pa.types.is_integer(source.type) or pa.types.is_floating(source.type):
+        with suppress(pa.ArrowInvalid):  # a value is none of those
+            return source.cast(kind)
+    limit = np.iinfo(str(kind))
+    value = np.asarray(number(source, name).fill_null(np.nan))
+    fit = (value >= limit.min) & (value <= limit.max)
+    whole = np.where(fit, value, 0)
+    return pa.array(whole.astype(limit.dtype), kind, mask=~fit | (whole != np.floor(whole)))

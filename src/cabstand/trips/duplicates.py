@@ -24,21 +24,28 @@ def row_hashes(trips: pa.RecordBatch, names: Sequence[str]) -> npt.NDArray[np.ui
     """
     total = np.zeros(trips.num_rows, np.uint64)
     for name in names:
-        column = trips.column(name)
-        filled = column.fill_null(pa.scalar(0).cast(column.type))
-        bits = np.asarray(filled.cast(pa.float64() if pa.types.is_floating(column.type) else pa.int64()))
-        bits = np.where(np.asarray(column.is_null()), _NULL, bits.view(np.uint64))
-        total = _mix(total ^ _mix(bits))
+        total ^= _mix(_bits(trips.column(name)))
+        total = _mix(total)
     return total
+
+
+def _bits(column: pa.Array) -> npt.NDArray[np.uint64]:
+    """Return the values of a column as 64-bit words; a single one if all are null."""
+    if column.null_count == len(column):
+        return np.array([_NULL])
+    filled = column.fill_null(pa.scalar(0).cast(column.type)) if column.null_count else column
+    bits = np.asarray(filled.cast(pa.float64() if pa.types.is_floating(column.type) else pa.int64())).view(np.uint64)
+    return np.where(np.asarray(column.is_null()), _NULL, bits) if column.null_count else bits
 
 
 def _mix(bits: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     mixed = bits + _GOLDEN
-    mixed ^= mixed >> np.uint64(30)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
+    shifted = np.empty_like(mixed)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        np.right_shift(mixed, np.uint64(shift), out=shifted)
+        mixed ^= shifted
+        if factor != 1:
+            mixed *= np.uint64(factor)
     return mixed
 
 
@@ -89,7 +96,10 @@ def _repeated(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     doubled = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
     if not len(doubled):
         return np.empty(0, np.uint64)
-    at = np.minimum(np.searchsorted(doubled, pairs[:, 0]), len(doubled) - 1)
-    some = pairs[doubled[at] == pairs[:, 0]]
+    # Most rows are unlike all of those by their first bits.
+    about = np.zeros(1 << 16, bool)
+    about[doubled >> np.uint64(48)] = True
+    some = pairs[about[pairs[:, 0] >> np.uint64(48)]]
+    some = some[np.isin(some[:, 0], doubled)]
     some = some[np.lexsort((some[:, 1], some[:, 0]))]
     return np.asarray(some[1:, 1][some[1:, 0] == some[:-1, 0]])

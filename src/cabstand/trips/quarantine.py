@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cabstand.errors import DataError, TaskError
+from cabstand.trips.chunks import Chunks, in_order
 from cabstand.trips.clean import REASONS, Contract, classify, names_of
 from cabstand.trips.duplicates import Seen
 from cabstand.trips.ranges import extent, looks_like
@@ -53,24 +54,23 @@ def write_month(
     """
     rows_in = rows_out = 0
     with (
-        _draft(trips_path) as draft_path,
         Seen(Path(tempfile.gettempdir())) as seen,
         _writer(quarantine_path, QUARANTINE, facts) as writer,
     ):
-        quarantine = _Quarantine(writer)
-        may_repeat, repeated = contract.refuse_duplicates, np.empty(0, np.int64)
-        with _plain_writer(draft_path) if may_repeat else _writer(trips_path, TRIPS, facts) as found:
+        quarantine, repeated = _Quarantine(writer), np.empty(0, np.int64)
+        with _writer(trips_path, TRIPS, facts) as trips, in_order(trips.write_batch) as write:
+            chunks = Chunks(BATCH_ROWS, write)
             for batch in batches:
                 good = _sort(batch, contract, quarantine)
-                found.write_batch(good)
-                if may_repeat:
+                chunks.add(good)
+                if contract.refuse_duplicates:
                     seen.add(good, TRIPS.names[:-1])
                 rows_in += batch.n_source_rows
                 rows_out += good.num_rows
                 advance(batch.n_source_rows)
-        if may_repeat:
-            repeated = seen.repeated()
-            with _writer(trips_path, TRIPS, facts) as trips:
+            chunks.close()
+        if contract.refuse_duplicates and len(repeated := seen.repeated()):
+            with _draft(trips_path) as draft_path, _writer(trips_path, TRIPS, facts) as trips:
                 _without(repeated, draft_path, trips, quarantine)
     balance = Balance(rows_in, rows_out - len(repeated), quarantine.by_reason)
     _check(balance, trips_path, quarantine_path)
@@ -111,8 +111,8 @@ def _sort(batch: Batch, contract: Contract, quarantine: _Quarantine) -> pa.Recor
 
 @contextmanager
 def _draft(trips_path: Path) -> Iterator[Path]:
-    """Yield the path of a file of all good rows, which is gone after the block."""
-    path = trips_path.with_name(f"{trips_path.name}.all")
+    """Move a file of all good rows aside and yield its path; it is gone after the block."""
+    path = trips_path.replace(trips_path.with_name(f"{trips_path.name}.all"))
     try:
         yield path
     finally:
@@ -125,8 +125,9 @@ def _without(
     """Write all rows but those with these indices, which go to the quarantine."""
     with pq.ParquetFile(draft_path, pre_buffer=False, buffer_size=1 << 20) as source:
         for batch in source.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-            bad = np.isin(np.asarray(batch.column("row")), repeated, assume_unique=True)
-            rows = batch.cast(TRIPS)
+            row, rows = np.asarray(batch.column("row")), batch.cast(TRIPS)
+            bad = np.zeros(len(row), bool)
+            bad[np.searchsorted(row, repeated[(repeated >= row[0]) & (repeated <= row[-1])])] = True
             if bad.any():
                 quarantine.add(rows.filter(pa.array(bad)), pa.array(["duplicate"] * bad.sum()))
                 rows = rows.filter(pa.array(~bad))
@@ -136,11 +137,6 @@ def _without(
 def _writer(path: Path, schema: pa.Schema, facts: dict[str, str]) -> pq.ParquetWriter:
     metadata = {f"cabstand.{name}": value for name, value in facts.items()}
     return pq.ParquetWriter(path, schema.with_metadata({**schema.metadata, **metadata}), compression="zstd")
-
-
-def _plain_writer(path: Path) -> pq.ParquetWriter:
-    """Return the writer of a draft: which rows repeat is known at the end; until then, its size costs no time."""
-    return pq.ParquetWriter(path, TRIPS, compression="none", use_dictionary=False)
 
 
 def _check(balance: Balance, trips_path: Path, quarantine_path: Path) -> None:
