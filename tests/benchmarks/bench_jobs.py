@@ -20,7 +20,7 @@ from typing import Any
 import job_limits
 import job_picture
 from dbscan_limits import Figure, limit
-from job_run import Task, cabstand, python, run
+from job_run import ONE_THREAD, Task, cabstand, python, run
 from measured_tables import by_suite, fill, table
 
 HERE = Path(__file__).resolve().parent
@@ -80,12 +80,13 @@ def cluster(bench: Bench, n: int) -> dict[str, Task]:
     """Return the runs of `cabstand cluster` on n points, and the floor below them."""
     file, home = bench.input("trips", n), bench.folder / "home"
     words = ("cluster", "--input", file)
+    store = {"CABSTAND_MLFLOW_TRACKING_URI": f"sqlite:///{bench.folder / 'mlflow.db'}"}  # the first round makes it
     one = ("--engine", "sequential")
     return {
         "floor": Task(python(HERE / "cluster_floor.py", file, home / "floor"), n),
         "one thread": Task(cabstand(*words, *one, "--no-track"), n),
         "two threads": Task(cabstand(*words, "--engine", "multicore", "--workers", 2, "--no-track"), n, TWO_THREADS),
-        "tracked": Task(cabstand(*words, *one), n),
+        "tracked": Task(cabstand(*words, *one), n, ONE_THREAD | store),
     }
 
 

@@ -27,11 +27,11 @@ SAMPLE_POINTS = 300_000
 MIB = 1 << 20
 
 # Measured with `cluster` over 0.1 to 6 million pickups with times; MiB, and bytes a point.
-BASE_MB = 360.0  # interpreter, libraries, compiled kernels
+BASE_MB = 330.0  # interpreter, libraries, compiled kernels
 INPUT_BYTES = 66.0  # a row read by `cluster`: coordinates, time, row number, label, and Arrow's copy
 KERNEL_BYTES = 24.0
 CELL_BYTES = 80.0  # of a cell of the grid, of which sparse points have one each
-MEMBER_BYTES = 125.0  # of a clustered point while the hotspots are described
+MEMBER_BYTES = 100.0  # of a clustered point while the hotspots are described
 FIRST = 1.05  # the only run of a process, against the best of several runs in a warm process
 DEEPER = 0.03  # among twice as many points, each takes 2 to this power as long: less of what it needs is in the caches
 DEEPER_CELLS = 0.17  # more, where every point has a cell of its own
