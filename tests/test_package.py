@@ -50,6 +50,10 @@ def test_runs_are_listed_without_what_computes() -> None:
     assert not loaded & set(HEAVY)
 
 
+def test_a_report_is_made_without_the_kernels() -> None:
+    assert not modules_after("import cabstand.jobs.report") & {"numba", "scipy"}
+
+
 @pytest.mark.parametrize("job", ["compare", "report"])
 def test_jobs_wait_with_slow_libraries_until_they_need_them(job: str) -> None:
     loaded = modules_after(f"import cabstand.jobs.{job}")

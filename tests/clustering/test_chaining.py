@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cabstand.clustering import chaining, crowded
+from cabstand.clustering import chaining, crowded, unchained
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.extents import Extents, extents, total_weight
 from cabstand.clustering.hotspots import summarise
@@ -76,7 +76,7 @@ def test_the_suggested_eps_is_the_largest_that_keeps_them_apart(spacing_m: float
     weight = RNG.integers(1, 3, len(points)).astype(float) if weighted else None
     eps_m = spacing_m * 1.4
     labels = dbscan(points, eps_m, 20, sample_weight=weight).labels
-    apart = chaining.largest_eps(points, labels, eps_m, 20, weight=weight)
+    apart = unchained.largest_eps(points, labels, eps_m, 20, weight=weight)
     assert judge(points, eps_m, weight).is_over
     assert apart is not None
     assert not judge(points, apart.eps_m, weight).is_over
@@ -94,7 +94,7 @@ def test_with_negative_weights_the_figures_are_still_those_of_the_suggested_eps(
     weight = RNG.choice([-1.0, 1.0, 2.0], len(points), p=[0.2, 0.5, 0.3])
     labels = dbscan(points, 80.0, 20, sample_weight=weight).labels
     assert judge(points, 80.0, weight).is_over
-    apart = chaining.largest_eps(points, labels, 80.0, 20, weight=weight)
+    apart = unchained.largest_eps(points, labels, 80.0, 20, weight=weight)
     assert apart is not None
     assert not judge(points, apart.eps_m, weight).is_over
     assert apart.n_clusters == dbscan(points, apart.eps_m, 20, sample_weight=weight).n_clusters
@@ -105,12 +105,12 @@ def test_clusters_that_vanish_before_they_fall_apart_have_no_such_eps() -> None:
     points = np.array([0.0, 0.0]) + lattice * M
     labels = dbscan(points, 120.0, 10).labels
     assert labels.max() == 0
-    assert chaining.largest_eps(points, labels, 120.0, 10) is None
+    assert unchained.largest_eps(points, labels, 120.0, 10) is None
 
 
 def plain_search(points: np.ndarray, eps_m: float, min_samples: int, weight: np.ndarray | None) -> tuple | None:
     """Find the largest eps by clustering all points with each radius of the bisection."""
-    radii = chaining._radii(eps_m)
+    radii = unchained._radii(eps_m)
     best, low, high = None, 0, len(radii)
     while low < high:
         middle = (low + high) // 2
@@ -143,7 +143,7 @@ def test_the_eps_is_that_of_a_search_without_short_cuts(
     points[:, 0] = np.clip(points[:, 0], -90, 90)
     weight = None if weighted is None else rng.integers(weighted, 4, len(points)).astype(float)
     labels = dbscan(points, eps_m, min_samples, sample_weight=weight).labels
-    apart = chaining.largest_eps(points, labels, eps_m, min_samples, weight=weight)
+    apart = unchained.largest_eps(points, labels, eps_m, min_samples, weight=weight)
     expected = plain_search(points, eps_m, min_samples, weight)
     assert (apart is None) == (expected is None)
     if apart is not None and expected is not None:

@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cabstand.clustering import geoparquet
-from cabstand.clustering.densest import Parts
 from cabstand.clustering.hotspots import Hotspots
+from cabstand.clustering.parts import Parts
 
 SCHEMA_VERSION = 1
 

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand import log
-from cabstand.clustering import chaining, core_index, densest, engines, geofiles
+from cabstand.clustering import core_index, densest, engines, geofiles, unchained
 from cabstand.clustering.collapse import collapse
 from cabstand.clustering.columns import End
 from cabstand.clustering.dbscan import Clustering
-from cabstand.clustering.densest import Parts
 from cabstand.clustering.distinct_points import distinct_core_points
 from cabstand.clustering.engines import Engine
 from cabstand.clustering.extents import total_weight
 from cabstand.clustering.hotspots import Hotspots, summarise
+from cabstand.clustering.parts import Parts
 from cabstand.errors import ConfigError
 from cabstand.io import points, synthetic, zones
 from cabstand.io.points import Points
@@ -157,7 +157,7 @@ def _describe(read: Points, params: Params, clustering: Clustering, n_workers: i
     chained = None if read.by_zone else chains.judge(described, total_weight(len(read), read.weight))
     if chained:
         with log.progress("looking for an eps that keeps hotspots apart"):
-            apart = chaining.largest_eps(
+            apart = unchained.largest_eps(
                 read.latlon, labels, params.eps_m, params.min_samples, weight=read.weight, n_threads=n_workers
             )
         chained["suggested"] = asdict(apart) if apart else None

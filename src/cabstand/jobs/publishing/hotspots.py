@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cabstand.clustering import geofiles
-from cabstand.clustering.densest import Parts
 from cabstand.clustering.hotspots import Hotspots
 from cabstand.clustering.marks import BY_ZONE, EVERY, Marks, to_metadata
+from cabstand.clustering.parts import Parts
 from cabstand.clustering.zone_lookup import nearest_zones
 from cabstand.io import points, provenance, publish, storage
 from cabstand.io.tracking import Source

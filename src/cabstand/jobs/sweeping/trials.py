@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cabstand.clustering import chaining, kdistance, quality
+from cabstand.clustering import chaining, kdistance, quality, unchained
 from cabstand.clustering.dbscan import Clustering, dbscan
 from cabstand.clustering.engines import Engine
 from cabstand.clustering.extents import reaches, total_weight
@@ -93,7 +93,7 @@ def k_distance(trials: Trials, k: int, best: dict[str, Any] | None) -> dict[str,
     if best:
         suggested = best["eps_m"]
     elif found and judged and judged["chains"]:
-        apart = chaining.largest_eps(
+        apart = unchained.largest_eps(
             read.latlon, found.labels, knee_m, k, weight=read.weight, n_threads=trials.n_workers
         )
         suggested = apart.eps_m if apart else None

@@ -1,0 +1,125 @@
+"""Search for an eps with which points do not chain (see :mod:`cabstand.clustering.chaining`)."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cabstand.clustering import crowded
+from cabstand.clustering.chaining import RADIUS_M, SHARE, measure
+from cabstand.clustering.dbscan import dbscan
+from cabstand.clustering.extents import reaches, total_weight
+from cabstand.clustering.metrics import sphere_axes
+from cabstand.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A clustering with a smaller eps that does not chain."""
+
+    eps_m: float
+    n_clusters: int
+    share: float  # of the weight of all points, in its clusters
+
+
+def largest_eps(
+    latlon: Floats,
+    labels: NDArray[np.int32],
+    eps_m: float,
+    min_samples: int,
+    *,
+    weight: Floats | None = None,
+    n_threads: int = 1,
+) -> Apart | None:
+    """Find the largest eps below `eps_m` with which points in degrees, shape (n, 2), do not chain: cluster them again.
+
+    `labels`, shape (n,), are those of `eps_m`: noise stays noise with a smaller eps, and is in no neighbourhood of a
+    core point, so the others alone are clustered. The radius is one of 50 to 500 evenly spaced ones, found by
+    bisection. None if all of them chain, or the clusters do not fall apart but vanish.
+    """
+    total, member = total_weight(len(latlon), weight), labels >= 0
+    is_negative = weight is not None and bool((weight < 0).any())
+    if is_negative:  # without a negative neighbour, noise may become a core point
+        member[:] = True
+    own = None if weight is None else weight[member]
+    members = _Members(latlon[member], own, total, min_samples, n_threads, nested=not is_negative)
+    radii = _radii(eps_m)
+    sure = len(radii) if is_negative else members.least_sure(radii)
+    if sure < len(radii):  # the next smaller one is likely the answer, and its members are all that others need
+        members.judge(radii[max(sure - 1, 0)], last=True)
+    best, low, high = None, 0, len(radii)
+    while low < high:
+        middle = (low + high) // 2
+        apart = None if middle >= sure else members.judge(radii[middle])
+        if apart is None:
+            high = middle
+        else:
+            best, low = apart, middle + 1
+    return best if best and best.n_clusters else None
+
+
+class _Members:
+    """The points that may be in a cluster with a smaller eps, and what becomes of them."""
+
+    def __init__(
+        self, points: Floats, weight: Floats | None, total: float, min_samples: int, n_threads: int, *, nested: bool
+    ) -> None:
+        self._points, self._weight, self._total = points, weight, total
+        self._cluster = partial(dbscan, min_samples=min_samples, n_threads=n_threads)
+        self._nested = nested  # whether a smaller eps makes no members of others
+        self._judged: dict[float, Apart | None] = {}
+
+    def least_sure(self, radii: list[float]) -> int:
+        """Return the index of a radius from which on all chain, by the most crowded ground alone: as low as it tells.
+
+        What chains there chains with a larger eps and among all points; see `cabstand.clustering.crowded`.
+        """
+        chosen = crowded.indices(self._points, self._weight)
+        points, weight = self._points[chosen], None if self._weight is None else self._weight[chosen]
+        low, high = 0, len(radii)
+        while low < high:
+            middle = (low + high) // 2
+            with suppress(ConfigError):  # a smaller radius than the kernels allow on the Earth
+                found = self._cluster(points, radii[middle], sample_weight=weight)
+                if crowded.weight_beyond(points, found, RADIUS_M, weight) > SHARE * self._total * (1 + 1e-9):
+                    high = middle
+                    continue
+            low = middle + 1
+        return high
+
+    def judge(self, radius: float, *, last: bool = False) -> Apart | None:
+        """Return what the points are with a radius, None if they chain; if `last`, no larger one will be judged."""
+        if radius not in self._judged:
+            self._judged[radius] = self._judge(radius, last=last)
+        return self._judged[radius]
+
+    def _judge(self, radius: float, *, last: bool) -> Apart | None:
+        try:
+            found = self._cluster(self._points, radius, sample_weight=self._weight)
+        except ConfigError:
+            return Apart(radius, 0, 0.0)
+        kept = found.labels >= 0
+        points, weight = self._points[kept], None if self._weight is None else self._weight[kept]
+        own_weight, radius_m = reaches(sphere_axes(points), found.labels[kept], weight)
+        chains = measure(own_weight, radius_m, self._total).is_over
+        if self._nested and (chains or last):
+            self._points, self._weight = points, weight
+        if chains:
+            return None
+        share = float(own_weight.sum() / self._total) if self._total > 0 else 0.0
+        return Apart(radius, found.n_clusters, share)
+
+
+def _radii(eps_m: float) -> list[float]:
+    """Return the multiples of a power of ten that are below eps, 49 or more and fewer than 500 of them."""
+    digits = -math.floor(math.log10(eps_m / 50))
+    step = 10.0**-digits
+    radii = [round(number * step, max(digits, 0)) for number in range(1, math.ceil(eps_m / step) + 1)]
+    return [radius for radius in radii if radius < eps_m]
