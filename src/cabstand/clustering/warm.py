@@ -28,7 +28,8 @@ def warm() -> None:
             model.fit(points.astype(kind))
             model.fit(points.astype(kind), sample_weight=np.ones(len(points)))
             model.predict(points[:1])
-    _warm_sweep(warm_up_points()[0])
+    for points in warm_up_points():  # some have one cluster, whose shape is not measured
+        _warm_sweep(points)
 
 
 def _warm_sweep(points: Floats) -> None:
