@@ -6,7 +6,6 @@ falls on all of them. Medians of the rounds are reported, ratios are medians of 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -19,7 +18,8 @@ from subprocess import PIPE
 from typing import IO, Any, cast
 
 import numpy as np
-from dbscan_limits import Figure, figures, limit
+from bench_command import end, options
+from dbscan_limits import Figure, figures
 from dbscan_picture import draw
 from dbscan_points import KINDS, WORST
 from first_call import measure
@@ -27,7 +27,6 @@ from measured_tables import Trials, by_suite, figure_table, fill, table
 from quiet import Gauge, stolen_s
 
 HERE = Path(__file__).resolve().parent
-OUT = HERE.parents[1] / "docs" / "bench"
 PAGE = "benchmarks.md"
 ALONE = {"PARLAY_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 SETTINGS = ((100.0, 100), (25.0, 500), (200.0, 500))
@@ -205,15 +204,7 @@ def tables(suite: str, trials: Trials) -> list[str]:
 
 def main() -> None:
     """Measure the suites asked for, and keep the others' earlier figures; exit 1 if a limit is not kept."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", default=[], help=f"some of {', '.join(SUITES)}; all if none is named")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int, default=100_000_000, help="leave out larger sizes")
-    parser.add_argument("--points", type=Path, help="where to keep the points between runs")
-    parser.add_argument("--out", type=Path, default=OUT, help="for JSON and picture; a page above it gets the tables")
-    chosen = parser.parse_args()
-    if unknown := set(chosen.suites) - set(SUITES):
-        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    chosen = options(__doc__, SUITES, 100_000_000)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(chosen.points or Path(folder), chosen.rounds, chosen.limit)
         bench.folder.mkdir(parents=True, exist_ok=True)
@@ -224,9 +215,7 @@ def main() -> None:
                 suite(bench, name)
             # After each: a run cut short keeps what it has.
             found = report(chosen.out / "dbscan.json", chosen.out.parent / PAGE, bench.found)
-    for figure in found:
-        print(f"{figure.value:10.3f}  {figure.name}  {limit(figure)}")
-    sys.exit(not all(figure.holds() for figure in found))
+    end(found)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ are reported, ratios are medians of paired ratios.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import statistics
@@ -19,12 +18,12 @@ from typing import Any
 
 import job_limits
 import job_picture
-from dbscan_limits import Figure, limit
+from bench_command import end, options
+from dbscan_limits import Figure
 from job_run import ONE_THREAD, Task, cabstand, python, run
 from measured_tables import by_suite, fill, table
 
 HERE = Path(__file__).resolve().parent
-OUT = HERE.parents[1] / "docs" / "bench"
 PAGE = "job-benchmarks.md"
 SUITES = ("cluster", "growth", "sweep", "ingest", "distributed")
 COLUMNS = {"CPU s": ("cpu_s", ".2f"), "wall s": ("wall_s", ".2f"), "peak MB": ("peak_mb", ".0f")}
@@ -163,24 +162,14 @@ def report(folder: Path, measured: dict[str, dict[str, Any]]) -> list[Figure]:
 
 def main() -> None:
     """Measure the suites asked for, and keep the others' earlier figures; exit 1 if a limit is not kept."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", default=[], help=f"some of {', '.join(SUITES)}; all if none is named")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--limit", type=int, default=22_000_000, help="most points or rows")
-    parser.add_argument("--points", type=Path, help="where to keep the input between runs")
-    parser.add_argument("--out", type=Path, default=OUT, help="for JSON and picture; a page above it gets the tables")
-    chosen = parser.parse_args()
-    if unknown := set(chosen.suites) - set(SUITES):
-        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    chosen = options(__doc__, SUITES, 22_000_000)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(chosen.points or Path(folder), chosen.rounds, chosen.limit)
         bench.folder.mkdir(parents=True, exist_ok=True)
         for name in chosen.suites or SUITES:
             suite(bench, name)
             found = report(chosen.out, bench.found)  # after each: a run cut short keeps what it has
-    for figure in found:
-        print(f"{figure.value:10.3f}  {figure.name}  {limit(figure)}")
-    sys.exit(not all(figure.holds() for figure in found))
+    end(found)
 
 
 if __name__ == "__main__":

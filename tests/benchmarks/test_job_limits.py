@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,3 +63,10 @@ def test_what_keeps_its_limits_holds(limits: Any, trials: dict[str, Any]) -> Non
 @pytest.mark.parametrize("trials", BAD)
 def test_each_limit_is_one(limits: Any, trials: dict[str, Any]) -> None:
     assert [figure.holds() for figure in limits.figures(trials)].count(False) == 1
+
+
+def test_what_was_measured_last_is_still_understood(limits: Any) -> None:
+    kept = json.loads((HERE.parents[1] / "docs" / "bench" / "jobs.json").read_text())
+    assert {figure.name: figure.value for figure in limits.figures(kept["trials"])} == {
+        name: row["value"] for name, row in kept["figures"].items()
+    }

@@ -10,18 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cabstand.clustering.kernels import (
-    cells,
-    closest,
-    core,
-    costly,
-    gather,
-    labels,
-    link,
-    neighbour_cells,
-    sample,
-    slots,
-)
+from cabstand.clustering.kernels import cells, core, costly, gather, labels, neighbour_cells, sample, slots
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Located
@@ -29,6 +18,7 @@ from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import inlined, kernel
 from cabstand.clustering.kernels.metric import CHUNK, Centre, cell_metric, count_chunk, row_metric
 from cabstand.clustering.kernels.neighbour_cells import MOST_SPANS, Neighbours, set_spans
+from cabstand.clustering.kernels.pipeline import join
 from cabstand.clustering.kernels.threads import Array, Workers, sliced, workers
 
 MOST_LEVELS = 255  # their number fits into a byte
@@ -151,7 +141,9 @@ def cluster_each(points: Array, grid: Grid, levels: Array, n_threads: int) -> It
             stripes = pool.stripes(len(table.keys))
             pool.run(keep_core, [(found, most, reached, level, a, b, np.empty(room, np.int32)) for a, b in stripes])
             searched = [_smaller(stripe, table.sizes, min_samples) for stripe in sparse]
-            yield _cluster(grid, Located(points, cell_of.copy(), table), found, searched, pool)
+            source = Located(points, cell_of.copy(), table)
+            cell_labels, n_clusters = join(grid, source, found, searched, pool)
+            yield *labels.label_points(cell_labels, source.cell_of, pool), n_clusters
 
 
 def _count(grid: Grid, found: CellPoints, sparse: list[Neighbours], levels: Array, pool: Workers) -> Array:
@@ -177,16 +169,3 @@ def _smaller(stripe: Neighbours, sizes: Array, min_samples: int) -> Neighbours:
     """Return the cells of a stripe that have fewer points than `min_samples`."""
     chosen = sizes[stripe.cells] < min_samples
     return Neighbours(stripe.cells[chosen], stripe.runs[chosen], stripe.shifts)
-
-
-def _cluster(
-    grid: Grid, source: Located, found: CellPoints, sparse: list[Neighbours], pool: Workers
-) -> tuple[Array, Array, int]:
-    """Do the last stages of :func:`.pipeline.cluster`."""
-    parent, open_pairs = link.run(grid, found, pool)
-    if len(open_pairs):
-        closest.run(grid, source, found, open_pairs, parent, pool)
-    cell_labels, n_clusters = labels.number_clusters(found, parent, pool)
-    if n_clusters:
-        labels.mark_border(grid, source, found, sparse, cell_labels, pool)
-    return *labels.label_points(cell_labels, source.cell_of, pool), n_clusters

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels import cells, closest, core, gather, labels, link, neighbour_cells, sample, slots
+from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.threads import Array, workers
+from cabstand.clustering.kernels.neighbour_cells import Neighbours
+from cabstand.clustering.kernels.threads import Array, Workers, workers
 
 
 def cluster(
@@ -31,13 +33,18 @@ def cluster(
         gathered = gather.run(source, starts, pool)
 
         found = core.run(grid, table, gathered, sparse, min_samples, weights, pool)
-        parent, open_pairs = link.run(grid, found, pool)
-        if len(open_pairs):
-            closest.run(grid, source, found, open_pairs, parent, pool)
-
-        cell_labels, n_clusters = labels.number_clusters(found, parent, pool)
-        if n_clusters:
-            labels.mark_border(grid, source, found, sparse, cell_labels, pool)
+        cell_labels, n_clusters = join(grid, source, found, sparse, pool)
         marks = source.cell_of
         del sparse, starts, gathered, found  # their memory can hold the core mask
         return *labels.label_points(cell_labels, marks, pool), n_clusters
+
+
+def join(grid: Grid, source: Located, found: CellPoints, sparse: list[Neighbours], pool: Workers) -> tuple[Array, int]:
+    """Join the cells of core points to clusters, and mark border points; return the cells' labels and their number."""
+    parent, open_pairs = link.run(grid, found, pool)
+    if len(open_pairs):
+        closest.run(grid, source, found, open_pairs, parent, pool)
+    cell_labels, n_clusters = labels.number_clusters(found, parent, pool)
+    if n_clusters:
+        labels.mark_border(grid, source, found, sparse, cell_labels, pool)
+    return cell_labels, n_clusters
