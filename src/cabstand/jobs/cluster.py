@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +24,7 @@ from cabstand.clustering.parts import Parts
 from cabstand.errors import ConfigError
 from cabstand.io import points, synthetic, zones
 from cabstand.io.points import Points
+from cabstand.io.thinning import thinned
 from cabstand.io.tracking import Source
 from cabstand.io.usage import Usage, measure
 from cabstand.io.zones import Outlines
@@ -35,7 +35,6 @@ from cabstand.settings import Settings
 from cabstand.trips.columns import BY_ALIAS, Named
 
 T = TypeVar("T")
-_WARM_POINTS = 1 << 15  # enough that threads share them
 
 
 @dataclass(frozen=True)
@@ -135,9 +134,8 @@ def _warm_up(read: Points, params: Params, engine: Engine, n_workers: int) -> No
     if not engine.compiles:
         engine.warm_up(n_workers)
         return
-    step = max(1, len(read) // _WARM_POINTS)
-    some = replace(read, latlon=read.latlon[::step], weight=None if read.weight is None else read.weight[::step])
-    _cluster(some, replace(params, eps_m=params.eps_m * math.sqrt(step)), engine, n_workers)
+    some, wider = thinned(read)
+    _cluster(some, replace(params, eps_m=params.eps_m * wider), engine, n_workers)
 
 
 def _cluster(read: Points, params: Params, engine: Engine, n_workers: int) -> Clustering:

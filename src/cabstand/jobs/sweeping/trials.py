@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,9 +14,10 @@ from cabstand.clustering.engines import Engine
 from cabstand.clustering.extents import reaches, total_weight
 from cabstand.clustering.metrics import unit_sphere
 from cabstand.io.points import Points
+from cabstand.io.thinning import thinned
 from cabstand.io.usage import measure
 
-_WARM_POINTS, _WARM_SAMPLE = 1 << 15, 100  # points: enough that threads share them
+_WARM_SAMPLE = 100  # points
 
 
 @dataclass
@@ -43,10 +43,8 @@ class Trials:
         if not self.engine.compiles:
             self.engine.warm_up(self.n_workers)
             return
-        step = max(1, len(self.read) // _WARM_POINTS)
-        weight = None if self.read.weight is None else self.read.weight[::step]
-        some = replace(self.read, latlon=self.read.latlon[::step], weight=weight)
-        list(replace(self, read=some, sample=_WARM_SAMPLE).rows(eps_m * math.sqrt(step), counts))
+        some, wider = thinned(self.read)
+        list(replace(self, read=some, sample=_WARM_SAMPLE).rows(eps_m * wider, counts))
 
     def rows(self, eps_m: float, counts: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Yield the table's rows for an eps with each of `counts`, ascending; the first does what they share."""
