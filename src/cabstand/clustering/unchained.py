@@ -18,6 +18,7 @@ from cabstand.clustering.metrics import sphere_axes
 from cabstand.errors import ConfigError
 
 Floats = NDArray[np.float64]
+_HARDLY_LESS = 0.8  # of the points: not worth a copy
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,22 @@ def largest_eps(
     """
     total, member = total_weight(len(latlon), weight), labels >= 0
     is_negative = weight is not None and bool((weight < 0).any())
-    if is_negative:  # without a negative neighbour, noise may become a core point
-        member[:] = True
-    own = None if weight is None else weight[member]
-    members = _Members(latlon[member], own, total, min_samples, n_threads, nested=not is_negative)
+    if is_negative or member.mean() > _HARDLY_LESS:  # without a negative neighbour, noise may become a core point
+        points, own = latlon, weight
+    else:
+        points, own = latlon[member], None if weight is None else weight[member]
+    members = _Members(points, own, total, min_samples, n_threads, nested=not is_negative)
     radii = _radii(eps_m)
     sure = len(radii) if is_negative else members.least_sure(radii)
-    if sure < len(radii):  # the next smaller one is likely the answer, and its members are all that others need
-        members.judge(radii[max(sure - 1, 0)], last=True)
-    best, low, high = None, 0, len(radii)
+    best, low, high = None, 0, sure
+    middle = sure // 2 if sure == len(radii) else sure - 1  # just below what is sure to chain is likely the answer
     while low < high:
-        middle = (low + high) // 2
-        apart = None if middle >= sure else members.judge(radii[middle])
+        apart = members.judge(radii[middle])
         if apart is None:
             high = middle
         else:
             best, low = apart, middle + 1
+        middle = (low + high) // 2
     return best if best and best.n_clusters else None
 
 
@@ -74,7 +75,6 @@ class _Members:
         self._points, self._weight, self._total = points, weight, total
         self._cluster = partial(dbscan, min_samples=min_samples, n_threads=n_threads)
         self._nested = nested  # whether a smaller eps makes no members of others
-        self._judged: dict[float, Apart | None] = {}
 
     def least_sure(self, radii: list[float]) -> int:
         """Return the index of a radius from which on all chain, by the most crowded ground alone: as low as it tells.
@@ -94,13 +94,8 @@ class _Members:
             low = middle + 1
         return high
 
-    def judge(self, radius: float, *, last: bool = False) -> Apart | None:
-        """Return what the points are with a radius, None if they chain; if `last`, no larger one will be judged."""
-        if radius not in self._judged:
-            self._judged[radius] = self._judge(radius, last=last)
-        return self._judged[radius]
-
-    def _judge(self, radius: float, *, last: bool) -> Apart | None:
+    def judge(self, radius: float) -> Apart | None:
+        """Return what the points are with a radius, None if they chain; then no larger one may be judged."""
         try:
             found = self._cluster(self._points, radius, sample_weight=self._weight)
         except ConfigError:
@@ -108,10 +103,9 @@ class _Members:
         kept = found.labels >= 0
         points, weight = self._points[kept], None if self._weight is None else self._weight[kept]
         own_weight, radius_m = reaches(sphere_axes(points), found.labels[kept], weight)
-        chains = measure(own_weight, radius_m, self._total).is_over
-        if self._nested and (chains or last):
-            self._points, self._weight = points, weight
-        if chains:
+        if measure(own_weight, radius_m, self._total).is_over:
+            if self._nested:
+                self._points, self._weight = points, weight
             return None
         share = float(own_weight.sum() / self._total) if self._total > 0 else 0.0
         return Apart(radius, found.n_clusters, share)

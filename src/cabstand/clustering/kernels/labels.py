@@ -6,6 +6,8 @@ have to be looked up among the gathered ones: each takes the lowest-numbered clu
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from cabstand.clustering.kernels import costly
@@ -31,6 +33,13 @@ from cabstand.clustering.kernels.union_find import find
 
 NONE = np.iinfo(np.int32).max
 CELLS_AHEAD = 8  # their points are prefetched before it is their turn
+
+
+class CellLabels(NamedTuple):
+    """The label of each cell, and how many cells before it have one: a run has none if that is the same at its end."""
+
+    own: Array  # int32, shape (cells,): of its core points, -1 where there are none
+    n_before: Array  # int32, shape (cells + 1,)
 
 
 @kernel
@@ -110,6 +119,15 @@ def _has_better(cell_labels, runs, i, own):
 
 
 @inlined
+def _any_core(n_before, runs, i):
+    """Tell whether any cell in the runs has core points, without a branch on how long a run is."""
+    n = 0
+    for s in range(runs.shape[1]):
+        n += n_before[np.uint64(runs[i, s, 1])] - n_before[np.uint64(runs[i, s, 0])]
+    return n > 0
+
+
+@inlined
 def _points_in_runs(starts, runs, i):
     """Count the points in the runs of a cell."""
     total = np.int64(0)
@@ -119,13 +137,14 @@ def _points_in_runs(starts, runs, i):
 
 
 @kernel
-def mark_stripe(inputs, grid, points, cell_labels, sparse, marks, noted, at):
+def mark_stripe(inputs, grid, points, labelled, sparse, marks, noted, at):
     """Mark the border points of sparse cells with the complement of their label, which is below 0.
 
     Until then `marks` (int32, one an input point) hold the cells of all points; non-border points keep theirs. Cells
     that cost too much are only noted, for :mod:`.costly`. Return whether there is more; see :func:`.threads.sliced`.
     """
     cells, runs, _ = sparse
+    cell_labels, n_before = labelled
     keys, n_core, starts, _, _, rows = points
     metric = row_metric(grid, np.int64(0))
     work = np.int64(0)
@@ -133,15 +152,16 @@ def mark_stripe(inputs, grid, points, cell_labels, sparse, marks, noted, at):
         if work > MOST_COST:
             at[0] = i
             return True
-        ahead = np.int64(cells[smaller(i + CELLS_AHEAD, len(cells) - 1)])
-        for p in range(starts[ahead] + n_core[ahead], starts[ahead + 1]):
+        later = smaller(i + CELLS_AHEAD, len(cells) - 1)
+        ahead = np.int64(cells[later])
+        for p in range(starts[ahead] + n_core[ahead], starts[ahead + 1] if _any_core(n_before, runs, later) else 0):
             prefetch_read(inputs, np.uint64(2 * np.int64(rows[p])))
             prefetch_write(marks, np.uint64(rows[p]))
         cell = np.int64(cells[i])
         own = cell_labels[cell]
         middle = starts[cell] + n_core[cell]
-        if middle == starts[cell + 1]:
-            continue  # all core
+        if middle == starts[cell + 1] or not _any_core(n_before, runs, i):
+            continue  # all core, or all noise
         if not _has_better(cell_labels, runs, i, own):
             for p in range(middle, starts[cell + 1] if own >= 0 else middle):
                 marks[rows[p]] = ~own
@@ -167,10 +187,12 @@ def mark_border(
     """Mark the border points of all sparse cells in ``source.cell_of``."""
     inputs, marks = source.points, source.cell_of
     all_noted = [none_noted(stripe) for stripe in sparse]
+    n_before = np.zeros(len(cell_labels) + 1, np.int32)
+    np.cumsum(cell_labels >= 0, out=n_before[1:])
     pairs = zip(sparse, all_noted, strict=True)
-    workers.run(
-        sliced(mark_stripe), [(inputs, grid, points, cell_labels, stripe, marks, noted) for stripe, noted in pairs]
-    )
+    labelled = CellLabels(cell_labels, n_before)
+    calls = [(inputs, grid, points, labelled, stripe, marks, noted) for stripe, noted in pairs]
+    workers.run(sliced(mark_stripe), calls)
     costly.label_border(grid, inputs, points, cell_labels, take_noted(sparse, all_noted, workers), marks, workers)
 
 

@@ -75,10 +75,27 @@ def _columns_within(grid, bands, key, search):
     return low, high, n_cols
 
 
+@inlined
+def _advance(keys, at, key):
+    """Return the first cell from `at` on whose key is not below `key`: a few cells further, how many is unforeseeable.
+
+    So four are compared at a time, without a branch.
+    """
+    moved = 4
+    while moved == 4 and at + 4 <= len(keys):
+        i = np.uint64(at)
+        moved = np.int64(keys[i] < key) + np.int64(keys[i + np.uint64(1)] < key)
+        moved += np.int64(keys[i + np.uint64(2)] < key) + np.int64(keys[i + np.uint64(3)] < key)
+        at += moved
+    while at < len(keys) and keys[np.uint64(at)] < key:
+        at += 1
+    return at
+
+
 @part
 def row_runs(grid, keys, cells, search, runs):
     """Find the runs of one row for each of `cells`, which are in order."""
-    bands, bits, n_cells, slot = grid.bands, grid.col_bits, len(keys), search.slot
+    bands, bits, slot = grid.bands, grid.col_bits, search.slot
     start = stop = lower_bound(keys, ((keys[cells[0]] >> bits) + search.away) << bits)
     for i in range(len(cells)):
         key = keys[np.uint64(cells[np.uint64(i)])]
@@ -92,11 +109,8 @@ def row_runs(grid, keys, cells, search, runs):
         base = other << bits
         first_key = base | larger(low, 0)
         last_key = base | smaller(high, n_cols - 1)
-        while start < n_cells and keys[np.uint64(start)] < first_key:
-            start += 1
-        stop = larger(start, stop)
-        while stop < n_cells and keys[np.uint64(stop)] <= last_key:
-            stop += 1
+        start = _advance(keys, start, first_key)
+        stop = _advance(keys, larger(start, stop), last_key + 1)
         runs[i, slot, 0] = start
         runs[i, slot, 1] = stop
         if low < 0 and search.across:

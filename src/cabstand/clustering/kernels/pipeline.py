@@ -45,6 +45,7 @@ def join(grid: Grid, source: Located, found: CellPoints, sparse: list[Neighbours
     if len(open_pairs):
         closest.run(grid, source, found, open_pairs, parent, pool)
     cell_labels, n_clusters = labels.number_clusters(found, parent, pool)
+    del parent  # what comes next needs the most memory
     if n_clusters:
         labels.mark_border(grid, source, found, sparse, cell_labels, pool)
     return cell_labels, n_clusters
