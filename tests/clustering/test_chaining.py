@@ -71,8 +71,9 @@ def test_far_reaching_clusters_count_together_and_small_ones_alone_do_not() -> N
 
 @pytest.mark.parametrize("spacing_m", [8.0, 45.0, 60.0, 97.0, 240.0])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_suggested_eps_is_the_largest_that_keeps_them_apart(spacing_m: float, weighted: bool) -> None:
-    points = street(spacing_m, crowds=round(3000 / spacing_m))
+@pytest.mark.parametrize("stray", [200, 1500])  # few, so that they are clustered again with the others; and many
+def test_the_suggested_eps_is_the_largest_that_keeps_them_apart(spacing_m: float, weighted: bool, stray: int) -> None:
+    points = street(spacing_m, crowds=round(3000 / spacing_m), stray=stray)
     weight = RNG.integers(1, 3, len(points)).astype(float) if weighted else None
     eps_m = spacing_m * 1.4
     labels = dbscan(points, eps_m, 20, sample_weight=weight).labels

@@ -42,18 +42,14 @@ def largest_eps(
     """Find the largest eps below `eps_m` with which points in degrees, shape (n, 2), do not chain: cluster them again.
 
     `labels`, shape (n,), are those of `eps_m`: noise stays noise with a smaller eps, and is in no neighbourhood of a
-    core point, so the others alone are clustered. The radius is one of 50 to 500 evenly spaced ones, found by
-    bisection. None if all of them chain, or the clusters do not fall apart but vanish.
+    core point, so much of it is left out. The radius is one of 50 to 500 evenly spaced ones, found by bisection. None
+    if all of them chain, or the clusters do not fall apart but vanish.
     """
-    total, member = total_weight(len(latlon), weight), labels >= 0
-    is_negative = weight is not None and bool((weight < 0).any())
-    if is_negative or member.mean() > _HARDLY_LESS:  # without a negative neighbour, noise may become a core point
-        points, own = latlon, weight
-    else:
-        points, own = latlon[member], None if weight is None else weight[member]
-    members = _Members(points, own, total, min_samples, n_threads, nested=not is_negative)
+    nested = weight is None or not bool((weight < 0).any())  # else noise may become core with fewer neighbours
+    points, own = _possible(latlon, labels, weight) if nested else (latlon, weight)
+    members = _Members(points, own, total_weight(len(latlon), weight), min_samples, n_threads, nested=nested)
     radii = _radii(eps_m)
-    sure = len(radii) if is_negative else members.least_sure(radii)
+    sure = members.least_sure(radii) if nested else len(radii)
     best, low, high = None, 0, sure
     middle = sure // 2 if sure == len(radii) else sure - 1  # just below what is sure to chain is likely the answer
     while low < high:
@@ -64,6 +60,14 @@ def largest_eps(
             best, low = apart, middle + 1
         middle = (low + high) // 2
     return best if best and best.n_clusters else None
+
+
+def _possible(latlon: Floats, labels: NDArray[np.int32], weight: Floats | None) -> tuple[Floats, Floats | None]:
+    """Return the points that are no noise, and their weights; or all, if hardly one is."""
+    member = labels >= 0
+    if member.mean() > _HARDLY_LESS:
+        return latlon, weight
+    return latlon[member], None if weight is None else weight[member]
 
 
 class _Members:
