@@ -18,7 +18,7 @@ from cabstand.clustering.metrics import sphere_axes
 from cabstand.errors import ConfigError
 
 Floats = NDArray[np.float64]
-_HARDLY_LESS = 0.8  # of the points: not worth a copy
+_MOST_COPIED = 0.8  # of the points: a copy of more would save too little
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,11 @@ def largest_eps(
     """Find the largest eps below `eps_m` with which points in degrees, shape (n, 2), do not chain: cluster them again.
 
     `labels`, shape (n,), are those of `eps_m`: noise stays noise with a smaller eps, and is in no neighbourhood of a
-    core point, so much of it is left out. The radius is one of 50 to 500 evenly spaced ones, found by bisection. None
-    if all of them chain, or the clusters do not fall apart but vanish.
+    core point, so it is left out unless it is little. The radius is one of 50 to 500 evenly spaced ones, found by
+    bisection. None if all of them chain, or the clusters do not fall apart but vanish.
     """
-    nested = weight is None or not bool((weight < 0).any())  # else noise may become core with fewer neighbours
+    # With negative weights, a point that is noise may become core when it loses neighbours.
+    nested = weight is None or not bool((weight < 0).any())
     points, own = _possible(latlon, labels, weight) if nested else (latlon, weight)
     members = _Members(points, own, total_weight(len(latlon), weight), min_samples, n_threads, nested=nested)
     radii = _radii(eps_m)
@@ -63,9 +64,9 @@ def largest_eps(
 
 
 def _possible(latlon: Floats, labels: NDArray[np.int32], weight: Floats | None) -> tuple[Floats, Floats | None]:
-    """Return the points that are no noise, and their weights; or all, if hardly one is."""
+    """Return the points that are not noise, and their weights; all points, if few are noise."""
     member = labels >= 0
-    if member.mean() > _HARDLY_LESS:
+    if np.count_nonzero(member) > _MOST_COPIED * len(member):
         return latlon, weight
     return latlon[member], None if weight is None else weight[member]
 

@@ -36,10 +36,10 @@ CELLS_AHEAD = 8  # their points are prefetched before it is their turn
 
 
 class CellLabels(NamedTuple):
-    """The label of each cell, and how many cells before it have one: a run has none if that is the same at its end."""
+    """The label of each cell, and a running count of labels, which tells whether a run of cells has any."""
 
     own: Array  # int32, shape (cells,): of its core points, -1 where there are none
-    n_before: Array  # int32, shape (cells + 1,)
+    n_before: Array  # int32, shape (cells + 1,): cells before this one that have a label
 
 
 @kernel

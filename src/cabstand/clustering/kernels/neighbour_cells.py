@@ -77,9 +77,9 @@ def _columns_within(grid, bands, key, search):
 
 @inlined
 def _advance(keys, at, key):
-    """Return the first cell from `at` on whose key is not below `key`: a few cells further, how many is unforeseeable.
+    """Return the first cell from `at` on whose key is not below `key`.
 
-    So four are compared at a time, without a branch.
+    How many cells further that is cannot be predicted, so four are compared at a time, without a branch.
     """
     moved = 4
     while moved == 4 and at + 4 <= len(keys):
