@@ -10,6 +10,7 @@ from pathlib import Path
 from dbscan_limits import Figure, limit
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "bench"
+LEAST = {"rounds": 1, "limit": 100_000}  # the smallest size of a suite
 
 
 def options(what: str | None, suites: Sequence[str], most: int) -> argparse.Namespace:
@@ -23,6 +24,9 @@ def options(what: str | None, suites: Sequence[str], most: int) -> argparse.Name
     chosen = parser.parse_args()
     if unknown := set(chosen.suites) - set(suites):
         parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    for name, least in LEAST.items():
+        if (value := getattr(chosen, name)) < least:
+            parser.error(f"--{name} must be at least {least}, not {value}")
     return chosen
 
 
