@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 from cabstand.clustering import dbscan as module
 from cabstand.clustering.dbscan import dbscan, dbscan_each
 from cabstand.clustering.engines import ENGINES, warm_up_points
+from cabstand.clustering.kernels import ladder
+from cabstand.clustering.kernels.neighbour_cells import MOST_SPANS
 
 M = 1 / 111_194.93  # degrees of latitude in a metre
 LEVELS = [1, 2, 5, 9, 30, 100, 1000, 1 << 70]
@@ -50,6 +52,19 @@ def test_crowds_and_strangers(seed: int, eps_m: float, n_threads: int) -> None:
 def test_suburbs_the_globe_and_the_poles(which: int, n_threads: int) -> None:
     check(warm_up_points()[which], 50.0, [*LEVELS[:-2], 700], n_threads=n_threads)
     check(warm_up_points()[which][:2000], 5e6, LEVELS, n_threads=n_threads)
+
+
+@pytest.mark.parametrize("centre", [(40.7, -74.0), (0.0, 180.0), (-89.999, 10.0), (-80.0, -180.0)])
+@pytest.mark.parametrize("room", [ladder.MOST_OPEN, MOST_SPANS])
+def test_full_cells_in_blocks(centre: tuple[float, float], room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "MOST_OPEN", room)
+    random = np.random.default_rng(4)
+    points = np.concatenate([random.uniform(-300, 300, (12_000, 2)), random.normal(0, 40, (3000, 2)) + 150])
+    lat, lon = centre
+    latlon = np.column_stack([lat + points[:, 0] * M, lon + points[:, 1] * M / np.cos(np.radians(lat))])
+    latlon = np.column_stack([latlon[:, 0].clip(-90, 90), (latlon[:, 1] + 180) % 360 - 180])
+    check(latlon, 100.0, [100, 600, 900, 1200, 2500], n_threads=2)
+    check(points.round(-1), 100.0, [100, 600, 900, 1200, 2500], "euclidean")  # many at just this distance
 
 
 def test_cells_that_cost_too_much() -> None:

@@ -41,7 +41,7 @@ def weight_beyond(points: Floats, found: Clustering, radius_m: float, weight: Fl
     Two of those are more than twice as far from each other: along the meridian, or along the parallel that is nearest
     to a pole, where sin(d / 2R) is at least the cosine of the latitude times sin(d lon / 2).
     """
-    cluster, (lat, lon) = found.labels[found.core], points[found.core].T
+    cluster, (lat, lon) = found.labels[found.core], np.compress(found.core, points, axis=0).T
     (south, north), (west, east) = (_ends(axis, cluster, found.n_clusters) for axis in (lat, lon))
     along = np.cos(np.radians(np.maximum(np.abs(south), np.abs(north)))) * np.abs(np.sin(np.radians(east - west) / 2))
     width = EARTH_RADIUS_M * np.maximum(np.radians(north - south), 2 * np.arcsin(np.clip(along, 0.0, 1.0)))

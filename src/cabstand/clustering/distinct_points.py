@@ -32,7 +32,7 @@ def _along_the_curve(
     """Return the order along the Z-order curve, then by rows, the points in it, and where runs of equal ones begin."""
     codes = z_codes(points, metric)
     order = np.argsort(codes)  # not stable: points with one code are put in order below, or are equal
-    codes, ordered = codes[order], points[order]
+    codes, ordered = codes[order], np.take(points, order, axis=0)
     new, later = np.ones(len(points), np.bool_), np.zeros(len(points), np.bool_)
     new[1:] = (ordered[1:, 0] != ordered[:-1, 0]) | (ordered[1:, 1] != ordered[:-1, 1])
     later[1:] = codes[1:] == codes[:-1]

@@ -55,7 +55,7 @@ def summarise(
     Negative weights count as zero here; `at` holds local times, NaT where unknown.
     """
     member = np.flatnonzero(labels >= 0)
-    points, cluster = latlon[member], labels[member]
+    points, cluster = np.take(latlon, member, axis=0), labels[member]
     week = np.full(len(member), NO_HOUR, np.uint8) if at is None else hours_of_week(at[member])
     heavy = None if weight is None else np.maximum(weight[member], 0.0)
     unshared = np.zeros(len(member), np.bool_)

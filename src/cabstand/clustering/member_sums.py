@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.metrics import EARTH_RADIUS_M, distance_m, sphere_axes
+from cabstand.clustering.kernels import shape
+from cabstand.clustering.metrics import EARTH_RADIUS_M, reduced, sphere_axes, to_distance
 from cabstand.clustering.rhythm import weight_by_time
 from cabstand.clustering.rows import distinct_rows, group_rows
 
@@ -84,11 +85,12 @@ def add_up(parts: Sequence[MemberSums], n_clusters: int) -> dict[str, NDArray[An
 
 def radii(points: Floats, labels: Labels, centroid: Floats) -> tuple[Ints, Floats]:
     """Return the clusters that have members here, and the largest distance in metres of these from its centroid."""
-    radius = np.full(len(centroid), -np.inf)
+    most = np.full(len(centroid), -np.inf)
     for block in _blocks(len(points)):
-        np.maximum.at(radius, labels[block], distance_m(points[block], centroid[labels[block]]))
-    cluster = np.flatnonzero(radius >= 0)
-    return cluster, radius[cluster]
+        to = np.take(centroid, labels[block], axis=0)
+        np.maximum.at(most, labels[block], reduced(points[block], to, "haversine"))
+    cluster = np.flatnonzero(most >= 0)
+    return cluster, to_distance(most[cluster], "haversine")
 
 
 def _clusters_here(labels: Labels) -> tuple[Ints, Ints]:
@@ -101,8 +103,8 @@ def _sum_of_positions(points: Floats, at: Ints, pull: Floats | None, k: int) -> 
     """Return the weighted sum of positions on the unit sphere of each of k clusters, shape (k, 3)."""
     total = np.zeros((3, k))
     for block in _blocks(len(points)):
-        for own, axis in zip(total, sphere_axes(points[block]), strict=True):
-            np.add.at(own, at[block], axis if pull is None else pull[block] * axis)  # one by one, so blocks do not show
+        own = np.empty(0) if pull is None else pull[block]
+        shape.sum_members(sphere_axes(points[block]), at[block].astype(np.int32), own, total)
     return np.ascontiguousarray(total.T)
 
 

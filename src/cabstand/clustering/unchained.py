@@ -68,7 +68,7 @@ def _possible(latlon: Floats, labels: NDArray[np.int32], weight: Floats | None) 
     member = labels >= 0
     if np.count_nonzero(member) > _MOST_COPIED * len(member):
         return latlon, weight
-    return latlon[member], None if weight is None else weight[member]
+    return np.compress(member, latlon, axis=0), None if weight is None else weight[member]
 
 
 class _Members:
@@ -87,7 +87,7 @@ class _Members:
         What chains there chains with a larger eps and among all points; see `cabstand.clustering.crowded`.
         """
         chosen = crowded.indices(self._points, self._weight)
-        points, weight = self._points[chosen], None if self._weight is None else self._weight[chosen]
+        points, weight = np.take(self._points, chosen, axis=0), None if self._weight is None else self._weight[chosen]
         low, high = 0, len(radii)
         while low < high:
             middle = (low + high) // 2
@@ -106,7 +106,7 @@ class _Members:
         except ConfigError:
             return Apart(radius, 0, 0.0)
         kept = found.labels >= 0
-        points, weight = self._points[kept], None if self._weight is None else self._weight[kept]
+        points, weight = np.compress(kept, self._points, axis=0), None if self._weight is None else self._weight[kept]
         own_weight, radius_m = reaches(sphere_axes(points), found.labels[kept], weight)
         if measure(own_weight, radius_m, self._total).is_over:
             if self._nested:

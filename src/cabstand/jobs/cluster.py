@@ -192,7 +192,7 @@ def _write_labels(folder: Path, read: Points, clustering: Clustering, part: NDAr
 def _write_cores(folder: Path, read: Points, clustering: Clustering, eps_m: float) -> None:
     """Write the core points, and the index of them."""
     labels, core, _ = clustering
-    points, clusters, counts = distinct_core_points(read.latlon[core], labels[core])
+    points, clusters, counts = distinct_core_points(np.compress(core, read.latlon, axis=0), labels[core])
     hotspots.write_parquet(geofiles.cores_table(points, clusters, counts), folder / hotspots.CORES, read.marks)
     core_index.write(folder / hotspots.INDEX, points, clusters, eps_m, read.marks)
 

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cabstand.clustering.kernels import cells, core, costly, gather, labels, neighbour_cells, sample, slots
+from cabstand.clustering.kernels import blocks, cells, core, costly, gather, labels, neighbour_cells, sample, slots
+from cabstand.clustering.kernels.blocks import MOST_OPEN, Blocks, open_spans
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.jit import inlined, kernel
+from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import CHUNK, Centre, cell_metric, count_chunk, row_metric
-from cabstand.clustering.kernels.neighbour_cells import MOST_SPANS, Neighbours, set_spans
+from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
 from cabstand.clustering.kernels.pipeline import join
 from cabstand.clustering.kernels.threads import Array, Workers, sliced, workers
 
@@ -56,15 +57,41 @@ def _climb(ys, xs, p, known, spans, metric, levels):
     return level, spans[0, 3] - left
 
 
+@part
+def _reach(blocks, block, sparse, i, metric, levels, spans, reached):
+    """Fill how many levels each point of a block of cell `i` of `sparse` reaches; return what it cost.
+
+    All of them, unless that is more than a cell may cost.
+    """
+    _, starts, _, edges, _, ys, xs, places = blocks
+    cell = sparse.cells[i]
+    near, cost = open_spans(blocks, block, sparse, i, metric, spans)
+    if near < 0:
+        near = np.int64(0)
+        set_spans(starts, sparse, i, spans)
+    known = starts[cell + 1] - starts[cell] + near
+    least = _passed(levels, 0, known)
+    most = _passed(levels, least, known + spans[0, 3])
+    for p in range(edges[block], edges[block + 1]):
+        level = least
+        if level < most:
+            level, compared = _climb(ys, xs, p, known, spans, metric, levels)
+            cost += compared * metric.price
+        reached[places[p]] = level
+        if cost > MOST_COST:
+            break
+    return cost
+
+
 @kernel
-def count_levels(grid, points, sparse, levels, reached, noted, spans, at):
+def count_levels(grid, blocks, sparse, levels, reached, noted, spans, at):
     """Fill how many levels (int64, ascending) each point of sparse cells reaches (uint8, one a gathered point).
 
-    Cells that cost too much are only noted in `noted`, for :mod:`.costly`. `spans` have room for those of a cell.
+    Cells that cost too much are only noted in `noted`, for :mod:`.costly`. `spans` have room for `MOST_OPEN`.
     Return whether there is more to do; see :func:`.threads.sliced`.
     """
     cells, runs, shifts = sparse
-    keys, _, starts, ys, xs, _ = points
+    keys, starts, first, edges, _, _, _, _ = blocks
     metric = row_metric(grid, np.int64(0))
     work = np.int64(0)
     for i in range(at[0], len(cells)):
@@ -79,15 +106,11 @@ def count_levels(grid, points, sparse, levels, reached, noted, spans, at):
             for p in range(starts[cell], starts[cell + 1]):
                 reached[p] = 0
             continue
-        set_spans(starts, sparse, i, spans)
         metric = cell_metric(grid, keys[cell], metric)
-        own = starts[cell + 1] - starts[cell]
         cost = np.int64(0)
-        for p in range(starts[cell], starts[cell + 1]):
-            level, compared = _climb(ys, xs, p, own, spans, metric, levels)
-            reached[p] = level
-            cost += compared * metric.price
-            if is_costly(cost, p - starts[cell], total):
+        for block in range(first[cell], first[cell + 1]):
+            cost += _reach(blocks, block, sparse, i, metric, levels, spans, reached)
+            if is_costly(cost, edges[block + 1] - starts[cell], total):
                 note_costly(noted, i)
                 break
         work += cost
@@ -134,8 +157,9 @@ def cluster_each(points: Array, grid: Grid, levels: Array, n_threads: int) -> It
         most = int(levels[-1])
         sparse = neighbour_cells.run(grid, table, core.sparse_cells(table, most, None), pool)
         starts = sample.run(table, sparse, most, False, pool)
-        found = CellPoints(table.keys, table.sizes.copy(), *gather.run(Located(points, cell_of, table), starts, pool))
-        reached = _count(grid, found, sparse, levels, pool)
+        gathered = gather.run(Located(points, cell_of, table), starts, pool)
+        found = CellPoints(table.keys, table.sizes.copy(), *gathered)
+        reached = _count(grid, found, blocks.run(table.keys, gathered, pool), sparse, levels, pool)
         room = int(table.sizes.max())
         for level, min_samples in enumerate(levels.tolist()):
             stripes = pool.stripes(len(table.keys))
@@ -146,11 +170,13 @@ def cluster_each(points: Array, grid: Grid, levels: Array, n_threads: int) -> It
             yield *labels.label_points(cell_labels, source.cell_of, pool), n_clusters
 
 
-def _count(grid: Grid, found: CellPoints, sparse: list[Neighbours], levels: Array, pool: Workers) -> Array:
+def _count(
+    grid: Grid, found: CellPoints, pieces: Blocks, sparse: list[Neighbours], levels: Array, pool: Workers
+) -> Array:
     """Return how many levels each gathered point of sparse cells reaches."""
     reached, all_noted = np.empty(len(found.rows), np.uint8), [none_noted(stripe) for stripe in sparse]
     calls = [
-        (grid, found, stripe, levels, reached, noted, np.empty((MOST_SPANS, 4), np.int64))
+        (grid, pieces, stripe, levels, reached, noted, np.empty((MOST_OPEN, 4), np.int64))
         for stripe, noted in zip(sparse, all_noted, strict=True)
     ]
     pool.run(sliced(count_levels), calls)
