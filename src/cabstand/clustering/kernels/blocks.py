@@ -2,7 +2,8 @@
 
 Two pieces of ground are mostly near each other as a whole, or far: what is between the corners of their boxes decides,
 and only where the circle of eps crosses a piece are its points compared one by one. Subtraction and multiplication
-round monotonically, so that no quick distance of two points is beyond those of the corners, to the last bit.
+round monotonically, so that no quick distance of two points is beyond those of the corners; what rounding there is
+across the antimeridian, the guard of the metric covers.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cabstand.clustering.kernels.boxes import box_of, squared_gaps
 from cabstand.clustering.kernels.gather import Gathered
-from cabstand.clustering.kernels.instructions import larger, scratch, smaller
+from cabstand.clustering.kernels.instructions import scratch, smaller
 from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.threads import Array, Workers
 
@@ -29,21 +31,10 @@ class Blocks(NamedTuple):
     starts: Array  # int64, shape (cells + 1,): first point of each cell, and the end
     first: Array  # int64, shape (cells + 1,): first block of each cell, and the end
     edges: Array  # int64, shape (blocks + 1,): first point of each block, and the end
-    boxes: Array  # float64, shape (blocks, 4): least and largest `y`, then `x`; of no points if a block is empty
+    boxes: Array  # float64, shape (blocks, 4): see :mod:`.boxes`; not filled if a block is empty
     ys: Array
     xs: Array
     places: Array  # int32: where each point is among the gathered ones
-
-
-@part
-def _fill_box(ys, xs, first, last, box):
-    box[0] = box[2] = np.inf
-    box[1] = box[3] = -np.inf
-    for p in range(first, last):
-        box[0] = smaller(box[0], ys[p])
-        box[1] = larger(box[1], ys[p])
-        box[2] = smaller(box[2], xs[p])
-        box[3] = larger(box[3], xs[p])
 
 
 @inlined
@@ -58,10 +49,10 @@ def _piece(y, x, box, side):
 def fill_blocks(ys, xs, sides, blocks, first_cell, last_cell):
     """Sort the points of some cells into their blocks: `sides` squared in each cell. Fill the blocks' boxes."""
     _, starts, first, edges, boxes, own_ys, own_xs, places = blocks
-    heads, box = scratch(1, N_EDGES, np.int64)[0], scratch(1, 4, np.float64)[0]
+    heads = scratch(1, N_EDGES, np.int64)[0]
     for cell in range(first_cell, last_cell):
         a, b, side, block = starts[cell], starts[cell + 1], sides[cell], first[cell]
-        _fill_box(ys, xs, a, b, box)
+        box = box_of(ys, xs, a, b)
         for i in range(side * side + 1):
             heads[i] = 0
         for p in range(a, b):
@@ -78,18 +69,8 @@ def fill_blocks(ys, xs, sides, blocks, first_cell, last_cell):
             own_xs[to] = xs[p]
             places[to] = p
         for i in range(side * side):
-            _fill_box(own_ys, own_xs, edges[block + i], heads[i], boxes[block + i])
-
-
-@inlined
-def _nearest(low, high, other_low, other_high):
-    """Return the least distance along an axis between two stretches of it."""
-    return larger(larger(other_low - high, low - other_high), 0.0)
-
-
-@inlined
-def _furthest(low, high, other_low, other_high):
-    return larger(other_high - low, high - other_low)
+            if edges[block + i] < heads[i]:
+                boxes[block + i] = box_of(own_ys, own_xs, edges[block + i], heads[i])
 
 
 @part
@@ -101,24 +82,20 @@ def open_spans(blocks, block, neighbours, i, metric, spans):
     """
     cells, runs, shifts = neighbours
     _, _, first, edges, boxes, _, _, _ = blocks
-    south, north, west, east = boxes[block, 0], boxes[block, 1], boxes[block, 2], boxes[block, 3]
+    box = boxes[block]
     near = total = n = tested = np.int64(0)
     for s in range(len(shifts)):
         shift = shifts[s]
         tested += first[np.uint64(runs[i, s, 1])] - first[np.uint64(runs[i, s, 0])]
         end = np.int64(-1)  # of the last span, which the next block may continue
         for other in range(first[np.uint64(runs[i, s, 0])], first[np.uint64(runs[i, s, 1])]):
-            if first[cells[i]] <= other < first[cells[i] + 1] or edges[other] == edges[other + 1]:
-                continue
-            box = boxes[np.uint64(other)]
-            dy = _nearest(south, north, box[0], box[1])
-            dx = _nearest(west + shift, east + shift, box[2], box[3])
-            if dy * dy + metric.k * dx * dx > metric.above:
-                continue
             size = edges[other + 1] - edges[other]
-            dy = _furthest(south, north, box[0], box[1])
-            dx = _furthest(west + shift, east + shift, box[2], box[3])
-            if dy * dy + metric.k * dx * dx <= metric.below:
+            if size == 0 or first[cells[i]] <= other < first[cells[i] + 1]:
+                continue
+            nearest, farthest = squared_gaps(box, boxes[np.uint64(other)], shift, metric.k)
+            if nearest > metric.above:
+                continue
+            if farthest <= metric.below:
                 near += size
                 continue
             total += size

@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from cabstand.clustering.kernels import gather, trees
+from cabstand.clustering.kernels.boxes import box_of, squared_gaps
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.gather import Located
 from cabstand.clustering.kernels.grid import Grid
-from cabstand.clustering.kernels.instructions import larger, smaller
 from cabstand.clustering.kernels.jit import kernel, part
 from cabstand.clustering.kernels.metric import Centre, any_near, row_metric
 from cabstand.clustering.kernels.threads import SLICE, Array, Workers, sliced
@@ -22,19 +22,6 @@ from cabstand.clustering.kernels.within import FAR_APART, NEAR, PAUSED, trees_ne
 
 SMALL = 512  # compare all with all below so many pairs
 VAGUE = 1.002  # quotient of the squared distances between which a pair is in doubt
-
-
-@part
-def _box(ys, xs, start, stop):
-    """Bounding box of ``start:stop``."""
-    y0 = y1 = ys[start]
-    x0 = x1 = xs[start]
-    for i in range(start + 1, stop):
-        y0 = smaller(y0, ys[i])
-        y1 = larger(y1, ys[i])
-        x0 = smaller(x0, xs[i])
-        x1 = larger(x1, xs[i])
-    return y0, y1, x0, x1
 
 
 @part
@@ -65,20 +52,6 @@ def _halve(keys, others, start, stop):
 
 
 @part
-def _squared_gaps(box_a, box_b, shift, k):
-    """Smallest and largest quick squared distance between two boxes."""
-    y0 = box_b[0] - box_a[1]
-    y1 = box_a[0] - box_b[1]
-    x0 = box_b[2] - box_a[3] - shift
-    x1 = box_a[2] + shift - box_b[3]
-    dy = larger(larger(0.0, y0), y1)
-    dx = larger(larger(0.0, x0), x1)
-    far_y = larger(box_b[1] - box_a[0], box_a[1] - box_b[0])
-    far_x = larger(box_b[3] - box_a[2] - shift, box_a[3] + shift - box_b[2])
-    return dy * dy + k * dx * dx, far_y * far_y + k * far_x * far_x
-
-
-@part
 def sets_near(ys, xs, shift, metric, stack, top):
     """Tell whether points of two sets are within eps: FAR_APART, NEAR, or PAUSED after much work; and the new `top`.
 
@@ -89,9 +62,9 @@ def sets_near(ys, xs, shift, metric, stack, top):
         top -= 1
         a0, a1, b0, b1 = stack[top]
         work += a1 - a0 + b1 - b0 + SMALL
-        box_a = _box(ys, xs, a0, a1)
-        box_b = _box(ys, xs, b0, b1)
-        nearest, farthest = _squared_gaps(box_a, box_b, shift, metric.k)
+        box_a = box_of(ys, xs, a0, a1)
+        box_b = box_of(ys, xs, b0, b1)
+        nearest, farthest = squared_gaps(box_a, box_b, shift, metric.k)
         if nearest > metric.above:
             continue
         if farthest <= metric.below:

@@ -109,6 +109,8 @@ def count_levels(grid, blocks, sparse, levels, reached, noted, spans, at):
         metric = cell_metric(grid, keys[cell], metric)
         cost = np.int64(0)
         for block in range(first[cell], first[cell + 1]):
+            if edges[block] == edges[block + 1]:
+                continue
             cost += _reach(blocks, block, sparse, i, metric, levels, spans, reached)
             if is_costly(cost, edges[block + 1] - starts[cell], total):
                 note_costly(noted, i)
