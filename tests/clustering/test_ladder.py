@@ -56,7 +56,7 @@ def test_suburbs_the_globe_and_the_poles(which: int, n_threads: int) -> None:
 
 @pytest.mark.parametrize("centre", [(40.7, -74.0), (0.0, 180.0), (-89.999, 10.0), (-80.0, -180.0)])
 @pytest.mark.parametrize("room", [ladder.MOST_OPEN, MOST_SPANS])
-def test_full_cells_in_blocks(centre: tuple[float, float], room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_cells_in_patches(centre: tuple[float, float], room: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder, "MOST_OPEN", room)
     random = np.random.default_rng(4)
     points = np.concatenate([random.uniform(-300, 300, (12_000, 2)), random.normal(0, 40, (3000, 2)) + 150])

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cabstand.clustering.kernels import shape
 from cabstand.clustering.metrics import EARTH_RADIUS_M, reduced, sphere_axes, to_distance
 from cabstand.clustering.rhythm import weight_by_time
 from cabstand.clustering.rows import distinct_rows, group_rows
@@ -103,8 +102,8 @@ def _sum_of_positions(points: Floats, at: Ints, pull: Floats | None, k: int) -> 
     """Return the weighted sum of positions on the unit sphere of each of k clusters, shape (k, 3)."""
     total = np.zeros((3, k))
     for block in _blocks(len(points)):
-        own = np.empty(0) if pull is None else pull[block]
-        shape.sum_members(sphere_axes(points[block]), at[block].astype(np.int32), own, total)
+        for own, axis in zip(total, sphere_axes(points[block]), strict=True):
+            np.add.at(own, at[block], axis if pull is None else pull[block] * axis)  # one by one, so blocks do not show
     return np.ascontiguousarray(total.T)
 
 

@@ -1,7 +1,8 @@
 """Exact DBSCAN with one eps and several ``min_samples``, ascending: what depends on eps alone is done once.
 
-For each point it is counted once how many of the levels, as they are called here, its neighbours reach. The core points
-of a level are among those of the level before, so that from one to the next each cell keeps some of them in front.
+For each point it is counted once how many of the levels, as they are called here, its neighbours reach; most neighbours
+are counted a patch at a time (:mod:`.patches`). The core points of a level are among those of the level before, so that
+from one to the next each cell keeps some of them in front.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from cabstand.clustering.kernels import blocks, cells, core, costly, gather, labels, neighbour_cells, sample, slots
-from cabstand.clustering.kernels.blocks import MOST_OPEN, Blocks, open_spans
+from cabstand.clustering.kernels import cells, core, costly, gather, labels, neighbour_cells, patches, sample, slots
 from cabstand.clustering.kernels.core import CellPoints
 from cabstand.clustering.kernels.costly import MOST_COST, is_costly, none_noted, note_costly, take_noted
 from cabstand.clustering.kernels.gather import Located
@@ -19,6 +19,7 @@ from cabstand.clustering.kernels.grid import Grid
 from cabstand.clustering.kernels.jit import inlined, kernel, part
 from cabstand.clustering.kernels.metric import CHUNK, Centre, cell_metric, count_chunk, row_metric
 from cabstand.clustering.kernels.neighbour_cells import Neighbours, set_spans
+from cabstand.clustering.kernels.patches import MOST_OPEN, Patches, open_spans
 from cabstand.clustering.kernels.pipeline import join
 from cabstand.clustering.kernels.threads import Array, Workers, sliced, workers
 
@@ -58,21 +59,21 @@ def _climb(ys, xs, p, known, spans, metric, levels):
 
 
 @part
-def _reach(blocks, block, sparse, i, metric, levels, spans, reached):
-    """Fill how many levels each point of a block of cell `i` of `sparse` reaches; return what it cost.
+def _reach(patches, patch, sparse, i, metric, levels, spans, reached):
+    """Fill how many levels each point of a patch of cell `i` of `sparse` reaches; return what it cost.
 
     All of them, unless that is more than a cell may cost.
     """
-    _, starts, _, edges, _, ys, xs, places = blocks
+    _, starts, _, edges, _, ys, xs, places = patches
     cell = sparse.cells[i]
-    near, cost = open_spans(blocks, block, sparse, i, metric, spans)
+    near, cost = open_spans(patches, patch, sparse, i, metric, spans)
     if near < 0:
         near = np.int64(0)
         set_spans(starts, sparse, i, spans)
     known = starts[cell + 1] - starts[cell] + near
     least = _passed(levels, 0, known)
     most = _passed(levels, least, known + spans[0, 3])
-    for p in range(edges[block], edges[block + 1]):
+    for p in range(edges[patch], edges[patch + 1]):
         level = least
         if level < most:
             level, compared = _climb(ys, xs, p, known, spans, metric, levels)
@@ -84,14 +85,14 @@ def _reach(blocks, block, sparse, i, metric, levels, spans, reached):
 
 
 @kernel
-def count_levels(grid, blocks, sparse, levels, reached, noted, spans, at):
+def count_levels(grid, patches, sparse, levels, reached, noted, spans, at):
     """Fill how many levels (int64, ascending) each point of sparse cells reaches (uint8, one a gathered point).
 
     Cells that cost too much are only noted in `noted`, for :mod:`.costly`. `spans` have room for `MOST_OPEN`.
     Return whether there is more to do; see :func:`.threads.sliced`.
     """
     cells, runs, shifts = sparse
-    keys, starts, first, edges, _, _, _, _ = blocks
+    keys, starts, first, edges, _, _, _, _ = patches
     metric = row_metric(grid, np.int64(0))
     work = np.int64(0)
     for i in range(at[0], len(cells)):
@@ -108,11 +109,11 @@ def count_levels(grid, blocks, sparse, levels, reached, noted, spans, at):
             continue
         metric = cell_metric(grid, keys[cell], metric)
         cost = np.int64(0)
-        for block in range(first[cell], first[cell + 1]):
-            if edges[block] == edges[block + 1]:
+        for patch in range(first[cell], first[cell + 1]):
+            if edges[patch] == edges[patch + 1]:
                 continue
-            cost += _reach(blocks, block, sparse, i, metric, levels, spans, reached)
-            if is_costly(cost, edges[block + 1] - starts[cell], total):
+            cost += _reach(patches, patch, sparse, i, metric, levels, spans, reached)
+            if is_costly(cost, edges[patch + 1] - starts[cell], total):
                 note_costly(noted, i)
                 break
         work += cost
@@ -161,7 +162,7 @@ def cluster_each(points: Array, grid: Grid, levels: Array, n_threads: int) -> It
         starts = sample.run(table, sparse, most, False, pool)
         gathered = gather.run(Located(points, cell_of, table), starts, pool)
         found = CellPoints(table.keys, table.sizes.copy(), *gathered)
-        reached = _count(grid, found, blocks.run(table.keys, gathered, pool), sparse, levels, pool)
+        reached = _count(grid, found, patches.run(table.keys, gathered, pool), sparse, levels, pool)
         room = int(table.sizes.max())
         for level, min_samples in enumerate(levels.tolist()):
             stripes = pool.stripes(len(table.keys))
@@ -173,7 +174,7 @@ def cluster_each(points: Array, grid: Grid, levels: Array, n_threads: int) -> It
 
 
 def _count(
-    grid: Grid, found: CellPoints, pieces: Blocks, sparse: list[Neighbours], levels: Array, pool: Workers
+    grid: Grid, found: CellPoints, pieces: Patches, sparse: list[Neighbours], levels: Array, pool: Workers
 ) -> Array:
     """Return how many levels each gathered point of sparse cells reaches."""
     reached, all_noted = np.empty(len(found.rows), np.uint8), [none_noted(stripe) for stripe in sparse]
