@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cabstand.clustering import crowded
+from cabstand.clustering.candidates import candidates
 from cabstand.clustering.chaining import RADIUS_M, SHARE, measure
 from cabstand.clustering.dbscan import dbscan
 from cabstand.clustering.extents import reaches, total_weight
@@ -18,6 +19,7 @@ from cabstand.clustering.metrics import sphere_axes
 from cabstand.errors import ConfigError
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 _MOST_COPIED = 0.8  # of the points: a copy of more would save too little
 
 
@@ -47,7 +49,7 @@ def largest_eps(
     """
     # With negative weights, a point that is noise may become core when it loses neighbours.
     nested = weight is None or not bool((weight < 0).any())
-    points, own = _possible(latlon, labels, weight) if nested else (latlon, weight)
+    points, own = _chosen(latlon, weight, labels >= 0) if nested else (latlon, weight)
     members = _Members(points, own, total_weight(len(latlon), weight), min_samples, n_threads, nested=nested)
     radii = _radii(eps_m)
     sure = members.least_sure(radii) if nested else len(radii)
@@ -63,12 +65,11 @@ def largest_eps(
     return best if best and best.n_clusters else None
 
 
-def _possible(latlon: Floats, labels: NDArray[np.int32], weight: Floats | None) -> tuple[Floats, Floats | None]:
-    """Return the points that are not noise, and their weights; all points, if few are noise."""
-    member = labels >= 0
-    if np.count_nonzero(member) > _MOST_COPIED * len(member):
-        return latlon, weight
-    return np.compress(member, latlon, axis=0), None if weight is None else weight[member]
+def _chosen(points: Floats, weight: Floats | None, chosen: Flags) -> tuple[Floats, Floats | None]:
+    """Return the chosen points, and their weights; all of them, if few are left out."""
+    if np.count_nonzero(chosen) > _MOST_COPIED * len(chosen):
+        return points, weight
+    return np.compress(chosen, points, axis=0), None if weight is None else weight[chosen]
 
 
 class _Members:
@@ -78,6 +79,7 @@ class _Members:
         self, points: Floats, weight: Floats | None, total: float, min_samples: int, n_threads: int, *, nested: bool
     ) -> None:
         self._points, self._weight, self._total = points, weight, total
+        self._min_samples = min_samples
         self._cluster = partial(dbscan, min_samples=min_samples, n_threads=n_threads)
         self._nested = nested  # whether a smaller eps makes no members of others
 
@@ -101,12 +103,13 @@ class _Members:
 
     def judge(self, radius: float) -> Apart | None:
         """Return what the points are with a radius, None if they chain; then no larger one may be judged."""
+        points, weight = self._candidates(radius) if self._nested else (self._points, self._weight)
         try:
-            found = self._cluster(self._points, radius, sample_weight=self._weight)
+            found = self._cluster(points, radius, sample_weight=weight)
         except ConfigError:
             return Apart(radius, 0, 0.0)
         kept = found.labels >= 0
-        points, weight = np.compress(kept, self._points, axis=0), None if self._weight is None else self._weight[kept]
+        points, weight = np.compress(kept, points, axis=0), None if weight is None else weight[kept]
         own_weight, radius_m = reaches(sphere_axes(points), found.labels[kept], weight)
         if measure(own_weight, radius_m, self._total).is_over:
             if self._nested:
@@ -114,6 +117,11 @@ class _Members:
             return None
         share = float(own_weight.sum() / self._total) if self._total > 0 else 0.0
         return Apart(radius, found.n_clusters, share)
+
+    def _candidates(self, radius: float) -> tuple[Floats, Floats | None]:
+        """Return the points that can be in a cluster with a radius, and their weights."""
+        found = candidates(self._points, self._weight, radius, self._min_samples)
+        return (self._points, self._weight) if found is None else _chosen(self._points, self._weight, found)
 
 
 def _radii(eps_m: float) -> list[float]:
