@@ -47,7 +47,7 @@ def _sides(points: Floats, eps_m: float) -> tuple[float, float] | None:
     None where a neighbourhood may reach over a pole or the antimeridian, or is some centimetres wide.
     """
     angle = eps_m / EARTH_RADIUS_M * (1 + _ROUNDING)
-    (south, west), (north, east) = points.min(axis=0), points.max(axis=0)
+    (south, north), (west, east) = ((axis.min(), axis.max()) for axis in points.T)
     furthest = math.radians(max(abs(south), abs(north)))
     sine = math.sin(min(angle / 2, math.pi / 2)) / max(math.cos(furthest), 1e-300)
     if furthest + angle >= math.pi / 2 or sine >= 0.5 or angle * _MOST_ROWS < math.pi / 2:
