@@ -73,3 +73,10 @@ def test_nothing_is_told_beside_a_pole_or_the_antimeridian(where: tuple[float, f
 def test_nothing_is_told_of_neighbourhoods_of_the_whole_earth_or_of_a_hair() -> None:
     for eps_m in (1.5e7, 1e-3):
         assert candidates(np.zeros((3, 2)), None, eps_m, 2) is None
+
+
+def test_no_points_and_one() -> None:
+    assert candidates(np.empty((0, 2)), None, 10.0, 1) is None
+    found = candidates(np.zeros((1, 2)), None, 10.0, 1)
+    assert found is not None
+    assert found.tolist() == [True]

@@ -1,8 +1,8 @@
 """Which points can be in a cluster: counts by squares of ground rule the others out, sooner than clustering does.
 
 A core point has its neighbourhood within the three by three squares around it, if these are as wide as eps. Where those
-hold too little it is none; and a point with no possible core point in the squares around it is noise, and in nobody's
-neighbourhood. To leave out such points changes no label. Weights must not be negative.
+hold too little it is none; and a point with no possible core point in the squares around it is noise, and in no core
+point's neighbourhood. To leave out such points changes no label. Weights must not be negative.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def candidates(points: Floats, weight: Floats | None, eps_m: float, min_samples:
 
     Squares share counts if their numbers are equal modulo the length of the table, which only lets more points pass.
     """
-    sides = _sides(points, eps_m)
+    sides = _sides(points, eps_m) if len(points) else None
     if sides is None:
         return None
     length = 1 << max(len(points) - 1, 1).bit_length()
