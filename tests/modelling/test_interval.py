@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cabstand.modelling import fit, interval
+from cabstand.modelling import interval
+from cabstand.thread_limits import one_thread
 
 
 @given(st.integers(30, 400), st.floats(0.5, 0.98), st.integers(0, 2**31))
@@ -27,7 +28,7 @@ def rows(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_it_covers_and_is_wide_where_errors_are_large() -> None:
-    with fit.one_thread():
+    with one_thread():
         found = interval.fit(*rows(8_000, 0), 0.9, 0)
         matrix, point, truth = rows(8_000, 1)
         low, high = found.around(point, matrix)
@@ -41,7 +42,7 @@ def test_it_covers_and_is_wide_where_errors_are_large() -> None:
 
 def test_a_point_that_never_errs_has_an_interval_of_no_width() -> None:
     matrix, point, _ = rows(200, 0)
-    with fit.one_thread():
+    with one_thread():
         low, high = interval.fit(matrix, point, point, 0.9, 0).around(point, matrix)
     assert (low <= point).all()
     np.testing.assert_array_equal(high - low, 0)

@@ -20,6 +20,7 @@ from cabstand.modelling import holdout as holdouts
 from cabstand.modelling.bundle import Manifest
 from cabstand.modelling.problem import Examples, Problem
 from cabstand.settings import Settings
+from cabstand.thread_limits import one_thread
 
 HOLDOUT_ROWS = 200_000  # the gate judges on these; the metrics come from all held-out rows
 
@@ -82,7 +83,7 @@ def _make(settings: Settings, params: Params, problem: Problem, found: Inputs, v
     learned = [one for one in found.sources if one.use == inputs.TRAINING]
     learned = learned or [Source(problem.name, bundles.sha256(examples), inputs.TRAINING)]
     with (
-        fit.one_thread(),
+        one_thread(),
         tracking.run(
             settings,
             f"train {problem.name}",

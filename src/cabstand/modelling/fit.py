@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,6 +12,7 @@ import numpy.typing as npt
 from cabstand.errors import DataError
 from cabstand.modelling import interval, measures
 from cabstand.modelling.problem import Assets, Candidate, Examples, FeatureMatrix, FloatArray, Problem
+from cabstand.thread_limits import one_thread
 
 SEARCH_ROWS = 200_000  # candidates are compared on a sample; the chosen one is fitted to all rows
 INTERVAL_ROWS = 1_000_000
@@ -108,19 +107,6 @@ def check_columns(problem: Problem, examples: Examples, where: str) -> None:
             fault = f"lacks {int(empty.sum()):,} values, but is not optional" if gaps else ""
         if fault:
             raise DataError(f"column {field.name!r} {fault}", where=where, hint="leave those rows out in `load`")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Limit BLAS and OpenMP to one thread while the block runs.
-
-    OpenMP's threads spin while they wait. Beside other work on the machine, two of them took 30 times as long as one
-    (measured: 196 s against 6.6 s for 100 boosted trees on 100,000 rows of 13 features).
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
 
 
 @one_thread()

@@ -23,6 +23,7 @@ from cabstand.monitoring.drift import Thresholds
 from cabstand.monitoring.findings import Drift, Estimate, Quality, Window
 from cabstand.monitoring.late_truth import Answers, ErrorModel
 from cabstand.monitoring.quality import Tally
+from cabstand.thread_limits import one_thread
 
 SHARE = 0.2  # of rows, the newest, that are held out where no months are
 
@@ -148,7 +149,7 @@ class Record:
         )  # fmt: skip
 
     def _answers(self, trained: Trained, rows: Examples) -> Answers:
-        with fit.one_thread():
+        with one_thread():
             found = trained.model.answer(self.problem.matrix(rows.columns, trained.assets))
         return Answers(found["point"], found.get("low"), found.get("high"))
 
