@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import metrics
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from cabstand.clustering import kdistance, neighbours, quality, statistics
 from cabstand.clustering.dbscan import Clustering
@@ -127,21 +125,3 @@ def test_shape_without_some_clusters_is_that_of_the_others() -> None:
     assert quality.measure(places, labels) == quality.measure(places, np.where(labels < 2, labels, labels + 3))
     assert quality.sizes(labels).tolist() == [np.count_nonzero(labels == label) for label in range(-1, 5)]
     assert quality.sizes(np.empty(0, np.int32)).tolist() == [0]
-
-
-def test_shapes_are_measured_on_one_thread_of_blas(monkeypatch: pytest.MonkeyPatch) -> None:
-    def threads() -> set[int]:
-        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
-
-    during, silhouette = set(), quality._silhouette
-
-    def noted(*arguments: Any) -> float | None:
-        during.update(threads())
-        return silhouette(*arguments)
-
-    monkeypatch.setattr(quality, "_silhouette", noted)
-    points = unit_sphere(np.random.default_rng(0).normal([40.7, -74.0], 0.01, (200, 2)))
-    with threadpool_limits(2):
-        quality.measure(quality.places(points), np.arange(200, dtype=np.int32) % 3)
-        assert during == {1}
-        assert threads() == {2}

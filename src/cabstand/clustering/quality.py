@@ -16,7 +16,6 @@ from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.kernels import shape
 from cabstand.clustering.metrics import EARTH_RADIUS_M
 from cabstand.clustering.rows import sample_indices
-from cabstand.thread_limits import one_thread
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -69,7 +68,6 @@ def sizes(labels: NDArray[np.int32]) -> Ints:
     return found
 
 
-@one_thread()  # the products are of few numbers each: more threads of BLAS take longer
 def measure(points: Places, labels: NDArray[np.int32], *, sample: int = SAMPLE, seed: int = 0) -> Quality:
     """Measure the shape of a clustering of points labelled -1 for noise.
 

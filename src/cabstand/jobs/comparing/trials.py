@@ -18,6 +18,7 @@ from cabstand.clustering.neighbours import lists_bytes, mean_count
 from cabstand.jobs.comparing import processes, summary, worker
 from cabstand.jobs.comparing.summary import Case
 from cabstand.jobs.comparing.worker import Task
+from cabstand.thread_limits import one_thread
 
 
 class Sample(NamedTuple):
@@ -94,6 +95,7 @@ def _tasks(scratch: Path, group: list[Case], sample: Sample, eps_m: float, min_s
     ]
 
 
+@one_thread()  # the products of `quality.measure` are of few numbers each: more threads of BLAS take longer
 def _check(group: list[Case], tasks: list[Task], latlon: NDArray[np.float64]) -> dict[str, Any]:
     """Return whether the engines agree with each other and with themselves, and how good the clustering is."""
     done = [(case, task) for case, task in zip(group, tasks, strict=True) if case.trials]

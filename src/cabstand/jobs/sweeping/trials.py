@@ -16,6 +16,7 @@ from cabstand.clustering.metrics import unit_sphere
 from cabstand.io.points import Points
 from cabstand.io.thinning import thinned
 from cabstand.io.usage import measure
+from cabstand.thread_limits import one_thread
 
 _WARM_SAMPLE = 100  # points
 
@@ -55,6 +56,7 @@ class Trials:
             judged = self.judge(found)
             yield {"eps_m": eps_m, "min_samples": min_samples, **judged, "wall_s": usage.wall_s, "cpu_s": usage.cpu_s}
 
+    @one_thread()  # products of few numbers each: more threads of BLAS take longer
     def judge(self, found: Clustering) -> dict[str, Any]:
         """Return what the table says of a clustering."""
         n_points, read = len(self.read), self.read
