@@ -13,26 +13,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering import ground
 from cabstand.clustering.metrics import EARTH_RADIUS_M
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 _ROUNDING = 1e-6  # relative, more than there is
 _MOST_ROWS = 1e8  # from the equator to a pole: with more, the rounding of the number of a square would count
-_ROW = 2_654_435_761  # what is added to the number of a square from one row to the next
-_BLOCK = 1 << 16  # points whose arrays stay in the cache
 
 
 def candidates(points: Floats, weight: Floats | None, eps_m: float, min_samples: int) -> Flags | None:
     """Return which points in degrees, shape (n, 2), can be in a cluster; None if that cannot be told.
 
-    Squares share counts if their numbers are equal modulo the length of the table, which only lets more points pass.
+    Squares that share a place in the table share counts, which only lets more points pass.
     """
     sides = _sides(points, eps_m) if len(points) else None
     if sides is None:
         return None
     length = 1 << max(len(points) - 1, 1).bit_length()
-    square = _squares(points, sides, length)
+    square = ground.squares(points, (1 / sides[0], 1 / sides[1]), length)
     held: NDArray[Any] = np.bincount(square, weight, length)
     held = held.astype(np.int32 if weight is None else np.float64)
     may_be_core = _around(held, np.add) >= (min_samples if weight is None else min_samples * (1 - _ROUNDING))
@@ -56,22 +55,9 @@ def _sides(points: Floats, eps_m: float) -> tuple[float, float] | None:
     return None if min(west, -east) - width <= -180 else (math.degrees(angle), width)
 
 
-def _squares(points: Floats, sides: tuple[float, float], length: int) -> NDArray[np.int32]:
-    """Return the number of the square of each point, below `length`, which is a power of two."""
-    square = np.empty(len(points), np.int32)
-    for first in range(0, len(points), _BLOCK):
-        block = slice(first, first + _BLOCK)
-        row, column = (np.floor(axis / side) for axis, side in zip(points[block].T, sides, strict=True))
-        number = row.astype(np.int64)
-        number *= _ROW
-        number += column.astype(np.int64)
-        square[block] = number & (length - 1)
-    return square
-
-
 def _around(table: NDArray[Any], join: np.ufunc) -> NDArray[Any]:
     """Join the entry of each square with those of the eight around it."""
-    for step in (1, _ROW % len(table)):
+    for step in (1, ground.ROW % len(table)):
         found = table.copy()
         for shift in (step, len(table) - step):
             join(found[shift:], table[: len(table) - shift], out=found[shift:])

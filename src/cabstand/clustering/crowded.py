@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cabstand.clustering import ground
 from cabstand.clustering.dbscan import Clustering
 from cabstand.clustering.metrics import EARTH_RADIUS_M
 
@@ -23,10 +24,7 @@ def indices(points: Floats, weight: Floats | None) -> NDArray[np.int64]:
     """Return the indices of points in degrees, shape (n, 2), on the pieces of ground that have most: a fifth of all."""
     per_degree = np.radians(1.0) * EARTH_RADIUS_M / _SIDE_M
     per_longitude = per_degree * max(float(np.cos(np.radians(points[:1, 0])).sum()), 1e-3)
-    piece = np.floor(points[:, 0] * per_degree).astype(np.int64)
-    piece *= 2_654_435_761
-    piece += np.floor(points[:, 1] * per_longitude).astype(np.int64)
-    piece &= (1 << _HASH_BITS) - 1
+    piece = ground.squares(points, (per_degree, per_longitude), 1 << _HASH_BITS)
     held = np.bincount(piece, weight, 1 << _HASH_BITS)
     order = np.argsort(held)[::-1]
     n_chosen = int(np.searchsorted(np.cumsum(held[order]), held.sum() * _CHOSEN)) + 1
